@@ -1,0 +1,82 @@
+# Darkroom's commands, each by its name: `make help` lists them. Works with GNU make 3.81 (macOS) and newer.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+UV ?= uv
+LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format format-check lint types contracts migrations screenshots lock clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 20
+
+run: $(VENV)/installed ## start everything on http://127.0.0.1:8000 (Ctrl-C stops it)
+	@exec $(BIN)/python -m webapp up --with-parent
+
+test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser
+	@$(BIN)/python -m tests.chromium
+	$(PYTEST) --ignore=tests/browser
+	TEST_DATABASE=postgres $(PYTEST) tests/tasks tests/webapp
+	$(PYTEST) tests/browser
+
+check: format-check lint types contracts migrations test ## everything that must hold before a change goes in
+
+format: $(VENV)/installed-dev ## put the code into its standard form
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
+
+format-check: $(VENV)/installed-dev
+	$(BIN)/python -m ruff format --check .
+
+lint: $(VENV)/installed-dev ## look for mistakes and bad habits (ruff)
+	$(BIN)/python -m ruff check .
+
+types: $(VENV)/installed-dev ## check the types, strictly (mypy)
+	$(BIN)/python -m mypy
+
+contracts: $(VENV)/installed-dev ## check who may import whom (import-linter)
+	$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+migrations: $(VENV)/installed-dev ## check that the migrations make the tables that the code expects
+	$(BIN)/python -m tasks.database --check
+
+screenshots: $(VENV)/installed-dev ## make the README's pictures
+	@$(BIN)/python -m tests.chromium
+	$(BIN)/python -m tests.browser.screenshots
+
+lock: ## pin the requirements anew, with hashes (needs uv)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## remove what was installed and cached; data/ and media/ stay
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The files below say what is installed, and are made again when the requirements change.
+
+$(VENV)/installed: $(BIN)/python requirements.txt pyproject.toml
+	@echo "Installing what Darkroom needs into $(VENV) (this takes a minute) ..."
+	@$(PIP) --require-hashes -r requirements.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	@echo "Installing what the tests need ..."
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(BIN)/python:
+	@for python in $${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  "$$python" -c 'import ensurepip, venv' 2>/dev/null || { venvless=$$python; continue; }; \
+	  exec "$$python" -m venv --clear $(VENV); \
+	done; \
+	if [ -n "$$venvless" ]; then \
+	  echo "$$venvless cannot make virtual environments; on Debian: apt install python3-venv" >&2; \
+	else \
+	  echo "Darkroom needs Python 3.11 or newer. Install it, or say where it is: make run PYTHON=/path/to/python3" >&2; \
+	fi; exit 1

@@ -1,0 +1,36 @@
+/** A picture that was finished before our eyes comes up as a print does: pale and soft first, then with its full depth. */
+
+const LONG = 1300;
+const finishing = new Set();
+
+document.addEventListener("htmx:before:swap", ({ detail }) => {
+  for (const { target, fragment } of detail.tasks) {
+    const card = fragment?.firstElementChild;
+    if (target?.dataset?.status && target.dataset.status !== "completed" && card?.dataset.status === "completed") finishing.add(card.id);
+  }
+});
+
+document.addEventListener("htmx:after:swap", () => {
+  for (const id of finishing) develop(document.getElementById(id));
+  finishing.clear();
+});
+
+function develop(card) {
+  if (!card || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  card.querySelector(".card-ghost")?.animate({ opacity: [0, 1] }, { duration: 500, easing: "ease-out" });
+  for (const picture of card.querySelectorAll(".card-picture, .print-picture, .card-video, .print-video, .soundtrack")) comeUp(picture);
+}
+
+async function comeUp(picture) {
+  const print = picture.animate(
+    [
+      { opacity: 0, filter: "blur(14px) contrast(0.45) brightness(1.35) sepia(0.5)" },
+      { opacity: 0.85, filter: "blur(5px) contrast(0.75) brightness(1.15) sepia(0.25)", offset: 0.45 },
+      { opacity: 1, filter: "none" },
+    ],
+    { duration: LONG, easing: "cubic-bezier(0.3, 0, 0.25, 1)", fill: "backwards" },
+  );
+  print.pause();
+  await picture.decode?.().catch(() => undefined); // a broken picture shows its alternative text
+  print.play();
+}

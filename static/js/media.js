@@ -1,0 +1,9 @@
+/** One film or sound plays at a time. */
+
+document.addEventListener(
+  "play",
+  ({ target }) => {
+    for (const other of document.querySelectorAll("video, audio")) if (other !== target) other.pause();
+  },
+  true, // media events do not bubble
+);

@@ -1,0 +1,22 @@
+/** A short note at the foot of the page when a button's request did not work. */
+
+const STAY = 6000;
+let timer = 0;
+
+document.addEventListener("htmx:response:error", ({ detail }) => {
+  const { ctx } = detail;
+  if (ctx.sourceElement === document.body || ctx.text?.includes('id="composer"')) return; // the composer says it itself
+  say(ctx.response.status === 404 || ctx.response.status === 409 ? "That is not possible any more." : `That did not work (error ${ctx.response.status}). Please try again.`);
+});
+
+document.addEventListener("htmx:error", ({ detail }) => {
+  if (detail.ctx && detail.ctx.sourceElement !== document.body) say("The server cannot be reached. Please try again.");
+});
+
+function say(words) {
+  const note = document.getElementById("notice");
+  note.hidden = false;
+  note.textContent = words;
+  clearTimeout(timer);
+  timer = setTimeout(() => (note.hidden = true), STAY);
+}

@@ -1,0 +1,35 @@
+/** Keeps the times on the page true: "3 min ago" goes on counting, and clock times are shown in the reader's own zone. */
+
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
+
+const SPEAK = {
+  ago: (moment) => ago((Date.now() - moment) / 1000),
+  until: (moment) => until((moment - Date.now()) / 1000),
+  local: (moment) => date.format(moment),
+  clock: (moment) => clock.format(moment),
+};
+
+function ago(seconds) {
+  const [unit, size] = UNITS.find(([, least]) => seconds >= least) ?? [];
+  return unit ? `${Math.floor(seconds / size)} ${unit} ago` : "just now";
+}
+
+function until(seconds) {
+  if (seconds < 1) return "now";
+  return seconds < 60 ? `in ${Math.ceil(seconds)} s` : `in ${Math.ceil(seconds / 60)} min`;
+}
+
+function tell() {
+  for (const element of document.querySelectorAll("time[data-time]")) {
+    const moment = new Date(element.dateTime);
+    const text = SPEAK[element.dataset.time](moment);
+    if (element.textContent !== text) element.textContent = text;
+    if (!element.title) element.title = date.format(moment);
+  }
+}
+
+document.addEventListener("htmx:after:swap", tell);
+setInterval(() => document.hidden || tell(), 1000);
+tell();

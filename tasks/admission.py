@@ -1,0 +1,94 @@
+"""What is checked before a job is accepted, whoever sends it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tasks import jobs, models
+from tasks.models import MAX_PROMPT
+from tasks.replicate import Replicate
+from tasks.schemas import Fault
+from tasks.settings import MODEL_NAME, settings
+from tasks.tables import Job
+
+
+class Rejected(Exception):  # the domain's word: a request is rejected
+    """A request for a job that cannot be one.
+
+    code: stable, for programs. faults: everything wrong with it, each at its place.
+    """
+
+    def __init__(self, code: str, faults: list[Fault]) -> None:
+        super().__init__(code)
+        self.code = code
+        self.faults = faults
+
+
+async def admit(prompt: object, model: object, parameters: object, replicate: Replicate) -> Job:
+    """Check a request and make it a job. model: None for the default one. parameters: None for none.
+
+    Raises Rejected, and Failure where Replicate had to be asked about the model and did not answer. Both change
+    nothing.
+    """
+    faults = [*_prompt_faults(prompt), *_model_faults(model), *_parameters_faults(parameters)]
+    if faults:
+        raise Rejected(_code(faults), faults)
+    assert isinstance(prompt, str)
+    name = model if isinstance(model, str) else settings.default_model
+    given: Mapping[str, Any] = parameters if isinstance(parameters, Mapping) else {}
+    known = await models.find(name, replicate)
+    if known is None:
+        raise Rejected("unknown_model", [Fault("/model", f"Replicate has no model {name}.")])
+    if faults := known.faults(prompt, given):
+        raise Rejected(_code(faults), faults)
+    return await jobs.submit(prompt, name, given)
+
+
+def is_model_name(text: str) -> bool:
+    """Whether it has the form owner/name or owner/name:version."""
+    return re.fullmatch(MODEL_NAME, text) is not None
+
+
+def _prompt_faults(prompt: object) -> list[Fault]:
+    if prompt is None:
+        return [Fault("/prompt", "A prompt is required.")]
+    if not isinstance(prompt, str):
+        return [Fault("/prompt", "The prompt must be a string.")]
+    if not prompt.strip():
+        return [Fault("/prompt", "The prompt is empty. Say in words what is to be made.")]
+    if len(prompt) > MAX_PROMPT:
+        return [Fault("/prompt", f"The prompt has {len(prompt):,} characters; {MAX_PROMPT:,} are allowed.")]
+    return [Fault("/prompt", "The prompt has a character that is not text.")] if not _is_text(prompt) else []
+
+
+def _model_faults(model: object) -> list[Fault]:
+    if model is None or (isinstance(model, str) and is_model_name(model)):
+        return []
+    return [Fault("/model", "The model must be named as owner/name or owner/name:version.")]
+
+
+def _parameters_faults(parameters: object) -> list[Fault]:
+    if parameters is None:
+        return []
+    if not isinstance(parameters, Mapping):
+        return [Fault("/parameters", "The parameters must be a JSON object, or a string that holds one.")]
+    return [
+        Fault(f"/parameters/{name if _is_text(name) else ''}", "It has a character that is not text.")
+        for name, value in parameters.items()
+        if not (_is_text(name) and _is_text(value))
+    ]
+
+
+def _is_text(value: object) -> bool:
+    """Whether every string in a JSON value can be stored: no NUL, no half of a surrogate pair."""
+    if isinstance(value, str):
+        return "\x00" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, Mapping):
+        return all(_is_text(name) and _is_text(item) for name, item in value.items())
+    return all(_is_text(item) for item in value) if isinstance(value, list) else True
+
+
+def _code(faults: list[Fault]) -> str:
+    """invalid_prompt, invalid_model or invalid_parameters where all faults are in one place, else invalid_request."""
+    places = {fault.pointer.split("/")[1] for fault in faults}
+    return f"invalid_{places.pop()}" if len(places) == 1 else "invalid_request"

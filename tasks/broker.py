@@ -1,0 +1,112 @@
+"""The queue of hints that there is work: taskiq on a Redis stream.
+
+A message means "there is work", not "do job 42": the task claims the best waiting job from the database. So a message
+may be lost or doubled, and the stock broker's redelivery, which is what goes wrong in it, is not needed.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from taskiq.exceptions import SendTaskError
+from taskiq.kicker import AsyncKicker
+from taskiq_redis import RedisStreamBroker
+
+from tasks import events
+from tasks.settings import settings
+
+log = logging.getLogger(__name__)
+
+GENERATE = "generate"
+BLOCK_MS = 1000
+
+
+class HintBroker(RedisStreamBroker):
+    """The Redis stream broker, taking one message at a time and forgetting it at once.
+
+    taskiq-redis 1.2 takes a hundred messages at a time away from other workers, loses its consumer group with FLUSHALL,
+    leaves its loop when Redis goes away, and never deletes a message.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            url,
+            queue_name="darkroom:work",
+            consumer_group_name="workers",
+            consumer_id="0",
+            xread_block=BLOCK_MS,
+            xread_count=1,
+            max_connection_pool_size=20,
+            socket_connect_timeout=events.TIMEOUT,
+            socket_timeout=events.TIMEOUT + BLOCK_MS / 1000,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    async def startup(self) -> None:
+        """Nothing to ask Redis for: listen() makes the group when it finds none, and Redis may come later."""
+        self.is_worker_process = True
+
+    async def listen(self) -> AsyncGenerator[bytes, None]:  # type: ignore[override]  # nothing left to acknowledge
+        """Messages, for ever. A lost Redis or a lost group only delays them."""
+        wait = 0.1
+        while True:
+            try:
+                async with Redis(connection_pool=self.connection_pool) as redis:
+                    for fields in await self._read(redis):
+                        yield fields[b"data"]
+                wait = 0.1
+            except ResponseError as error:
+                if not str(error).startswith("NOGROUP"):
+                    raise
+                await self._make_group()
+            except (RedisError, OSError) as error:
+                log.debug("no queue: %s", error)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 2.0)
+
+    async def _read(self, redis: Redis) -> list[dict[bytes, bytes]]:
+        streams: Any = await redis.xreadgroup(
+            self.consumer_group_name, self.consumer_name, {self.queue_name: ">"}, count=1, block=BLOCK_MS
+        )
+        messages = [message for _, of_stream in streams or [] for message in of_stream]
+        for message_id, _ in messages:  # taken off the stream before it is run: the database holds the work
+            async with redis.pipeline(transaction=True) as both:
+                both.xack(self.queue_name, self.consumer_group_name, message_id)
+                both.xdel(self.queue_name, message_id)
+                await both.execute()
+        return [fields for _, fields in messages]
+
+    async def _make_group(self) -> None:
+        try:
+            await self._declare_consumer_group()
+        except (RedisError, OSError) as error:
+            log.debug("no consumer group: %s", error)
+
+    async def waiting(self) -> int:
+        """How many hints nobody has taken yet. Raises RedisError or OSError when Redis is away."""
+        async with Redis(connection_pool=self.connection_pool) as redis:
+            return int(await redis.xlen(self.queue_name))
+
+
+broker = HintBroker(settings.queue_url)
+
+
+def generate_later(times: int = 1) -> None:
+    """Hint that there is work for `times` idle workers.
+
+    Returns at once and never raises; tasks/rescue.py makes up for a lost one.
+    """
+    for _ in range(times):
+        events.in_background(_kick())
+
+
+async def _kick() -> None:
+    try:
+        await AsyncKicker(task_name=GENERATE, broker=broker, labels={}).kiq()
+    except SendTaskError as error:
+        log.debug("no hint that there is work: %s", error)

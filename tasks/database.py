@@ -1,0 +1,92 @@
+"""The database: its engine, opened and closed once a process, and its migrations."""
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, redirect_stdout
+from datetime import UTC, datetime
+
+import asyncpg
+from filelock import AsyncFileLock
+from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
+from piccolo.apps.migrations.tables import Migration
+
+from tasks.postgres_engine import ShieldedPostgresEngine
+from tasks.settings import settings
+from tasks.sqlite_engine import KeptSQLiteEngine
+
+POOL_SIZE = 10
+MIGRATION_LOCK = 0x6461726B  # any number, the same in every process: PostgreSQL's advisory locks have no names
+
+
+def _engine() -> KeptSQLiteEngine | ShieldedPostgresEngine:
+    path = settings.sqlite_path
+    if path is not None:
+        return KeptSQLiteEngine(str(path))
+    return ShieldedPostgresEngine(config={"dsn": settings.database_url})
+
+
+DB = _engine()
+
+
+def now() -> datetime:
+    """This moment, as rows hold it: aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[None]:
+    """The database, migrated and open, for the life of a process. Inside another one it changes nothing."""
+    if isinstance(DB, ShieldedPostgresEngine) and DB.pool is not None:
+        yield
+        return
+    if settings.sqlite_path is not None:
+        settings.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(DB, ShieldedPostgresEngine):
+        await DB.start_connection_pool(min_size=1, max_size=POOL_SIZE)
+    try:
+        await migrate()
+        yield
+    finally:
+        if isinstance(DB, ShieldedPostgresEngine):
+            await DB.close_connection_pool()
+        else:
+            await DB.close()
+
+
+async def reachable() -> None:
+    """Ask the database for a one. Raises what the driver raises when it does not answer."""
+    await Migration.raw("SELECT 1").run()
+
+
+async def migrate() -> None:
+    """Bring the tables up to date. Safe when several processes start at once: one does it, the others wait and see."""
+    if await _up_to_date():
+        return
+    async with _one_at_a_time():
+        with redirect_stdout(io.StringIO()):  # Piccolo reports to the terminal, in its own way
+            result = await ForwardsMigrationManager(app_name="darkroom").run()
+        if not result.success:
+            raise RuntimeError(f"The migrations failed: {result.message}")
+
+
+async def _up_to_date() -> bool:
+    if not await Migration.table_exists():
+        return False
+    manager = ForwardsMigrationManager(app_name="darkroom")
+    folder = manager.get_app_config(app_name="darkroom").resolved_migrations_folder_path
+    known = manager.get_migration_ids(manager.get_migration_modules(folder))
+    return set(known) <= set(await Migration.get_migrations_which_ran(app_name="darkroom"))
+
+
+@asynccontextmanager
+async def _one_at_a_time() -> AsyncIterator[None]:
+    if settings.sqlite_path is not None:
+        async with AsyncFileLock(settings.sqlite_path.with_suffix(".lock")):
+            yield
+        return
+    connection = await asyncpg.connect(settings.database_url)  # a lock lives as long as its own connection
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        yield
+    finally:
+        await connection.close()

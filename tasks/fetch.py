@@ -1,0 +1,159 @@
+"""The bytes of an output, from an address that is allowed, into a file that vanishes by itself."""
+
+import asyncio
+import re
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from tempfile import TemporaryFile
+from typing import IO, Self
+from urllib.parse import unquote_to_bytes
+
+import httpx
+
+from tasks.failures import Failure
+from tasks.settings import settings
+
+CHUNK = 256 * 1024  # bytes
+REDIRECTS = 3
+IN_ALL = 900.0  # seconds for one file
+DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
+GONE = (401, 403, 404, 410)  # Replicate deletes files after an hour; which of these it then answers is not documented
+
+
+class Scratch:
+    """A file without a name, gone when it is closed or the process dies. Counts and sums what is written."""
+
+    def __init__(self, max_bytes: int) -> None:
+        folder = settings.data_dir / "tmp"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.file: IO[bytes] = TemporaryFile(dir=folder)  # noqa: SIM115
+        except OSError as error:
+            raise _no_room() from error
+        self.max_bytes = max_bytes
+        self.size = 0
+        self._sum = sha256()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written, in hexadecimal."""
+        return self._sum.hexdigest()
+
+    def write(self, chunk: bytes) -> None:
+        """Add some bytes. Raises Failure when they are too many, or the disk is full."""
+        self.size += len(chunk)
+        if self.size > self.max_bytes:
+            raise too_large(self.max_bytes)
+        self._sum.update(chunk)
+        try:
+            self.file.write(chunk)
+            self.file.flush()  # so that a full disk shows here
+        except OSError as error:
+            raise _no_room() from error
+
+
+def too_large(max_bytes: int) -> Failure:
+    """The failure of an output that is larger than allowed."""
+    return Failure("output_too_large", f"The result is larger than the {max_bytes / 2**20:g} MiB that are allowed.")
+
+
+def _no_room() -> Failure:
+    return Failure("storage_unavailable", "There is no room for the result on the server's disk.", passing=True)
+
+
+def allowed(url: httpx.URL) -> bool:
+    """Whether outputs may come from there: https on OUTPUT_HOSTS and below, and where we ask a Replicate of our own."""
+    if settings.standin or settings.replicate_api_url:
+        own = httpx.URL(settings.api_url)
+        if (url.scheme, url.host, url.port) == (own.scheme, own.host, own.port):
+            return True
+    hosts = [host.strip().lower() for host in settings.output_hosts.split(",") if host.strip()]
+    below = any(url.host == host or url.host.endswith(f".{host}") for host in hosts)
+    return below and url.scheme == "https" and url.port is None and not url.userinfo
+
+
+async def fetch(url: str, scratch: Scratch, client: httpx.AsyncClient, within: float = IN_ALL) -> str:
+    """Fill a scratch file from a URL. Answers the media type that the sender claims, or ''. Raises Failure.
+
+    url: https: or data:. within: seconds for the whole file; a pause may last as long as the client's read timeout.
+    """
+    if url[:5].lower() == "data:":
+        return await asyncio.to_thread(_unpack, url, scratch)
+    try:
+        async with asyncio.timeout(within), _opened(url, client) as response:
+            await _receive(response, scratch)
+            return str(response.headers.get("content-type", ""))
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise Failure("download_timeout", "The result did not arrive in time.", passing=True) from error
+    except httpx.RequestError as error:
+        raise Failure("download_failed", "The result could not be downloaded.", passing=True) from error
+
+
+def _unpack(url: str, scratch: Scratch) -> str:
+    match = DATA_URL.match(url)
+    if match is None:
+        raise Failure("output_unreadable", "The model answered with a data: address that holds no file.")
+    if len(url) - match.end() > 3 * scratch.max_bytes:  # no encoding takes more than three characters a byte
+        raise too_large(scratch.max_bytes)
+    content = unquote_to_bytes(url[match.end() :])
+    try:
+        scratch.write(b64decode(content, validate=True) if match[3] else content)
+    except ValueError as error:
+        raise Failure("output_unreadable", "The model answered with a data: address that is damaged.") from error
+    return match[1]
+
+
+@asynccontextmanager
+async def _opened(url: str, client: httpx.AsyncClient) -> AsyncIterator[httpx.Response]:
+    """A good answer, its body not read yet. Each redirect is held to the same rule as the first address."""
+    target = _checked(url)
+    for _ in range(1 + REDIRECTS):
+        async with client.stream("GET", target, follow_redirects=False) as response:
+            if not response.has_redirect_location:
+                _expect_success(response)
+                yield response
+                return
+            target = _checked(response.headers["location"], target)
+    raise Failure("download_failed", "The result's address only led to other addresses.")
+
+
+def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
+    try:
+        target = base.join(url) if base else httpx.URL(url)
+    except httpx.InvalidURL:
+        target = httpx.URL()
+    if not allowed(target):
+        raise Failure("output_host_refused", f"Results are not fetched from {target.host or 'such an address'}.")
+    return target
+
+
+def _expect_success(response: httpx.Response) -> None:
+    status, wait = response.status_code, response.headers.get("retry-after", "")
+    if status in GONE:
+        raise Failure("output_gone", "Replicate no longer has the result.")
+    if status != 200:
+        passing = status >= 500 or status in (408, 425, 429)
+        retry_after = float(wait) if wait.isdecimal() else None
+        raise Failure("download_failed", f"The result could not be downloaded (HTTP {status}).", passing, retry_after)
+
+
+async def _receive(response: httpx.Response, scratch: Scratch) -> None:
+    announced = response.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > scratch.max_bytes:
+        raise too_large(scratch.max_bytes)
+    incomplete = Failure("download_incomplete", "Only a part of the result arrived.", passing=True)
+    try:
+        async for chunk in response.aiter_bytes(CHUNK):
+            await asyncio.to_thread(scratch.write, chunk)
+    except (httpx.ReadError, httpx.RemoteProtocolError, httpx.DecodingError) as error:
+        raise incomplete from error
+    if announced.isdecimal() and "content-encoding" not in response.headers and int(announced) != scratch.size:
+        raise incomplete

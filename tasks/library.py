@@ -1,0 +1,113 @@
+"""Jobs read back: one by its id, a page of the newest, those that changed since."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeGuard
+from uuid import UUID
+
+from tasks.tables import Attempt, Job, Output, Status
+
+PLACES_SHOWN = 50  # how far back in the queue a place is still told
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A job as the gallery and the API show it.
+
+    outputs: in the provider's order. place: 1 for the next to run, up to PLACES_SHOWN, None where it does not wait or
+    is further back.
+    """
+
+    job: Job
+    outputs: list[Output]
+    place: int | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the user sent, by name."""
+        return dict(json.loads(self.job.parameters))
+
+    @property
+    def retrying(self) -> bool:
+        """Whether it waits for another attempt after a failed one."""
+        return self.job.status == Status.QUEUED and self.job.retry_count > 0
+
+    @property
+    def deleted(self) -> bool:
+        """Whether only the tombstone is left."""
+        return self.job.deleted_at is not None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels: those of the first output, else what its parameters let expect, else a square."""
+        if self.outputs and self.outputs[0].width and self.outputs[0].height:
+            return self.outputs[0].width, self.outputs[0].height
+        return expected_size(self.parameters)
+
+
+async def card(job_id: UUID) -> Card | None:
+    """One job, deleted ones too, or None."""
+    found = await cards([job_id])
+    return found[0] if found else None
+
+
+async def cards(job_ids: Sequence[UUID]) -> list[Card]:
+    """These jobs, deleted ones too, newest first. Unknown ids are left out."""
+    jobs = await Job.objects().where(Job.id.is_in(list(job_ids))).order_by(Job.id, ascending=False) if job_ids else []
+    return await _with_outputs(jobs)
+
+
+async def newest(count: int, before: UUID | None = None) -> list[Card]:
+    """A page of the gallery: `count` jobs, newest first, older than the job `before`."""
+    query = Job.objects().where(Job.deleted_at.is_null())
+    if before is not None:
+        query = query.where(Job.id < before)
+    return await _with_outputs(await query.order_by(Job.id, ascending=False).limit(count))
+
+
+async def changed_since(moment: datetime, count: int) -> list[Card]:
+    """Up to `count` jobs that changed at `moment` or later, deleted ones too, in the order of their changes."""
+    jobs = await Job.objects().where(Job.changed_at >= moment).order_by(Job.changed_at).limit(count)
+    return await _with_outputs(jobs)
+
+
+async def waiting() -> list[Card]:
+    """The front of the queue."""
+    return await cards(list(await _places()))
+
+
+async def attempts(job_id: UUID) -> list[Attempt]:
+    """The attempts at a job, first to last."""
+    return await Attempt.objects().where(Attempt.job == job_id).order_by(Attempt.number)
+
+
+async def _with_outputs(jobs: list[Job]) -> list[Card]:
+    outputs: dict[UUID, list[Output]] = defaultdict(list)
+    if completed := [job.id for job in jobs if job.status == Status.COMPLETED]:
+        for output in await Output.objects().where(Output.job.is_in(completed)).order_by(Output.position):
+            outputs[output.job].append(output)
+    places = await _places() if any(job.status == Status.QUEUED for job in jobs) else {}
+    return [Card(job, outputs[job.id], places.get(job.id)) for job in jobs]
+
+
+async def _places() -> dict[UUID, int]:
+    rows = await Job.select(Job.id).where(Job.status == Status.QUEUED).order_by(Job.id).limit(PLACES_SHOWN)
+    return {row["id"]: place for place, row in enumerate(rows, start=1)}
+
+
+def expected_size(parameters: dict[str, Any]) -> tuple[int, int]:
+    """The size in pixels that a picture with these parameters will likely have."""
+    width, height = parameters.get("width"), parameters.get("height")
+    if _is_length(width) and _is_length(height):
+        return int(width), int(height)
+    across, _, down = str(parameters.get("aspect_ratio", "")).partition(":")
+    if across.isdigit() and down.isdigit() and int(across) and int(down):
+        return 1024 * int(across) // int(down) or 1, 1024
+    return 1024, 1024
+
+
+def _is_length(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= 100_000

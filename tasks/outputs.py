@@ -1,0 +1,164 @@
+"""What a model made, from the provider into storage: found, checked, sniffed, measured, with a preview."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from mimetypes import guess_type
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx
+
+from tasks.failures import Failure
+from tasks.fetch import DATA_URL, Scratch, allowed, fetch
+from tasks.media_types import MEDIA_TYPES, MediaType, sniff
+from tasks.previews import Look, look
+from tasks.settings import settings
+from tasks.storage import Storage
+from tasks.tables import Output
+
+Schema = Mapping[str, Any]
+
+MAX_BYTES = settings.max_output_mib * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An output that is a file at an https: or data: address."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An output that is text itself. extension: txt, or json where it is structured."""
+
+    content: str
+    extension: str = "txt"
+
+
+Source = Link | Text
+
+
+def find(output: object, schema: Schema | None) -> list[Source]:
+    """The outputs in a prediction's `output`: its files in the provider's order, then its words as one text.
+
+    schema: the model's plain Output schema, where known. Raises Failure("no_output") when there is nothing in it.
+    """
+    leaves = list(_leaves(output, schema or {}))
+    if all(isinstance(leaf, str) and not leaf.strip() for leaf in leaves):
+        raise Failure("no_output", "The model ended without a result; it may have held it back. Try other words.")
+    links = [leaf for leaf in leaves if isinstance(leaf, Link)]
+    words = [leaf for leaf in leaves if isinstance(leaf, str)]
+    if not links and (isinstance(output, dict) or len(words) < len(leaves)):
+        return [Text(json.dumps(output, ensure_ascii=False, indent=2), "json")]
+    text = _separator(output, schema).join(words)
+    return [*links, *([Text(text)] if text.strip() else [])]
+
+
+def _leaves(value: object, schema: Schema) -> Iterator[Link | object]:
+    """Every value that is no list, object or null; those that are files as links."""
+    if isinstance(value, str):
+        is_file = value.strip() and (schema.get("format") == "uri" or _is_address(value))
+        yield Link(value) if is_file else value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, schema.get("items", {}))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, schema.get("properties", {}).get(name) or schema.get("additionalProperties") or {})
+    elif value is not None:
+        yield value
+
+
+def _is_address(text: str) -> bool:
+    if DATA_URL.match(text):
+        return True
+    if not re.fullmatch(r"https?://\S+", text, re.IGNORECASE):
+        return False
+    return text[:6].lower() == "https:" or _is_own(text)
+
+
+def _is_own(text: str) -> bool:
+    try:
+        return allowed(httpx.URL(text))
+    except httpx.InvalidURL:
+        return False
+
+
+def _separator(output: object, schema: Schema | None) -> str:
+    """Language models answer in tokens that make one text; other lists of words have a line each."""
+    tokens = schema is None or schema.get("x-cog-array-type") == "iterator" or "x-cog-array-display" in schema
+    return "" if tokens and isinstance(output, list) else "\n"
+
+
+def files_client() -> httpx.AsyncClient:
+    """A client for outputs. It knows no token: an output's address comes from a model, and may be anybody's."""
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
+        limits=httpx.Limits(max_connections=32, max_keepalive_connections=8),
+        headers={"User-Agent": "darkroom", "Accept-Encoding": "identity"},
+    )
+
+
+async def keep(
+    job_id: UUID,
+    position: int,
+    source: Source,
+    *,
+    client: httpx.AsyncClient,
+    storage: Storage,
+    max_bytes: int = MAX_BYTES,
+) -> Output:
+    """Bring an output into storage. Done twice, it overwrites the same keys.
+
+    Answers its row, not saved yet and without its job. Raises Failure: download_failed, download_timeout,
+    download_incomplete, output_gone, output_host_refused, output_too_large, output_unreadable or storage_unavailable.
+    """
+    name = f"{job_id}-{position}" if position else f"{job_id}"
+    with Scratch(max_bytes) as scratch:
+        media = await _fill(scratch, source, client)
+        seen = await look(scratch.file, media)
+        key, preview_key = f"{name}.{media.extension}", f"{name}.preview.webp" if seen.preview else None
+        if seen.preview and preview_key:
+            await storage.put(preview_key, seen.preview)
+        scratch.file.seek(0)
+        await storage.put(key, scratch.file)  # last: where the file is, its preview is too
+        return _row(position, key, preview_key, media, seen, scratch)
+
+
+async def _fill(scratch: Scratch, source: Source, client: httpx.AsyncClient) -> MediaType:
+    if isinstance(source, Text):
+        await asyncio.to_thread(scratch.write, source.content.encode(errors="replace"))
+        return MEDIA_TYPES[source.extension]
+    claimed = await fetch(source.url, scratch, client)
+    media = await asyncio.to_thread(sniff, scratch.file)
+    if scratch.size == 0 or _is_impostor(media, claimed, source.url):
+        raise Failure("output_unreadable", "The result is not what the model says it is.", passing=True)
+    return media
+
+
+def _is_impostor(media: MediaType, claimed: str, url: str) -> bool:
+    """Whether it is said to be a picture, a film or a sound, and is writing: an error page, most likely."""
+    by_name = guess_type(urlsplit(url).path)[0] or "" if url[:5].lower() != "data:" else ""
+    said = {name.partition("/")[0] for name in (claimed, by_name)}
+    return bool(said & {"image", "video", "audio"}) and media.extension in ("html", "json", "txt")
+
+
+def _row(position: int, key: str, preview_key: str | None, media: MediaType, seen: Look, scratch: Scratch) -> Output:
+    return Output(
+        position=position,
+        key=key,
+        kind=media.kind,
+        media_type=media.name.partition(";")[0],
+        bytes=scratch.size,
+        sha256=scratch.sha256,
+        width=seen.width,
+        height=seen.height,
+        duration=seen.duration,
+        preview_key=preview_key,
+        placeholder=seen.placeholder,
+    )

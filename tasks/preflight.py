@@ -1,0 +1,54 @@
+"""What must be there before anything starts: folders to write to, and a database that answers."""
+
+import os
+import socket
+from pathlib import Path
+from tempfile import TemporaryFile
+from urllib.parse import urlsplit
+
+from tasks.settings import Settings, SettingsError
+
+PATIENCE = 5.0  # seconds a database server has to take a connection
+
+
+def check(settings: Settings) -> None:
+    """Make the folders that DATA_DIR, STORAGE_URL and DATABASE_URL name, write into each, and call at the database.
+
+    Raises SettingsError with one line that names the setting.
+    """
+    _prepare("DATA_DIR", settings.data_dir)
+    if settings.storage_folder is not None:
+        _prepare("STORAGE_URL", settings.storage_folder)
+    if settings.sqlite_path is None:
+        _call_at("DATABASE_URL", settings.database_url)
+        return
+    _prepare("DATABASE_URL", settings.sqlite_path.parent)
+    if settings.sqlite_path.exists() and not _writable(settings.sqlite_path):
+        raise SettingsError(f"DATABASE_URL: {settings.sqlite_path} is not a file that can be written")
+
+
+def _prepare(setting: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):  # permissions alone do not tell: the disk may be full or read-only
+            pass
+    except OSError as error:
+        raise SettingsError(f"{setting}: cannot write to the folder {folder} ({error.strerror})") from None
+
+
+def _writable(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.W_OK)
+
+
+def _call_at(setting: str, url: str) -> None:
+    server = urlsplit(url)
+    try:
+        host, port = server.hostname, server.port or 5432
+    except ValueError:
+        return  # several servers in one address: asyncpg tries them in turn
+    if host is None:
+        return  # a Unix socket
+    try:
+        socket.create_connection((host, port), timeout=PATIENCE).close()
+    except OSError as error:
+        raise SettingsError(f"{setting}: no database answers at {host}:{port} ({error.strerror or error})") from None

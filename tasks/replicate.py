@@ -1,0 +1,225 @@
+"""Replicate's HTTP API in the few calls we need, with its errors told apart by what they mean for us."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from tasks.failures import Failure
+from tasks.settings import settings
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
+PATIENCE = 10.0  # seconds to wait for what a model takes: a person waits for the page
+LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+PAGES_SEARCHED = 10  # of 100 predictions each, when one is looked for
+
+T = TypeVar("T")
+
+
+class Metrics(msgspec.Struct):
+    """What a prediction used. predict_time: seconds of compute, without waiting."""
+
+    predict_time: float | None = None
+
+
+class Prediction(msgspec.Struct):
+    """A run of a model, as Replicate tells it. Absent fields and null mean the same."""
+
+    id: str
+    status: str
+    input: dict[str, Any] | None = None
+    output: Any = None
+    error: Any = None
+    logs: str | None = None
+    model: str | None = None
+    version: str | None = None
+    metrics: Metrics | None = None
+    data_removed: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more. `aborted`: its deadline passed before it started."""
+        return self.status in ("succeeded", "failed", "canceled", "aborted")
+
+    @property
+    def predict_time(self) -> float | None:
+        """Seconds of compute, once known."""
+        return self.metrics.predict_time if self.metrics else None
+
+
+class Page(msgspec.Struct):
+    """A page of a list; `next` is the address of the one after it."""
+
+    results: list[Prediction]
+    next: str | None = None
+
+
+class Version(msgspec.Struct):
+    """A version of a model. Its OpenAPI document holds the input and output schemas."""
+
+    id: str
+    openapi_schema: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class RemoteModel(msgspec.Struct):
+    """A model as Replicate describes it."""
+
+    owner: str
+    name: str
+    description: str | None = None
+    is_official: bool = False
+    latest_version: Version | None = None
+
+
+class Refused(Failure):
+    """Replicate certainly did not do what was asked."""
+
+
+class NotFound(Refused):
+    """Replicate does not know it (any more)."""
+
+
+class InvalidInput(Refused):
+    """Replicate refused the input, or the version is gone."""
+
+
+class OutcomeUnknown(Failure):
+    """The answer never came: Replicate may have done what was asked, or not."""
+
+
+class Replicate:
+    """A client of the API at settings.api_url. One for each event loop; close it with `aclose`."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        token = settings.replicate_api_token.get_secret_value() or "stand-in"
+        self._client = httpx.AsyncClient(
+            base_url=settings.api_url,
+            headers={"Authorization": f"Bearer {token}", "User-Agent": "darkroom/0.1"},
+            timeout=TIMEOUT,
+            limits=LIMITS,
+            transport=transport,
+        )
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def create(self, version: str, arguments: Mapping[str, Any], cancel_after: int) -> Prediction:
+        """Have a prediction made; it costs money and is never sent twice by this call.
+
+        version: owner/name of an official model, or owner/name:version. cancel_after: seconds until Replicate gives up.
+        Raises Refused when none was created for sure, OutcomeUnknown when one may have been.
+        """
+        body = {"version": version, "input": arguments}
+        return await self._ask(
+            "POST", "/predictions", Prediction, json=body, headers={"Cancel-After": f"{cancel_after}s"}
+        )
+
+    async def get(self, prediction_id: str) -> Prediction:
+        """How a prediction is doing. Raises Refused or OutcomeUnknown; NotFound when Replicate has forgotten it."""
+        return await self._ask("GET", f"/predictions/{prediction_id}", Prediction)
+
+    async def cancel(self, prediction_id: str) -> None:
+        """Ask for a prediction's end. What came of it, `get` tells. Raises Refused or OutcomeUnknown."""
+        await self._ask("POST", f"/predictions/{prediction_id}/cancel", dict[str, Any])
+
+    async def find(self, arguments: Mapping[str, Any], created_after: datetime) -> list[Prediction]:
+        """The predictions with exactly this input, created since, newest first. Raises Refused or OutcomeUnknown.
+
+        Replicate knows no idempotency key; the input holds a seed of ours where the model takes one, so it tells them
+        apart.
+        """
+        found: list[Prediction] = []
+        address = str(
+            httpx.URL(self._client.base_url.join("predictions"), params={"created_after": created_after.isoformat()})
+        )
+        for _ in range(PAGES_SEARCHED):
+            page = await self._ask("GET", address, Page)
+            found += [prediction for prediction in page.results if prediction.input == dict(arguments)]
+            if page.next is None or urlsplit(page.next).netloc != self._client.base_url.netloc.decode():
+                break  # the token goes to no other host
+            address = page.next
+        return found
+
+    async def model(self, name: str) -> RemoteModel:
+        """A model (owner/name) with its latest version. Raises NotFound, Refused or OutcomeUnknown."""
+        return await self._ask("GET", f"/models/{name}", RemoteModel, timeout=PATIENCE)
+
+    async def version(self, name: str, version: str) -> Version:
+        """One version of a model. Raises NotFound, Refused or OutcomeUnknown."""
+        return await self._ask("GET", f"/models/{name}/versions/{version}", Version, timeout=PATIENCE)
+
+    async def _ask(self, method: str, path: str, shape: type[T], **request: Any) -> T:
+        try:
+            response = await self._client.request(method, path, **request)
+        except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Refused("provider_timeout", "API timeout while calling Replicate.", passing=True) from error
+        except httpx.ConnectError as error:
+            raise Refused("provider_unreachable", "Replicate could not be reached.", passing=True) from error
+        except httpx.TimeoutException as error:
+            raise OutcomeUnknown("provider_timeout", "API timeout while calling Replicate.", passing=True) from error
+        except httpx.HTTPError as error:
+            raise OutcomeUnknown("provider_unreachable", "The connection to Replicate broke.", passing=True) from error
+        if not response.is_success:
+            raise refusal(response)
+        try:
+            return msgspec.json.decode(response.content, type=shape)
+        except msgspec.DecodeError as error:
+            raise OutcomeUnknown(
+                "provider_error", "Replicate answered something unintelligible.", passing=True
+            ) from error
+
+
+def refusal(response: httpx.Response) -> Failure:
+    """What an error answer means (Replicate's OpenAPI document, its docs on rate limits, recorded bodies)."""
+    body = _problem(response)
+    detail = str(body.get("detail") or "").strip()
+    match response.status_code:
+        case 401 | 403:
+            return Refused(
+                "provider_auth", "Replicate refused the API token. The operator has to check REPLICATE_API_TOKEN."
+            )
+        case 402:
+            return Refused("provider_billing", "The Replicate account has no credit. The operator has to add some.")
+        case 404:
+            return NotFound("not_found", "Replicate does not know it.")
+        case 422:
+            return InvalidInput(
+                "invalid_input", f"Replicate refused the input: {detail.removeprefix('- ') or 'it did not say why'}"
+            )
+        case 429:
+            return Refused(
+                "rate_limited",
+                "Replicate asked us to slow down.",
+                passing=True,
+                retry_after=_retry_after(response, body),
+            )
+        case 500 | 503 if detail:  # its own application answered, so nothing was created
+            return Refused("provider_error", "Replicate had an internal error.", True, _retry_after(response, body))
+        case status if status >= 500:
+            return OutcomeUnknown(
+                "provider_error", "Replicate's gateway had an error.", True, _retry_after(response, body)
+            )
+        case status:
+            return Refused("provider_error", f"Replicate answered with an unexpected status ({status}).")
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:  # an error page of the gateway
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _retry_after(response: httpx.Response, body: Mapping[str, Any]) -> float | None:
+    """Seconds to wait, from the body, where Replicate puts them, or from the header."""
+    for value in (body.get("retry_after"), response.headers.get("Retry-After")):
+        try:
+            return max(0.0, float(str(value)))
+        except ValueError:  # absent, or a date
+            continue
+    return None

@@ -1,0 +1,158 @@
+"""Every setting of Darkroom: read once from the environment and .env, checked, frozen."""
+
+import os
+import re
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Literal
+from urllib.parse import urlsplit
+from zlib import crc32
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = Path(os.environ.get("DARKROOM_ENV_FILE") or ROOT / ".env")  # tests name another one
+
+STORES = ("file://", "s3://", "gs://", "az://")
+MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9a-f]{64})?$"
+
+
+class SettingsError(ValueError):
+    """A setting is nonsense. The message is one line that names it."""
+
+
+class Settings(BaseSettings):
+    """The settings, by the names they have in the environment. Relative paths start at the checkout."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str = ""
+    data_dir: Path = Path("data")
+    database_url: str = "sqlite:///data/darkroom.sqlite"
+    redis_url: str = ""
+    storage_url: str = "media"
+    replicate_api_token: SecretStr = SecretStr("")
+    replicate_api_url: str = ""
+    standin_port: int = Field(default=8010, ge=1, le=65535)
+    standin_url: str = ""
+    default_model: str = Field(default="stability-ai/sdxl", pattern=MODEL_NAME)
+    output_hosts: str = "replicate.delivery"
+    max_output_mib: int = Field(default=512, ge=1)
+    worker_concurrency: int = Field(default=100, ge=1, le=5000)
+    max_attempts: int = Field(default=5, ge=1, le=20)
+    prediction_timeout: int = Field(default=1800, ge=5, le=86400)
+    lease_seconds: int = Field(default=30, ge=3, le=3600)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _from_the_checkout(cls, value: Path) -> Path:
+        return ROOT / value.expanduser()
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgres://", "postgresql://")):
+            raise ValueError("must start with sqlite:/// or postgres://")
+        if value == "sqlite:///":
+            raise ValueError("must name a file, as sqlite:///data/darkroom.sqlite does")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _known_storage(cls, value: str) -> str:
+        if "://" in value and not value.startswith(STORES):
+            raise ValueError(f"must be a folder, or start with one of {', '.join(STORES)}")
+        return value
+
+    @field_validator("public_url", "replicate_api_url", "standin_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not (value.startswith(("http://", "https://")) and urlsplit(value).hostname):
+            raise ValueError("must be a web address that starts with http:// or https://")
+        return value.rstrip("/")
+
+    @property
+    def standin(self) -> bool:
+        """Whether pictures are drawn by the stand-in: so it is where no token is set."""
+        return not self.replicate_api_token.get_secret_value()
+
+    @property
+    def api_url(self) -> str:
+        """Where Replicate's API is, or the stand-in's, with its /v1 and without a slash at the end."""
+        if self.replicate_api_url:
+            return self.replicate_api_url
+        if not self.standin:
+            return "https://api.replicate.com/v1"
+        return self.standin_url or f"http://127.0.0.1:{self.standin_port}/v1"
+
+    @property
+    def queue_url(self) -> str:
+        """Where Redis is: REDIS_URL, else the embedded server's socket."""
+        return self.redis_url or f"unix://{self.valkey_socket}"
+
+    @property
+    def valkey_socket(self) -> Path:
+        """The embedded server's Unix socket: in DATA_DIR, or where that is too long for a socket's name, in /tmp."""
+        socket = self.data_dir / "valkey.sock"
+        if len(str(socket)) < 100:  # sun_path holds 104 bytes on macOS, 108 on Linux
+            return socket
+        return Path(gettempdir()) / f"darkroom-{crc32(str(socket).encode()):08x}.sock"
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The SQLite file, or None where the database is PostgreSQL."""
+        if not self.database_url.startswith("sqlite:///"):
+            return None
+        return ROOT / self.database_url.removeprefix("sqlite:///")
+
+    @property
+    def storage_folder(self) -> Path | None:
+        """The folder of the finished files, or None where they are in a bucket."""
+        if self.storage_url.startswith("file://"):
+            return Path(self.storage_url.removeprefix("file://"))
+        return None if "://" in self.storage_url else ROOT / Path(self.storage_url).expanduser()
+
+
+def load() -> Settings:
+    """Read the settings. Raises SettingsError with one line that names every setting that is nonsense."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_line(fault) for fault in error.errors())) from None
+    except OSError as error:
+        raise SettingsError(f"{ENV_FILE}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{ENV_FILE}: is not text in UTF-8") from None
+
+
+def _line(fault: ErrorDetails) -> str:
+    name = str(fault["loc"][0]).upper()
+    value = re.sub(r"//[^/@]*@", "//***@", str(fault["input"]))  # an address may hold a password
+    message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if fault["type"] == "int_parsing":
+        message = "must be a whole number"
+    if fault["type"] == "string_pattern_mismatch":
+        message = "must be owner/name or owner/name:version"
+    return f"{name}={value.encode('unicode_escape').decode()}: {message}"
+
+
+settings = load()

@@ -1,0 +1,152 @@
+"""Piccolo's SQLite engine with connections that stay open: one writer, a few readers, in WAL mode.
+
+Piccolo 1.38 opens a connection, and with it a thread, for every query; kept connections do about ten times as much. Its
+transactions also leak their connection when BEGIN, COMMIT or ROLLBACK fails or is cancelled; these discard it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import anyio
+from aiosqlite import Connection, connect
+from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType, dict_factory
+
+READERS = 4
+BUSY_TIMEOUT = 15.0  # seconds a writer waits for another process's transaction
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
+
+
+class _Connections:
+    """The connections of one event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.write_lock = asyncio.Lock()
+        self.writer: Connection | None = None
+        self.reading = asyncio.Semaphore(READERS)
+        self.idle_readers: list[Connection] = []
+        self.closing: set[asyncio.Task[None]] = set()
+
+    def discard_writer(self) -> None:
+        """Let go of a connection whose state is unknown.
+
+        Closing rolls back, and is not waited for: it may hang in BEGIN.
+        """
+        if self.writer is not None:
+            task = asyncio.create_task(self.writer.close())
+            self.closing.add(task)
+            task.add_done_callback(self.closing.discard)
+            self.writer = None
+
+
+class KeptTransaction(SQLiteTransaction):
+    """BEGIN IMMEDIATE on the one writer: two transactions of a process never meet, those of two processes queue."""
+
+    __slots__ = ("connections",)
+    engine: "KeptSQLiteEngine"
+
+    async def __aenter__(self) -> SQLiteTransaction:
+        if self._parent is not None:
+            return self._parent
+        self.connections = self.engine.connections()
+        await self.connections.write_lock.acquire()
+        try:
+            self.connection = await self.engine.writer(self.connections)
+            await self.begin()
+        except BaseException:
+            self.connections.discard_writer()
+            self.connections.write_lock.release()
+            raise
+        self.context = self.engine.current_transaction.set(self)
+        return self
+
+    async def __aexit__(self, exception_type: object, exception: object, traceback: object) -> Literal[False]:
+        if self._parent is not None:
+            return False
+        try:
+            with anyio.CancelScope(shield=True):  # an anyio scope cancels every await anew, that of ROLLBACK too
+                if exception is not None and not self._rolled_back:
+                    await self.rollback()
+                elif exception is None and not self._committed and not self._rolled_back:
+                    await self.commit()
+        except BaseException:
+            self.connections.discard_writer()
+            raise
+        finally:
+            self.engine.current_transaction.reset(self.context)
+            self.connections.write_lock.release()
+        return False
+
+
+class KeptSQLiteEngine(SQLiteEngine):
+    """The engine. Connections belong to the event loop that asks first; `close` ends them."""
+
+    __slots__ = ("_connections",)
+
+    def __init__(self, path: str) -> None:
+        self._connections: _Connections | None = None
+        super().__init__(path=path, timeout=BUSY_TIMEOUT)
+
+    def connections(self) -> _Connections:
+        if self._connections is None or self._connections.loop is not asyncio.get_running_loop():
+            self._connections = _Connections()
+        return self._connections
+
+    async def writer(self, connections: _Connections) -> Connection:
+        if connections.writer is None:
+            connections.writer = await self.get_connection()
+        return connections.writer
+
+    async def get_connection(self) -> Connection:
+        opening = connect(**self.connection_kwargs)
+        opening._thread.daemon = True  # a connection left open must not keep the process alive
+        connection = await opening
+        connection.row_factory = dict_factory  # type: ignore[assignment]
+        try:
+            for pragma in PRAGMAS:
+                await connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _run_in_new_connection(
+        self, query: str, args: Sequence[Any] | None = None, query_type: str = "generic", table: object = None
+    ) -> list[Any]:
+        connections = self.connections()
+        if query.lstrip()[:6].upper() == "SELECT":
+            async with connections.reading:
+                reader = connections.idle_readers.pop() if connections.idle_readers else await self.get_connection()
+                try:
+                    return list(await reader.execute_fetchall(query, args or []))
+                finally:
+                    connections.idle_readers.append(reader)
+        async with connections.write_lock:
+            writer = await self.writer(connections)
+            return list(await writer.execute_fetchall(query, args or []))
+
+    async def _run_in_existing_connection(
+        self,
+        connection: Connection,
+        query: str,
+        args: Sequence[Any] | None = None,
+        query_type: str = "generic",
+        table: object = None,
+    ) -> list[Any]:
+        return list(await connection.execute_fetchall(query, args or []))
+
+    def transaction(
+        self, transaction_type: TransactionType = TransactionType.immediate, allow_nested: bool = True
+    ) -> KeptTransaction:
+        return KeptTransaction(engine=self, transaction_type=transaction_type, allow_nested=allow_nested)
+
+    async def close(self) -> None:
+        """Close every connection of this event loop."""
+        connections = self.connections()
+        async with connections.write_lock:
+            for connection in [*connections.idle_readers, *([connections.writer] if connections.writer else [])]:
+                await connection.close()
+            connections.idle_readers.clear()
+            connections.writer = None
+        await asyncio.gather(*connections.closing, return_exceptions=True)

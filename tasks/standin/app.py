@@ -1,0 +1,76 @@
+"""The stand-in: a small Replicate that draws on this machine."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tasks.standin import delivery
+from tasks.standin.predictions import Predictions
+from tasks.standin.problems import Problem, of_status
+from tasks.standin.room import Room
+from tasks.standin.routes import routes
+from tasks.standin.timeline import TERMINAL, outcome
+from tasks.standin.uploads import Uploads
+from tasks.standin.webhooks import deliver
+
+WEBHOOK_SECRET = "whsec_ZGFya3Jvb20tc3RhbmQtaW4tc2VjcmV0"
+
+
+def create_app(
+    folder: Path,
+    *,
+    pace: float = 1.0,
+    token: str | None = None,
+    webhook_secret: str = WEBHOOK_SECRET,
+    clock: Callable[[], int] = time.time_ns,
+) -> Starlette:
+    """A stand-in that keeps its predictions and files in folder, and finds again what is there.
+
+    pace: 1 is a believable second or two for a picture; 0.1 is ten times as fast. token: the only one that passes; None
+    lets any pass. webhook_secret: whsec_ and base64. clock: Unix nanoseconds.
+    """
+    room = Room(Predictions(folder / "predictions"), Uploads(folder / "uploads"), pace, token, webhook_secret, clock)
+    app = Starlette(
+        routes=routes(), exception_handlers={Problem: _told, HTTPException: _of_starlette}, lifespan=_lifespan
+    )
+    app.router.redirect_slashes = False
+    app.state.room = room
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    room: Room = app.state.room
+    async with httpx.AsyncClient(timeout=10, follow_redirects=False) as room.sender:
+        tidying = asyncio.create_task(delivery.tidy(room))
+        _resume(room)
+        yield
+        for task in (tidying, *room.deliveries):
+            task.cancel()
+
+
+def _resume(room: Room) -> None:
+    """Webhooks that a stand-in before us still had to send."""
+    for record in room.predictions:
+        if record.webhook and outcome(record, room.clock())[0] not in TERMINAL:
+            deliver(room, record)
+
+
+async def _told(_: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)
+    return problem.answer()
+
+
+async def _of_starlette(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    problem = of_status(error.status_code)
+    problem.headers = error.headers
+    return problem.answer()

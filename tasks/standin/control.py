@@ -1,0 +1,75 @@
+"""/_standin: what the real Replicate does not have: faults on order, the ledger, and pace."""
+
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tasks.standin.budget import Budget
+from tasks.standin.faults import Rule
+from tasks.standin.problems import Problem
+from tasks.standin.room import origin_of, room_of
+from tasks.standin.timeline import view
+
+T = TypeVar("T")
+
+
+class Pace(msgspec.Struct, forbid_unknown_fields=True):
+    """How much longer than usual predictions take from now on."""
+
+    pace: float
+
+
+class Limit(msgspec.Struct, forbid_unknown_fields=True):
+    """How many predictions may be created a minute, how many of them at once, and how much else may be asked."""
+
+    creates_per_minute: int = 600
+    burst: int | None = None
+    others_per_minute: int = 3000
+
+
+async def add_faults(request: Request) -> Response:
+    """POST /_standin/faults: a list of rules, after those there are."""
+    room_of(request).faults.rules += _read(await request.body(), list[Rule])
+    return Response(status_code=204)
+
+
+async def list_faults(request: Request) -> Response:
+    """GET /_standin/faults: the rules that are not used up."""
+    return Response(msgspec.json.encode(room_of(request).faults.rules), media_type="application/json")
+
+
+async def clear_faults(request: Request) -> Response:
+    """DELETE /_standin/faults"""
+    room_of(request).faults.rules.clear()
+    return Response(status_code=204)
+
+
+async def ledger(request: Request) -> Response:
+    """GET /_standin/ledger: every prediction that was created, oldest first, with its status now and nothing erased."""
+    room = room_of(request)
+    now, origin = room.clock(), origin_of(request)
+    rows = [view(record, now, origin) | {"input": record.input} for record in room.predictions]
+    return Response(msgspec.json.encode(rows), media_type="application/json")
+
+
+async def pace(request: Request) -> Response:
+    """POST /_standin/pace"""
+    room_of(request).pace = _read(await request.body(), Pace).pace
+    return Response(status_code=204)
+
+
+async def limit(request: Request) -> Response:
+    """POST /_standin/limit"""
+    wanted = _read(await request.body(), Limit)
+    room = room_of(request)
+    room.creates, room.others = Budget(wanted.creates_per_minute, wanted.burst), Budget(wanted.others_per_minute)
+    return Response(status_code=204)
+
+
+def _read(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise Problem(422, {"detail": str(error), "status": 422}) from None

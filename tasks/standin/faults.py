@@ -1,0 +1,171 @@
+"""Faults on order: tests say over HTTP what goes wrong next, and here it does."""
+
+import asyncio
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from tasks.standin.problems import of_status, throttled
+
+CLOUDFLARE = (
+    "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n<center><h1>502 Bad Gateway</h1></center>\n<hr>"
+    "<center>cloudflare</center>\n</body>\n</html>\n"
+)
+
+
+class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One thing that goes wrong, `times` times (0: always).
+
+    on: where: create, get, cancel, list, model, models, versions, account, hardware, secret, upload, file (an output's
+    download) or webhook. match: only where the prompt, else the path, has this in it. do: what:
+
+    Before anything is done:
+      status          answer `status`, with `body` or Replicate's own, and `headers`; a 429 tells `retry_after`
+      html502         answer as Cloudflare does
+      reset           close the connection
+      hang            say nothing for `seconds`, then close the connection
+    After the work is done:
+      drop_answer     close the connection in place of the answer
+      hang_answer     the same after `seconds`
+      truncate        send half the body, then close the connection
+      stall           send half the body, then nothing for `seconds`, then close the connection
+    On create, for the prediction:
+      fail_prediction it fails with `error` (null: without a reason)
+      boot            it takes `seconds` to start
+      run             it takes `seconds` to run
+      output          its output is `output`
+    On webhook:
+      missing         it is not sent
+      double          it is sent twice
+      late            it is sent `seconds` later
+    """
+
+    on: str
+    do: Literal[
+        "status",
+        "html502",
+        "reset",
+        "hang",
+        "drop_answer",
+        "hang_answer",
+        "truncate",
+        "stall",
+        "fail_prediction",
+        "boot",
+        "run",
+        "output",
+        "missing",
+        "double",
+        "late",
+    ]
+    match: str = ""
+    times: int = 1
+    status: int = 500
+    body: Any = None
+    headers: dict[str, str] = {}
+    retry_after: int = 1
+    error: str | None = "The stand-in was told to fail this prediction."
+    seconds: float = 0
+    output: Any = None
+
+
+class Faults:
+    """The rules that still hold, in their order."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+
+    def take(self, on: str, subject: str) -> Rule | None:
+        """The first rule for this place and subject; it is used up by this once."""
+        for rule in self.rules:
+            if rule.on == on and rule.match in subject:
+                rule.times -= 1
+                if rule.times == 0:
+                    self.rules.remove(rule)
+                return rule
+        return None
+
+
+def instead(rule: Rule) -> Response | None:
+    """What happens in place of the work, if the rule is of that kind."""
+    match rule.do:
+        case "status":
+            return _of_status(rule)
+        case "html502":
+            return Response(CLOUDFLARE, 502, media_type="text/html")
+        case "reset":
+            return Cut()
+        case "hang":
+            return Cut(after=rule.seconds)
+        case _:
+            return None
+
+
+def afterwards(rule: Rule, response: Response) -> Response:
+    """What happens to the answer once the work is done."""
+    match rule.do:
+        case "drop_answer":
+            return Cut()
+        case "hang_answer":
+            return Cut(after=rule.seconds)
+        case "truncate":
+            return Cut(response)
+        case "stall":
+            return Cut(response, rule.seconds)
+        case _:
+            return response
+
+
+class Cut(Response):
+    """No answer, or the first half of one; then, some seconds after, the connection is gone."""
+
+    def __init__(self, half: Response | None = None, after: float = 0) -> None:
+        super().__init__()
+        self.half, self.after = half, after
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.half is not None:
+            await self.half(scope, receive, _halving(send))
+        if self.after:
+            await asyncio.sleep(self.after)
+        # ASGI knows no way to close a connection; uvicorn's transport is reached through its own receive().
+        transport = getattr(getattr(receive, "__self__", None), "transport", None)
+        if transport is None:
+            raise RuntimeError("connections can be cut under uvicorn only")
+        # What was sent goes out before a plain close; an abort is a reset.
+        _ = transport.close() if self.half else transport.abort()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def _halving(send: Send) -> Send:
+    over = False
+
+    async def half(message: Message) -> None:
+        nonlocal over
+        if message["type"] == "http.response.body" and not over:
+            over = True
+            body = message.get("body", b"")
+            message = {**message, "body": body[: len(body) // 2], "more_body": True}
+        elif over:
+            return
+        await send(message)
+
+    return half
+
+
+def _of_status(rule: Rule) -> Response:
+    problem = throttled(rule.retry_after) if rule.status == 429 else of_status(rule.status)
+    if rule.body is not None:
+        problem.body = rule.body
+    problem.headers = rule.headers
+    return problem.answer()
+
+
+def rule_of(request: Request) -> Rule | None:
+    """The rule that this request met."""
+    rule: Rule | None = request.state.rule
+    return rule

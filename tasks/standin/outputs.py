@@ -1,0 +1,101 @@
+"""What a prediction yields: how many files of which kind and size, where they are, and their bytes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from PIL import Image
+
+from tasks.standin import catalogue
+from tasks.standin.drawing.film import film
+from tasks.standin.drawing.picture import draw, encode, redraw
+from tasks.standin.drawing.sound import sound
+from tasks.standin.predictions import Record
+
+Fetch = Callable[[str], Image.Image | None]
+
+KINDS = {"minimax/hailuo-02": "video", "meta/musicgen": "audio"}
+MEDIA_TYPES = {
+    "webp": "image/webp",
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "mp4": "video/mp4",
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+}
+MOST_PIXELS = 16_000_000
+FILM_SIZE = (640, 360)  # whatever resolution asks for: films are here to be seen, and quickly
+
+
+def kind(model: str) -> str:
+    """image, video or audio."""
+    return KINDS.get(model, "image")
+
+
+def value(record: Record, name: str) -> Any:
+    """An input as given, else the model's default, else None."""
+    return record.input.get(name, catalogue.defaults(catalogue.MODELS[record.model]).get(name))
+
+
+def count(record: Record) -> int:
+    """How many files there are."""
+    return value(record, "num_outputs") or 1
+
+
+def names(record: Record) -> list[str]:
+    """The names of the files: out-0.webp, ..."""
+    extension = "mp4" if kind(record.model) == "video" else value(record, "output_format") or "png"
+    return [f"out-{index}.{extension}" for index in range(count(record))]
+
+
+def output(record: Record, origin: str) -> Any:
+    """The prediction's output: a URL, or a list of URLs where the model's schema says so."""
+    if not isinstance(record.output, msgspec.UnsetType):
+        return record.output
+    urls = [f"{origin}/files-delivery/{record.id}/{name}" for name in names(record)]
+    several = catalogue.schemas(catalogue.MODELS[record.model])["Output"]["type"] == "array"
+    return urls if several else urls[0]
+
+
+def refusal(model: str, given: dict[str, Any]) -> str | None:
+    """What the model would say before it gives up on such input, if it would."""
+    if model != "stability-ai/sdxl":
+        return None
+    width, height = given.get("width", 1024), given.get("height", 1024)
+    if width < 8 or height < 8:
+        return f"`height` and `width` have to be divisible by 8 but are {height} and {width}."
+    if width * height > MOST_PIXELS:
+        return "CUDA out of memory. Tried to allocate more than the stand-in has."
+    return None
+
+
+def render(record: Record, name: str, fetch: Fetch) -> bytes:
+    """The bytes of one file: the same for the same input and seed. fetch finds the pictures that the input names."""
+    prompt, seed = str(value(record, "prompt") or ""), record.seed
+    index, extension = names(record).index(name), name.rpartition(".")[2]
+    if kind(record.model) == "audio":
+        channels = 2 if str(value(record, "model_version")).startswith("stereo") else 1
+        return sound(prompt, seed, float(value(record, "duration")), extension, channels)
+    given = next(filter(None, map(fetch, _pictures(record))), None)
+    if kind(record.model) == "video":
+        return film(prompt, seed, FILM_SIZE, given)
+    size = _size(record, given)
+    picture = redraw(given, prompt, seed + index, size) if given else draw(prompt, seed + index, size)
+    return encode(picture, extension, int(value(record, "output_quality") or 80))
+
+
+def _pictures(record: Record) -> list[str]:
+    single = [record.input.get(name) for name in ("image", "first_frame_image")]
+    return [url for url in [*single, *record.input.get("image_input", [])] if isinstance(url, str)]
+
+
+def _size(record: Record, given: Image.Image | None) -> tuple[int, int]:
+    if record.model == "stability-ai/sdxl":
+        return value(record, "width"), value(record, "height")
+    wanted = str(value(record, "aspect_ratio") or "1:1")
+    if wanted == "match_input_image":
+        across, down = given.size if given else (1, 1)
+    else:
+        across, down = map(int, wanted.split(":"))
+    pixels = 1024 * 1024 * float(value(record, "megapixels") or 1)
+    return tuple(max(32, int((pixels * part) ** 0.5) // 32 * 32) for part in (across / down, down / across))  # type: ignore[return-value]

@@ -1,0 +1,125 @@
+"""What a row is: jobs, the attempts at them, their outputs, and the models' input schemas."""
+
+from enum import StrEnum
+from uuid import UUID as UUIDValue
+
+from piccolo.columns import (
+    JSON,
+    UUID,
+    BigInt,
+    Boolean,
+    DoublePrecision,
+    ForeignKey,
+    Integer,
+    SmallInt,
+    Text,
+    Timestamptz,
+    Varchar,
+)
+from piccolo.table import Table
+from uuid_utils.compat import uuid7
+
+
+class Status(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "queued"
+    """Waits for its turn, or for `due_at` after a failed attempt (then `retry_count` > 0)."""
+    RUNNING = "running"
+    """A worker holds its lease."""
+    COMPLETED = "completed"
+    """Every output is in our storage."""
+    FAILED = "failed"
+    """Ended without a result; `error` says why."""
+    CANCELED = "canceled"
+    """Somebody called it off."""
+
+
+class Stage(StrEnum):
+    """What a running job is doing."""
+
+    SUBMITTING = "submitting"
+    """The prediction is being created."""
+    STARTING = "starting"
+    """Replicate boots the model, or has the prediction wait."""
+    PROCESSING = "processing"
+    """The model runs."""
+    DOWNLOADING = "downloading"
+    """Its outputs come into our storage."""
+
+
+class Job(Table, tablename="job"):
+    """One prompt to be made into media. Only tasks/jobs.py changes its status."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    status = Varchar(length=16, default=Status.QUEUED)
+    prompt = Text()
+    model = Varchar(length=300)  # as asked for: owner/name or owner/name:version
+    parameters = JSON(default="{}")
+    created_at = Timestamptz()
+    changed_at = Timestamptz(index=True)
+    due_at = Timestamptz()
+    started_at = Timestamptz(null=True, default=None)
+    finished_at = Timestamptz(null=True, default=None)
+    deleted_at = Timestamptz(null=True, default=None)
+    stage = Varchar(length=16, null=True, default=None)
+    progress = DoublePrecision(null=True, default=None)  # 0 to 1
+    retry_count = SmallInt(default=0)  # failed attempts since it was last submitted
+    error = Text(null=True, default=None)  # of the last failed attempt
+    error_code = Varchar(length=64, null=True, default=None)
+    cancel_requested = Boolean(default=False)
+    lease_token = UUID(null=True, default=None)  # made anew at each claim; fences every write of a worker
+    lease_until = Timestamptz(null=True, default=None)
+
+
+class Attempt(Table, tablename="attempt"):
+    """One try at a job, written before the request that may cost money."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    job = ForeignKey(references=Job, index=True)
+    number = SmallInt()  # 1, 2, ... within the job
+    created_at = Timestamptz()
+    finished_at = Timestamptz(null=True, default=None)  # None while it is under way
+    prediction_id = Varchar(length=64, null=True, default=None)  # None until Replicate has told it
+    version = Varchar(length=300)  # what ran: owner/name of an official model, or owner/name:version
+    input = JSON(default="{}")  # exactly as sent, with our seed
+    predict_time = DoublePrecision(null=True, default=None)  # seconds of compute, as Replicate measured them
+    error = Text(null=True, default=None)
+    error_code = Varchar(length=64, null=True, default=None)
+
+
+class Output(Table, tablename="output"):
+    """One file of a job's result, kept in our storage."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    job = ForeignKey(references=Job, index=True)
+    position = SmallInt()  # 0, 1, ... in the order of the provider
+    key = Varchar(length=100)  # its name in storage and below /media/
+    kind = Varchar(length=16)  # image, video, audio, text or file
+    media_type = Varchar(length=100)
+    bytes = BigInt()
+    sha256 = Varchar(length=64)
+    width = Integer(null=True, default=None)  # pixels
+    height = Integer(null=True, default=None)  # pixels
+    duration = DoublePrecision(null=True, default=None)  # seconds
+    preview_key = Varchar(length=100, null=True, default=None)  # a WebP of 512 px at most
+    placeholder = Text(null=True, default=None)  # a tiny picture as a data: URL, shown until the preview is there
+
+
+class ModelSchema(Table, tablename="model_schema"):
+    """A model on Replicate and what it takes, as Replicate last described it."""
+
+    name = Varchar(length=300, primary_key=True)  # owner/name, or owner/name:version
+    version = Varchar(length=64, null=True, default=None)  # the latest; None for a model that is called by name
+    official = Boolean(default=False)
+    description = Text(default="")
+    schemas = JSON(default="{}")  # components.schemas of its OpenAPI document
+    fetched_at = Timestamptz()
+
+
+TABLES: list[type[Table]] = [Job, Attempt, Output, ModelSchema]
+
+
+def new_id() -> UUIDValue:
+    """A UUID of version 7: ids sort by the time they were made."""
+    return uuid7()

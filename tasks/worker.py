@@ -1,0 +1,71 @@
+"""A worker process: opens what it needs, runs the task for every hint, and stops without losing anything."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+from taskiq.receiver import Receiver
+
+from tasks import database, events, generate, leases, outputs, rescue
+from tasks.broker import broker, generate_later
+from tasks.replicate import Replicate
+from tasks.settings import settings
+from tasks.storage import Storage
+
+SIGN_OF_LIFE = 10.0  # seconds between two
+
+
+async def run(stop: asyncio.Event) -> None:
+    """Work until `stop` is set; then hand the leases back and return."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(database.connected())
+        stack.push_async_callback(events.close)
+        generate.tools = await _open_tools(stack)
+        await broker.startup()
+        stack.push_async_callback(broker.shutdown)
+        for duty in (leases.keep(), leases.watch_for_cancels(), rescue.keep_looking(), _show_signs_of_life()):
+            await stack.enter_async_context(_alongside(duty))
+        await _listen(stop)
+
+
+async def _listen(stop: asyncio.Event) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        receiver = Receiver(
+            broker, executor, max_async_tasks=settings.worker_concurrency, run_startup=False, wait_tasks_timeout=2
+        )
+        finish = asyncio.Event()
+        listening = asyncio.create_task(receiver.listen(finish))
+        generate_later()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        finish.set()
+        await leases.hand_back()
+        await listening
+
+
+async def _open_tools(stack: AsyncExitStack) -> generate.Tools:
+    replicate, files = Replicate(), outputs.files_client()
+    stack.push_async_callback(replicate.aclose)
+    stack.push_async_callback(files.aclose)
+    return generate.Tools(replicate, files, Storage.open(settings.storage_url))
+
+
+async def _show_signs_of_life() -> None:
+    while True:
+        await events.worker_seen()
+        await asyncio.sleep(SIGN_OF_LIFE)
+
+
+@asynccontextmanager
+async def _alongside(duty: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """A duty that runs for ever, while the block runs."""
+    task = asyncio.create_task(duty)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

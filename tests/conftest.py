@@ -1,0 +1,150 @@
+"""What every test stands on: real servers, an empty database, and settings of their own that leave the developer's alone."""
+
+import asyncio
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from tests import servers
+
+POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
+
+_stack = ExitStack()
+_folder = Path(mkdtemp(prefix="darkroom-tests-", dir="/tmp"))
+_stack.callback(shutil.rmtree, _folder, ignore_errors=True)
+_standin_socket = _stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+_postgres_url = ""
+
+
+def pytest_configure() -> None:
+    """Settings are read once, when they are imported: so they are made before the tests are collected."""
+    global _postgres_url
+    for name in ("REPLICATE_API_TOKEN", "PUBLIC_URL", "DEFAULT_MODEL", "MAX_ATTEMPTS"):
+        os.environ.pop(name, None)
+    _postgres_url = _stack.enter_context(servers.postgres()) if POSTGRES else ""
+    port = _standin_socket.getsockname()[1]
+    os.environ |= {
+        "DARKROOM_ENV_FILE": os.devnull,
+        "DATA_DIR": str(_folder / "data"),
+        "STORAGE_URL": str(_folder / "media"),
+        "DATABASE_URL": _postgres_url or f"sqlite:///{_folder}/data/tests.sqlite",
+        "REDIS_URL": _stack.enter_context(servers.valkey()),
+        "REPLICATE_API_URL": f"http://127.0.0.1:{port}/v1",
+        "PICCOLO_CONF": "piccolo_conf",
+        "LOG_LEVEL": "warning",
+    }
+    (_folder / "data").mkdir()
+
+
+def pytest_unconfigure() -> None:
+    _stack.close()
+
+
+@pytest.fixture(scope="session")
+async def database() -> AsyncIterator[None]:
+    """The migrated database, open for all tests."""
+    from tasks import database, events
+
+    async with database.connected():
+        yield
+        await events.close()
+
+
+@pytest.fixture(autouse=True)
+async def empty(database: None) -> None:
+    """Each test finds the tables empty."""
+    from tasks.tables import TABLES
+
+    for table in reversed(TABLES):
+        await table.delete(force=True)
+
+
+@pytest.fixture
+def new_database(tmp_path: Path) -> Callable[[], Awaitable[str]]:
+    """Makes an empty database of the kind the tests run on, and answers its DATABASE_URL."""
+
+    async def make() -> str:
+        return await servers.new_database(_postgres_url) if POSTGRES else f"sqlite:///{tmp_path}/new.sqlite"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+async def web(database: None) -> AsyncIterator[httpx.AsyncClient]:
+    """The web application, alive in this process."""
+    from webapp.app import create_app
+
+    app, ready, stop = create_app(), asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:  # a task of its own: a fixture's start and its end run in two
+        async with app.lifespan():
+            ready.set()
+            await stop.wait()
+
+    living = asyncio.create_task(live())
+    await ready.wait()
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's names for the same types
+    async with httpx.AsyncClient(transport=transport, base_url="http://darkroom.test") as client:
+        yield client
+    stop.set()
+    await living
+
+
+@pytest.fixture(scope="session")
+def standin() -> Iterator[str]:
+    """A stand-in for Replicate that is quick. Yields its address, without /v1."""
+    from tasks.standin.app import create_app
+
+    app = create_app(_folder / "standin", pace=0.05)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [_standin_socket]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{_standin_socket.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+class Faults:
+    """What goes wrong at the stand-in, and what it has counted."""
+
+    def __init__(self, address: str) -> None:
+        self._client = httpx.AsyncClient(base_url=address)
+
+    async def script(self, *rules: dict[str, Any]) -> None:
+        """Have things go wrong, as tasks/standin/faults.py lists them."""
+        (await self._client.post("/_standin/faults", json=list(rules))).raise_for_status()
+
+    async def clear(self) -> None:
+        """Have nothing go wrong any more."""
+        (await self._client.delete("/_standin/faults")).raise_for_status()
+
+    async def created(self, prompt: str) -> list[dict[str, Any]]:
+        """The predictions that were created for a prompt: each one is paid for."""
+        ledger = (await self._client.get("/_standin/ledger")).json()
+        return [row for row in ledger if row["input"].get("prompt") == prompt]
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+@pytest.fixture
+async def faults(standin: str) -> AsyncIterator[Faults]:
+    """The stand-in's faults, none at the start and none left at the end."""
+    faults = Faults(standin)
+    await faults.clear()
+    yield faults
+    await faults.clear()
+    await faults.aclose()

@@ -1,0 +1,49 @@
+"""Stand-ins, and any other ASGI app, served on a free port for as long as a test needs them."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class Served:
+    """An ASGI app that is served from a thread. address: scheme, host and port."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
+        self._thread.start()
+        wait_until(lambda: self._server.started)
+        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def leave(self) -> None:
+        """Have it end, and do not wait."""
+        self._server.should_exit = True
+
+    def join(self) -> None:
+        """Wait until it has ended."""
+        self._thread.join()
+        self._socket.close()
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """Serve the app, and end it. Gives its address."""
+    running = Served(app)
+    yield running.address
+    running.leave()
+    running.join()
+
+
+def wait_until(predicate: Callable[[], object], seconds: float = 10) -> None:
+    """Return as soon as the predicate holds. Raises AssertionError if it does not in time."""
+    end = time.monotonic() + seconds
+    while not predicate():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)

@@ -1,0 +1,72 @@
+"""The engines under stress, and the migrations: forwards from nothing, up to date with the tables, safe in a crowd."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+import pytest
+from piccolo.apps.migrations.commands.new import AutoMigrationManager
+from piccolo.conf.apps import Finder
+
+from tasks import jobs
+from tasks.database import DB
+from tasks.settings import ROOT
+from tasks.tables import Job
+
+NewDatabase = Callable[[], Awaitable[str]]
+
+
+async def test_the_migrations_are_up_to_date_with_the_tables() -> None:
+    app = Finder().get_app_config("darkroom")
+    statements = await AutoMigrationManager(auto_input="y").get_alter_statements(app)
+    assert [statement.statements for statement in statements if statement.statements] == []
+
+
+async def test_processes_that_start_at_once_migrate_once(new_database: NewDatabase, tmp_path: Path) -> None:
+    environment = os.environ | {"DATABASE_URL": await new_database(), "DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "webapp", "migrate"]
+    processes = [
+        await asyncio.create_subprocess_exec(
+            *command, env=environment, cwd=ROOT, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+        )
+        for _ in range(3)
+    ]
+    ended = await asyncio.gather(*(process.communicate() for process in processes))
+    assert [process.returncode for process in processes] == [0, 0, 0], [error for _, error in ended]
+
+
+async def test_a_transaction_that_fails_leaves_nothing() -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with DB.transaction():
+            await jobs.Job(
+                prompt="p", model="m", due_at=jobs.now(), created_at=jobs.now(), changed_at=jobs.now()
+            ).save()
+            raise ZeroDivisionError
+    assert await Job.count() == 0
+
+
+async def test_transactions_that_time_out_give_their_connections_back() -> None:
+    for _ in range(15):  # more than the pool has
+        with pytest.raises(TimeoutError):
+            with anyio.fail_after(0.01):
+                async with DB.transaction():
+                    await Job.count()
+                    await anyio.sleep(1)
+    with anyio.fail_after(5):
+        async with DB.transaction():
+            await jobs.submit("after", "m/m", {})
+    assert await Job.count() == 1
+
+
+async def test_writers_at_once_all_get_their_turn() -> None:
+    await asyncio.gather(*(jobs.submit(f"fox {number}", "m/m", {}) for number in range(200)))
+    assert await Job.count() == 200
+
+
+async def test_readers_see_what_was_written_before() -> None:
+    for number in range(20):
+        await jobs.submit(f"fox {number}", "m/m", {})
+        assert await Job.count() == number + 1

@@ -1,0 +1,99 @@
+"""Jobs read back as the gallery and the API show them."""
+
+from datetime import timedelta
+
+import pytest
+
+from tasks import jobs, library
+from tasks.database import now
+from tasks.failures import Failure
+from tasks.library import PLACES_SHOWN, expected_size
+from tasks.tables import Job, Output, new_id
+
+
+async def submitted(count: int) -> list[Job]:
+    return [await jobs.submit(f"fox {number}", "stability-ai/sdxl", {}) for number in range(count)]
+
+
+async def test_pages_are_newest_first_and_meet_without_gap_or_overlap() -> None:
+    ids = [job.id for job in await submitted(7)]
+    first = await library.newest(3)
+    second = await library.newest(3, before=first[-1].job.id)
+    third = await library.newest(3, before=second[-1].job.id)
+    assert [card.job.id for card in [*first, *second, *third]] == ids[::-1]
+
+
+async def test_outputs_come_in_the_providers_order_and_to_their_own_job() -> None:
+    await submitted(2)
+    for _ in range(2):
+        job = await jobs.claim(30)
+        assert job is not None
+        outputs = [
+            Output(
+                id=new_id(),
+                position=at,
+                key=f"{job.prompt}-{at}.png",
+                kind="image",
+                media_type="image/png",
+                bytes=1,
+                sha256="",
+            )
+            for at in (1, 0)
+        ]
+        await jobs.complete(job, outputs, None)
+    keys = {card.job.prompt: [output.key for output in card.outputs] for card in await library.newest(5)}
+    assert keys == {"fox 0": ["fox 0-0.png", "fox 0-1.png"], "fox 1": ["fox 1-0.png", "fox 1-1.png"]}
+
+
+async def test_what_changed_since_is_found_whatever_it_was() -> None:
+    one, two = await submitted(2)
+    moment = now()
+    await jobs.cancel(one.id)
+    assert [card.job.id for card in await library.changed_since(moment, 10)] == [one.id]
+    await jobs.delete(one.id)
+    [deleted] = await library.changed_since(moment, 10)
+    assert deleted.deleted
+    await jobs.cancel(two.id)
+    assert len(await library.changed_since(moment, 1)) == 1
+
+
+async def test_places_in_the_queue_are_counted_from_the_next_to_run() -> None:
+    await submitted(3)
+    assert [card.place for card in await library.newest(5)] == [3, 2, 1]
+    await jobs.claim(30)
+    assert [card.place for card in await library.newest(5)] == [2, 1, None]
+    assert len(await library.waiting()) == 2
+
+
+async def test_far_back_in_the_queue_no_place_is_told() -> None:
+    await submitted(PLACES_SHOWN + 1)
+    places = [card.place for card in await library.newest(PLACES_SHOWN + 1)]
+    assert places[:2] == [None, PLACES_SHOWN]
+
+
+async def test_a_job_that_waits_after_a_failure_is_retrying() -> None:
+    await submitted(1)
+    job = await jobs.claim(30)
+    assert job is not None
+    await jobs.postpone(job, Failure("rate_limited", "Slow down.", True), now() + timedelta(minutes=1))
+    card = await library.card(job.id)
+    assert card is not None
+    assert card.retrying
+
+
+@pytest.mark.parametrize(
+    ("parameters", "size"),
+    [
+        ({}, (1024, 1024)),
+        ({"width": 512, "height": 768}, (512, 768)),
+        ({"width": 512}, (1024, 1024)),
+        ({"width": -5, "height": 5}, (1024, 1024)),
+        ({"width": True, "height": True}, (1024, 1024)),
+        ({"aspect_ratio": "3:2"}, (1536, 1024)),
+        ({"aspect_ratio": "match_input_image"}, (1024, 1024)),
+        ({"aspect_ratio": "0:0"}, (1024, 1024)),
+        ({"aspect_ratio": 7}, (1024, 1024)),
+    ],
+)
+def test_the_size_to_expect_is_read_from_the_parameters(parameters: dict[str, object], size: tuple[int, int]) -> None:
+    assert expected_size(parameters) == size

@@ -1,0 +1,168 @@
+"""What Replicate's answers, and their absence, mean: told apart by whether something may have been paid for."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from tasks.failures import Failure, reason
+from tasks.replicate import InvalidInput, NotFound, OutcomeUnknown, Refused, Replicate
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def replicate(answer: Answer) -> Replicate:
+    return Replicate(httpx.MockTransport(answer))
+
+
+def raising(error: Exception) -> Answer:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    return answer
+
+
+async def create(answer: Answer) -> Failure:
+    with pytest.raises(Failure) as caught:
+        await replicate(answer).create("owner/name", {"prompt": "p"}, 60)
+    return caught.value
+
+
+async def test_a_prediction_is_created_with_a_deadline_and_without_waiting() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(201, json={"id": "abc", "status": "starting", "urls": {}, "new_field": 1})
+
+    prediction = await replicate(answer).create("owner/name", {"prompt": "p", "seed": 7}, 60)
+    assert (prediction.id, prediction.status, prediction.ended) == ("abc", "starting", False)
+    assert json.loads(seen[0].content) == {"version": "owner/name", "input": {"prompt": "p", "seed": 7}}
+    assert seen[0].headers["Cancel-After"] == "60s"
+    assert seen[0].headers["Authorization"].startswith("Bearer ")
+    assert "Prefer" not in seen[0].headers
+
+
+@pytest.mark.parametrize(
+    "error",
+    [httpx.ConnectError("no"), httpx.ConnectTimeout("no"), httpx.PoolTimeout("no")],
+    ids=lambda e: type(e).__name__,
+)
+async def test_what_never_left_us_was_certainly_not_created(error: Exception) -> None:
+    failure = await create(raising(error))
+    assert isinstance(failure, Refused)
+    assert failure.passing
+
+
+@pytest.mark.parametrize(
+    "error",
+    [httpx.ReadTimeout("no"), httpx.WriteError("no"), httpx.ReadError("no"), httpx.RemoteProtocolError("no")],
+    ids=lambda e: type(e).__name__,
+)
+async def test_an_answer_that_never_came_may_have_been_paid_for(error: Exception) -> None:
+    assert isinstance(await create(raising(error)), OutcomeUnknown)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code", "passing"),
+    [
+        (401, {"title": "Unauthenticated", "detail": "You did not pass a token"}, Refused, "provider_auth", False),
+        (402, {"title": "Insufficient credit", "detail": "Go to billing"}, Refused, "provider_billing", False),
+        (404, {"detail": "The requested resource could not be found.", "status": 404}, NotFound, "not_found", False),
+        (422, {"detail": "- input: prompt is required\n", "status": 422}, InvalidInput, "invalid_input", False),
+        (429, {"detail": "Request was throttled.", "status": 429}, Refused, "rate_limited", True),
+        (500, {"detail": "Internal server error", "status": 500}, Refused, "provider_error", True),
+        (503, {"detail": "Internal server error", "status": 503}, Refused, "provider_error", True),
+        (502, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),
+        (504, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),
+        (500, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),
+        (418, {"detail": "teapot"}, Refused, "provider_error", False),
+        (201, "no json at all", OutcomeUnknown, "provider_error", True),
+        (201, {"status": "starting"}, OutcomeUnknown, "provider_error", True),
+    ],
+)
+async def test_error_answers_are_told_apart(status: int, body: Any, kind: type, code: str, passing: bool) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, text=body) if isinstance(body, str) else httpx.Response(status, json=body)
+
+    failure = await create(answer)
+    assert type(failure) is kind
+    assert (failure.code, failure.passing) == (code, passing)
+
+
+async def test_users_do_not_read_where_the_operator_pays() -> None:
+    body = {"detail": "Go to https://replicate.com/account/billing#billing to purchase credit."}
+    assert "replicate.com" not in (await create(lambda request: httpx.Response(402, json=body))).message
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "seconds"),
+    [
+        ({"retry_after": 5}, {}, 5),
+        ({}, {"Retry-After": "7"}, 7),
+        ({"retry_after": 5}, {"Retry-After": "7"}, 5),
+        ({}, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({}, {}, None),
+        ({"retry_after": -3}, {}, 0),
+    ],
+)
+async def test_how_long_to_wait_is_read_from_the_body_or_the_header(
+    body: dict[str, int], headers: dict[str, str], seconds: float | None
+) -> None:
+    failure = await create(lambda request: httpx.Response(429, json=body, headers=headers))
+    assert failure.retry_after == seconds
+
+
+async def test_the_search_for_a_prediction_follows_the_pages_but_to_no_other_host() -> None:
+    wanted = {"id": "found", "status": "succeeded", "input": {"prompt": "p", "seed": 7}}
+    other = {"id": "other", "status": "succeeded", "input": {"prompt": "p", "seed": 8}}
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        if "cursor=2" in str(request.url):
+            return httpx.Response(200, json={"results": [wanted], "next": "https://evil.example/v1/predictions"})
+        second = str(request.url.copy_with(query=b"cursor=2"))
+        return httpx.Response(200, json={"results": [other], "next": second})
+
+    found = await replicate(answer).find({"prompt": "p", "seed": 7}, datetime(2026, 11, 22, 20, tzinfo=UTC))
+    assert [prediction.id for prediction in found] == ["found"]
+    assert len(asked) == 2
+    assert "created_after=2026-11-22T20" in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code", "passing"),
+    [
+        ("failed", "Prediction interrupted; please retry (code: PA)", "provider_interrupted", True),
+        ("failed", "Director: unexpected error handling prediction (E9828)", "provider_interrupted", True),
+        ("failed", "Director: unexpected error handling prediction (E1001)", "out_of_memory", False),
+        ("failed", "CUDA out of memory. Tried to allocate 2 GiB", "out_of_memory", False),
+        ("failed", "The input or output was flagged as sensitive. (E005) (uIJ6l3ruRD)", "moderated", False),
+        ("failed", "NSFW content detected. Try running it again", "moderated", False),
+        ("failed", "Service is temporarily unavailable (E004)", "provider_busy", True),
+        ("failed", "Prediction timed out", "prediction_timeout", False),
+        ("failed", "Input validation error: 403 Client Error: Forbidden for url: x", "invalid_input", False),
+        ("failed", "list index out of range", "model_error", False),
+        ("failed", None, "model_error", False),
+        ("failed", "", "model_error", False),
+        ("aborted", None, "provider_canceled", False),
+        ("canceled", None, "provider_canceled", False),
+    ],
+)
+def test_a_failed_prediction_is_tried_again_only_where_the_platform_was_at_fault(
+    status: str, error: str | None, code: str, passing: bool
+) -> None:
+    failure = reason(status, error)
+    assert (failure.code, failure.passing) == (code, passing)
+    assert failure.message.endswith((".", "range"))
+
+
+def test_a_models_own_error_is_told_in_short() -> None:
+    message = reason("failed", "Traceback:\n  " + "very long " * 500).message
+    assert message.startswith("The model failed: Traceback: very long")
+    assert len(message) < 330
+    assert "\n" not in message

@@ -1,0 +1,144 @@
+"""Storage keeps whole files, in a folder and in a store that is none."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore, S3Store
+
+from tasks.failures import Failure
+from tasks.settings import SettingsError
+from tasks.storage import PIECE, Storage
+
+
+@pytest.fixture(params=["folder", "memory"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    return Storage.open(str(tmp_path / "media")) if request.param == "folder" else Storage(MemoryStore())
+
+
+async def content(storage: Storage, key: str, start: int, end: int) -> bytes:
+    return b"".join([piece async for piece in storage.read(key, start, end)])
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def test_what_was_put_is_read_back_in_parts_of_any_size(storage: Storage, tmp_path: Path) -> None:
+    whole = bytes(range(256)) * (PIECE // 256) + b"the end"
+    source = tmp_path / "source"
+    source.write_bytes(whole)
+    with source.open("rb") as file:
+        await storage.put("a.bin", file)
+    assert await content(storage, "a.bin", 0, len(whole)) == whole
+    assert await content(storage, "a.bin", PIECE - 2, PIECE + 3) == whole[PIECE - 2 : PIECE + 3]
+    assert await content(storage, "a.bin", 5, 5) == b""
+
+
+async def test_head_knows_size_and_an_etag_that_changes_with_the_file(storage: Storage) -> None:
+    await storage.put("a.txt", b"one")
+    before = await storage.head("a.txt")
+    await storage.put("a.txt", b"three")
+    after = await storage.head("a.txt")
+    assert before is not None
+    assert after is not None
+    assert (before.size, after.size) == (3, 5)
+    assert before.etag != after.etag
+    assert before.etag.startswith('"')
+
+
+async def test_absent_files_have_no_head_and_are_deleted_without_complaint(storage: Storage) -> None:
+    await storage.put("a.txt", b"a")
+    await storage.put("b.txt", b"b")
+    await storage.delete(["absent.txt", "a.txt", "absent-too.txt", "b.txt"])
+    assert await storage.head("a.txt") is None
+    assert await storage.head("b.txt") is None
+
+
+async def test_check_finds_nothing_wrong_and_leaves_nothing(storage: Storage) -> None:
+    assert await storage.check() is None
+    assert await storage.head(".probe") is None
+
+
+async def test_keys_cannot_leave_the_folder(tmp_path: Path) -> None:
+    storage = Storage.open(str(tmp_path / "media"))
+    with pytest.raises(ValueError, match=r"\.\."):
+        await storage.put("../escaped.txt", b"x")
+    assert not (tmp_path / "escaped.txt").exists()
+
+
+async def test_a_reader_sees_the_old_file_or_the_new_one_never_a_half(tmp_path: Path) -> None:
+    storage = Storage.open(str(tmp_path))
+    old, new = b"o" * 8_000_000, b"n" * 8_000_000
+    await storage.put("a.bin", old)
+    replacing = asyncio.create_task(storage.put("a.bin", new))
+    seen = set()
+    while not replacing.done():
+        seen.add((tmp_path / "a.bin").read_bytes())
+        await asyncio.sleep(0)
+    await replacing
+    assert seen <= {old, new}
+    assert (tmp_path / "a.bin").read_bytes() == new
+    assert names(tmp_path) == ["a.bin"]
+
+
+async def test_a_file_that_cannot_be_written_is_a_failure_that_may_pass(tmp_path: Path) -> None:
+    storage = Storage.open(str(tmp_path))
+    (tmp_path / "taken.png").mkdir()
+    with pytest.raises(Failure) as caught:
+        await storage.put("taken.png", b"x")
+    assert (caught.value.code, caught.value.passing) == ("storage_unavailable", True)
+    assert str(tmp_path) not in caught.value.message
+
+
+async def test_check_says_why_storage_cannot_be_used(tmp_path: Path) -> None:
+    storage = Storage.open(str(tmp_path))
+    (tmp_path / ".probe").mkdir()
+    assert "directory" in str(await storage.check())
+
+
+async def test_check_gives_up_on_a_store_that_does_not_answer() -> None:
+    async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(keep_silent, "127.0.0.1", 0) as server:
+        endpoint = "http://{}:{}".format(*server.sockets[0].getsockname())
+        store = S3Store(
+            "bucket",
+            endpoint=endpoint,
+            access_key_id="id",
+            secret_access_key="key",
+            client_options={"allow_http": True},
+        )
+        storage = Storage(store)
+        assert await storage.check(within=0.2) == "storage did not answer within 0.2 s"
+
+
+def test_a_folder_is_made_from_a_path_and_from_a_url(tmp_path: Path) -> None:
+    Storage.open(str(tmp_path / "a" / "b"))
+    Storage.open(f"file://{tmp_path}/c")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert (tmp_path / "c").is_dir()
+
+
+def test_buckets_are_opened_without_asking_them() -> None:
+    assert Storage.open("s3://bucket/prefix")
+    assert Storage.open("gs://bucket")
+
+
+@pytest.mark.parametrize("url", ["ftp://host/folder", "https://host/folder", "s3://", "az://container-without-account"])
+def test_nonsense_is_told_with_the_name_of_the_setting(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^STORAGE_URL='[^\n]*$"):
+        Storage.open(url)
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_the_name_of_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SettingsError, match=r"^STORAGE_URL='.*/file/media': Not a directory$"):
+        Storage.open(str(tmp_path / "file" / "media"))
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_the_name_of_the_setting() -> None:
+    with pytest.raises(SettingsError, match=r"^STORAGE_URL='/proc': "):
+        Storage.open("/proc")

@@ -1,0 +1,112 @@
+"""The settings, .env.example and the README say the same, and nonsense is refused in one line."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.settings import ROOT, Settings, SettingsError, load
+
+LINE = re.compile(r"^#([A-Z_]+)=(.*)$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z_]+)` \| ([^|]*) \|", re.MULTILINE)
+
+WRONG = {
+    "PORT": ["http", "0", "70000", "80.5"],
+    "STANDIN_PORT": ["-1"],
+    "PUBLIC_URL": ["darkroom.example.org", "https://"],
+    "REPLICATE_API_URL": ["ftp://api.replicate.com"],
+    "STANDIN_URL": ["127.0.0.1:8010"],
+    "DATABASE_URL": ["mysql://localhost/darkroom", "sqlite:///"],
+    "REDIS_URL": ["localhost:6379"],
+    "STORAGE_URL": ["ftp://files.example.org"],
+    "DEFAULT_MODEL": ["sdxl", "a/b/c", "stability-ai/sdxl:latest"],
+    "MAX_OUTPUT_MIB": ["0"],
+    "WORKER_CONCURRENCY": ["0", "many"],
+    "MAX_ATTEMPTS": ["0", "21"],
+    "PREDICTION_TIMEOUT": ["1"],
+    "LEASE_SECONDS": ["1"],
+    "LOG_LEVEL": ["loud"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _defaults():
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_env_example_shows_every_setting_with_its_default() -> None:
+    assert dict(LINE.findall((ROOT / ".env.example").read_text())) == _defaults()
+
+
+def test_the_readme_has_a_row_for_every_setting_with_its_default() -> None:
+    rows = {name: default.strip().strip("`") for name, default in ROW.findall((ROOT / "README.md").read_text())}
+    defaults = _defaults()
+    assert rows.keys() == defaults.keys()
+    assert {name: rows[name] for name, default in defaults.items() if default} == {
+        name: default for name, default in defaults.items() if default
+    }
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_a_wrong_setting_is_named_in_one_line(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=rf"^{name}={re.escape(value)}: must ") as refusal:
+        load()
+    assert "\n" not in str(refusal.value)
+
+
+def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "http")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(SettingsError, match=r"^PORT=http: .*; LOG_LEVEL=loud: "):
+        load()
+
+
+def test_a_refused_address_does_not_give_its_password_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://me:secret@localhost/darkroom")
+    with pytest.raises(SettingsError) as refusal:
+        load()
+    assert "secret" not in str(refusal.value)
+
+
+def test_an_empty_setting_means_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    assert load().port == 8000
+
+
+def test_without_a_token_the_stand_in_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().api_url == "http://127.0.0.1:8010/v1"
+    monkeypatch.setenv("STANDIN_URL", "http://standin:8010/v1/")
+    assert load().api_url == "http://standin:8010/v1"
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_token")
+    assert load().api_url == "https://api.replicate.com/v1"
+    monkeypatch.setenv("REPLICATE_API_URL", "https://replicate.example.org/v1")
+    assert load().api_url == "https://replicate.example.org/v1"
+
+
+def test_settings_are_read_from_the_env_file_and_the_environment_goes_first(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("PORT=9001\nLOG_LEVEL=debug\n")
+    code = "from tasks.settings import settings; print(settings.port, settings.log_level)"
+    environment = {**os.environ, "DARKROOM_ENV_FILE": str(file), "PORT": "9002"}
+    environment.pop("LOG_LEVEL", None)
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert said.stdout.split() == ["9002", "debug"]
+
+
+def test_the_embedded_servers_socket_has_a_name_the_system_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", "/" + "long/" * 40)
+    assert len(str(load().valkey_socket)) < 100
+
+
+def _defaults() -> dict[str, str]:
+    """Every setting's default, as one would write it into the environment."""
+    return {name.upper(): _written(field.get_default()) for name, field in Settings.model_fields.items()}
+
+
+def _written(default: object) -> str:
+    return "" if "SecretStr" in type(default).__name__ else str(default)

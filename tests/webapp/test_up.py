@@ -1,0 +1,249 @@
+"""`darkroom up`, for real: what it starts, what it ends, and what it says."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import psutil
+import pytest
+
+from tasks.settings import ROOT
+
+pytestmark = pytest.mark.skipif("TEST_DATABASE" in os.environ, reason="the same on every database")
+
+PARTS = {"web", "worker", "standin", "valkey-server"}
+END = 5.0  # seconds everything has to end
+
+
+@pytest.fixture(autouse=True)
+def empty() -> None:
+    """Nothing here touches the tests' own database."""
+
+
+class Up:
+    """A running `darkroom up` with folders and ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as taken, socket.socket() as taken_too:
+            taken.bind(("127.0.0.1", 0))
+            taken_too.bind(("127.0.0.1", 0))
+            self.port, standin_port = taken.getsockname()[1], taken_too.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_TOKEN"))},
+            "DARKROOM_ENV_FILE": os.devnull,
+            "DATA_DIR": str(folder / "data"),
+            "STORAGE_URL": str(folder / "media"),
+            "DATABASE_URL": f"sqlite:///{folder}/data/up.sqlite",
+            "PORT": str(self.port),
+            "STANDIN_PORT": str(standin_port),
+        }
+        self.output = folder / "output"
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, output: Path | None = None, **settings: str) -> subprocess.Popen[bytes]:
+        with (output or self.output).open("wb") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "webapp", "up"],
+                cwd=ROOT,
+                env={**self.environment, **settings},
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+        self.started.append(process)
+        return process
+
+    def ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def refused(self, **settings: str) -> str:
+        """The one line that it says when it does not start."""
+        output = self.output.with_name("refusal")
+        code = self.start(output, **settings).wait(20)
+        line = output.read_text()
+        assert code == 2, line
+        assert line.count("\n") == 1, line
+        return line
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+
+@pytest.fixture
+def up() -> Iterator[Up]:
+    with _made() as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Up]:
+    """One that runs, for the tests that leave it running."""
+    with _made() as up:
+        process = up.start()
+        wait_until(up.ready)
+        yield up
+        process.terminate()
+        process.wait(END)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_every_part_within_5_seconds(up: Up, number: signal.Signals) -> None:
+    process = up.start()
+    wait_until(up.ready)
+    process.send_signal(number)
+    assert process.wait(END) == 0
+    assert not _processes_of(up)
+
+
+def test_a_signal_during_the_start_ends_every_part(up: Up) -> None:
+    process = up.start()
+    wait_until(lambda: "web" in _parts_of(up))
+    process.terminate()
+    assert process.wait(END) == 0
+    assert not _processes_of(up)
+
+
+def test_kill_9_of_the_parent_ends_every_part_within_5_seconds(up: Up) -> None:
+    process = up.start()
+    wait_until(up.ready)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not _processes_of(up), END)
+
+
+def test_it_starts_again_at_once_after_a_kill_9_and_ends_with_what_started_it(up: Up) -> None:
+    process = up.start()
+    wait_until(up.ready)
+    process.kill()
+    process.wait()
+    code = f"import subprocess; subprocess.run([{sys.executable!r}, '-m', 'webapp', 'up', '--with-parent'])"
+    starter = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=up.environment, stdout=subprocess.DEVNULL)
+    wait_until(lambda: up.ready() and _parts_of(up) >= PARTS)
+    starter.kill()
+    starter.wait()
+    wait_until(lambda: not _processes_of(up), END)
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_a_part_that_dies_is_started_again(running: Up, part: str) -> None:
+    (victim,) = [process for process in _processes_of(running) if _part(process) == part]
+    victim.kill()
+    wait_until(lambda: victim not in _processes_of(running) and _parts_of(running) >= PARTS)
+    wait_until(running.ready)
+    assert running.said().count("starting again in 1 s") >= 1
+
+
+def test_a_part_that_dies_again_and_again_stops_everything(up: Up) -> None:
+    process = up.start()
+
+    def stopped() -> bool:
+        for child in _processes_of(up):
+            if _part(child) == "worker":
+                child.kill()
+        return process.poll() is not None
+
+    wait_until(stopped, 60)
+    assert process.returncode == 1
+    assert "The worker ended 5 times within 60 s" in up.said()
+    assert not _processes_of(up)
+
+
+def test_it_says_where_to_look_and_what_draws(running: Up) -> None:
+    assert running.address in running.said()
+    assert "REPLICATE_API_TOKEN" in running.said()
+
+
+def test_with_a_token_and_a_redis_it_runs_neither_stand_in_nor_valkey(up: Up) -> None:
+    process = up.start(REPLICATE_API_TOKEN="r8_none", REDIS_URL="redis://127.0.0.1:1")
+    wait_until(lambda: _parts_of(up) == {"up", "web", "worker"})
+    process.terminate()
+    assert process.wait(END) == 0
+
+
+def test_a_second_one_on_the_same_data_is_refused(running: Up) -> None:
+    (first,) = [process for process in _processes_of(running) if _part(process) == "up"]
+    assert f"another Darkroom (process {first.pid})" in running.refused()
+
+
+def test_a_busy_port_is_named_before_anything_starts(up: Up) -> None:
+    with socket.create_server(("127.0.0.1", up.port)):
+        assert f"PORT={up.port}: " in up.refused()
+
+
+def test_a_host_that_is_not_here_is_named(up: Up) -> None:
+    assert "HOST=192.0.2.1: " in up.refused(HOST="192.0.2.1")
+
+
+@pytest.mark.parametrize("setting", ["DATA_DIR", "STORAGE_URL", "DATABASE_URL"])
+def test_a_folder_that_cannot_be_written_is_named(up: Up, setting: str, tmp_path: Path) -> None:
+    """A file where a folder should be: into that, root cannot write either."""
+    file = tmp_path / "file"
+    file.touch()
+    value = f"sqlite:///{file}/up.sqlite" if setting == "DATABASE_URL" else f"{file}/folder"
+    assert f"{setting}: " in up.refused(**{setting: value})
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(up: Up) -> None:
+    line = up.refused(DATABASE_URL="postgres://me:secret@127.0.0.1:1/darkroom")
+    assert "DATABASE_URL: " in line
+    assert "secret" not in line
+
+
+def test_a_wrong_setting_is_named(up: Up) -> None:
+    assert "MAX_ATTEMPTS=none: " in up.refused(MAX_ATTEMPTS="none")
+
+
+@contextmanager
+def _made() -> Iterator[Up]:
+    with TemporaryDirectory(prefix="darkroom-", dir="/tmp") as folder:
+        up = Up(Path(folder))
+        yield up
+        for process in [*_processes_of(up), *up.started]:
+            process.kill()
+            process.wait()
+
+
+def wait_until(predicate: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Look until it is so. Fails when it is not so in time."""
+    deadline = time.monotonic() + seconds
+    while not predicate():
+        assert time.monotonic() < deadline, f"not so within {seconds:.0f} s"
+        time.sleep(0.05)
+
+
+def _processes_of(up: Up) -> list[psutil.Process]:
+    """Every living process that has this one's DATA_DIR in its environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("DATA_DIR") == up.environment["DATA_DIR"]:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _parts_of(up: Up) -> set[str]:
+    return {_part(process) for process in _processes_of(up)}
+
+
+def _part(process: psutil.Process) -> str:
+    """up, web, worker, standin, or the name of another program."""
+    try:
+        return next(
+            (word for word in process.cmdline() if word in ("up", "web", "worker", "standin")), str(process.name())
+        )
+    except psutil.Error:
+        return ""

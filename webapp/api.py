@@ -1,0 +1,94 @@
+"""The JSON API: POST /generate and GET /status/{job_id}."""
+
+from math import ceil
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from tasks import library
+from tasks.admission import Rejected, admit
+from tasks.database import now
+from tasks.library import Card
+from tasks.replicate import Replicate
+from tasks.schemas import Fault
+from tasks.tables import Status
+from webapp.errors import Problem, not_found
+from webapp.views import job_json
+
+MEMBERS = ("prompt", "parameters", "model")
+POLLING = "1"  # seconds until a program should ask again
+
+
+@post("/generate", status_code=202)
+async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
+    """Have a prompt made into media. The job is in the database when this answers."""
+    body = _object(await _json(request))
+    if unknown := [name for name in body if name not in MEMBERS]:
+        faults = [
+            Fault(f"/{name}", f"There is no member {name!r}. There are {', '.join(MEMBERS)}.") for name in unknown
+        ]
+        raise Rejected("invalid_request", faults)
+    job = await admit(body.get("prompt"), body.get("model"), _parameters(body.get("parameters")), replicate)
+    headers = {"Location": f"/status/{job.id}", "Retry-After": POLLING}
+    return Response({"job_id": str(job.id), "status": job.status}, status_code=202, headers=headers)
+
+
+@get("/status/{job_id:str}")
+async def status(job_id: FromPath[str]) -> Response[dict[str, Any]]:
+    """How a job is doing."""
+    card = await existing(job_id)
+    headers = {"Cache-Control": "no-store"}
+    if card.job.status in (Status.QUEUED, Status.RUNNING):
+        headers["Retry-After"] = _retry_after(card)
+    return Response(job_json(card), headers=headers)
+
+
+async def existing(job_id: str) -> Card:
+    """The job with this id. Raises Problem: 404 where there never was one, 410 where it was deleted."""
+    try:
+        card = await library.card(UUID(job_id))
+    except ValueError:
+        card = None
+    if card is None:
+        raise not_found("job_not_found", "There is no such job.")
+    if card.deleted:
+        raise Problem(410, "job_deleted", "This job was deleted.")
+    return card
+
+
+async def _json(request: Request[Any, Any, Any]) -> object:
+    media_type, _ = request.content_type
+    if media_type != "application/json":
+        raise Problem(415, "unsupported_media_type", "The body must be JSON, sent with Content-Type: application/json.")
+    try:
+        return msgspec.json.decode(await request.body())
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, "malformed_json", f"The body is no valid JSON: {error}.") from error
+
+
+def _object(body: object) -> dict[str, object]:
+    if not isinstance(body, dict):
+        raise Rejected("invalid_request", [Fault("", "The body must be a JSON object.")])
+    return body
+
+
+def _parameters(parameters: object) -> object:
+    """The parameters themselves, where a string holds them."""
+    if not isinstance(parameters, str):
+        return parameters
+    try:
+        return msgspec.json.decode(parameters)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        fault = Fault("/parameters", f"The parameters are no valid JSON: {error}.")
+        raise Rejected("invalid_parameters", [fault]) from error
+
+
+def _retry_after(card: Card) -> str:
+    """Seconds until a look is worth it: until the next attempt, where one waits for that."""
+    if not card.retrying:
+        return POLLING
+    return str(max(1, ceil((card.job.due_at - now()).total_seconds())))

@@ -1,0 +1,93 @@
+"""What each command does: one part of Darkroom in this process, until it is told to stop."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from tasks import preflight
+from tasks.settings import Settings
+from webapp import ports
+
+FAILED_TO_START = 3  # as uvicorn's own command says it
+
+
+def web(settings: Settings, descriptor: int | None) -> int:
+    """Serve the gallery and the API on HOST and PORT, or on a socket that listens already."""
+    _log(settings)
+    preflight.check(settings)
+    listening = ports.for_web(settings) if descriptor is None else socket.socket(fileno=descriptor)
+    from webapp.app import create_app
+
+    if descriptor is None:
+        logging.getLogger("webapp").info("Listening on http://%s:%d", settings.host, settings.port)
+    return _serve(create_app, listening, settings)
+
+
+def standin(settings: Settings, descriptor: int | None) -> int:
+    """Serve a small Replicate that draws, on HOST and STANDIN_PORT, or on a socket that listens already."""
+    _log(settings)
+    preflight.check(settings)
+    listening = ports.for_standin(settings) if descriptor is None else socket.socket(fileno=descriptor)
+    from tasks.standin.app import create_app
+
+    return _serve(lambda: create_app(settings.data_dir / "standin"), listening, settings)
+
+
+def worker(settings: Settings) -> int:
+    """Make pictures until SIGTERM or Ctrl-C."""
+    _log(settings)
+    preflight.check(settings)
+    from tasks.worker import run
+
+    async def until_told() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run(stop)
+
+    asyncio.run(until_told())
+    return 0
+
+
+def migrate(settings: Settings) -> int:
+    """Bring the database up to date."""
+    _log(settings)
+    preflight.check(settings)
+    from tasks.database import connected
+
+    async def open_and_close() -> None:
+        async with connected():
+            pass
+
+    asyncio.run(open_and_close())
+    return 0
+
+
+def _serve(create_app: Callable[[], object], listening: socket.socket, settings: Settings) -> int:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app,
+            factory=True,
+            log_config=None,
+            access_log=settings.log_level == "debug",
+            server_header=False,
+            timeout_graceful_shutdown=2,  # a slow download does not hold up the end
+        )
+    )
+    with listening:
+        server.run([listening])
+    return 0 if server.started else FAILED_TO_START
+
+
+def _log(settings: Settings) -> None:
+    """Our own words at LOG_LEVEL; those of libraries where something is wrong, or where everything is asked for."""
+    ours = settings.log_level.upper()
+    theirs = "WARNING" if ours == "INFO" else ours
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S", level=theirs)
+    logging.getLogger("uvicorn").setLevel(theirs)
+    for name in ("tasks", "webapp"):
+        logging.getLogger(name).setLevel(ours)

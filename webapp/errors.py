@@ -1,0 +1,118 @@
+"""What people (HTML) and programs (problem+json, RFC 9457) are told when something goes wrong."""
+
+import logging
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from tasks.admission import Rejected
+from tasks.failures import Failure
+from tasks.schemas import Fault
+from webapp import pages
+
+log = logging.getLogger(__name__)
+
+AnyRequest = Request[Any, Any, Any]
+
+CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+SENTENCES = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    413: "The request's body is larger than 1 MiB.",
+}
+
+
+@dataclass
+class Problem(Exception):
+    """Something to tell the one who asked.
+
+    code: stable, for programs. detail: a sentence. faults: where in the request.
+    """
+
+    status: int
+    code: str
+    detail: str
+    faults: list[Fault] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """As RFC 9457 has it, with our `code`, and a JSON Pointer (RFC 6901, as a URI fragment) to each fault."""
+        shape: dict[str, Any] = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        if self.faults:
+            shape["errors"] = [{"pointer": f"#{fault.pointer}", "detail": fault.message} for fault in self.faults]
+        return shape
+
+
+def not_found(code: str, detail: str) -> Problem:
+    """Nothing there."""
+    return Problem(404, code, detail)
+
+
+def from_rejected(rejected: Rejected) -> Problem:
+    """A request for a job that cannot be one."""
+    return Problem(422, rejected.code, " ".join(fault.message for fault in rejected.faults), rejected.faults)
+
+
+def from_failure(failure: Failure) -> Problem:
+    """Replicate had to be asked, and did not answer."""
+    return Problem(503, failure.code, failure.message, headers={"Retry-After": str(ceil(failure.retry_after or 5))})
+
+
+def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
+    """A problem, as HTML for those who ask for HTML, else as problem+json."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        return Response(
+            problem.json(), status_code=problem.status, media_type="application/problem+json", headers=problem.headers
+        )
+    return pages.page(
+        "error.html",
+        problem.status,
+        problem.headers,
+        status=problem.status,
+        title=HTTPStatus(problem.status).phrase,
+        message=problem.detail,
+    )
+
+
+def _http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    status = error.status_code
+    if status >= 500:
+        return _unexpected(request, error)
+    problem = Problem(
+        status, CODES.get(status, "bad_request"), SENTENCES.get(status, error.detail), headers=dict(error.headers or {})
+    )
+    return answer(request, problem)
+
+
+def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(
+        request, Problem(500, "internal_error", "Darkroom had an internal error. The operator finds it in the log.")
+    )
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    Problem: answer,
+    Rejected: lambda request, rejected: answer(request, from_rejected(rejected)),
+    Failure: lambda request, failure: answer(request, from_failure(failure)),
+    HTTPException: _http_exception,
+    Exception: _unexpected,
+}

@@ -1,0 +1,49 @@
+"""The pieces of HTML that replace others: the same for a form's answer and for a live event."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from tasks import library
+from tasks.library import Card
+from webapp import pages
+from webapp.composer import as_query
+from webapp.views import CardView
+
+PAGE = 60  # cards
+
+
+def card_fragment(card: Card) -> str:
+    """A card, to be put in its place in the gallery, or taken away where the job was deleted."""
+    target = f"#job-{card.job.id}"
+    if card.deleted:
+        return _partial(target, "delete")
+    return _partial(target, "outerMorph", pages.render("partials/card.html", card=CardView(card)))
+
+
+async def job_fragment(card: Card) -> str:
+    """All that a job's page shows of it, or its disappearance."""
+    target = f"#job-page-{card.job.id}"
+    if card.deleted:
+        return _partial(target, "delete")
+    return _partial(target, "outerMorph", pages.render("partials/job.html", **await job_context(card)))
+
+
+def sheet_fragment(cards: list[Card]) -> str:
+    """The first page of the gallery, whole."""
+    return _partial("#sheet", "innerHTML", pages.render("partials/sheet.html", **sheet_context(cards)))
+
+
+def sheet_context(cards: list[Card]) -> dict[str, Any]:
+    """What the template of a page of cards needs: the cards, and the address of the next page if there may be one."""
+    older = f"/?before={cards[-1].job.id}" if len(cards) == PAGE else None
+    return {"cards": [CardView(card) for card in cards], "older": older}
+
+
+async def job_context(card: Card) -> dict[str, Any]:
+    """What the template of a job needs."""
+    query = urlencode(as_query(card.job.prompt, card.job.model, card.parameters))
+    return {"card": CardView(card), "attempts": await library.attempts(card.job.id), "use_again": f"/?{query}"}
+
+
+def _partial(target: str, swap: str, html: str = "") -> str:
+    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'

@@ -1,0 +1,172 @@
+"""The gallery: its pages, its forms, and the fragments that htmx asks for."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect
+
+from tasks import admission, jobs, library, models
+from tasks.admission import Rejected, admit
+from tasks.database import now
+from tasks.failures import Failure
+from tasks.library import Card
+from tasks.models import Model
+from tasks.replicate import Replicate
+from tasks.schemas import Fault
+from tasks.settings import settings
+from tasks.storage import Storage
+from webapp import pages
+from webapp.api import existing
+from webapp.composer import Composer, chosen_model, compose, typed_parameters
+from webapp.errors import Problem
+from webapp.fragments import PAGE, card_fragment, job_context, job_fragment, sheet_context
+
+AnyRequest = Request[Any, Any, Any]
+Form = Mapping[str, list[str]]
+
+HTML = "text/html; charset=utf-8"
+
+
+@get("/", include_in_schema=False)
+async def gallery(
+    request: AnyRequest, replicate: NamedDependency[Replicate], before: FromQuery[UUID | None] = None
+) -> Response[str]:
+    """The composer above a page of cards; for htmx, which scrolls, the cards alone."""
+    if before is not None and _by_htmx(request):
+        return pages.page("partials/sheet.html", **sheet_context(await library.newest(PAGE, before)))
+    return await _gallery_page(await _filled_in(_query(request), replicate), before)
+
+
+@get("/composer", include_in_schema=False)
+async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
+    """The controls of the model that was just chosen."""
+    return pages.page("partials/controls.html", composer=await _filled_in(_query(request), replicate))
+
+
+@post("/jobs", status_code=200, include_in_schema=False)
+async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[Any]:
+    """What the composer sends: a new card, or the composer again with what is wrong."""
+    form = await _form(request)
+    prompt = (form.get("prompt") or [""])[-1].replace("\r\n", "\n")  # HTML sends every line break as CRLF
+    name = chosen_model(form, settings.default_model)
+    try:
+        model = await _model(name, replicate)
+        job = await admit(prompt, name, typed_parameters(form, model) if model else {}, replicate)
+    except (Rejected, Failure) as error:
+        return await _refused(request, form, replicate, error)
+    if not _by_htmx(request):
+        return Redirect("/", status_code=303)
+    composer = pages.render("partials/composer.html", composer=await compose(form, model))
+    return Response(composer + card_fragment(await existing(str(job.id))), media_type=HTML)
+
+
+@get("/jobs/{job_id:str}", include_in_schema=False)
+async def job_page(job_id: FromPath[str]) -> Response[str]:
+    """The page of one job."""
+    card = await existing(job_id)
+    return pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card))
+
+
+@post("/jobs/{job_id:str}/cancel", status_code=200, include_in_schema=False)
+async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Call a job off. Too late is no error: the card tells what became of it."""
+    card = await existing(job_id)
+    await jobs.cancel(card.job.id)
+    return await _changed(request, card)
+
+
+@post("/jobs/{job_id:str}/retry", status_code=200, include_in_schema=False)
+async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Have a failed or canceled job wait again."""
+    card = await existing(job_id)
+    await jobs.retry(card.job.id)
+    return await _changed(request, card)
+
+
+@post("/jobs/{job_id:str}/delete", status_code=200, include_in_schema=False)
+async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDependency[Storage]) -> Response[Any]:
+    """Delete an ended job and its files."""
+    card = await existing(job_id)
+    keys = await jobs.delete(card.job.id)
+    if keys is None:
+        raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
+    await storage.delete(keys)
+    if not _by_htmx(request):
+        return Redirect("/", status_code=303)
+    return Response("", media_type=HTML, headers={"HX-Redirect": "/"})
+
+
+async def _changed(request: AnyRequest, before: Card) -> Response[Any]:
+    """The job after an action, where it is shown: on its own page or in the gallery."""
+    if not _by_htmx(request):
+        return Redirect(_came_from(request), status_code=303)
+    card = await existing(str(before.job.id))
+    if urlsplit(request.headers.get("HX-Current-URL", "")).path.startswith("/jobs/"):
+        return Response(await job_fragment(card), media_type=HTML)
+    return Response(card_fragment(card), media_type=HTML)
+
+
+async def _refused(request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | Failure) -> Response[str]:
+    faults = error.faults if isinstance(error, Rejected) else [Fault("/model", error.message)]
+    status = 422 if isinstance(error, Rejected) else 503
+    composer = await _filled_in(form, replicate, faults)
+    if _by_htmx(request):
+        return pages.page("partials/composer.html", status, composer=composer)
+    return await _gallery_page(composer, None, status)
+
+
+async def _gallery_page(composer: Composer, before: UUID | None, status: int = 200) -> Response[str]:
+    moment = now()  # taken before the cards are read: what changes meanwhile comes as an event
+    return pages.page(
+        "gallery.html",
+        status,
+        composer=composer,
+        newer=before is not None,
+        live=f"/events?{urlencode({'since': moment.isoformat()})}",
+        **sheet_context(await library.newest(PAGE, before)),
+    )
+
+
+async def _filled_in(form: Form, replicate: Replicate, faults: list[Fault] | None = None) -> Composer:
+    """The composer with what a form or an address holds, and a fault where it names a model that is none."""
+    name = chosen_model(form, settings.default_model)
+    try:
+        model = await _model(name, replicate)
+    except Failure as failure:
+        model, faults = None, faults or [Fault("/model", failure.message)]
+    if model is None and name and not faults:
+        faults = [Fault("/model", f"Replicate has no model {name}.")]
+    return await compose(form, model, faults or [])
+
+
+async def _model(name: str, replicate: Replicate) -> Model | None:
+    return await models.find(name, replicate) if admission.is_model_name(name) else None
+
+
+async def _form(request: AnyRequest) -> Form:
+    form = await request.form()
+    return {name: [value for value in form.getall(name) if isinstance(value, str)] for name in form}
+
+
+def _query(request: AnyRequest) -> Form:
+    return {name: request.query_params.getall(name) for name in request.query_params}
+
+
+def _by_htmx(request: AnyRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+def _came_from(request: AnyRequest) -> str:
+    """The page of ours that a form was sent from."""
+    referer = urlsplit(request.headers.get("Referer", ""))
+    if referer.netloc != request.headers.get("Host") or referer.path.startswith("//"):
+        return "/"
+    return referer.path + (f"?{referer.query}" if referer.query else "")
+
+
+ROUTES = [gallery, controls, submit, job_page, cancel, retry, delete]

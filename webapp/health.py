@@ -1,0 +1,61 @@
+"""Whether Darkroom lives, and whether it can work: /healthz and /readyz."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+
+from tasks import database, events
+from tasks.storage import Storage
+
+PATIENCE = 2.0  # seconds for each check
+
+
+@get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process is alive."""
+    return {"status": "ok"}
+
+
+@get("/readyz")
+async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object]]:
+    """Whether the database, Redis, storage and a worker are there; 503 and why not where one is missing."""
+    checks = {
+        "database": database.reachable,
+        "redis": _redis,
+        "storage": lambda: _storage(storage),
+        "worker": _worker,
+    }
+    answers = await asyncio.gather(*(_answer(check) for check in checks.values()))
+    ready = all(answer == "ok" for answer in answers)
+    body: dict[str, object] = {
+        "status": "ready" if ready else "not ready",
+        "checks": dict(zip(checks, answers, strict=True)),
+    }
+    return Response(body, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+
+async def _redis() -> None:
+    await events.redis().ping()
+
+
+async def _storage(storage: Storage) -> None:
+    if reason := await storage.check(PATIENCE):
+        raise RuntimeError(reason)
+
+
+async def _worker() -> None:
+    if not await events.worker_alive():
+        raise RuntimeError(f"no worker was seen in the last {events.WORKER_SEEN_SECONDS} s")
+
+
+async def _answer(check: Callable[[], Awaitable[object]]) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await check()
+    except TimeoutError:
+        return f"no answer within {PATIENCE:.0f} s"
+    except Exception as error:  # whatever its driver raises: that it does not work is the answer
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return "ok"

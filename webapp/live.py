@@ -1,0 +1,172 @@
+"""Server-sent events: one listener per process, any number of pages.
+
+An event carries the whole new card and replaces it, so a page may get it twice or miss one in between. Its id is the
+time of the change; a page that comes back sends it as Last-Event-ID and gets every card changed since.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+from litestar.types import ASGIApp
+from sse_starlette import EventSourceResponse
+
+from tasks import events, library
+from tasks.database import now
+from tasks.library import Card
+from webapp.fragments import PAGE, card_fragment, job_fragment, sheet_fragment
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 256  # events that wait for a slow page before it is dropped, to come back and catch up
+OVERLAP = timedelta(seconds=5)  # looked back over at each look: clocks differ, and commits take time
+LOOK = 3.0  # seconds between looks for changes that no hint told of
+GATHER = 0.02  # seconds in which hints are gathered into one query
+CATCH_UP = 200  # changes that a page catches up with; after more it gets the first page anew
+PING = 15  # seconds
+
+Queue = asyncio.Queue[bytes | None]
+
+
+class Hub:
+    """Passes every change on to the open pages of this process: rendered once, copied to each."""
+
+    def __init__(self) -> None:
+        self._galleries: set[Queue] = set()
+        self._job_pages: dict[UUID, set[Queue]] = {}
+        self._hinted: set[UUID] = set()
+        self._hint = asyncio.Event()
+        self._told: dict[UUID, datetime] = {}  # the last change told, of the jobs that changed of late
+        self._front: list[UUID] = []
+
+    async def listen(self) -> None:
+        """Gather the hints, for ever."""
+        async for job_id in events.listen(events.CHANGED):
+            self._hinted.add(job_id)
+            self._hint.set()
+
+    async def pass_on(self) -> None:
+        """Tell the pages what changed, for ever: at once what was hinted at, every few seconds whatever else did."""
+        looked = now()
+        while True:
+            try:
+                async with asyncio.timeout(LOOK):
+                    await self._hint.wait()
+                await asyncio.sleep(GATHER)
+            except TimeoutError:
+                pass
+            self._hint.clear()
+            hinted, self._hinted = self._hinted, set()
+            try:
+                if self._galleries or self._job_pages:
+                    await self._tell(await library.cards(list(hinted)))
+                    if (now() - looked).total_seconds() >= LOOK:
+                        looked, since = now(), looked - OVERLAP
+                        await self._tell(await library.changed_since(since, CATCH_UP))
+                        await self._tell_places()
+            except Exception:
+                log.exception("changes could not be passed on; trying again")
+
+    async def _tell(self, cards: Iterable[Card], again: bool = False) -> None:
+        for card in cards:
+            if again or self._told.get(card.job.id) != card.job.changed_at:
+                self._told[card.job.id] = card.job.changed_at
+                if self._galleries:
+                    _send(self._galleries, _message(card.job.changed_at, card_fragment(card)))
+                if job_pages := self._job_pages.get(card.job.id):
+                    _send(job_pages, _message(card.job.changed_at, await job_fragment(card)))
+        long_ago = now() - 10 * OVERLAP
+        self._told = {job_id: moment for job_id, moment in self._told.items() if moment > long_ago}
+
+    async def _tell_places(self) -> None:
+        """The front of the queue moves when no row of those behind changes."""
+        waiting = await library.waiting()
+        front = [card.job.id for card in sorted(waiting, key=lambda card: card.place or 0)]
+        if front != self._front:
+            self._front = front
+            await self._tell(waiting, again=True)
+
+    async def gallery(self, since: datetime) -> AsyncIterator[bytes]:
+        """The stream of a gallery page that was made, or last heard of us, at `since`."""
+        async with aclosing(self._stream(self._galleries)) as stream:
+            changed = await library.changed_since(since - OVERLAP, CATCH_UP + 1)
+            if len(changed) > CATCH_UP:
+                yield _message(changed[-1].job.changed_at, sheet_fragment(await library.newest(PAGE)))
+            else:
+                for card in changed:
+                    yield _message(card.job.changed_at, card_fragment(card))
+            async for message in stream:
+                yield message
+
+    async def job_page(self, job_id: UUID) -> AsyncIterator[bytes]:
+        """The stream of a job's page."""
+        queues = self._job_pages.setdefault(job_id, set())
+        try:
+            async with aclosing(self._stream(queues)) as stream:
+                if card := await library.card(job_id):
+                    yield _message(card.job.changed_at, await job_fragment(card))
+                async for message in stream:
+                    yield message
+        finally:
+            if not queues and self._job_pages.get(job_id) is queues:
+                del self._job_pages[job_id]
+
+    def _stream(self, queues: set[Queue]) -> AsyncGenerator[bytes, None]:
+        queue: Queue = asyncio.Queue(BACKLOG)
+        queues.add(queue)  # before the caller looks into the database, so that nothing falls between
+
+        async def messages() -> AsyncGenerator[bytes, None]:
+            try:
+                while (message := await queue.get()) is not None:
+                    yield message
+            finally:
+                queues.discard(queue)
+
+        return messages()
+
+
+def _send(queues: set[Queue], message: bytes) -> None:
+    """Hand a message to every page. One that is too slow is dropped: it comes back and catches up."""
+    for queue in list(queues):
+        try:
+            queue.put_nowait(message)
+        except asyncio.QueueFull:
+            queues.discard(queue)
+            queue.get_nowait()
+            queue.put_nowait(None)
+
+
+@get("/events", include_in_schema=False)
+async def stream(
+    request: Request[Any, Any, Any],
+    hub: NamedDependency[Hub],
+    since: FromQuery[str] = "",
+    job: FromQuery[UUID | None] = None,
+) -> ASGIApp:
+    """The live stream of a page: of the gallery, or of one job."""
+    if job is not None:
+        source = hub.job_page(job)
+    else:
+        source = hub.gallery(_moment(request.headers.get("Last-Event-ID") or since))
+    return EventSourceResponse(source, ping=PING, send_timeout=10, headers={"Cache-Control": "no-store"})  # type: ignore[return-value]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return now()
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _message(moment: datetime, html: str) -> bytes:
+    """One event, as the HTML standard's section on server-sent events has it."""
+    lines = "".join(f"data: {line}\n" for line in html.splitlines())
+    return f"id: {moment.isoformat()}\n{lines}\n".encode()

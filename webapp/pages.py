@@ -1,0 +1,89 @@
+"""Templates: the one environment that pages, fragments and live events are rendered with."""
+
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import MediaType, Response
+
+from tasks.settings import ROOT, settings
+
+STATIC = ROOT / "static"
+
+
+def render(template: str, **context: Any) -> str:
+    """A template as text."""
+    return environment.get_template(template).render(context)
+
+
+def page(template: str, status_code: int = 200, headers: dict[str, str] | None = None, **context: Any) -> Response[str]:
+    """A template as an answer."""
+    return Response(render(template, **context), status_code=status_code, media_type=MediaType.HTML, headers=headers)
+
+
+@cache
+def static(path: str) -> str:
+    """The address of a static file, which changes when its bytes do."""
+    return f"/static/{path}?v={sha256((STATIC / path).read_bytes()).hexdigest()[:12]}"
+
+
+def ago(moment: datetime) -> str:
+    """How long ago something was: "just now", "5 min ago", "3 h ago", "2 days ago", or its date."""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    if seconds < 45:
+        return "just now"
+    if seconds < 3600 * 0.9:
+        return f"{max(1, round(seconds / 60))} min ago"
+    if seconds < 86400 * 0.9:
+        return f"{max(1, round(seconds / 3600))} h ago"
+    days = max(1, round(seconds / 86400))
+    return f"{days} day{'s' if days > 1 else ''} ago" if days < 14 else f"{moment:%d %b %Y}".lstrip("0")
+
+
+def exact(moment: datetime) -> str:
+    """A moment as machines read it: ISO 8601, in UTC."""
+    return moment.isoformat()
+
+
+def seconds(value: float) -> str:
+    """A duration in words: "0.4 s", "12 s", "2 min 5 s", "1 h 3 min"."""
+    if value < 9.95:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def clock(value: float) -> str:
+    """A duration as players show it: "0:05", "1:02:03"."""
+    hours, rest = divmod(round(value), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def filesize(count: int) -> str:
+    """Bytes in words: "812 B", "45 kB", "1.2 MB"; a kB has 1,000 bytes."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}" if count < 10 * size and unit != "kB" else f"{count / size:.0f} {unit}"
+    return f"{count} B"
+
+
+def short_model(name: str) -> str:
+    """A model's name without its owner and version."""
+    return name.partition(":")[0].rpartition("/")[2]
+
+
+environment = Environment(
+    loader=FileSystemLoader(ROOT / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+environment.filters |= {function.__name__: function for function in (ago, exact, seconds, clock, filesize, short_model)}
+environment.globals |= {"static": static, "standin": settings.standin}

@@ -1,0 +1,63 @@
+"""Children die with their parent, however it went: even after kill -9, on Linux and on macOS.
+
+The parent holds the only write end of a pipe, and each child the read end. When the parent is gone, the system closes
+its end, and the child reads the end of the file.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Self
+
+GRACE = 3.0  # seconds between the friendly word and the kill
+
+
+class Tether:
+    """The parent's end. Keep it for as long as the children may live."""
+
+    def __init__(self) -> None:
+        self.descriptor, self._held = os.pipe()
+        """`descriptor` is for the children: hand it down with subprocess's pass_fds and tell them its number."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+        os.close(self._held)
+
+
+def hold(descriptor: int) -> None:
+    """In a Python child that leads a process group: end, as by SIGTERM, soon after the parent is gone."""
+    _when_parent_is_gone(descriptor, lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def run(descriptor: int, command: list[str]) -> int:
+    """Run a program that knows nothing of tethers, and end it when our parent is gone. Returns its exit code.
+
+    Call it in a process group of its own: what is said to end is the group, and with it the program.
+    """
+    # Not SIG_IGN, which the program would inherit. The program gets the group's SIGTERM itself; we wait for it.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    with subprocess.Popen(command) as program:
+        _when_parent_is_gone(descriptor, lambda: os.killpg(0, signal.SIGTERM))
+        code = program.wait()
+        return code if code >= 0 else 128 - code  # as a shell tells of a signal
+
+
+def _when_parent_is_gone(descriptor: int, end: Callable[[], None]) -> None:
+    def wait() -> None:
+        while os.read(descriptor, 1):
+            pass
+        end()
+        threading.Event().wait(GRACE)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait, name="tether", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(run(int(sys.argv[1]), sys.argv[2:]))

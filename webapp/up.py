@@ -1,0 +1,125 @@
+"""Everything at once on this machine: Valkey, the web server, the stand-in and a worker, each a process of its own.
+
+This process only looks after the others, and stays small: it imports neither the web framework nor the database.
+"""
+
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tasks import preflight
+from tasks.settings import ROOT, Settings
+from webapp import ports, valkey
+from webapp.children import Child, Part, end, tell
+from webapp.lock import locked
+from webapp.tether import Tether
+from webapp.welcome import FIRST_ANSWER, first_answer, welcome
+
+GRACE, GRACE_AFTER = (
+    3.0,
+    1.0,
+)  # seconds for web and worker to end, and then for what they lean on: less than five in all
+PARENT_CHECK = 0.5  # seconds
+
+Outcome = tuple[str, int]
+"""A line that says why everything ends, and the exit code."""
+Events = queue.SimpleQueue[Outcome | None]
+"""None is the web server's first answer. Its put may be called from a signal handler."""
+
+
+def up(settings: Settings, with_parent: bool) -> int:
+    """Run everything until a signal, or until a part cannot be kept alive; then end it all. Returns the exit code.
+
+    with_parent: end, too, when the process that started this one is gone. Raises SettingsError before anything starts.
+    """
+    preflight.check(settings)
+    events: Events = queue.SimpleQueue()
+    with ExitStack() as stack:
+        lock = stack.enter_context(locked(settings.data_dir))
+        web = stack.enter_context(ports.for_web(settings))
+        standin = stack.enter_context(ports.for_own_standin(settings)) if _needs_standin(settings) else None
+        tether = stack.enter_context(Tether())
+        stack.enter_context(_signals(events))
+        # Pages go before pictures: the processor is the web server's alone until it answers.
+        first, then = _parts(settings, web, standin, tether, lock)
+        children = [_start(part, events) for part in first]
+        threading.Thread(target=_await_first_answer, args=(web, events), daemon=True).start()
+        while (outcome := _next(events, os.getppid() if with_parent else None)) is None:
+            tell(welcome(settings, web))
+            children += [_start(part, events) for part in then]
+        line, code = outcome
+        tell(line)
+        end([child for child in children if child.part.name in ("web", "worker")], GRACE)
+        end(children, GRACE_AFTER)
+    return code
+
+
+def _needs_standin(settings: Settings) -> bool:
+    return settings.standin and not settings.replicate_api_url and not settings.standin_url
+
+
+def _parts(
+    settings: Settings, web: socket.socket, standin: socket.socket | None, tether: Tether, lock: int
+) -> tuple[list[Part], list[Part]]:
+    """What is started at once, and what is started when the web server answers."""
+    environment = dict(os.environ)
+    if standin is not None:
+        environment["STANDIN_URL"] = f"http://127.0.0.1:{standin.getsockname()[1]}/v1"
+
+    def part(name: str, words: list[str], listening: socket.socket | None = None, niceness: int = 0) -> Part:
+        held = [tether.descriptor, lock]  # the lock is held until the last child is gone
+        if listening is not None:
+            words, held = [*words, "--fd", str(listening.fileno())], [*held, listening.fileno()]
+        return Part(name, words, environment, held, ROOT, niceness)
+
+    python, tied = [sys.executable, "-m"], str(tether.descriptor)
+    darkroom = [*python, "webapp", "--tether", tied]
+    first, then = [part("web", [*darkroom, "web"], web)], [part("worker", [*darkroom, "worker"], niceness=5)]
+    if not settings.redis_url:
+        folder = settings.data_dir / "valkey"
+        folder.mkdir(exist_ok=True)
+        server = valkey.command(settings.valkey_socket, folder)
+        first.append(part("valkey", [*python, "webapp.tether", tied, *server]))
+    if standin is not None:
+        then.append(part("stand-in", [*darkroom, "standin"], standin, niceness=5))
+    return first, then
+
+
+def _start(part: Part, events: Events) -> Child:
+    return Child(part, lambda line, code: events.put((line, code)))
+
+
+@contextmanager
+def _signals(events: Events) -> Iterator[None]:
+    """Ctrl-C and its like become an outcome, while the block runs. A nohup stays one."""
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    caught = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = [signal.signal(number, lambda *_: events.put(("Stopping.", 0))) for number in caught]
+    try:
+        yield
+    finally:
+        for number, handler in zip(caught, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _await_first_answer(web: socket.socket, events: Events) -> None:
+    try:
+        first_answer(web)
+        events.put(None)
+    except OSError:
+        events.put((f"The web server did not answer within {FIRST_ANSWER:.0f} s. Stopping.", 1))
+
+
+def _next(events: Events, parent: int | None) -> Outcome | None:
+    """The next event. Where a parent is given, its end is one."""
+    while True:
+        try:
+            return events.get(timeout=None if parent is None else PARENT_CHECK)
+        except queue.Empty:
+            if os.getppid() != parent:
+                return ("What started Darkroom is gone. Stopping.", 0)

@@ -1,0 +1,105 @@
+"""A job as pages and programs see it: what templates get, and the one JSON shape."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks.library import Card
+from tasks.tables import Job, Output, Status
+
+RATIO_STEP = 1.02  # between two classes of static/css/ratios.css
+RATIO_LEAST = 0.25
+RATIO_CLASSES = 141
+
+
+@dataclass(frozen=True, slots=True)
+class OutputView:
+    """An output with the addresses of its files."""
+
+    row: Output
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row, name)
+
+    @property
+    def url(self) -> str:
+        """Where the file is, from the root of the site."""
+        return f"/media/{self.row.key}"
+
+    @property
+    def preview_url(self) -> str | None:
+        """Where its preview is, a WebP of 512 px at most, if it has one."""
+        return f"/media/{self.row.preview_key}" if self.row.preview_key else None
+
+
+class CardView:
+    """A job as templates see it."""
+
+    def __init__(self, card: Card) -> None:
+        self.job: Job = card.job
+        self.parameters = card.parameters
+        self.outputs = [OutputView(row) for row in card.outputs]
+        self.place = card.place
+        self.retrying = card.retrying
+        self.width, self.height = card.size
+
+    @property
+    def ratio_class(self) -> str:
+        """The class of static/css/ratios.css with its proportions, to 1 %: the CSP forbids style attributes."""
+        step = round(math.log(self.width / self.height / RATIO_LEAST, RATIO_STEP))
+        return f"ratio-{min(max(step, 0), RATIO_CLASSES - 1)}"
+
+
+def job_json(card: Card) -> dict[str, Any]:
+    """The one JSON shape of a job. What does not apply is absent."""
+    job = card.job
+    shape: dict[str, Any] = {"job_id": str(job.id), "status": job.status}
+    if job.status == Status.COMPLETED and card.outputs:
+        outputs = [OutputView(row) for row in card.outputs]
+        shape["result_url"] = outputs[0].url
+        shape["outputs"] = [_output_json(output) for output in outputs]
+    elif job.status == Status.FAILED:
+        shape |= {"error": job.error, "error_code": job.error_code}
+    elif job.status in (Status.QUEUED, Status.RUNNING):
+        shape |= {
+            "stage": job.stage,
+            "progress": job.progress,
+            "place": card.place,
+            "retry_at": _time(job.due_at) if card.retrying else None,
+            "last_error": job.error if job.retry_count else None,
+        }
+    shape |= {
+        "prompt": job.prompt,
+        "model": job.model,
+        "parameters": card.parameters,
+        "created_at": _time(job.created_at),
+        "started_at": _time(job.started_at),
+        "finished_at": _time(job.finished_at),
+        "retry_count": job.retry_count,
+    }
+    return _present(shape)
+
+
+def _output_json(output: OutputView) -> dict[str, Any]:
+    return _present(
+        {
+            "url": output.url,
+            "kind": output.kind,
+            "media_type": output.media_type,
+            "bytes": output.bytes,
+            "width": output.width,
+            "height": output.height,
+            "duration": output.duration,
+            "sha256": output.sha256,
+            "preview_url": output.preview_url,
+        }
+    )
+
+
+def _present(shape: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in shape.items() if value is not None}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
