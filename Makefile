@@ -19,7 +19,7 @@ run: $(VENV)/installed ## start everything on http://127.0.0.1:8000 (Ctrl-C stop
 test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser
 	@$(BIN)/python -m tests.chromium
 	$(PYTEST) --ignore=tests/browser
-	TEST_DATABASE=postgres $(PYTEST) tests/tasks tests/webapp
+	TEST_DATABASE=postgres $(PYTEST) tests/tasks tests/webapp --ignore=tests/webapp/test_up.py
 	$(PYTEST) tests/browser
 
 check: format-check lint types contracts migrations test ## everything that must hold before a change goes in

@@ -81,7 +81,7 @@ async def _up_to_date() -> bool:
 @asynccontextmanager
 async def _one_at_a_time() -> AsyncIterator[None]:
     if settings.sqlite_path is not None:
-        async with AsyncFileLock(settings.sqlite_path.with_suffix(".lock")):
+        async with AsyncFileLock(f"{settings.sqlite_path}.lock"):
             yield
         return
     connection = await asyncpg.connect(settings.database_url)  # a lock lives as long as its own connection

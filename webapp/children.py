@@ -15,7 +15,7 @@ from typing import IO
 
 WRONG_SETTING = 2  # the exit code of a part that will never start as it is set up
 DEATHS, WITHIN = 5, 60.0  # so many deaths within so many seconds, and the part is given up
-SLOWEST_RESTART = 8.0  # seconds
+SLOWEST_RESTART = 4.0  # seconds
 
 GiveUp = Callable[[str, int], None]
 

@@ -10,10 +10,7 @@ from tasks.models import Model
 from tasks.schemas import Fault, Schema
 
 PREFIX = "p."  # of the names of the parameters' form fields
-MAIN = (
-    "aspect_ratio", "width", "height", "image_input", "first_frame_image", "image", "duration", "resolution", "num_outputs",
-    "seed",
-)  # fmt: skip
+MAIN = ("aspect_ratio", "width", "height", "image_input", "first_frame_image", "duration", "resolution", "num_outputs", "seed")
 """The parameters people use most, shown at once; the others are folded away."""
 
 
@@ -71,7 +68,8 @@ async def compose(form: Mapping[str, Sequence[str]], model: Model | None, faults
     by_control = {fault.control: fault.sentence for fault in reversed(shown)}
     choices = [Choice(known.name, _title(known.name), known.kind, known.description) for known in await models.known()]
     controls = list(_controls(model, form, by_control)) if model else []
-    return Composer(_last(form, "prompt"), model.name if model else "", choices, controls, shown)
+    name = model.name if model else _last(form, "model") or _last(form, "other_model")
+    return Composer(_last(form, "prompt"), name, choices, controls, shown)
 
 
 def chosen_model(form: Mapping[str, Sequence[str]], default: str) -> str:
@@ -108,7 +106,7 @@ def _controls(model: Model, form: Mapping[str, Sequence[str]], faults: Mapping[s
         field_name = PREFIX + name
         yield Control(
             name=field_name,
-            label=name.replace("_", " ").capitalize(),
+            label=name.removeprefix("num_").replace("_", " ").capitalize(),
             kind=_kind(schema),
             value=_last(form, field_name),
             default=_text(schema.get("default")),

@@ -7,7 +7,7 @@ from tasks import library
 from tasks.library import Card
 from webapp import pages
 from webapp.composer import as_query
-from webapp.views import CardView
+from webapp.views import AttemptView, CardView
 
 PAGE = 60  # cards
 
@@ -42,7 +42,7 @@ def sheet_context(cards: list[Card]) -> dict[str, Any]:
 async def job_context(card: Card) -> dict[str, Any]:
     """What the template of a job needs."""
     query = urlencode(as_query(card.job.prompt, card.job.model, card.parameters))
-    return {"card": CardView(card), "attempts": await library.attempts(card.job.id), "use_again": f"/?{query}"}
+    return {"card": CardView(card), "attempts": [AttemptView(row) for row in await library.attempts(card.job.id)], "use_again": f"/?{query}"}
 
 
 def _partial(target: str, swap: str, html: str = "") -> str:

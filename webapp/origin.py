@@ -34,4 +34,5 @@ def _ours(headers: Headers) -> bool:
         return site in ("same-origin", "none")
     if origin is None:
         return True
-    return urlsplit(origin).netloc in (headers.get("Host", ""), urlsplit(settings.public_url).netloc)
+    ours = {headers.get("Host", ""), urlsplit(settings.public_url).netloc} - {""}
+    return urlsplit(origin).netloc in ours

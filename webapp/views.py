@@ -1,12 +1,13 @@
 """A job as pages and programs see it: what templates get, and the one JSON shape."""
 
+import json
 import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tasks.library import Card
-from tasks.tables import Job, Output, Status
+from tasks.tables import Attempt, Job, Output, Status
 
 RATIO_STEP = 1.02  # between two classes of static/css/ratios.css
 RATIO_LEAST = 0.25
@@ -31,6 +32,21 @@ class OutputView:
     def preview_url(self) -> str | None:
         """Where its preview is, a WebP of 512 px at most, if it has one."""
         return f"/media/{self.row.preview_key}" if self.row.preview_key else None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """An attempt with its input read."""
+
+    row: Attempt
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row, name)
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """What was sent to Replicate, by name."""
+        return dict(json.loads(self.row.input))
 
 
 class CardView:

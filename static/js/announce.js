@@ -17,7 +17,8 @@ function announce() {
   const outcomes = [...ended.values()];
   const done = outcomes.filter((outcome) => outcome === "completed").length;
   const failed = outcomes.length - done;
-  document.getElementById("announcements").textContent = [done && count(done, "finished"), failed && count(failed, "failed")].filter(Boolean).join(", ");
+  const sentence = [done && count(done, "finished"), failed && count(failed, "failed")].filter(Boolean).join(", ");
+  document.getElementById("announcements").textContent = sentence;
   ended.clear();
   timer = setTimeout(() => {
     timer = 0;

@@ -1,6 +1,6 @@
 /**
- * Ctrl+Enter (Cmd+Enter) in the prompt sends it; a fault found moves the focus to the control it belongs to; and nothing but a
- * composer takes the composer's place, so that an error page never costs what was typed.
+ * Ctrl+Enter (Cmd+Enter) in the prompt sends it; a fault found moves the focus to the control it belongs to; and nothing
+ * but a composer takes the composer's place, so that an error page never costs what was typed.
  */
 
 const apple = /Mac|iPhone|iPad/.test(navigator.platform);
@@ -21,7 +21,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("htmx:before:swap", ({ detail }) => {
-  const strange = detail.tasks.findIndex(({ target, fragment }) => target?.id === "composer" && !fragment.querySelector("#composer"));
+  const strange = detail.tasks.findIndex(
+    ({ target, fragment }) => target?.id === "composer" && !fragment.querySelector("#composer"),
+  );
   if (strange >= 0) detail.tasks.splice(strange, 1);
 });
 

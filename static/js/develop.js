@@ -1,4 +1,4 @@
-/** A picture that was finished before our eyes comes up as a print does: pale and soft first, then with its full depth. */
+/** A picture finished before our eyes comes up as a print does: pale and soft first, then with its full depth. */
 
 const LONG = 1300;
 const finishing = new Set();
@@ -6,7 +6,8 @@ const finishing = new Set();
 document.addEventListener("htmx:before:swap", ({ detail }) => {
   for (const { target, fragment } of detail.tasks) {
     const card = fragment?.firstElementChild;
-    if (target?.dataset?.status && target.dataset.status !== "completed" && card?.dataset.status === "completed") finishing.add(card.id);
+    const before = target?.dataset?.status;
+    if (before && before !== "completed" && card?.dataset.status === "completed") finishing.add(card.id);
   }
 });
 
@@ -18,7 +19,7 @@ document.addEventListener("htmx:after:swap", () => {
 function develop(card) {
   if (!card || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   card.querySelector(".card-ghost")?.animate({ opacity: [0, 1] }, { duration: 500, easing: "ease-out" });
-  for (const picture of card.querySelectorAll(".card-picture, .print-picture, .card-video, .print-video, .soundtrack")) comeUp(picture);
+  card.querySelectorAll(".card-picture, .print-picture, .card-video, .print-video, .soundtrack").forEach(comeUp);
 }
 
 async function comeUp(picture) {

@@ -1,8 +1,9 @@
 /**
- * Puts cards that are new to this page in their place on the sheet, and opens the stream again when its first connection fails.
+ * Puts cards that are new to this page in their place on the sheet, and opens the stream again when its first
+ * connection fails.
  *
- * A live event carries a whole card and the id of the one it replaces. Where there is none, htmx leaves the task without a
- * target. Ids are UUIDs of version 7, so the order of the ids is the order of time.
+ * A live event carries a whole card and the id of the one it replaces. Where there is none, htmx leaves the task
+ * without a target. Ids are UUIDs of version 7, so the order of the ids is the order of time.
  */
 
 const FIRST_WAIT = 1000;

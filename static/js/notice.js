@@ -5,8 +5,11 @@ let timer = 0;
 
 document.addEventListener("htmx:response:error", ({ detail }) => {
   const { ctx } = detail;
-  if (ctx.sourceElement === document.body || ctx.text?.includes('id="composer"')) return; // the composer says it itself
-  say(ctx.response.status === 404 || ctx.response.status === 409 ? "That is not possible any more." : `That did not work (error ${ctx.response.status}). Please try again.`);
+  if (ctx.sourceElement === document.body) return;
+  if (ctx.text?.includes('id="composer"')) return; // the composer says it itself
+  const { status } = ctx.response;
+  const gone = status === 404 || status === 409;
+  say(gone ? "That is not possible any more." : `That did not work (error ${status}). Please try again.`);
 });
 
 document.addEventListener("htmx:error", ({ detail }) => {

@@ -1,4 +1,4 @@
-/** Keeps the times on the page true: "3 min ago" goes on counting, and clock times are shown in the reader's own zone. */
+/** Keeps the times on the page true: "3 min ago" goes on counting, and clock times are in the reader's own zone. */
 
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });

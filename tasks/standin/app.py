@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from ssl import SSLContext
 
 import httpx
 from starlette.applications import Starlette
@@ -49,12 +51,17 @@ def create_app(
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     room: Room = app.state.room
-    async with httpx.AsyncClient(timeout=10, follow_redirects=False) as room.sender:
+    async with httpx.AsyncClient(timeout=10, follow_redirects=False, verify=_certificates()) as room.sender:
         tidying = asyncio.create_task(delivery.tidy(room))
         _resume(room)
         yield
         for task in (tidying, *room.deliveries):
             task.cancel()
+
+
+@cache
+def _certificates() -> SSLContext:
+    return httpx.create_ssl_context()  # takes a while, and one will do for every app of a process
 
 
 def _resume(room: Room) -> None:

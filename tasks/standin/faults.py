@@ -89,6 +89,12 @@ class Faults:
         return None
 
 
+def rule_of(request: Request) -> Rule | None:
+    """The rule that this request met."""
+    rule: Rule | None = request.state.rule
+    return rule
+
+
 def instead(rule: Rule) -> Response | None:
     """What happens in place of the work, if the rule is of that kind."""
     match rule.do:
@@ -135,8 +141,10 @@ class Cut(Response):
         transport = getattr(getattr(receive, "__self__", None), "transport", None)
         if transport is None:
             raise RuntimeError("connections can be cut under uvicorn only")
-        # What was sent goes out before a plain close; an abort is a reset.
-        _ = transport.close() if self.half else transport.abort()
+        if self.half is None:
+            transport.abort()
+        else:
+            transport.close()  # lets the half that was sent go out first
         while (await receive())["type"] != "http.disconnect":
             pass
 
@@ -163,9 +171,3 @@ def _of_status(rule: Rule) -> Response:
         problem.body = rule.body
     problem.headers = rule.headers
     return problem.answer()
-
-
-def rule_of(request: Request) -> Rule | None:
-    """The rule that this request met."""
-    rule: Rule | None = request.state.rule
-    return rule

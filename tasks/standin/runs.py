@@ -3,7 +3,6 @@
 import asyncio
 from datetime import datetime
 from re import fullmatch
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from tasks.standin import catalogue, outputs
 from tasks.standin.checks import check_body, check_input
 from tasks.standin.delivery import inline
 from tasks.standin.door import body_of
-from tasks.standin.faults import rule_of
+from tasks.standin.faults import Rule, rule_of
 from tasks.standin.pages import answer, link, page, span
 from tasks.standin.predictions import SECOND, Record, durations, new_id
 from tasks.standin.problems import Json, invalid_fields, malformed, not_found
@@ -109,18 +108,17 @@ async def _create(request: Request, body: Json, model: catalogue.Model, version:
 def _told(request: Request, record: Record) -> Record:
     """The record with what a fault on order does to it."""
     rule = rule_of(request)
-    match rule.do if rule else None:
-        case "fail_prediction":
-            changes: dict[str, Any] = {"error": "" if rule.error is None else rule.error}  # type: ignore[union-attr]
-        case "boot":
-            changes = {"boot": rule.seconds}  # type: ignore[union-attr]
-        case "run":
-            changes = {"run": rule.seconds}  # type: ignore[union-attr]
-        case "output":
-            changes = {"output": rule.output}  # type: ignore[union-attr]
+    match rule:
+        case Rule(do="fail_prediction"):
+            return msgspec.structs.replace(record, error=rule.error or "")
+        case Rule(do="boot"):
+            return msgspec.structs.replace(record, boot=rule.seconds)
+        case Rule(do="run"):
+            return msgspec.structs.replace(record, run=rule.seconds)
+        case Rule(do="output"):
+            return msgspec.structs.replace(record, output=rule.output)
         case _:
-            changes = {}
-    return msgspec.structs.replace(record, **changes)
+            return record
 
 
 async def _settled(room: Room, record: Record, seconds: int) -> None:

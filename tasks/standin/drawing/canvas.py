@@ -88,14 +88,14 @@ class Canvas:
             draw.line([(x * 2, y * 2) for x, y in points], fill=color, width=max(1, round(width * 2)), joint="curve")
         self.image = layer.reduce(2)
 
-    def finish(self, grain: float = 1.0, vignette: float = 0.34) -> Image.Image:
+    def finish(self, vignette: float = 0.34) -> Image.Image:
         """The picture as film would have kept it: bloom, softened blacks, darker corners, grain."""
         picture = _bloom(self.image)
         corners = ImageOps.invert(Image.radial_gradient("L").point(lambda v: round(max(0, v - 70) * vignette)))
         corners = corners.resize(picture.size, Image.Resampling.BICUBIC)
         picture = ImageChops.multiply(picture, Image.merge("RGB", (corners,) * 3))
         picture = picture.point(_tone((8, 247)) + _tone((7, 244)) + _tone((13, 236)))
-        return _grain(picture, self.rng, grain)
+        return _grain(picture, self.rng, 0.4 + 0.6 * min(1.0, self.unit / 1024))
 
 
 def blend(colors: Sequence[Color], size: tuple[int, int]) -> Image.Image:

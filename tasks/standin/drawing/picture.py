@@ -54,7 +54,8 @@ def draw(prompt: str, seed: int, size: tuple[int, int]) -> Image.Image:
 def redraw(given: Image.Image, prompt: str, seed: int, size: tuple[int, int]) -> Image.Image:
     """A given picture in the light and colours of the one that would be drawn."""
     given = ImageOps.fit(given.convert("RGB"), size)
-    return Image.blend(given, ImageChops.soft_light(given, draw(prompt, seed, size)), 0.85)
+    drawn = draw(prompt, seed, size)
+    return Image.blend(ImageChops.soft_light(given, drawn), drawn, 0.22)
 
 
 def encode(picture: Image.Image, extension: str, quality: int) -> bytes:

@@ -12,6 +12,7 @@ from tasks.standin.app import create_app
 from tests.tasks.standin.serving import Served, wait_until
 
 SDXL = "39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b"
+CERTIFICATES = httpx.create_ssl_context()  # made once: it takes longer than most tests
 FLUX = "black-forest-labs/flux-schnell"
 
 
@@ -61,7 +62,9 @@ def stand_in(tmp_path: Path, leaving: list[Served]) -> Iterator[Callable[..., Cl
             leaving.append(running)
             stack.callback(running.leave)
             headers = {"Authorization": "Bearer r8_test"}
-            return stack.enter_context(Client(base_url=running.address, headers=headers, timeout=10))
+            return stack.enter_context(
+                Client(base_url=running.address, headers=headers, timeout=10, verify=CERTIFICATES)
+            )
 
         yield start
 

@@ -74,6 +74,6 @@ def test_an_uploaded_picture_is_worked_on(client: Client) -> None:
     Image.new("RGB", (64, 64), (255, 0, 0)).save(file, "PNG")
     url = client.post("/v1/files", files={"content": ("a.png", file.getvalue(), "image/png")}).json()["urls"]["get"]
     done = client.finished(client.create(SDXL, prompt="a quiet grey fog", image=url, width=64, height=64))
-    red, green, _ = ImageStat.Stat(Image.open(BytesIO(httpx.get(done["output"][0]).content)).convert("RGB")).mean
+    red, green, _ = ImageStat.Stat(Image.open(BytesIO(client.get(done["output"][0]).content)).convert("RGB")).mean
     assert red > green + 100
     assert "img2img mode" in done["logs"]

@@ -1,0 +1,158 @@
+"""A whole Darkroom for the browser tests, started as a user starts it, on ports and folders of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from tasks.settings import ROOT
+from tests import chromium
+
+
+@pytest.fixture(autouse=True)
+def empty() -> None:
+    """These tests share a gallery: none empties it."""
+
+
+@dataclass
+class Darkroom:
+    """A running Darkroom: its address, its process, and ways to speak to it."""
+
+    url: str
+    standin: str
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+
+    def post(self, prompt: str, model: str = "stability-ai/sdxl", **parameters: Any) -> UUID:
+        """Have a program send a prompt."""
+        if model == "stability-ai/sdxl":
+            parameters = {"width": 64, "height": 64} | parameters
+        body = {"prompt": prompt, "model": model, "parameters": parameters}
+        answer = httpx.post(f"{self.url}/generate", json=body)
+        assert answer.status_code == 202, answer.text
+        return UUID(answer.json()["job_id"])
+
+    def status(self, job_id: UUID) -> dict[str, Any]:
+        return dict(httpx.get(f"{self.url}/status/{job_id}").json())
+
+    def finished(self, job_id: UUID, within: float = 30) -> dict[str, Any]:
+        """The job once it has ended."""
+        wait_until(lambda: self.status(job_id)["status"] in ("completed", "failed", "canceled"), within)
+        return self.status(job_id)
+
+    def script(self, *rules: dict[str, Any]) -> None:
+        """Have things go wrong at the stand-in."""
+        httpx.post(f"{self.standin}/_standin/faults", json=list(rules)).raise_for_status()
+
+    def kill(self, part: str) -> None:
+        """Kill a part, which is then started again."""
+        for directory in Path("/proc").iterdir():
+            if directory.name.isdigit() and self._is(int(directory.name), part):
+                os.kill(int(directory.name), signal.SIGKILL)
+
+    def _is(self, pid: int, part: str) -> bool:
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:  # gone meanwhile, or not ours
+            return False
+        return part.encode() in words and f"DATA_DIR={self.environment['DATA_DIR']}".encode() in environment
+
+
+def wait_until(holds: Callable[[], bool], within: float = 10.0) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
+    """`darkroom up`, with the stand-in in a hurry."""
+    folder = tmp_path_factory.mktemp("darkroom")
+    port, standin_port = free_port(), free_port()
+    environment = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "REPLICATE_API_URL")} | {
+        "DATA_DIR": str(folder / "data"),
+        "STORAGE_URL": str(folder / "media"),
+        "DATABASE_URL": f"sqlite:///{folder}/data/darkroom.sqlite",
+        "PORT": str(port),
+        "STANDIN_PORT": str(standin_port),
+    }
+    with (folder / "log").open("wb") as log:
+        command = [sys.executable, "-m", "webapp", "up"]
+        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
+    running = Darkroom(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{standin_port}", process, environment)
+    try:
+        wait_until(lambda: _ready(running), within=60)
+        httpx.post(f"{running.standin}/_standin/pace", json={"pace": 0.3}).raise_for_status()
+        yield running
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _ready(running: Darkroom) -> bool:
+    try:
+        return httpx.get(f"{running.url}/readyz").status_code == 200 and httpx.get(running.standin).status_code < 500
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *quiet]
+    found = chromium.find()
+    return {**browser_type_launch_args, "args": args, **({"executable_path": found} if found else {})}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any], darkroom: Darkroom) -> dict[str, Any]:
+    return {**browser_context_args, "base_url": darkroom.url, "viewport": {"width": 1280, "height": 900}, "locale": "en-GB"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_strange(page: Page, darkroom: Darkroom) -> Iterator[None]:
+    """In every test: no error in the console, so no breach of the Content-Security-Policy, and no word to another host."""
+    strange: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error" and "ERR_INTERNET_DISCONNECTED" not in message.text and "status of 4" not in message.text:
+            strange.append(message.text)
+
+    page.on("console", listen)
+    page.on("pageerror", lambda error: strange.append(str(error)))
+    page.on("request", lambda request: strange.append(request.url) if not _ours(request.url, darkroom) else None)
+    yield
+    assert strange == []
+
+
+def _ours(url: str, darkroom: Darkroom) -> bool:
+    return url.startswith((darkroom.url, "data:", "blob:", "about:"))
+
+
+@pytest.fixture
+def no_script(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[Page]:
+    """A page in a browser with JavaScript off."""
+    context = browser.new_context(**browser_context_args, java_script_enabled=False)
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,101 @@
+"""For everybody: axe finds nothing, nothing overflows, the keyboard reaches all."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Darkroom
+
+PAGES = ["gallery", "faults", "job", "failed job", "running job", "film", "docs", "error"]
+
+
+@pytest.fixture(scope="module")
+def jobs(darkroom: Darkroom) -> Iterator[dict[str, UUID]]:
+    """A job in every state."""
+    darkroom.script(
+        {"on": "create", "match": "axe failed", "do": "fail_prediction", "error": "NSFW"},
+        {"on": "create", "match": "axe retried", "do": "status", "status": 429, "retry_after": 600},
+        {"on": "create", "match": "axe running", "do": "run", "seconds": 600},
+    )
+    jobs = {name: darkroom.post(f"axe {name}") for name in ("failed", "retried", "running", "done")}
+    jobs |= {"film": darkroom.post("axe film", "minimax/hailuo-02"), "sound": darkroom.post("axe sound", "meta/musicgen")}
+    jobs |= {"several": darkroom.post("axe several", "black-forest-labs/flux-schnell", num_outputs=2)}
+    for name in ("failed", "done", "film", "sound", "several"):
+        darkroom.finished(jobs[name])
+    yield jobs
+    for name in ("retried", "running"):
+        darkroom_url = darkroom.url
+        import httpx
+
+        httpx.post(f"{darkroom_url}/jobs/{jobs[name]}/cancel")
+
+
+def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
+    paths = {
+        "gallery": "/", "faults": "/?model=&other_model=nonsense", "job": f"/jobs/{jobs['several']}", "failed job": f"/jobs/{jobs['failed']}",
+        "running job": f"/jobs/{jobs['running']}", "film": f"/jobs/{jobs['film']}", "docs": "/docs", "error": "/nothing/here",
+    }  # fmt: skip
+    page.goto(paths[name])
+    if name == "docs":
+        expect(page.locator(".swagger-ui .info")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(page: Page, jobs: dict[str, UUID], name: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    visit(page, name, jobs)
+    page.wait_for_timeout(300)
+    options = {"exclude": [[".swagger-ui"]]} if name == "docs" else None  # Swagger UI's own markup is not ours to mend
+    results = Axe().run(page, context=options)
+    assert results.violations_count == 0, results.generate_report()
+
+
+@pytest.mark.parametrize("width", [320, 768, 3840])
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_overflows(page: Page, jobs: dict[str, UUID], name: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    visit(page, name, jobs)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_keyboard_reaches_the_composer_and_the_cards(page: Page, jobs: dict[str, UUID]) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id"))
+    assert {"prompt", "model", "develop"} <= reached
+    assert f"job-{jobs['several']}-link" in reached
+
+
+def test_focus_stays_where_it_was_when_its_card_changes(page: Page, darkroom: Darkroom) -> None:
+    darkroom.script({"on": "create", "match": "focused", "do": "run", "seconds": 5})
+    page.goto("/")
+    job_id = darkroom.post("a focused fox")
+    link = page.locator(f"#job-{job_id}-link")
+    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "running", timeout=20_000)
+    link.focus()
+    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "completed", timeout=20_000)
+    expect(link).to_be_focused()
+
+
+def test_the_gallery_weighs_less_than_a_hundred_kilobytes(page: Page, darkroom: Darkroom) -> None:
+    import gzip
+
+    weights: dict[str, int] = {}
+    page.on(
+        "response",
+        lambda response: weights.update({response.url: len(gzip.compress(response.body()))})
+        if "/static/" in response.url or response.url == f"{darkroom.url}/"
+        else None,
+    )
+    page.goto("/?before=00000000-0000-7000-8000-000000000000")
+    page.wait_for_timeout(500)
+    assert 0 < sum(weights.values()) < 100_000, weights

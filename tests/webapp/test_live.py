@@ -1,0 +1,198 @@
+"""Live events: every page hears of every change, whatever was lost on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tasks import events, jobs
+from tasks.database import now
+from tasks.failures import Failure
+from tasks.tables import Job
+from webapp import live
+from webapp.live import BACKLOG, Hub
+
+
+class Page:
+    """An open page: the events it got."""
+
+    def __init__(self, stream: AsyncIterator[bytes]) -> None:
+        self.got: list[str] = []
+        self.ended = False
+        self._reading = asyncio.create_task(self._read(stream))
+
+    async def _read(self, stream: AsyncIterator[bytes]) -> None:
+        async for message in stream:
+            self.got.append(message.decode())
+        self.ended = True
+
+    async def hears(self, *words: object, within: float = 10.0) -> str:
+        """Wait for an event with all these words."""
+        async with asyncio.timeout(within):
+            while True:
+                for message in self.got:
+                    if all(str(word) in message for word in words):
+                        return message
+                await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+
+@asynccontextmanager
+async def opened(stream: AsyncIterator[bytes]) -> AsyncIterator[Page]:
+    page = Page(stream)
+    await asyncio.sleep(0.05)  # let it say hello and look into the database
+    yield page
+    await page.close()
+
+
+def gallery(hub: Hub) -> AbstractAsyncContextManager[Page]:
+    return opened(hub.gallery(now() + timedelta(minutes=1)))
+
+
+@pytest.fixture
+async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
+    monkeypatch.setattr(live, "LOOK", 0.2)
+    hub = Hub()
+    duties = [asyncio.create_task(hub.listen()), asyncio.create_task(hub.pass_on())]
+    async with asyncio.timeout(5):
+        while not await events.redis().pubsub_numsub(events.CHANGED):
+            await asyncio.sleep(0.01)
+    yield hub
+    for duty in duties:
+        duty.cancel()
+    await asyncio.gather(*duties, return_exceptions=True)
+
+
+async def submitted() -> Job:
+    return await jobs.submit("a fox in the snow", "stability-ai/sdxl", {})
+
+
+async def test_a_change_reaches_every_open_page_as_a_whole_card(hub: Hub) -> None:
+    async with gallery(hub) as one, gallery(hub) as two:
+        job = await submitted()
+        for page in (one, two):
+            message = await page.hears(f'hx-target="#job-{job.id}"', 'hx-swap="outerMorph"')
+            assert 'data-status="queued"' in message
+            assert message.startswith("id: 20")
+            assert message.endswith("\n\n")
+        await jobs.cancel(job.id)
+        for page in (one, two):
+            await page.hears(f"#job-{job.id}", 'data-status="canceled"')
+
+
+async def test_a_change_is_rendered_once_for_all_pages(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[object] = []
+    real = live.card_fragment
+    monkeypatch.setattr(live, "card_fragment", lambda card: rendered.append(card) or real(card))
+    async with gallery(hub) as one, gallery(hub) as two, gallery(hub) as three:
+        job = await submitted()
+        for page in (one, two, three):
+            await page.hears(job.id)
+        assert len([card for card in rendered]) <= 2  # once for the change, and once when its place was told
+
+
+async def test_without_hints_pages_are_right_within_a_moment(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "publish", lambda *_: None)
+    async with gallery(hub) as page:
+        job = await submitted()
+        await page.hears(job.id)
+
+
+async def test_a_page_that_comes_back_gets_what_changed_since_it_last_heard() -> None:
+    old = await submitted()
+    await jobs.cancel(old.id)
+    await Job.update({Job.changed_at: now() - timedelta(hours=1)}).where(Job.id == old.id)
+    left = now()
+    job = await submitted()
+    await jobs.cancel(job.id)
+    async with opened(Hub().gallery(left)) as page:
+        await page.hears(job.id, "canceled")
+        assert not any(str(old.id) in message for message in page.got)
+
+
+async def test_a_page_that_missed_too_much_gets_the_first_page_anew(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "CATCH_UP", 3)
+    left = now()
+    ids = [(await submitted()).id for _ in range(5)]
+    async with opened(hub.gallery(left)) as page:
+        await page.hears('hx-target="#sheet"', *ids)
+
+
+async def test_a_deleted_job_leaves_every_page(hub: Hub) -> None:
+    job = await submitted()
+    await jobs.cancel(job.id)
+    async with gallery(hub) as page, opened(hub.job_page(job.id)) as job_page:
+        await jobs.delete(job.id)
+        await page.hears(f'hx-target="#job-{job.id}" hx-swap="delete"')
+        await job_page.hears(f'hx-target="#job-page-{job.id}" hx-swap="delete"')
+
+
+async def test_a_jobs_page_hears_of_its_job_alone(hub: Hub) -> None:
+    job, other = await submitted(), await submitted()
+    async with opened(hub.job_page(job.id)) as page:
+        await jobs.cancel(other.id)
+        await jobs.cancel(job.id)
+        await page.hears(f'hx-target="#job-page-{job.id}"', 'data-status="canceled"')
+        assert not any(str(other.id) in message for message in page.got)
+    assert hub._job_pages == {}
+
+
+async def test_a_page_too_slow_to_read_is_dropped_and_the_others_hear_on(hub: Hub) -> None:
+    slow = hub.gallery(now() + timedelta(minutes=1))
+    job = await submitted()
+    first = asyncio.ensure_future(anext(slow))
+    async with gallery(hub) as page:
+        for _ in range(BACKLOG + 5):
+            [card] = await live.library.cards([job.id])
+            await hub._tell([card], again=True)
+        await first
+        async with asyncio.timeout(5):
+            got = [message async for message in slow]
+        assert len(got) < BACKLOG
+        await page.hears(job.id)
+        assert not page.ended
+
+
+async def test_the_places_in_the_queue_move_up_when_the_first_leaves(hub: Hub) -> None:
+    first, second = await submitted(), await submitted()
+    async with gallery(hub) as page:
+        await jobs.cancel(first.id)
+        page.got.clear()
+        message = await page.hears(second.id)
+        assert "next" in message.lower()
+
+
+async def test_a_prompt_with_line_breaks_stays_one_event(hub: Hub) -> None:
+    async with gallery(hub) as page:
+        job = await jobs.submit("one\ntwo\r\n\r\ndata: three\n\nid: 7", "m/m", {})
+        message = await page.hears(job.id)
+        body, _, rest = message.partition("\n\n")
+        assert rest == ""
+        assert all(line.startswith(("id: 20", "data: ")) for line in body.split("\n"))
+
+
+async def test_retrying_cards_say_why(hub: Hub) -> None:
+    await submitted()
+    job = await jobs.claim(30)
+    assert job is not None
+    async with gallery(hub) as page:
+        await jobs.postpone(job, Failure("rate_limited", "Replicate asked us to slow down.", True), now() + timedelta(minutes=1))
+        await page.hears(job.id, 'data-status="retrying"', "slow down")
+
+
+async def test_closed_pages_leave_nothing_behind(hub: Hub) -> None:
+    for _ in range(20):
+        async with gallery(hub):
+            pass
+    assert hub._galleries == set()
+
+
+async def test_nonsense_as_a_last_event_id_is_taken_as_now(web: httpx.AsyncClient) -> None:
+    assert abs(live._moment("nonsense") - now()) < timedelta(seconds=5)
+    assert live._moment("2026-11-22T20:00:00").tzinfo is not None

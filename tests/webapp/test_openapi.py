@@ -1,0 +1,85 @@
+"""The OpenAPI document is true: of the routes, of the examples, and of what the API does with anything at all."""
+
+import json
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+
+from tasks.settings import ROOT
+from webapp.app import create_app
+
+DOCUMENT: dict[str, Any] = json.loads((ROOT / "webapp" / "openapi.json").read_text())
+
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+@schema.parametrize()
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_the_api_does_what_its_document_says(case: Any, web: httpx.AsyncClient, standin: str) -> None:
+    request = case.as_transport_kwargs()
+    request.pop("cookies", None)
+    request["url"] = request["url"].removeprefix("http://localhost")
+    if "data" in request:  # as requests calls it; httpx says content
+        request["content"] = request.pop("data")
+    answer = await web.request(**request)
+    responses = documented(case.operation.path, case.operation.method)
+    if request["method"].lower() != case.operation.method.lower():
+        assert answer.status_code in (204, 405), "OPTIONS is answered, any other method refused"
+        return
+    assert str(answer.status_code) in responses or answer.status_code in (404, 405), answer.text
+    content = responses.get(str(answer.status_code), {}).get("content", {})
+    if content:
+        media_type = answer.headers["content-type"].partition(";")[0]
+        assert media_type in content
+        validator(content[media_type]["schema"]).validate(answer.json())
+
+
+def documented(path: str, method: str) -> dict[str, Any]:
+    """The responses of an operation, by status."""
+    responses = DOCUMENT["paths"][path][method.lower()]["responses"]
+    named = DOCUMENT["components"]["responses"]
+    return {
+        status: named[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+        for status, response in responses.items()
+    }
+
+
+def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for({**schema, "components": DOCUMENT["components"]})
+
+
+def examples() -> list[tuple[str, dict[str, Any], Any]]:
+    found = []
+
+    def look(place: str, value: Any) -> None:
+        if isinstance(value, dict):
+            if "schema" in value and ("example" in value or "examples" in value):
+                values = [value["example"]] if "example" in value else [e["value"] for e in value["examples"].values()]
+                found.extend((f"{place}/{number}", value["schema"], example) for number, example in enumerate(values))
+            for name, item in value.items():
+                look(f"{place}/{name}", item)
+
+    look("", DOCUMENT)
+    return found
+
+
+@pytest.mark.parametrize(("place", "schema", "example"), examples(), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_example_fits_its_schema(place: str, schema: dict[str, Any], example: Any) -> None:
+    validator(schema).validate(example)
+
+
+def test_every_documented_path_is_a_route() -> None:
+    routes = {route.path.replace(":str", "") for route in create_app().routes}
+    assert DOCUMENT["paths"].keys() <= routes
+
+
+async def test_the_document_and_its_page_are_served_from_here(web: httpx.AsyncClient) -> None:
+    assert (await web.get("/schema/openapi.json")).json() == DOCUMENT
+    page = await web.get("/docs")
+    assert "swagger-ui" in page.text
+    assert "//cdn" not in page.text
+    assert "https://" not in page.text
