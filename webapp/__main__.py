@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 
 PARTS = {
     "up": "run everything on this machine: web, worker, Valkey and, without a REPLICATE_API_TOKEN, the stand-in",
@@ -15,11 +14,11 @@ WRONG = 2
 INTERRUPTED = 130
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Run the command. Returns its exit code: 2 after one line on stderr, where a setting is wrong."""
     if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts it from a checkout may have any Python)
         return _refuse("Darkroom needs Python 3.11 or newer; this is " + sys.version.split()[0])
-    asked = _parser().parse_args(words)
+    asked = _parser().parse_args()
     try:
         return _run(asked)
     except ValueError as error:

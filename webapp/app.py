@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Response, asgi, get
+from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import Message, Receive, Scope, Send
@@ -74,6 +75,7 @@ def create_app() -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage}),
         request_max_body_size=MAX_BODY,
+        compression_config=CompressionConfig(backend="gzip", exclude=["^/events", "^/media/"]),
         openapi_config=None,
     )
 

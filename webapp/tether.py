@@ -4,6 +4,7 @@ The parent holds the only write end of a pipe, and each child the read end. When
 its end, and the child reads the end of the file.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -42,10 +43,16 @@ def run(descriptor: int, command: list[str]) -> int:
     """
     # Not SIG_IGN, which the program would inherit. The program gets the group's SIGTERM itself; we wait for it.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    with subprocess.Popen(command) as program:
+    with subprocess.Popen(command, preexec_fn=_die_with_us if sys.platform == "linux" else None) as program:
         _when_parent_is_gone(descriptor, lambda: os.killpg(0, signal.SIGTERM))
         code = program.wait()
         return code if code >= 0 else 128 - code  # as a shell tells of a signal
+
+
+def _die_with_us() -> None:
+    """In the program, before it starts: should we be killed together with our parent, Linux kills it."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def _when_parent_is_gone(descriptor: int, end: Callable[[], None]) -> None:

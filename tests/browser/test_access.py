@@ -1,9 +1,11 @@
 """For everybody: axe finds nothing, nothing overflows, the keyboard reaches all."""
 
+import gzip
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -28,10 +30,7 @@ def jobs(darkroom: Darkroom) -> Iterator[dict[str, UUID]]:
         darkroom.finished(jobs[name])
     yield jobs
     for name in ("retried", "running"):
-        darkroom_url = darkroom.url
-        import httpx
-
-        httpx.post(f"{darkroom_url}/jobs/{jobs[name]}/cancel")
+        httpx.post(f"{darkroom.url}/jobs/{jobs[name]}/cancel")
 
 
 def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
@@ -87,8 +86,6 @@ def test_focus_stays_where_it_was_when_its_card_changes(page: Page, darkroom: Da
 
 
 def test_the_gallery_weighs_less_than_a_hundred_kilobytes(page: Page, darkroom: Darkroom) -> None:
-    import gzip
-
     weights: dict[str, int] = {}
     page.on(
         "response",

@@ -16,7 +16,7 @@ def card(page: Page, prompt: str) -> Locator:
 
 
 def write(page: Page, prompt: str, **fields: str) -> None:
-    page.get_by_label("Prompt").fill(prompt)
+    page.get_by_label("Prompt", exact=True).fill(prompt)
     for label, value in fields.items():
         page.get_by_label(label, exact=True).fill(value)
     page.get_by_role("button", name="Develop").click()
@@ -92,7 +92,7 @@ def test_what_is_wrong_is_shown_at_its_control_and_what_was_typed_stays(page: Pa
     write(page, "a fox with a wrong width", Width="64", Outputs="9")
     expect(page.get_by_role("alert").first).to_contain_text("num_outputs must be at most 4.")
     expect(page.get_by_label("Outputs", exact=True)).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_label("Prompt")).to_have_value("a fox with a wrong width")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("a fox with a wrong width")
     expect(page.get_by_label("Width", exact=True)).to_have_value("64")
     page.get_by_label("Outputs", exact=True).fill("1")
     page.get_by_role("button", name="Develop").click()
@@ -102,16 +102,16 @@ def test_what_is_wrong_is_shown_at_its_control_and_what_was_typed_stays(page: Pa
 
 def test_another_model_brings_its_controls_and_keeps_the_prompt(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
-    page.get_by_label("Prompt").fill("half a thought")
-    page.get_by_label("Model").select_option("black-forest-labs/flux-schnell")
+    page.get_by_label("Prompt", exact=True).fill("half a thought")
+    page.get_by_label("Model", exact=True).select_option("black-forest-labs/flux-schnell")
     expect(page.get_by_label("Aspect ratio")).to_be_visible()
     expect(page.get_by_label("Width", exact=True)).to_have_count(0)
-    expect(page.get_by_label("Prompt")).to_have_value("half a thought")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("half a thought")
 
 
 def test_control_and_enter_send_the_prompt(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
-    page.get_by_label("Prompt").fill("sent by the keyboard")
+    page.get_by_label("Prompt", exact=True).fill("sent by the keyboard")
     page.keyboard.press("Control+Enter")
     expect(card(page, "sent by the keyboard")).to_have_count(1)
 
@@ -189,7 +189,7 @@ def test_a_card_that_completes_shifts_nothing(page: Page, darkroom: Darkroom) ->
 def test_finished_jobs_are_announced_politely(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     darkroom.post("a fox to be heard of")
-    expect(page.locator("#announcements")).to_contain_text("a fox to be heard of", timeout=LONG)
+    expect(page.locator("#announcements")).to_contain_text("1 print finished", timeout=LONG)
 
 
 def test_use_again_fills_the_composer(page: Page, darkroom: Darkroom) -> None:
@@ -197,7 +197,7 @@ def test_use_again_fills_the_composer(page: Page, darkroom: Darkroom) -> None:
     darkroom.finished(job_id)
     page.goto(f"/jobs/{job_id}")
     page.get_by_role("link", name="Use again").click()
-    expect(page.get_by_label("Prompt")).to_have_value("a fox used again")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("a fox used again")
     expect(page.get_by_label("Width", exact=True)).to_have_value("128")
 
 

@@ -1,5 +1,7 @@
 """The whole way without JavaScript: forms and links do it all."""
 
+from uuid import UUID
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Darkroom
@@ -7,36 +9,36 @@ from tests.browser.conftest import Darkroom
 
 def test_a_prompt_is_sent_and_its_picture_found(no_script: Page, darkroom: Darkroom) -> None:
     no_script.goto("/")
-    no_script.get_by_label("Prompt").fill("a fox without a script")
+    no_script.get_by_label("Prompt", exact=True).fill("a fox without a script")
     no_script.get_by_label("Width", exact=True).fill("64")
     no_script.get_by_role("button", name="Develop").click()
     expect(no_script).to_have_url(f"{darkroom.url}/")
     first = no_script.locator("#sheet article").first
     job_id = (first.get_attribute("id") or "").removeprefix("job-")
-    assert darkroom.finished(__import__("uuid").UUID(job_id))["status"] == "completed"
+    assert darkroom.finished(UUID(job_id))["status"] == "completed"
     no_script.reload()
     no_script.locator(f"#job-{job_id} a").first.click()
     expect(no_script.get_by_role("heading", level=1)).to_have_text("a fox without a script")
     no_script.get_by_role("link", name="Use again").click()
-    expect(no_script.get_by_label("Prompt")).to_have_value("a fox without a script")
+    expect(no_script.get_by_label("Prompt", exact=True)).to_have_value("a fox without a script")
 
 
 def test_what_is_wrong_is_told_on_the_whole_page(no_script: Page, darkroom: Darkroom) -> None:
     no_script.goto("/")
-    no_script.get_by_label("Prompt").fill("a fox of no width")
+    no_script.get_by_label("Prompt", exact=True).fill("a fox of no width")
     no_script.get_by_label("Outputs", exact=True).fill("77")
     no_script.get_by_role("button", name="Develop").click()
     expect(no_script.get_by_role("alert").first).to_contain_text("num_outputs must be at most 4.")
-    expect(no_script.get_by_label("Prompt")).to_have_value("a fox of no width")
+    expect(no_script.get_by_label("Prompt", exact=True)).to_have_value("a fox of no width")
 
 
 def test_another_model_is_chosen_with_a_button(no_script: Page, darkroom: Darkroom) -> None:
     no_script.goto("/")
-    no_script.get_by_label("Prompt").fill("half a thought")
-    no_script.get_by_label("Model").select_option("meta/musicgen")
+    no_script.get_by_label("Prompt", exact=True).fill("half a thought")
+    no_script.get_by_label("Model", exact=True).select_option("meta/musicgen")
     no_script.get_by_role("button", name="Use this model").click()
     expect(no_script.get_by_label("Duration")).to_be_visible()
-    expect(no_script.get_by_label("Prompt")).to_have_value("half a thought")
+    expect(no_script.get_by_label("Prompt", exact=True)).to_have_value("half a thought")
 
 
 def test_a_failed_job_is_retried_and_an_ended_one_deleted(no_script: Page, darkroom: Darkroom) -> None:

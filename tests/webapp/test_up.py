@@ -121,6 +121,16 @@ def test_kill_9_of_the_parent_ends_every_part_within_5_seconds(up: Up) -> None:
     wait_until(lambda: not _processes_of(up), END)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can do this")
+def test_kill_9_of_every_python_process_ends_valkey_too(up: Up) -> None:
+    up.start()
+    wait_until(lambda: _parts_of(up) >= {"web", "valkey-server"})
+    for process in _processes_of(up):
+        if _part(process) != "valkey-server":
+            process.kill()
+    wait_until(lambda: not {"valkey-server"} & _parts_of(up), END)
+
+
 def test_it_starts_again_at_once_after_a_kill_9_and_ends_with_what_started_it(up: Up) -> None:
     process = up.start()
     wait_until(up.ready)
