@@ -41,7 +41,7 @@ contracts: $(VENV)/installed-dev ## check who may import whom (import-linter)
 	$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 migrations: $(VENV)/installed-dev ## check that the migrations make the tables that the code expects
-	$(BIN)/python -m tasks.database --check
+	$(PYTEST) -q tests/tasks/test_database.py -k up_to_date
 
 screenshots: $(VENV)/installed-dev ## make the README's pictures
 	@$(BIN)/python -m tests.chromium

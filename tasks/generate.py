@@ -173,7 +173,7 @@ async def _orphan(lease: Lease, attempt: Attempt, tools: Tools) -> Prediction:
                 return await _recorded(lease, attempt, prediction)
     raise Failure(
         "submission_unknown",
-        "Replicate never confirmed this prediction and does not list it. It was not sent again, as it may have been paid for.",
+        "Replicate never confirmed this prediction and lists none. It may have been paid for, so it was not sent again.",
     )
 
 

@@ -74,7 +74,7 @@ class Model:
         return validator(self.input_schema)
 
     def arguments(self, prompt: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The input of a prediction: the prompt, the parameters and, where it takes a seed and none is given, one of ours."""
+        """The input of a prediction: the prompt, the parameters and, if it takes a seed and none is given, ours."""
         takes = self.input_schema["properties"].get("seed")
         seed = {"seed": secrets.randbelow(int(takes.get("maximum", MAX_SEED)) + 1)} if takes else {}
         return {**seed, **parameters, self.prompt_name or "prompt": prompt}

@@ -99,7 +99,7 @@ def files_client() -> httpx.AsyncClient:
     """A client for outputs. It knows no token: an output's address comes from a model, and may be anybody's."""
     return httpx.AsyncClient(
         timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
-        limits=httpx.Limits(max_connections=32, max_keepalive_connections=8),
+        limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=2.0),
         headers={"User-Agent": "darkroom", "Accept-Encoding": "identity"},
     )
 

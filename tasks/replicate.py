@@ -13,7 +13,8 @@ from tasks.settings import settings
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
 PATIENCE = 10.0  # seconds to wait for what a model takes: a person waits for the page
-LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=2.0)
+"""Connections are let go well before a server may: a POST on one that it just closed would have an unknown outcome."""
 PAGES_SEARCHED = 10  # of 100 predictions each, when one is looked for
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""What every test stands on: real servers, an empty database, and settings of their own that leave the developer's alone."""
+"""What every test stands on: real servers, an empty database, and settings that leave the developer's alone."""
 
 import asyncio
 import os

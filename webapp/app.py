@@ -77,6 +77,7 @@ def create_app() -> Litestar:
         request_max_body_size=MAX_BODY,
         compression_config=CompressionConfig(backend="gzip", exclude=["^/events", "^/media/"]),
         openapi_config=None,
+        logging_config=None,
     )
 
 

@@ -10,7 +10,17 @@ from tasks.models import Model
 from tasks.schemas import Fault, Schema
 
 PREFIX = "p."  # of the names of the parameters' form fields
-MAIN = ("aspect_ratio", "width", "height", "image_input", "first_frame_image", "duration", "resolution", "num_outputs", "seed")
+MAIN = (
+    "aspect_ratio",
+    "width",
+    "height",
+    "image_input",
+    "first_frame_image",
+    "duration",
+    "resolution",
+    "num_outputs",
+    "seed",
+)
 """The parameters people use most, shown at once; the others are folded away."""
 
 

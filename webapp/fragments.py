@@ -42,7 +42,11 @@ def sheet_context(cards: list[Card]) -> dict[str, Any]:
 async def job_context(card: Card) -> dict[str, Any]:
     """What the template of a job needs."""
     query = urlencode(as_query(card.job.prompt, card.job.model, card.parameters))
-    return {"card": CardView(card), "attempts": [AttemptView(row) for row in await library.attempts(card.job.id)], "use_again": f"/?{query}"}
+    return {
+        "card": CardView(card),
+        "attempts": [AttemptView(row) for row in await library.attempts(card.job.id)],
+        "use_again": f"/?{query}",
+    }
 
 
 def _partial(target: str, swap: str, html: str = "") -> str:

@@ -6,8 +6,8 @@ time of the change; a page that comes back sends it as Last-Event-ID and gets ev
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -64,13 +64,15 @@ class Hub:
                 pass
             self._hint.clear()
             hinted, self._hinted = self._hinted, set()
+            if not (self._galleries or self._job_pages):
+                looked = now()
+                continue
             try:
-                if self._galleries or self._job_pages:
-                    await self._tell(await library.cards(list(hinted)))
-                    if (now() - looked).total_seconds() >= LOOK:
-                        looked, since = now(), looked - OVERLAP
-                        await self._tell(await library.changed_since(since, CATCH_UP))
-                        await self._tell_places()
+                await self._tell(await library.cards(list(hinted)))
+                if (now() - looked).total_seconds() >= LOOK:
+                    looked, since = now(), looked - OVERLAP
+                    await self._tell_all_since(since)
+                    await self._tell_places()
             except Exception:
                 log.exception("changes could not be passed on; trying again")
 
@@ -85,6 +87,14 @@ class Hub:
         long_ago = now() - 10 * OVERLAP
         self._told = {job_id: moment for job_id, moment in self._told.items() if moment > long_ago}
 
+    async def _tell_all_since(self, since: datetime) -> None:
+        while True:
+            changed = await library.changed_since(since, CATCH_UP)
+            await self._tell(changed)
+            if len(changed) < CATCH_UP or changed[-1].job.changed_at == since:
+                return
+            since = changed[-1].job.changed_at
+
     async def _tell_places(self) -> None:
         """The front of the queue moves when no row of those behind changes."""
         waiting = await library.waiting()
@@ -95,41 +105,39 @@ class Hub:
 
     async def gallery(self, since: datetime) -> AsyncIterator[bytes]:
         """The stream of a gallery page that was made, or last heard of us, at `since`."""
-        async with aclosing(self._stream(self._galleries)) as stream:
+        with _listening(self._galleries) as queue:
             changed = await library.changed_since(since - OVERLAP, CATCH_UP + 1)
             if len(changed) > CATCH_UP:
                 yield _message(changed[-1].job.changed_at, sheet_fragment(await library.newest(PAGE)))
             else:
                 for card in changed:
                     yield _message(card.job.changed_at, card_fragment(card))
-            async for message in stream:
+            while (message := await queue.get()) is not None:
                 yield message
 
     async def job_page(self, job_id: UUID) -> AsyncIterator[bytes]:
         """The stream of a job's page."""
         queues = self._job_pages.setdefault(job_id, set())
         try:
-            async with aclosing(self._stream(queues)) as stream:
+            with _listening(queues) as queue:
                 if card := await library.card(job_id):
                     yield _message(card.job.changed_at, await job_fragment(card))
-                async for message in stream:
+                while (message := await queue.get()) is not None:
                     yield message
         finally:
             if not queues and self._job_pages.get(job_id) is queues:
                 del self._job_pages[job_id]
 
-    def _stream(self, queues: set[Queue]) -> AsyncGenerator[bytes, None]:
-        queue: Queue = asyncio.Queue(BACKLOG)
-        queues.add(queue)  # before the caller looks into the database, so that nothing falls between
 
-        async def messages() -> AsyncGenerator[bytes, None]:
-            try:
-                while (message := await queue.get()) is not None:
-                    yield message
-            finally:
-                queues.discard(queue)
-
-        return messages()
+@contextmanager
+def _listening(queues: set[Queue]) -> Iterator[Queue]:
+    """A queue among those that are told: there before its page looks into the database, so that nothing is missed."""
+    queue: Queue = asyncio.Queue(BACKLOG)
+    queues.add(queue)
+    try:
+        yield queue
+    finally:
+        queues.discard(queue)
 
 
 def _send(queues: set[Queue], message: bytes) -> None:

@@ -90,7 +90,9 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
     """`darkroom up`, with the stand-in in a hurry."""
     folder = tmp_path_factory.mktemp("darkroom")
     port, standin_port = free_port(), free_port()
-    environment = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "REPLICATE_API_URL")} | {
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "REPLICATE_API_URL")
+    } | {
         "DATA_DIR": str(folder / "data"),
         "STORAGE_URL": str(folder / "media"),
         "DATABASE_URL": f"sqlite:///{folder}/data/darkroom.sqlite",
@@ -127,12 +129,17 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any], darkroom: Darkroom) -> dict[str, Any]:
-    return {**browser_context_args, "base_url": darkroom.url, "viewport": {"width": 1280, "height": 900}, "locale": "en-GB"}
+    return {
+        **browser_context_args,
+        "base_url": darkroom.url,
+        "viewport": {"width": 1280, "height": 900},
+        "locale": "en-GB",
+    }
 
 
 @pytest.fixture(autouse=True)
 def nothing_strange(page: Page, darkroom: Darkroom, request: pytest.FixtureRequest) -> Iterator[None]:
-    """In every test: no error in the console, so no breach of the Content-Security-Policy, and no word to another host."""
+    """In every test: no error in the console (so no breach of the CSP), and no word to another host."""
     strange: list[str] = []
     expected = ["ERR_INTERNET_DISCONNECTED", "status of 4"]
     if "axe" in request.node.name:

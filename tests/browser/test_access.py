@@ -24,7 +24,10 @@ def jobs(darkroom: Darkroom) -> Iterator[dict[str, UUID]]:
         {"on": "create", "match": "axe running", "do": "run", "seconds": 600},
     )
     jobs = {name: darkroom.post(f"axe {name}") for name in ("failed", "retried", "running", "done")}
-    jobs |= {"film": darkroom.post("axe film", "minimax/hailuo-02"), "sound": darkroom.post("axe sound", "meta/musicgen")}
+    jobs |= {
+        "film": darkroom.post("axe film", "minimax/hailuo-02"),
+        "sound": darkroom.post("axe sound", "meta/musicgen"),
+    }
     jobs |= {"several": darkroom.post("axe several", "black-forest-labs/flux-schnell", num_outputs=2)}
     for name in ("failed", "done", "film", "sound", "several"):
         darkroom.finished(jobs[name])
@@ -35,9 +38,15 @@ def jobs(darkroom: Darkroom) -> Iterator[dict[str, UUID]]:
 
 def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
     paths = {
-        "gallery": "/", "faults": "/?model=&other_model=nonsense", "job": f"/jobs/{jobs['several']}", "failed job": f"/jobs/{jobs['failed']}",
-        "running job": f"/jobs/{jobs['running']}", "film": f"/jobs/{jobs['film']}", "docs": "/docs", "error": "/nothing/here",
-    }  # fmt: skip
+        "gallery": "/",
+        "faults": "/?model=&other_model=nonsense",
+        "job": f"/jobs/{jobs['several']}",
+        "failed job": f"/jobs/{jobs['failed']}",
+        "running job": f"/jobs/{jobs['running']}",
+        "film": f"/jobs/{jobs['film']}",
+        "docs": "/docs",
+        "error": "/nothing/here",
+    }
     page.goto(paths[name])
     if name == "docs":
         expect(page.locator(".swagger-ui .info")).to_be_visible()
@@ -89,9 +98,11 @@ def test_the_gallery_weighs_less_than_a_hundred_kilobytes(page: Page, darkroom: 
     weights: dict[str, int] = {}
     page.on(
         "response",
-        lambda response: weights.update({response.url: len(gzip.compress(response.body()))})
-        if "/static/" in response.url or response.url == f"{darkroom.url}/"
-        else None,
+        lambda response: (
+            weights.update({response.url: len(gzip.compress(response.body()))})
+            if "/static/" in response.url or response.url == f"{darkroom.url}/"
+            else None
+        ),
     )
     page.goto("/?before=00000000-0000-7000-8000-000000000000")
     page.wait_for_timeout(500)

@@ -18,7 +18,7 @@ from tasks.library import Card
 from tasks.replicate import Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
-from tasks.tables import Attempt, Job, Status
+from tasks.tables import Attempt, Job, ModelSchema, Status
 from tests.conftest import Faults
 
 SDXL = "stability-ai/sdxl"
@@ -43,14 +43,29 @@ async def working(quick: None, faults: Faults) -> AsyncIterator[Faults]:
     await running
 
 
-async def until(job_id: UUID, wanted: Callable[[Card], bool], within: float = 20.0) -> Card:
+async def wait_until(holds: Callable[[], Awaitable[bool]], within: float = 20.0) -> None:
+    """Wait for something to become true."""
     async with asyncio.timeout(within):
         while True:
-            card = await library.card(job_id)
-            assert card is not None
-            if wanted(card):
-                return card
+            if await holds():
+                return
             await asyncio.sleep(0.02)
+
+
+async def until(job_id: UUID, wanted: Callable[[Card], bool], within: float = 20.0) -> Card:
+    """The job, once it is as wanted."""
+
+    async def holds() -> bool:
+        return wanted(await existing(job_id))
+
+    await wait_until(holds, within)
+    return await existing(job_id)
+
+
+async def existing(job_id: UUID) -> Card:
+    card = await library.card(job_id)
+    assert card is not None
+    return card
 
 
 async def ended(job: Job) -> Card:
@@ -65,7 +80,9 @@ async def stored(key: str) -> bytes:
 
 
 async def submitted(prompt: str, model: str = SDXL, **parameters: Any) -> Job:
-    return await jobs.submit(prompt, model, {"width": 64, "height": 64} if model == SDXL and not parameters else parameters)
+    return await jobs.submit(
+        prompt, model, {"width": 64, "height": 64} if model == SDXL and not parameters else parameters
+    )
 
 
 async def test_a_prompt_becomes_a_picture_of_the_size_that_was_asked_for(working: Faults) -> None:
@@ -109,7 +126,9 @@ async def test_each_output_of_several_is_kept(working: Faults) -> None:
 @pytest.mark.parametrize(
     ("model", "kind", "extension"), [("minimax/hailuo-02", "video", "mp4"), ("meta/musicgen", "audio", "wav")]
 )
-async def test_films_and_sounds_are_kept_with_their_length(working: Faults, model: str, kind: str, extension: str) -> None:
+async def test_films_and_sounds_are_kept_with_their_length(
+    working: Faults, model: str, kind: str, extension: str
+) -> None:
     card = await ended(await submitted(f"the {kind} of the sea", model))
     assert card.job.status == Status.COMPLETED, card.job.error
     [output] = card.outputs
@@ -149,7 +168,7 @@ async def test_a_failure_that_may_pass_is_tried_again(working: Faults, fault: di
     await working.script({"on": "create", "match": "persistent", "times": 2, **fault})
     job = await submitted("a persistent fox")
     card = await ended(job)
-    assert (card.job.status, card.job.retry_count, card.job.error) == (Status.COMPLETED, 2, None)
+    assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 2)
     assert [attempt.error_code for attempt in await library.attempts(job.id)] == [code, code, None]
 
 
@@ -174,7 +193,9 @@ async def test_after_the_last_attempt_the_job_fails_with_its_reason(working: Fau
     ],
     ids=["moderated", "model error", "401", "402", "empty list", "null"],
 )
-async def test_a_failure_that_will_not_pass_ends_the_job_at_once(working: Faults, fault: dict[str, Any], code: str) -> None:
+async def test_a_failure_that_will_not_pass_ends_the_job_at_once(
+    working: Faults, fault: dict[str, Any], code: str
+) -> None:
     await working.script({"on": "create", "match": "doomed", **fault})
     job = await submitted("a doomed fox")
     card = await ended(job)
@@ -195,9 +216,7 @@ async def test_a_poll_that_fails_costs_nothing(working: Faults) -> None:
 
 
 @pytest.mark.parametrize("what", ["drop_answer", "hang_answer"])
-async def test_when_the_answer_is_lost_the_prediction_is_found_and_not_made_again(
-    working: Faults, what: str
-) -> None:
+async def test_when_the_answer_is_lost_the_prediction_is_found_and_not_made_again(working: Faults, what: str) -> None:
     await working.script({"on": "create", "match": what, "do": what, "seconds": 0.2})
     prompt = f"a lost fox {what}"
     card = await ended(await submitted(prompt))
@@ -242,7 +261,7 @@ async def test_a_model_whose_version_is_gone_is_looked_up_anew_and_tried_again(w
     replicate = Replicate()
     await models.refresh(SDXL, replicate)
     await replicate.aclose()
-    await models.ModelSchema.update({models.ModelSchema.version: "0" * 64}, force=True)
+    await ModelSchema.update({ModelSchema.version: "0" * 64}, force=True)
     card = await ended(await submitted("an outdated fox"))
     assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 1)
     versions = [attempt.version for attempt in await library.attempts(card.job.id)]
@@ -296,7 +315,14 @@ async def test_a_job_that_a_crash_left_is_taken_up_where_it_was(quick: None, fau
 async def test_a_job_runs_when_its_hint_was_lost(working: Faults) -> None:
     await events.redis().flushall()
     moment = now()
-    job = Job(prompt="a forgotten fox", model=SDXL, parameters='{"width":64,"height":64}', created_at=moment, changed_at=moment, due_at=moment)
+    job = Job(
+        prompt="a forgotten fox",
+        model=SDXL,
+        parameters='{"width":64,"height":64}',
+        created_at=moment,
+        changed_at=moment,
+        due_at=moment,
+    )
     await job.save()
     assert (await ended(job)).job.status == Status.COMPLETED
 
@@ -307,13 +333,11 @@ async def test_rescue_gives_one_hint_for_each_due_job_and_none_twice(database: N
     for due in (moment, moment, moment + timedelta(hours=1)):
         await Job(prompt="p", model=SDXL, created_at=moment, changed_at=moment, due_at=due).save()
 
-    async def waiting(count: int) -> None:
-        async with asyncio.timeout(5):
-            while await broker.waiting() != count:
-                await asyncio.sleep(0.01)
+    async def has(count: int) -> bool:
+        return await broker.waiting() == count
 
     assert await rescue.rescue() == 2
-    await waiting(2)
+    await wait_until(lambda: has(2))
     assert await rescue.rescue() == 0
 
 

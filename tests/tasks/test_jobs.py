@@ -38,6 +38,11 @@ def an_output(key: str = "a.png") -> Output:
     return Output(id=new_id(), position=0, key=key, kind="image", media_type="image/png", bytes=3, sha256="0" * 64)
 
 
+def nothing(*values: object) -> bool:
+    """Whether all of these are None. (Piccolo types columns that may be null as if they could not.)"""
+    return all(value is None for value in values)
+
+
 async def test_a_submitted_job_is_in_the_database_and_waits() -> None:
     job = await submitted()
     kept = await row(job)
@@ -140,7 +145,8 @@ async def test_a_completed_job_has_its_outputs_and_no_lease() -> None:
     await jobs.report(job, Stage.PROCESSING, 0.5)
     done = await jobs.complete(job, [an_output()], 2.5)
     assert done is not None
-    assert (done.status, done.stage, done.progress, done.lease_token) == ("completed", None, None, None)
+    assert done.status == "completed"
+    assert nothing(done.stage, done.progress, done.lease_token)
     assert done.finished_at is not None
     assert [output.key for output in await Output.objects()] == ["a.png"]
     [attempt] = await library.attempts(job.id)
@@ -168,7 +174,8 @@ async def test_a_postponed_job_waits_with_its_reason_and_its_failure_counted() -
     waiting = await jobs.postpone(job, PASSING, due)
     assert waiting is not None
     assert (waiting.status, waiting.retry_count, waiting.due_at) == ("queued", 1, due)
-    assert (waiting.error_code, waiting.finished_at) == ("provider_timeout", None)
+    assert waiting.error_code == "provider_timeout"
+    assert nothing(waiting.finished_at)
     [attempt] = await library.attempts(job.id)
     assert (attempt.error_code, attempt.error) == (PASSING.code, PASSING.message)
 
@@ -180,7 +187,8 @@ async def test_a_job_that_resumes_later_goes_on_with_the_same_attempt() -> None:
     await jobs.record_prediction(job, attempt, "abc")
     waiting = await jobs.resume_later(job, PASSING, now())
     assert waiting is not None
-    assert (waiting.status, waiting.retry_count, waiting.lease_token) == ("queued", 1, None)
+    assert (waiting.status, waiting.retry_count) == ("queued", 1)
+    assert nothing(waiting.lease_token)
     again = await jobs.claim(LEASE)
     assert again is not None
     same = await jobs.open_attempt(again)
@@ -195,7 +203,8 @@ async def test_a_failed_job_says_why_and_may_be_retried_with_its_count_anew() ->
     assert (failed.status, failed.error, failed.error_code) == ("failed", FINAL.message, FINAL.code)
     waiting = await jobs.retry(job.id)
     assert waiting is not None
-    assert (waiting.status, waiting.retry_count, waiting.error, waiting.finished_at) == ("queued", 0, None, None)
+    assert (waiting.status, waiting.retry_count) == ("queued", 0)
+    assert nothing(waiting.error, waiting.finished_at)
 
 
 async def test_a_waiting_job_is_canceled_at_once() -> None:

@@ -144,9 +144,18 @@ async def test_a_completed_job_tells_where_each_output_is_and_what_it_is(web: ht
     job = await jobs.claim(30)
     assert job is not None
     picture = Output(
-        id=new_id(), position=0, key=f"{job_id}.png", kind="image", media_type="image/png", bytes=9, sha256="0" * 64,
-        width=512, height=512, preview_key=f"{job_id}-0.preview.webp", placeholder="data:image/webp;base64,AA==",
-    )  # fmt: skip
+        id=new_id(),
+        position=0,
+        key=f"{job_id}.png",
+        kind="image",
+        media_type="image/png",
+        bytes=9,
+        sha256="0" * 64,
+        width=512,
+        height=512,
+        preview_key=f"{job_id}-0.preview.webp",
+        placeholder="data:image/webp;base64,AA==",
+    )
     film = Output(
         id=new_id(),
         position=1,
@@ -162,11 +171,24 @@ async def test_a_completed_job_tells_where_each_output_is_and_what_it_is(web: ht
     assert body["result_url"] == f"/media/{job_id}.png"
     assert body["outputs"] == [
         {
-            "url": f"/media/{job_id}.png", "kind": "image", "media_type": "image/png", "bytes": 9, "sha256": "0" * 64,
-            "width": 512, "height": 512, "preview_url": f"/media/{job_id}-0.preview.webp",
+            "url": f"/media/{job_id}.png",
+            "kind": "image",
+            "media_type": "image/png",
+            "bytes": 9,
+            "sha256": "0" * 64,
+            "width": 512,
+            "height": 512,
+            "preview_url": f"/media/{job_id}-0.preview.webp",
         },
-        {"url": f"/media/{job_id}-1.mp4", "kind": "video", "media_type": "video/mp4", "bytes": 99, "sha256": "1" * 64, "duration": 2.5},
-    ]  # fmt: skip
+        {
+            "url": f"/media/{job_id}-1.mp4",
+            "kind": "video",
+            "media_type": "video/mp4",
+            "bytes": 99,
+            "sha256": "1" * 64,
+            "duration": 2.5,
+        },
+    ]
 
 
 @pytest.mark.parametrize(
@@ -229,8 +251,10 @@ async def test_every_fault_is_told_at_once(web: httpx.AsyncClient) -> None:
     body = {"prompt": "a fox", "parameters": {"width": "x", "num_outputs": 0, "nope": 1}}
     problem = await refused(web, 422, json=body)
     assert [error["pointer"] for error in problem["errors"]] == [
-        "#/parameters/nope", "#/parameters/num_outputs", "#/parameters/width",
-    ]  # fmt: skip
+        "#/parameters/nope",
+        "#/parameters/num_outputs",
+        "#/parameters/width",
+    ]
     problem = await refused(web, 422, json={"prompt": "", "model": "x", "parameters": 7})
     assert problem["code"] == "invalid_request"
     assert len(problem["errors"]) == 3

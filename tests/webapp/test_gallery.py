@@ -25,7 +25,9 @@ async def completed(prompt: str = "a fox in the snow") -> Job:
     key = f"{job.id}.png"
     await Storage.open(settings.storage_url).put(key, b"picture")
     await jobs.complete(
-        job, [Output(id=new_id(), position=0, key=key, kind="image", media_type="image/png", bytes=7, sha256="0" * 64)], 1.0
+        job,
+        [Output(id=new_id(), position=0, key=key, kind="image", media_type="image/png", bytes=7, sha256="0" * 64)],
+        1.0,
     )
     return job
 
@@ -72,13 +74,23 @@ async def test_line_breaks_in_a_form_are_those_that_were_typed(web: httpx.AsyncC
 
 
 async def test_values_of_a_form_become_what_the_model_takes(web: httpx.AsyncClient) -> None:
-    form = FORM | {"p.guidance_scale": "7.5", "p.scheduler": "DDIM", "p.negative_prompt": "007", "p.num_outputs": ""}
+    form: dict[str, Any] = FORM | {
+        "p.guidance_scale": "7.5",
+        "p.scheduler": "DDIM",
+        "p.negative_prompt": "007",
+        "p.num_outputs": "",
+    }
     form |= {"p.apply_watermark": ["false", "true"]}
     await web.post("/jobs", data=form)
     [card] = await library.newest(5)
     assert card.parameters == {
-        "width": 512, "height": 768, "guidance_scale": 7.5, "scheduler": "DDIM", "negative_prompt": "007", "apply_watermark": True,
-    }  # fmt: skip
+        "width": 512,
+        "height": 768,
+        "guidance_scale": 7.5,
+        "scheduler": "DDIM",
+        "negative_prompt": "007",
+        "apply_watermark": True,
+    }
 
 
 async def test_integer_choices_and_lists_of_addresses_come_through(web: httpx.AsyncClient) -> None:
@@ -116,7 +128,9 @@ async def test_what_is_wrong_is_told_and_nothing_that_was_typed_is_lost(
 
 
 async def test_the_composer_is_filled_in_by_its_address(web: httpx.AsyncClient) -> None:
-    page = await web.get("/", params={"prompt": 'a "fox" <b>', "model": "black-forest-labs/flux-schnell", "p.aspect_ratio": "3:2"})
+    page = await web.get(
+        "/", params={"prompt": 'a "fox" <b>', "model": "black-forest-labs/flux-schnell", "p.aspect_ratio": "3:2"}
+    )
     assert "a &#34;fox&#34; &lt;b&gt;</textarea>" in page.text
     assert re.search(r'<option value="black-forest-labs/flux-schnell"[^>]* selected', page.text)
     assert "<option selected>3:2</option>" in page.text

@@ -53,7 +53,7 @@ def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
 
 
 def examples() -> list[tuple[str, dict[str, Any], Any]]:
-    found = []
+    found: list[tuple[str, dict[str, Any], Any]] = []
 
     def look(place: str, value: Any) -> None:
         if isinstance(value, dict):
@@ -67,7 +67,9 @@ def examples() -> list[tuple[str, dict[str, Any], Any]]:
     return found
 
 
-@pytest.mark.parametrize(("place", "schema", "example"), examples(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("place", "schema", "example"), examples(), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_every_example_fits_its_schema(place: str, schema: dict[str, Any], example: Any) -> None:
     validator(schema).validate(example)
 

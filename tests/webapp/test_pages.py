@@ -15,10 +15,16 @@ from webapp.views import CardView
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0, "just now"), (44, "just now"), (60, "1 min ago"), (50 * 60, "50 min ago"), (3600, "1 h ago"), (20 * 3600, "20 h ago"),
-        (86400, "1 day ago"), (3 * 86400, "3 days ago"),
+        (0, "just now"),
+        (44, "just now"),
+        (60, "1 min ago"),
+        (50 * 60, "50 min ago"),
+        (3600, "1 h ago"),
+        (20 * 3600, "20 h ago"),
+        (86400, "1 day ago"),
+        (3 * 86400, "3 days ago"),
     ],
-)  # fmt: skip
+)
 def test_how_long_ago(seconds: int, words: str) -> None:
     assert pages.ago(datetime.now(UTC) - timedelta(seconds=seconds)) == words
 
@@ -28,7 +34,8 @@ def test_long_ago_is_a_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "words"), [(0.42, "0.4 s"), (9.96, "10 s"), (59.4, "59 s"), (60, "1 min"), (125, "2 min 5 s"), (3780, "1 h 3 min")]
+    ("value", "words"),
+    [(0.42, "0.4 s"), (9.96, "10 s"), (59.4, "59 s"), (60, "1 min"), (125, "2 min 5 s"), (3780, "1 h 3 min")],
 )
 def test_durations_in_words(value: float, words: str) -> None:
     assert pages.seconds(value) == words
@@ -40,7 +47,8 @@ def test_durations_as_players_show_them(value: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(812, "812 B"), (45_300, "45 kB"), (1_240_000, "1.2 MB"), (12_400_000, "12 MB"), (3_100_000_000, "3.1 GB")]
+    ("count", "words"),
+    [(812, "812 B"), (45_300, "45 kB"), (1_240_000, "1.2 MB"), (12_400_000, "12 MB"), (3_100_000_000, "3.1 GB")],
 )
 def test_sizes_in_words(count: int, words: str) -> None:
     assert pages.filesize(count) == words
@@ -52,7 +60,9 @@ def test_models_are_shown_by_their_own_name() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(512, 512), (1920, 1080), (1080, 1920), (1024, 1000), (768, 1344)])
 def test_the_class_of_a_card_has_its_proportions_to_one_part_in_a_hundred(width: int, height: int) -> None:
-    classes = dict(re.findall(r"\.(ratio-\d+)\s*\{\s*--ratio:\s*([\d.]+)", (ROOT / "static/css/ratios.css").read_text()))
+    classes = dict(
+        re.findall(r"\.(ratio-\d+)\s*\{\s*--ratio:\s*([\d.]+)", (ROOT / "static/css/ratios.css").read_text())
+    )
     card = CardView(Card(Job(parameters=f'{{"width": {width}, "height": {height}}}'), []))
     assert float(classes[card.ratio_class]) == pytest.approx(width / height, rel=0.011)
 

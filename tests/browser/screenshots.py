@@ -1,0 +1,119 @@
+"""`make screenshots`: the README's pictures, of a Darkroom of its own with the stand-in."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, sync_playwright
+
+from tasks.settings import ROOT
+from tests import chromium
+from tests.browser.conftest import free_port, wait_until
+
+PICTURES = Path(__file__).parent / "pictures"
+FLUX, NANO, FILM, SOUND = "black-forest-labs/flux-schnell", "google/nano-banana", "minimax/hailuo-02", "meta/musicgen"
+
+PROMPTS: list[tuple[str, str | None, dict[str, Any]]] = [
+    ("The old pier, long exposure", FLUX, {"aspect_ratio": "3:2", "seed": 11}),
+    ("Ferns and moss, botanical plate", None, {"width": 768, "height": 1152, "seed": 5}),
+    ("Night sky over the desert", None, {"width": 1024, "height": 1024, "seed": 3}),
+    ("A lullaby for a rainy evening", SOUND, {"duration": 6}),
+    ("Snow on a mountain pass, Kodachrome", None, {"width": 1344, "height": 768, "seed": 9}),
+    ("Still life with lemons and a glass", None, {"width": 832, "height": 1216, "seed": 2}),
+    ("A quiet harbour at dawn, slow pan", FILM, {}),
+    ("Abstract currents in copper and teal", None, {"width": 1216, "height": 832, "seed": 8}),
+    ("Poppies in a red field, morning mist", FLUX, {"aspect_ratio": "2:3", "num_outputs": 3, "seed": 21}),
+    ("Dunes under a full moon", FLUX, {"aspect_ratio": "21:9", "seed": 4}),
+    ("A futuristic city at sunset", None, {"width": 1024, "height": 1024, "seed": 1}),
+    ("A lighthouse in a storm, gold and blue", FLUX, {"aspect_ratio": "3:2", "seed": 14}),
+]
+DEVELOPING = [
+    ("The last tram, in the rain", None, {"width": 832, "height": 1216}),
+    ("Harvest, seen from a balloon", FLUX, {}),
+]
+
+SHOTS = [
+    ("gallery-dark", "/", 1440, 1000, "dark"),
+    ("gallery-light", "/", 1440, 1000, "light"),
+    ("phone", "/", 390, 844, "dark"),
+    ("job", "/jobs/{job}", 1440, 900, "dark"),
+]
+
+
+def main() -> None:
+    """Start a Darkroom, fill it, take the pictures, stop it."""
+    port, standin_port = free_port(), free_port()
+    url, standin = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{standin_port}"
+    with TemporaryDirectory(prefix="darkroom-", dir="/tmp") as folder:
+        environment = os.environ | {
+            "DARKROOM_ENV_FILE": os.devnull,
+            "DATA_DIR": f"{folder}/data",
+            "STORAGE_URL": f"{folder}/media",
+            "DATABASE_URL": f"sqlite:///{folder}/data/darkroom.sqlite",
+            "PORT": str(port),
+            "STANDIN_PORT": str(standin_port),
+        }
+        running = subprocess.Popen([sys.executable, "-m", "webapp", "up"], env=environment, cwd=ROOT)
+        try:
+            wait_until(lambda: _ready(url), within=60)
+            _take(url, _fill(url, standin))
+        finally:
+            running.terminate()
+            running.wait(10)
+
+
+def _ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _fill(url: str, standin: str) -> str:
+    """Have everything made, and two prints left in the developer. Answers the id of the job whose page is shown."""
+    ids = [_post(url, *prompt) for prompt in PROMPTS]
+    wait_until(lambda: all(_status(url, job_id) == "completed" for job_id in ids), within=90)
+    slow = {"on": "create", "do": "run", "seconds": 90, "times": 0}
+    httpx.post(f"{standin}/_standin/faults", content=json.dumps([slow])).raise_for_status()
+    last = [_post(url, *prompt) for prompt in DEVELOPING]
+    wait_until(lambda: all(_status(url, job_id) == "running" for job_id in last))
+    return ids[-1]
+
+
+def _post(url: str, prompt: str, model: str | None, parameters: dict[str, Any]) -> str:
+    body = {"prompt": prompt, "model": model, "parameters": parameters}
+    answer = httpx.post(f"{url}/generate", json=body)
+    answer.raise_for_status()
+    return str(answer.json()["job_id"])
+
+
+def _status(url: str, job_id: str) -> str:
+    return str(httpx.get(f"{url}/status/{job_id}").json()["status"])
+
+
+def _take(url: str, job_id: str) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox", "--disable-gpu"])
+        for name, path, width, height, scheme in SHOTS:
+            _shoot(browser, url + path.format(job=job_id), name, width, height, scheme)
+        browser.close()
+
+
+def _shoot(browser: Browser, url: str, name: str, width: int, height: int, scheme: Any) -> None:
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(url, wait_until="load")
+    page.wait_for_timeout(3000)  # the prints come up
+    page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=82)
+    context.close()
+    print(PICTURES / f"{name}.jpg")
+
+
+if __name__ == "__main__":
+    main()
