@@ -24,8 +24,8 @@ class Failure(Exception):
 def reason(status: str, error: object) -> Failure:
     """What a prediction that ended without a result means, from the free text that Replicate gives as its reason.
 
-    Source: Replicate's error codes, and texts seen in practice. Only the platform may be at fault in passing: each attempt
-    is paid for.
+    Source: Replicate's error codes, and texts seen in practice. Only the platform's own faults may pass, as each new
+    attempt is paid for.
     """
     text = str(error or "").strip()
     if status in ("canceled", "aborted"):

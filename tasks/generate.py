@@ -173,7 +173,7 @@ async def _orphan(lease: Lease, attempt: Attempt, tools: Tools) -> Prediction:
                 return await _recorded(lease, attempt, prediction)
     raise Failure(
         "submission_unknown",
-        "Replicate never confirmed this prediction and lists none. It may have been paid for, so it was not sent again.",
+        "Replicate never confirmed this prediction, nor lists it. It may have been paid for, so it is not sent again.",
     )
 
 

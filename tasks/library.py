@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeGuard
 from uuid import UUID
 
+from tasks.models import SQUARE, usual_size
 from tasks.tables import Attempt, Job, Output, Status
 
 PLACES_SHOWN = 50  # how far back in the queue a place is still told
@@ -42,10 +43,10 @@ class Card:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels: those of the first output, else what its parameters let expect, else a square."""
+        """Width and height in pixels: those of the first output, else what its parameters let expect."""
         if self.outputs and self.outputs[0].width and self.outputs[0].height:
             return self.outputs[0].width, self.outputs[0].height
-        return expected_size(self.parameters)
+        return expected_size(self.parameters, usual_size(self.job.model))
 
 
 async def card(job_id: UUID) -> Card | None:
@@ -98,15 +99,15 @@ async def _places() -> dict[UUID, int]:
     return {row["id"]: place for place, row in enumerate(rows, start=1)}
 
 
-def expected_size(parameters: dict[str, Any]) -> tuple[int, int]:
-    """The size in pixels that a picture with these parameters will likely have."""
+def expected_size(parameters: dict[str, Any], usual: tuple[int, int] = SQUARE) -> tuple[int, int]:
+    """The size in pixels that something made with these parameters will likely have. usual: where they do not tell."""
     width, height = parameters.get("width"), parameters.get("height")
     if _is_length(width) and _is_length(height):
         return int(width), int(height)
     across, _, down = str(parameters.get("aspect_ratio", "")).partition(":")
     if across.isdigit() and down.isdigit() and int(across) and int(down):
         return 1024 * int(across) // int(down) or 1, 1024
-    return 1024, 1024
+    return usual
 
 
 def _is_length(value: object) -> TypeGuard[float]:

@@ -26,6 +26,8 @@ BUILT_IN = {
 }
 """The models that are there out of the box, and what they make."""
 
+SQUARE, WIDE = (1024, 1024), (1280, 720)
+
 PROMPTS = ("prompt", "text")
 """What models call the words they work from, the likeliest first."""
 
@@ -135,6 +137,11 @@ async def known() -> list[Model]:
     rows = {row.name: row for row in await ModelSchema.objects().order_by(ModelSchema.name)}
     ours = [_from_row(rows.pop(name)) if name in rows else built_in(name) for name in BUILT_IN]
     return [model for model in ours if model] + [_from_row(row) for row in rows.values()]
+
+
+def usual_size(name: str) -> tuple[int, int]:
+    """The size in pixels of what a model makes unless told otherwise: films are wide, all else is square."""
+    return WIDE if BUILT_IN.get(name.partition(":")[0]) == "video" else SQUARE
 
 
 @cache

@@ -22,6 +22,7 @@ from tasks.tables import Output
 
 Schema = Mapping[str, Any]
 
+EXCERPT = 2000  # characters of a text that cards show
 MAX_BYTES = settings.max_output_mib * 2**20
 
 
@@ -127,7 +128,10 @@ async def keep(
             await storage.put(preview_key, seen.preview)
         scratch.file.seek(0)
         await storage.put(key, scratch.file)  # last: where the file is, its preview is too
-        return _row(position, key, preview_key, media, seen, scratch)
+        row = _row(position, key, preview_key, media, seen, scratch)
+    if isinstance(source, Text):
+        row.placeholder = source.content[:EXCERPT]
+    return row
 
 
 async def _fill(scratch: Scratch, source: Source, client: httpx.AsyncClient) -> MediaType:

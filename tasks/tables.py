@@ -103,7 +103,7 @@ class Output(Table, tablename="output"):
     height = Integer(null=True, default=None)  # pixels
     duration = DoublePrecision(null=True, default=None)  # seconds
     preview_key = Varchar(length=100, null=True, default=None)  # a WebP of 512 px at most
-    placeholder = Text(null=True, default=None)  # a tiny picture as a data: URL, shown until the preview is there
+    placeholder = Text(null=True, default=None)  # a tiny picture as a data: URL; of a text, how it begins
 
 
 class ModelSchema(Table, tablename="model_schema"):

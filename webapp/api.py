@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
@@ -17,6 +17,7 @@ from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.tables import Status
 from webapp.errors import Problem, not_found
+from webapp.methods import READ
 from webapp.views import job_json
 
 MEMBERS = ("prompt", "parameters", "model")
@@ -37,7 +38,7 @@ async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[R
     return Response({"job_id": str(job.id), "status": job.status}, status_code=202, headers=headers)
 
 
-@get("/status/{job_id:str}")
+@route("/status/{job_id:str}", http_method=READ, include_in_schema=False)
 async def status(job_id: FromPath[str]) -> Response[dict[str, Any]]:
     """How a job is doing."""
     card = await existing(job_id)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from litestar import Litestar, Response, asgi, get
+from litestar import Litestar, Response, asgi, route
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -20,6 +20,7 @@ from tasks.storage import Storage
 from webapp import api, files, gallery, health, live, pages
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
+from webapp.methods import READ
 from webapp.origin import same_origin_only
 
 MAX_BODY = 1024 * 1024  # bytes
@@ -81,13 +82,13 @@ def create_app() -> Litestar:
     )
 
 
-@get("/docs", include_in_schema=False)
+@route("/docs", http_method=READ, include_in_schema=False)
 async def docs() -> Response[str]:
     """The API's reference, as a page."""
     return pages.page("docs.html")
 
 
-@get("/schema/openapi.json", include_in_schema=False)
+@route("/schema/openapi.json", http_method=READ, include_in_schema=False)
 async def openapi_document() -> Response[bytes]:
     """The API's OpenAPI document."""
     return Response((ROOT / "webapp" / "openapi.json").read_bytes(), media_type="application/json")

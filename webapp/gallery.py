@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
@@ -25,6 +25,7 @@ from webapp.api import existing
 from webapp.composer import Composer, chosen_model, compose, typed_parameters
 from webapp.errors import Problem
 from webapp.fragments import PAGE, card_fragment, job_context, job_fragment, sheet_context
+from webapp.methods import READ
 
 AnyRequest = Request[Any, Any, Any]
 Form = Mapping[str, list[str]]
@@ -32,7 +33,7 @@ Form = Mapping[str, list[str]]
 HTML = "text/html; charset=utf-8"
 
 
-@get("/", include_in_schema=False)
+@route("/", http_method=READ, include_in_schema=False)
 async def gallery(
     request: AnyRequest, replicate: NamedDependency[Replicate], before: FromQuery[UUID | None] = None
 ) -> Response[str]:
@@ -42,7 +43,7 @@ async def gallery(
     return await _gallery_page(await _filled_in(_query(request), replicate), before)
 
 
-@get("/composer", include_in_schema=False)
+@route("/composer", http_method=READ, include_in_schema=False)
 async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
     """The controls of the model that was just chosen."""
     return pages.page("partials/controls.html", composer=await _filled_in(_query(request), replicate))
@@ -65,7 +66,7 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
     return Response(composer + card_fragment(await existing(str(job.id))), media_type=HTML)
 
 
-@get("/jobs/{job_id:str}", include_in_schema=False)
+@route("/jobs/{job_id:str}", http_method=READ, include_in_schema=False)
 async def job_page(job_id: FromPath[str]) -> Response[str]:
     """The page of one job."""
     card = await existing(job_id)

@@ -3,22 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from litestar import Response, get
+from litestar import Response, route
 from litestar.di import NamedDependency
 
 from tasks import database, events
 from tasks.storage import Storage
+from webapp.methods import READ
 
 PATIENCE = 2.0  # seconds for each check
 
 
-@get("/healthz")
+@route("/healthz", http_method=READ, include_in_schema=False)
 async def healthz() -> dict[str, str]:
     """The process is alive."""
     return {"status": "ok"}
 
 
-@get("/readyz")
+@route("/readyz", http_method=READ, include_in_schema=False)
 async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object]]:
     """Whether the database, Redis, storage and a worker are there; 503 and why not where one is missing."""
     checks = {

@@ -33,6 +33,11 @@ class OutputView:
         """Where its preview is, a WebP of 512 px at most, if it has one."""
         return f"/media/{self.row.preview_key}" if self.row.preview_key else None
 
+    @property
+    def text(self) -> str | None:
+        """How it begins, where it is a text."""
+        return self.row.placeholder if self.row.kind == "text" else None
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:

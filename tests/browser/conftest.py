@@ -55,6 +55,11 @@ class Darkroom:
         """Have things go wrong at the stand-in."""
         httpx.post(f"{self.standin}/_standin/faults", json=list(rules)).raise_for_status()
 
+    def created(self, prompt: str) -> list[dict[str, Any]]:
+        """The predictions that were created for a prompt: each one is paid for."""
+        ledger = httpx.get(f"{self.standin}/_standin/ledger").json()
+        return [row for row in ledger if row["input"].get("prompt") == prompt]
+
     def kill(self, part: str) -> None:
         """Kill a part, which is then started again."""
         for directory in Path("/proc").iterdir():
@@ -67,7 +72,10 @@ class Darkroom:
             environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         except OSError:  # gone meanwhile, or not ours
             return False
-        return part.encode() in words and f"DATA_DIR={self.environment['DATA_DIR']}".encode() in environment
+        return (
+            any(word.endswith(part.encode()) for word in words)
+            and f"DATA_DIR={self.environment['DATA_DIR']}".encode() in environment
+        )
 
 
 def wait_until(holds: Callable[[], bool], within: float = 10.0) -> None:
@@ -98,6 +106,7 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
         "DATABASE_URL": f"sqlite:///{folder}/data/darkroom.sqlite",
         "PORT": str(port),
         "STANDIN_PORT": str(standin_port),
+        "LEASE_SECONDS": "6",
     }
     with (folder / "log").open("wb") as log:
         command = [sys.executable, "-m", "webapp", "up"]

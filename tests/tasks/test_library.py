@@ -7,7 +7,7 @@ import pytest
 from tasks import jobs, library
 from tasks.database import now
 from tasks.failures import Failure
-from tasks.library import PLACES_SHOWN, expected_size
+from tasks.library import PLACES_SHOWN, Card, expected_size
 from tasks.tables import Job, Output, new_id
 
 
@@ -97,3 +97,8 @@ async def test_a_job_that_waits_after_a_failure_is_retrying() -> None:
 )
 def test_the_size_to_expect_is_read_from_the_parameters(parameters: dict[str, object], size: tuple[int, int]) -> None:
     assert expected_size(parameters) == size
+
+
+def test_films_are_expected_to_be_wide() -> None:
+    assert Card(Job(model="minimax/hailuo-02", parameters="{}"), []).size == (1280, 720)
+    assert Card(Job(model="meta/musicgen", parameters="{}"), []).size == (1024, 1024)

@@ -333,6 +333,14 @@ async def test_a_deleted_job_is_gone(web: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (410, "job_deleted")
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/schema/openapi.json", "/healthz", "/status/{job}", "/jobs/{job}"])
+async def test_what_can_be_got_can_be_asked_for_its_head(web: httpx.AsyncClient, path: str) -> None:
+    path = path.format(job=(await posted(web))["job_id"])
+    got, head = await web.get(path), await web.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [("GET", "/generate", "POST"), ("PUT", "/generate", "POST"), ("POST", "/status/x", "GET")],

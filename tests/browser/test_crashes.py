@@ -1,0 +1,30 @@
+"""A part dies, and nobody who looks on loses anything."""
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Darkroom
+
+
+@pytest.mark.parametrize("part", ["worker", "valkey-server"])
+def test_a_picture_under_way_is_finished_when_a_part_was_killed(page: Page, darkroom: Darkroom, part: str) -> None:
+    prompt = f"a fox that outlives the {part}"
+    darkroom.script({"on": "create", "match": prompt, "do": "run", "seconds": 3})
+    page.goto("/")
+    job_id = darkroom.post(prompt)
+    card = page.locator(f"#job-{job_id}")
+    expect(card).to_have_attribute("data-status", "running", timeout=20_000)
+    darkroom.kill(part)
+    expect(card).to_have_attribute("data-status", "completed", timeout=60_000)
+    assert len(darkroom.created(prompt)) == 1
+
+
+def test_without_redis_a_prompt_is_accepted_at_once_and_made_when_redis_is_back(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/")
+    darkroom.kill("valkey-server")
+    start = time.monotonic()
+    job_id = darkroom.post("a fox without a queue")
+    assert time.monotonic() - start < 1
+    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "completed", timeout=60_000)
