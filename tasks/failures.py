@@ -9,13 +9,15 @@ class Failure(Exception):
     """An attempt ended without a result.
 
     code: stable, for programs. message: a sentence for the user, with no secret in it. passing: whether it may pass, so
-    that a later attempt is worth it. retry_after: seconds the other side asked us to wait, if it did.
+    that trying again is worth it. retry_after: seconds the other side asked us to wait, if it did. settled: whether no
+    prediction can come of the attempt any more, so that trying again may create, and pay for, another.
     """
 
     code: str
     message: str
     passing: bool = False
     retry_after: float | None = None
+    settled: bool = False
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
@@ -29,13 +31,12 @@ def reason(status: str, error: object) -> Failure:
     """
     text = str(error or "").strip()
     if status in ("canceled", "aborted"):
-        return Failure("provider_canceled", "Replicate ended the prediction before it was done.")
+        return Failure("provider_canceled", "Replicate ended the prediction before it was done.", settled=True)
     for pattern, code, message, passing in REASONS:
         if re.search(pattern, text, re.IGNORECASE):
-            return Failure(code, message, passing)
-    return Failure(
-        "model_error", f"The model failed: {_in_short(text)}" if text else "The model failed without saying why."
-    )
+            return Failure(code, message, passing, settled=True)
+    told = f"The model failed: {_in_short(text)}" if text else "The model failed without saying why."
+    return Failure("model_error", told, settled=True)
 
 
 REASONS: tuple[tuple[str, str, str, bool], ...] = (

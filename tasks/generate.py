@@ -1,16 +1,13 @@
 """The one task: take the best waiting job and carry it to its end, whatever is left of the way."""
 
 import asyncio
-import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import httpx
 
-from tasks import jobs, leases, models, outputs
+from tasks import jobs, leases, models, outputs, submission
 from tasks.backoff import polling_intervals, retry_delay
 from tasks.broker import GENERATE, broker
 from tasks.database import now
@@ -18,15 +15,14 @@ from tasks.failures import Failure, reason
 from tasks.leases import Lease
 from tasks.models import Model
 from tasks.progress import progress
-from tasks.replicate import InvalidInput, NotFound, OutcomeUnknown, Prediction, Replicate
+from tasks.replicate import NotFound, Prediction, Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
-from tasks.tables import Attempt, Stage
+from tasks.tables import Stage
 
 log = logging.getLogger(__name__)
 
 GRACE = 120  # seconds after Replicate's own deadline until we stop asking
-SEARCHES = (2.0, 5.0, 10.0, 20.0)  # seconds to wait before each search for a prediction whose answer was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,7 @@ async def carry(lease: Lease, tools: Tools) -> None:
             await jobs.end_canceled(job)
             return
         model = await _model(job.model, tools)
-        prediction = await _follow(lease, await _prediction(lease, model, tools), tools)
+        prediction = await _follow(lease, await submission.prediction_of(job, model, tools.replicate), tools)
         if prediction.status in ("canceled", "aborted") and lease.cancel_requested.is_set():
             await jobs.end_canceled(job)
             return
@@ -83,10 +79,10 @@ async def carry(lease: Lease, tools: Tools) -> None:
 
 
 async def _give_up(lease: Lease, failure: Failure, prediction: Prediction | None) -> None:
-    """End the attempt: to try again later where that may help and a try is left, else for good.
+    """Try again later where that may help and a try is left, else end the job.
 
-    A prediction that succeeded is kept and paid for: what failed was fetching or storing its outputs, so a later try
-    goes on with it.
+    Where a prediction may still come of the attempt, or has come and only its outputs could not be fetched or stored,
+    the later try goes on with it: only a settled attempt is followed by another.
     """
     job = lease.job
     log.warning("job %s: %s", job.id, failure)
@@ -94,10 +90,10 @@ async def _give_up(lease: Lease, failure: Failure, prediction: Prediction | None
         await jobs.end_canceled(job)
     elif failure.passing and job.retry_count + 1 < settings.max_attempts:
         due_at = now() + timedelta(seconds=retry_delay(job.retry_count + 1, failure.retry_after))
-        if prediction and prediction.status == "succeeded":
-            await jobs.resume_later(job, failure, due_at)
-        else:
+        if failure.settled:
             await jobs.postpone(job, failure, due_at, prediction.predict_time if prediction else None)
+        else:
+            await jobs.resume_later(job, failure, due_at)
     else:
         await jobs.fail(job, failure, prediction.predict_time if prediction else None)
 
@@ -107,74 +103,6 @@ async def _model(name: str, tools: Tools) -> Model:
     if model is None:
         raise Failure("unknown_model", f"Replicate has no model {name} any more.")
     return model
-
-
-async def _prediction(lease: Lease, model: Model, tools: Tools) -> Prediction:
-    """The job's prediction: the one that an earlier worker began, or a new one."""
-    attempt = await jobs.open_attempt(lease.job)
-    if attempt is None:
-        return await _create(lease, model, tools)
-    if attempt.prediction_id is None:
-        return await _orphan(lease, attempt, tools)
-    return Prediction(attempt.prediction_id, "starting")
-
-
-async def _create(lease: Lease, model: Model, tools: Tools) -> Prediction:
-    job = lease.job
-    arguments = model.arguments(job.prompt, json.loads(job.parameters))
-    attempt = await jobs.begin_attempt(job, model.reference, arguments)
-    if attempt is None:
-        raise leases.Lost
-    try:
-        prediction = await tools.replicate.create(model.reference, arguments, settings.prediction_timeout)
-    except InvalidInput as refused:
-        raise await _refreshed(refused, model, tools) from refused
-    except OutcomeUnknown:
-        return await _orphan(lease, attempt, tools)
-    return await _recorded(lease, attempt, prediction)
-
-
-async def _recorded(lease: Lease, attempt: Attempt, prediction: Prediction) -> Prediction:
-    if not await jobs.record_prediction(lease.job, attempt, prediction.id):
-        raise leases.Lost
-    return prediction
-
-
-async def _refreshed(refused: InvalidInput, model: Model, tools: Tools) -> Failure:
-    """Replicate refused what we had checked, so what we know of the model is old.
-
-    Worth another try only if that changed.
-    """
-    fresh = await models.refresh(model.name, tools.replicate)
-    if fresh is None:
-        return Failure("unknown_model", f"Replicate has no model {model.name} any more.")
-    if fresh.reference == model.reference and fresh.schemas == model.schemas:
-        return refused
-    return Failure(refused.code, refused.message, passing=True, retry_after=0)
-
-
-async def _orphan(lease: Lease, attempt: Attempt, tools: Tools) -> Prediction:
-    """The prediction of an attempt whose answer was lost.
-
-    It may have been paid for, so no other is made until it is found.
-    """
-    arguments: Mapping[str, Any] = json.loads(attempt.input)
-    for wait in SEARCHES:
-        await asyncio.sleep(wait)
-        try:
-            found = await tools.replicate.find(arguments, attempt.created_at - timedelta(minutes=1))
-        except Failure as failure:
-            log.info("job %s: the search for its prediction failed: %s", lease.job.id, failure)
-            continue
-        taken = await jobs.recorded_predictions([prediction.id for prediction in found])
-        for prediction in found:
-            if prediction.id not in taken:
-                log.info("job %s: found its prediction %s again", lease.job.id, prediction.id)
-                return await _recorded(lease, attempt, prediction)
-    raise Failure(
-        "submission_unknown",
-        "Replicate never confirmed this prediction, nor lists it. It may have been paid for, so it is not sent again.",
-    )
 
 
 async def _follow(lease: Lease, prediction: Prediction, tools: Tools) -> Prediction:

@@ -21,7 +21,7 @@ from tasks.tables import Attempt, Job, Output, Stage, Status, new_id
 
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELED)
 
-Changes = Mapping[Any, Any]  # column -> value, as Piccolo's update takes them
+Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
 Condition = Where | And | Or
 
 
@@ -103,6 +103,15 @@ async def record_prediction(job: Job, attempt: Attempt, prediction_id: str) -> b
             return False
         await Attempt.update({Attempt.prediction_id: prediction_id}).where(Attempt.id == attempt.id)
         attempt.prediction_id = prediction_id
+        return True
+
+
+async def note(job: Job, attempt: Attempt, failure: Failure) -> bool:
+    """Write down at once what an attempt met, before it is known what came of it. False when the lease is gone."""
+    async with DB.transaction():
+        if not await _held(job):
+            return False
+        await Attempt.update(_reason(failure, Attempt)).where(Attempt.id == attempt.id)
         return True
 
 
@@ -235,7 +244,8 @@ def _ended(status: Status = Status.CANCELED) -> Changes:
 
 
 def _reason(failure: Failure | None, table: Any = Job) -> Changes:
-    return {table.error: failure.message, table.error_code: failure.code} if failure else {}
+    message, code = (failure.message, failure.code) if failure else (None, None)
+    return {table.error: message, table.error_code: code}
 
 
 def _mine(job: Job) -> Condition:

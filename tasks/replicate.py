@@ -91,6 +91,10 @@ class OutcomeUnknown(Failure):
     """The answer never came: Replicate may have done what was asked, or not."""
 
 
+class OutcomeDoubtful(OutcomeUnknown):
+    """Replicate's own application had an error: almost surely it did not do what was asked."""
+
+
 class Replicate:
     """A client of the API at settings.api_url. One for each event loop; close it with `aclose`."""
 
@@ -198,12 +202,9 @@ def refusal(response: httpx.Response) -> Failure:
                 passing=True,
                 retry_after=_retry_after(response, body),
             )
-        case 500 | 503 if detail:  # its own application answered, so nothing was created
-            return Refused("provider_error", "Replicate had an internal error.", True, _retry_after(response, body))
         case status if status >= 500:
-            return OutcomeUnknown(
-                "provider_error", "Replicate's gateway had an error.", True, _retry_after(response, body)
-            )
+            kind = OutcomeDoubtful if status in (500, 503) and detail else OutcomeUnknown
+            return kind("provider_error", "Replicate had an internal error.", True, _retry_after(response, body))
         case status:
             return Refused("provider_error", f"Replicate answered with an unexpected status ({status}).")
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tasks.failures import Failure, reason
-from tasks.replicate import InvalidInput, NotFound, OutcomeUnknown, Refused, Replicate
+from tasks.replicate import InvalidInput, NotFound, OutcomeDoubtful, OutcomeUnknown, Refused, Replicate
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -74,8 +74,8 @@ async def test_an_answer_that_never_came_may_have_been_paid_for(error: Exception
         (404, {"detail": "The requested resource could not be found.", "status": 404}, NotFound, "not_found", False),
         (422, {"detail": "- input: prompt is required\n", "status": 422}, InvalidInput, "invalid_input", False),
         (429, {"detail": "Request was throttled.", "status": 429}, Refused, "rate_limited", True),
-        (500, {"detail": "Internal server error", "status": 500}, Refused, "provider_error", True),
-        (503, {"detail": "Internal server error", "status": 503}, Refused, "provider_error", True),
+        (500, {"detail": "Internal server error", "status": 500}, OutcomeDoubtful, "provider_error", True),
+        (503, {"detail": "Internal server error", "status": 503}, OutcomeDoubtful, "provider_error", True),
         (502, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),
         (504, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),
         (500, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),

@@ -1,0 +1,114 @@
+"""A job's prediction, created once: the one an earlier worker began, one whose answer was lost, or a new one."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from tasks import jobs, leases, models
+from tasks.failures import Failure
+from tasks.models import Model
+from tasks.replicate import InvalidInput, OutcomeDoubtful, OutcomeUnknown, Prediction, Refused, Replicate
+from tasks.settings import settings
+from tasks.tables import Attempt, Job
+
+log = logging.getLogger(__name__)
+
+SEARCHES = (2.0, 5.0, 10.0, 20.0)  # seconds to wait before each search for a prediction whose answer was lost
+CLOCKS_DIFFER = timedelta(minutes=1)
+
+
+async def prediction_of(job: Job, model: Model, replicate: Replicate) -> Prediction:
+    """The prediction of a claimed job, its id saved.
+
+    Raises Failure, which says in `settled` whether another may be created, and Lost where another worker has the job.
+    """
+    attempt = await jobs.open_attempt(job)
+    if attempt is None:
+        return await _create(job, model, replicate)
+    if attempt.prediction_id is None and attempt.error_code:  # noted when its request met an internal error
+        noted = Failure(attempt.error_code, attempt.error or "")
+        return await _doubtful(job, attempt, noted, replicate)
+    if attempt.prediction_id is None:
+        return await _orphan(job, attempt, replicate)
+    return Prediction(attempt.prediction_id, "starting")
+
+
+async def _create(job: Job, model: Model, replicate: Replicate) -> Prediction:
+    arguments = model.arguments(job.prompt, json.loads(job.parameters))
+    attempt = await jobs.begin_attempt(job, model.reference, arguments)
+    if attempt is None:
+        raise leases.Lost
+    try:
+        prediction = await replicate.create(model.reference, arguments, settings.prediction_timeout)
+    except InvalidInput as refused:
+        raise await _looked_up_anew(refused, model, replicate) from refused
+    except Refused as refused:
+        refused.settled = True
+        raise
+    except OutcomeDoubtful as doubtful:
+        return await _doubtful(job, attempt, doubtful, replicate)
+    except OutcomeUnknown:
+        return await _orphan(job, attempt, replicate)
+    return await _recorded(job, attempt, prediction)
+
+
+async def _doubtful(job: Job, attempt: Attempt, failure: Failure, replicate: Replicate) -> Prediction:
+    """The prediction that there almost surely is not. Where none is listed, another may be made."""
+    await jobs.note(job, attempt, failure)
+    prediction = await _search(attempt, replicate)
+    if prediction is not None:
+        return await _recorded(job, attempt, prediction)
+    raise Failure(failure.code, failure.message, True, failure.retry_after, settled=True)
+
+
+async def _recorded(job: Job, attempt: Attempt, prediction: Prediction) -> Prediction:
+    if not await jobs.record_prediction(job, attempt, prediction.id):
+        raise leases.Lost
+    return prediction
+
+
+async def _looked_up_anew(refused: InvalidInput, model: Model, replicate: Replicate) -> Failure:
+    """Replicate refused what we had checked, so what we know of the model is old: worth another try if it is."""
+    refused.settled = True
+    try:
+        fresh = await models.refresh(model.name, replicate)
+    except Failure as failure:
+        return Failure(failure.code, failure.message, failure.passing, failure.retry_after, settled=True)
+    if fresh is None:
+        return Failure("unknown_model", f"Replicate has no model {model.name} any more.", settled=True)
+    if fresh.reference == model.reference and fresh.schemas == model.schemas:
+        return refused
+    return Failure(refused.code, refused.message, passing=True, retry_after=0, settled=True)
+
+
+async def _orphan(job: Job, attempt: Attempt, replicate: Replicate) -> Prediction:
+    """The prediction of an attempt whose answer was lost. It may have been paid for: none is made in its place."""
+    looked: Failure | None = None
+    for wait in SEARCHES:
+        await asyncio.sleep(wait)
+        try:
+            prediction, looked = await _search(attempt, replicate), None
+        except Failure as failure:
+            looked = failure
+            log.info("job %s: the search for its prediction failed: %s", job.id, failure)
+            continue
+        if prediction is not None:
+            log.info("job %s: found its prediction %s again", job.id, prediction.id)
+            return await _recorded(job, attempt, prediction)
+    if looked is not None:  # not found, but not for certain: it is looked for again later
+        raise Failure(looked.code, looked.message, passing=True)
+    raise Failure(
+        "submission_unknown",
+        "Replicate never confirmed this prediction, nor lists it. It may have been paid for, so it is not sent again.",
+    )
+
+
+async def _search(attempt: Attempt, replicate: Replicate) -> Prediction | None:
+    """The prediction with the attempt's input that no attempt counts as its own yet. Raises Failure."""
+    arguments: Mapping[str, Any] = json.loads(attempt.input)
+    found = await replicate.find(arguments, attempt.created_at - CLOCKS_DIFFER)
+    taken = await jobs.recorded_predictions([prediction.id for prediction in found])
+    return next((prediction for prediction in found if prediction.id not in taken), None)
