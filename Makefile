@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+TWO_AT_A_TIME := -n 2 --dist worksteal
 UV ?= uv
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
@@ -18,9 +19,9 @@ run: $(VENV)/installed ## start everything on http://127.0.0.1:8000 (Ctrl-C stop
 
 test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser
 	@$(BIN)/python -m tests.chromium
-	$(PYTEST) --ignore=tests/browser
-	TEST_DATABASE=postgres $(PYTEST) tests/tasks tests/webapp --ignore=tests/webapp/test_up.py
-	$(PYTEST) tests/browser
+	$(PYTEST) $(TWO_AT_A_TIME) --ignore=tests/browser
+	TEST_DATABASE=postgres $(PYTEST) $(TWO_AT_A_TIME) tests/tasks tests/webapp --ignore=tests/tasks/standin --ignore=tests/webapp/test_up.py
+	$(PYTEST) $(TWO_AT_A_TIME) tests/browser
 
 check: format-check lint types contracts migrations test ## everything that must hold before a change goes in
 

@@ -37,6 +37,7 @@ def up(settings: Settings, with_parent: bool) -> int:
 
     with_parent: end, too, when the process that started this one is gone. Raises SettingsError before anything starts.
     """
+    parent = os.getppid() if with_parent else None
     preflight.check(settings)
     events: Events = queue.SimpleQueue()
     with ExitStack() as stack:
@@ -49,7 +50,7 @@ def up(settings: Settings, with_parent: bool) -> int:
         first, then = _parts(settings, web, standin, tether, lock)
         children = [_start(part, events) for part in first]
         threading.Thread(target=_await_first_answer, args=(web, events), daemon=True).start()
-        while (outcome := _next(events, os.getppid() if with_parent else None)) is None:
+        while (outcome := _next(events, parent)) is None:
             tell(welcome(settings, web))
             children += [_start(part, events) for part in then]
         line, code = outcome
