@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.conftest import Darkroom, wait_until
 
@@ -32,6 +32,16 @@ def test_a_prompt_typed_in_becomes_a_picture_without_a_reload(page: Page, darkro
     picture = mine.get_by_alt_text("a fox in the snow at dusk")
     wait_until(lambda: picture.evaluate("img => img.complete && img.naturalWidth > 0"))
     assert page.evaluate("window.stayed")
+
+
+def test_a_page_opens_its_stream_also_when_a_script_is_slow_to_come(page: Page, darkroom: Darkroom) -> None:
+    def late(route: Route) -> None:
+        page.wait_for_timeout(700)
+        route.continue_()
+
+    page.route("**/hx-sse-*", late)
+    with page.expect_request("**/events?*", timeout=LONG):
+        page.goto("/")
 
 
 def test_a_card_shows_its_stages_on_the_way(page: Page, darkroom: Darkroom) -> None:
@@ -187,8 +197,10 @@ def test_a_card_that_completes_shifts_nothing(page: Page, darkroom: Darkroom) ->
 
 
 def test_finished_jobs_are_announced_politely(page: Page, darkroom: Darkroom) -> None:
+    darkroom.script({"on": "create", "match": "heard of", "do": "run", "seconds": 2})
     page.goto("/")
-    darkroom.post("a fox to be heard of")
+    job_id = darkroom.post("a fox to be heard of")
+    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "running", timeout=LONG)
     expect(page.locator("#announcements")).to_contain_text("1 print finished", timeout=LONG)
 
 
