@@ -1,14 +1,13 @@
 """A worker process: opens what it needs, runs the task for every hint, and stops without losing anything."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from contextlib import AsyncExitStack
 
 from taskiq.receiver import Receiver
 
 from tasks import database, events, generate, leases, outputs, rescue
+from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
 from tasks.replicate import Replicate
 from tasks.settings import settings
@@ -25,9 +24,9 @@ async def run(stop: asyncio.Event) -> None:
         generate.tools = await _open_tools(stack)
         await broker.startup()
         stack.push_async_callback(broker.shutdown)
-        for duty in (leases.keep(), leases.watch_for_cancels(), rescue.keep_looking(), _show_signs_of_life()):
-            await stack.enter_async_context(_alongside(duty))
-        await _listen(stop)
+        duties = (leases.keep(), leases.watch_for_cancels(), rescue.keep_looking(), _show_signs_of_life())
+        async with alongside(*duties):
+            await _listen(stop)
 
 
 async def _listen(stop: asyncio.Event) -> None:
@@ -57,15 +56,3 @@ async def _show_signs_of_life() -> None:
     while True:
         await events.worker_seen()
         await asyncio.sleep(SIGN_OF_LIFE)
-
-
-@asynccontextmanager
-async def _alongside(duty: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """A duty that runs for ever, while the block runs."""
-    task = asyncio.create_task(duty)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

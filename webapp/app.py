@@ -1,6 +1,5 @@
 """create_app(): every part put together. The only room that knows them all."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from litestar.types import Message, Receive, Scope, Send
 from starlette.staticfiles import StaticFiles
 
 from tasks import database, events
+from tasks.alongside import alongside
 from tasks.broker import broker
 from tasks.replicate import Replicate
 from tasks.settings import ROOT, settings
@@ -48,8 +48,7 @@ def create_app() -> Litestar:
             stack.push_async_callback(replicate.aclose)
             stack.push_async_callback(broker.shutdown)
             stack.push_async_callback(events.close)
-            for duty in (hub.listen(), hub.pass_on()):
-                stack.callback(asyncio.create_task(duty).cancel)
+            await stack.enter_async_context(alongside(hub.listen(), hub.pass_on()))
             yield
 
     return Litestar(

@@ -1,0 +1,19 @@
+"""Duties that a process does for as long as it lives, beside its main work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+@asynccontextmanager
+async def alongside(*duties: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do duties that never end by themselves while the block runs. They have ended when this returns."""
+    tasks = [asyncio.create_task(duty) for duty in duties]
+    try:
+        yield
+    finally:
+        while unended := [task for task in tasks if not task.done()]:
+            for task in unended:
+                task.cancel()
+            await asyncio.wait(unended, timeout=0.5)  # and asked again: what they wait for may swallow a cancellation
