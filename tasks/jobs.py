@@ -98,21 +98,12 @@ async def begin_attempt(job: Job, version: str, arguments: Mapping[str, Any]) ->
 
 async def record_prediction(job: Job, attempt: Attempt, prediction_id: str) -> bool:
     """Save the id of the prediction that an attempt created, the moment it is known. False when the lease is gone."""
-    async with DB.transaction():
-        if not await _held(job):
-            return False
-        await Attempt.update({Attempt.prediction_id: prediction_id}).where(Attempt.id == attempt.id)
-        attempt.prediction_id = prediction_id
-        return True
+    return await _mark(job, attempt, {Attempt.prediction_id: prediction_id})
 
 
 async def note(job: Job, attempt: Attempt, failure: Failure) -> bool:
     """Write down at once what an attempt met, before it is known what came of it. False when the lease is gone."""
-    async with DB.transaction():
-        if not await _held(job):
-            return False
-        await Attempt.update(_reason(failure, Attempt)).where(Attempt.id == attempt.id)
-        return True
+    return await _mark(job, attempt, _reason(failure, Attempt))
 
 
 async def open_attempt(job: Job) -> Attempt | None:
@@ -250,6 +241,15 @@ def _reason(failure: Failure | None, table: Any = Job) -> Changes:
 
 def _mine(job: Job) -> Condition:
     return (Job.id == job.id) & (Job.status == Status.RUNNING) & (Job.lease_token == job.lease_token)
+
+
+async def _mark(job: Job, attempt: Attempt, changes: Changes) -> bool:
+    """Write on an attempt under way, fenced like every write of a worker. False when the lease is gone."""
+    async with DB.transaction():
+        if not await _held(job):
+            return False
+        await Attempt.update(changes).where(Attempt.id == attempt.id)
+        return True
 
 
 async def _held(job: Job) -> bool:

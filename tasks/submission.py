@@ -49,6 +49,8 @@ async def _create(job: Job, model: Model, replicate: Replicate) -> Prediction:
         refused.settled = True
         raise
     except OutcomeDoubtful as doubtful:
+        if not await jobs.note(job, attempt, doubtful):
+            raise leases.Lost from doubtful
         return await _doubtful(job, attempt, doubtful, replicate)
     except OutcomeUnknown:
         return await _orphan(job, attempt, replicate)
@@ -57,7 +59,6 @@ async def _create(job: Job, model: Model, replicate: Replicate) -> Prediction:
 
 async def _doubtful(job: Job, attempt: Attempt, failure: Failure, replicate: Replicate) -> Prediction:
     """The prediction that there almost surely is not. Where none is listed, another may be made."""
-    await jobs.note(job, attempt, failure)
     prediction = await _search(attempt, replicate)
     if prediction is not None:
         return await _recorded(job, attempt, prediction)

@@ -38,7 +38,7 @@ async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[R
     return Response({"job_id": str(job.id), "status": job.status}, status_code=202, headers=headers)
 
 
-@route("/status/{job_id:str}", http_method=READ, include_in_schema=False)
+@route("/status/{job_id:str}", http_method=READ)
 async def status(job_id: FromPath[str]) -> Response[dict[str, Any]]:
     """How a job is doing."""
     card = await existing(job_id)

@@ -81,13 +81,13 @@ def create_app() -> Litestar:
     )
 
 
-@route("/docs", http_method=READ, include_in_schema=False)
+@route("/docs", http_method=READ)
 async def docs() -> Response[str]:
     """The API's reference, as a page."""
     return pages.page("docs.html")
 
 
-@route("/schema/openapi.json", http_method=READ, include_in_schema=False)
+@route("/schema/openapi.json", http_method=READ)
 async def openapi_document() -> Response[bytes]:
     """The API's OpenAPI document."""
     return Response((ROOT / "webapp" / "openapi.json").read_bytes(), media_type="application/json")

@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from tasks.failures import Failure
 from tasks.media_types import MEDIA_TYPES
 from tasks.storage import Storage, Stored
+from webapp.methods import READ
 
 KEY = re.compile(r"[A-Za-z0-9-]{1,80}(\.[A-Za-z0-9]{1,10}){1,3}")
 RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -23,7 +24,7 @@ Part = tuple[int, int]
 """Bytes of a file: from the first up to and without the last."""
 
 
-@route("/media/{key:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in_schema=False)
+@route("/media/{key:str}", http_method=READ)
 async def media(request: Request[Any, Any, Any], key: FromPath[str]) -> Response:
     """A finished file. Its bytes never change, so a browser may keep it for ever."""
     storage: Storage = request.app.state.storage

@@ -33,7 +33,7 @@ Form = Mapping[str, list[str]]
 HTML = "text/html; charset=utf-8"
 
 
-@route("/", http_method=READ, include_in_schema=False)
+@route("/", http_method=READ)
 async def gallery(
     request: AnyRequest, replicate: NamedDependency[Replicate], before: FromQuery[UUID | None] = None
 ) -> Response[str]:
@@ -43,13 +43,13 @@ async def gallery(
     return await _gallery_page(await _filled_in(_query(request), replicate), before)
 
 
-@route("/composer", http_method=READ, include_in_schema=False)
+@route("/composer", http_method=READ)
 async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
     """The controls of the model that was just chosen."""
     return pages.page("partials/controls.html", composer=await _filled_in(_query(request), replicate))
 
 
-@post("/jobs", status_code=200, include_in_schema=False)
+@post("/jobs", status_code=200)
 async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[Any]:
     """What the composer sends: a new card, or the composer again with what is wrong."""
     form = await _form(request)
@@ -66,14 +66,14 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
     return Response(composer + card_fragment(await existing(str(job.id))), media_type=HTML)
 
 
-@route("/jobs/{job_id:str}", http_method=READ, include_in_schema=False)
+@route("/jobs/{job_id:str}", http_method=READ)
 async def job_page(job_id: FromPath[str]) -> Response[str]:
     """The page of one job."""
     card = await existing(job_id)
     return pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card))
 
 
-@post("/jobs/{job_id:str}/cancel", status_code=200, include_in_schema=False)
+@post("/jobs/{job_id:str}/cancel", status_code=200)
 async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     """Call a job off. Too late is no error: the card tells what became of it."""
     card = await existing(job_id)
@@ -81,7 +81,7 @@ async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     return await _changed(request, card)
 
 
-@post("/jobs/{job_id:str}/retry", status_code=200, include_in_schema=False)
+@post("/jobs/{job_id:str}/retry", status_code=200)
 async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     """Have a failed or canceled job wait again."""
     card = await existing(job_id)
@@ -89,7 +89,7 @@ async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     return await _changed(request, card)
 
 
-@post("/jobs/{job_id:str}/delete", status_code=200, include_in_schema=False)
+@post("/jobs/{job_id:str}/delete", status_code=200)
 async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDependency[Storage]) -> Response[Any]:
     """Delete an ended job and its files."""
     card = await existing(job_id)

@@ -13,13 +13,13 @@ from webapp.methods import READ
 PATIENCE = 2.0  # seconds for each check
 
 
-@route("/healthz", http_method=READ, include_in_schema=False)
+@route("/healthz", http_method=READ)
 async def healthz() -> dict[str, str]:
     """The process is alive."""
     return {"status": "ok"}
 
 
-@route("/readyz", http_method=READ, include_in_schema=False)
+@route("/readyz", http_method=READ)
 async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object]]:
     """Whether the database, Redis, storage and a worker are there; 503 and why not where one is missing."""
     checks = {

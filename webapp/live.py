@@ -151,7 +151,7 @@ def _send(queues: set[Queue], message: bytes) -> None:
             queue.put_nowait(None)
 
 
-@get("/events", include_in_schema=False)
+@get("/events")
 async def stream(
     request: Request[Any, Any, Any],
     hub: NamedDependency[Hub],
