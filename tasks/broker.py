@@ -71,14 +71,11 @@ class HintBroker(RedisStreamBroker):
 
     async def _read(self, redis: Redis) -> list[dict[bytes, bytes]]:
         streams: Any = await redis.xreadgroup(
-            self.consumer_group_name, self.consumer_name, {self.queue_name: ">"}, count=1, block=BLOCK_MS
+            self.consumer_group_name, self.consumer_name, {self.queue_name: ">"}, count=1, block=BLOCK_MS, noack=True
         )
         messages = [message for _, of_stream in streams or [] for message in of_stream]
         for message_id, _ in messages:  # taken off the stream before it is run: the database holds the work
-            async with redis.pipeline(transaction=True) as both:
-                both.xack(self.queue_name, self.consumer_group_name, message_id)
-                both.xdel(self.queue_name, message_id)
-                await both.execute()
+            await redis.xdel(self.queue_name, message_id)
         return [fields for _, fields in messages]
 
     async def _make_group(self) -> None:
@@ -87,10 +84,20 @@ class HintBroker(RedisStreamBroker):
         except (RedisError, OSError) as error:
             log.debug("no consumer group: %s", error)
 
-    async def waiting(self) -> int:
-        """How many hints nobody has taken yet. Raises RedisError or OSError when Redis is away."""
+    async def waiting(self, most: int) -> int:
+        """How many hints nobody has taken yet, up to `most`. Raises RedisError or OSError when Redis is away.
+
+        A worker that died between reading a hint and deleting it left one that nobody will get: it does not count.
+        """
         async with Redis(connection_pool=self.connection_pool) as redis:
-            return int(await redis.xlen(self.queue_name))
+            try:
+                [group] = await redis.xinfo_groups(self.queue_name)
+            except (ResponseError, ValueError):  # no stream, or no group yet: nobody has read anything
+                return min(int(await redis.xlen(self.queue_name)), most)
+            read = group["last-delivered-id"].decode()
+            await redis.xtrim(self.queue_name, minid=read, approximate=False)
+            unread: Any = await redis.xrange(self.queue_name, min=f"({read}", count=most)
+            return len(unread)
 
 
 broker = HintBroker(settings.queue_url)

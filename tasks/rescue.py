@@ -32,6 +32,6 @@ async def keep_looking() -> None:
 async def rescue() -> int:
     """Give a hint for every due job that has none, as many as one worker carries. Answers how many it gave."""
     due = await Job.select(Job.id).where(jobs.due(now())).limit(settings.worker_concurrency)
-    missing = max(0, len(due) - await broker.waiting()) if due else 0
+    missing = max(0, len(due) - await broker.waiting(len(due))) if due else 0
     generate_later(missing)
     return missing

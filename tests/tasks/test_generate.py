@@ -382,17 +382,18 @@ async def test_a_job_runs_when_its_hint_was_lost(working: Faults) -> None:
     assert (await ended(job)).job.status == Status.COMPLETED
 
 
+async def hints_are(count: int) -> bool:
+    return await broker.waiting(most=10) == count
+
+
 async def test_rescue_gives_one_hint_for_each_due_job_and_none_twice(database: None) -> None:
     await events.redis().flushall()
     moment = now()
     for due in (moment, moment, moment + timedelta(hours=1)):
         await Job(prompt="p", model=SDXL, created_at=moment, changed_at=moment, due_at=due).save()
 
-    async def has(count: int) -> bool:
-        return await broker.waiting() == count
-
     assert await rescue.rescue() == 2
-    await wait_until(lambda: has(2))
+    await wait_until(lambda: hints_are(2))
     assert await rescue.rescue() == 0
 
 
@@ -401,3 +402,14 @@ async def test_no_attempt_is_left_open_when_all_is_done(working: Faults) -> None
     await asyncio.gather(*many)
     assert await Attempt.count().where(Attempt.finished_at.is_null()) == 0
     assert await Job.count().where(Job.lease_token.is_not_null()) == 0
+
+
+async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database: None) -> None:
+    await events.redis().flushall()
+    await jobs.submit("a fox whose hint was read and never deleted", SDXL, {})
+    await wait_until(lambda: hints_are(1))
+    await broker._make_group()  # what the worker that was killed had done: read, and not deleted
+    read = await events.redis().xreadgroup("workers", "killed", {broker.queue_name: ">"}, count=1)
+    assert len(read) == 1
+    assert await broker.waiting(most=10) == 0
+    assert await rescue.rescue() == 1
