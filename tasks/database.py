@@ -3,18 +3,21 @@
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 from filelock import AsyncFileLock
 from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 from piccolo.apps.migrations.tables import Migration
+from piccolo.querystring import QueryString
 
 from tasks.postgres_engine import ShieldedPostgresEngine
 from tasks.settings import settings
 from tasks.sqlite_engine import KeptSQLiteEngine
 
 POOL_SIZE = 10
+CONNECT_TIMEOUT = 5.0  # seconds
+COMMAND_TIMEOUT = 60.0  # seconds; a server that is gone without a word would be waited for without end
 MIGRATION_LOCK = 0x6461726B  # any number, the same in every process: PostgreSQL's advisory locks have no names
 
 
@@ -22,7 +25,9 @@ def _engine() -> KeptSQLiteEngine | ShieldedPostgresEngine:
     path = settings.sqlite_path
     if path is not None:
         return KeptSQLiteEngine(str(path))
-    return ShieldedPostgresEngine(config={"dsn": settings.database_url})
+    return ShieldedPostgresEngine(
+        config={"dsn": settings.database_url, "timeout": CONNECT_TIMEOUT, "command_timeout": COMMAND_TIMEOUT}
+    )
 
 
 DB = _engine()
@@ -31,6 +36,16 @@ DB = _engine()
 def now() -> datetime:
     """This moment, as rows hold it: aware, in UTC."""
     return datetime.now(UTC)
+
+
+def from_now(seconds: float = 0.0) -> datetime | QueryString:
+    """So many seconds from now by the database's clock: leases and waits must not depend on which worker asks.
+
+    A value for queries. SQLite has the clock of this machine, as has every process that opens its file.
+    """
+    if DB.engine_type == "postgres":
+        return QueryString("now() + make_interval(secs => {})", float(seconds))
+    return now() + timedelta(seconds=seconds)
 
 
 @asynccontextmanager

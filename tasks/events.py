@@ -1,4 +1,4 @@
-"""Word between processes, through Redis: this job changed, that job is to be canceled, a worker is alive.
+"""Word between processes, through Redis: a job changed, is to be canceled, its prediction has news; a worker is alive.
 
 Redis carries hints only. A hint may be lost, doubled or late; whoever listens also looks into the database from time to
 time. So nothing here waits long for Redis, and nothing fails without it.
@@ -8,9 +8,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing
+from time import time
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -22,7 +24,8 @@ log = logging.getLogger(__name__)
 
 CHANGED = "darkroom:changed"
 CANCEL = "darkroom:cancel"
-WORKER_SEEN = "darkroom:worker"
+NEWS = "darkroom:news"
+WORKERS = "darkroom:workers"
 WORKER_SEEN_SECONDS = 30
 TIMEOUT = 2.0  # seconds; a hint later than that is of no use
 
@@ -48,9 +51,22 @@ async def close() -> None:
         await client.aclose()
 
 
+class News(msgspec.Struct):
+    """What a webhook told of a job's prediction. status: Replicate's. progress: 0 to 1, or None where nobody knows."""
+
+    job: UUID
+    status: str
+    progress: float | None = None
+
+
 def publish(channel: str, job_id: UUID) -> None:
     """Say that something happened to a job. Call it after the commit; it returns at once and never raises."""
-    in_background(_publish(channel, job_id))
+    in_background(_publish(channel, str(job_id).encode()))
+
+
+def tell(news: News) -> None:
+    """Pass news of a prediction on to the worker that waits for it. Returns at once and never raises."""
+    in_background(_publish(NEWS, msgspec.json.encode(news)))
 
 
 def in_background(hint: Coroutine[Any, Any, None]) -> None:
@@ -60,11 +76,11 @@ def in_background(hint: Coroutine[Any, Any, None]) -> None:
     task.add_done_callback(_under_way.discard)
 
 
-async def _publish(channel: str, job_id: UUID) -> None:
+async def _publish(channel: str, message: bytes) -> None:
     try:
-        await redis().publish(channel, str(job_id))
+        await redis().publish(channel, message)
     except (RedisError, OSError) as error:
-        log.debug("no hint about %s: %s", job_id, error)
+        log.debug("no hint on %s: %s", channel, error)
 
 
 async def listen(channel: str) -> AsyncIterator[UUID]:
@@ -72,38 +88,63 @@ async def listen(channel: str) -> AsyncIterator[UUID]:
 
     Survives a lost Redis; what was said meanwhile is not heard.
     """
+    async for message in _messages(channel):
+        yield UUID(message.decode())
+
+
+async def listen_for_news() -> AsyncIterator[News]:
+    """News of predictions, for ever."""
+    async for message in _messages(NEWS):
+        yield msgspec.json.decode(message, type=News)
+
+
+async def _messages(channel: str) -> AsyncIterator[bytes]:
     wait = 0.1
     while True:
         try:
             async with (
                 redis().pubsub(ignore_subscribe_messages=True) as subscription,
-                aclosing(_ids(subscription)) as ids,
+                aclosing(_received(subscription)) as received,
             ):
                 await subscription.subscribe(channel)
                 wait = 0.1
-                async for job_id in ids:
-                    yield job_id
+                async for message in received:
+                    yield message
         except (RedisError, OSError) as error:
             log.debug("not listening to %s: %s", channel, error)
         await asyncio.sleep(wait)
         wait = min(wait * 2, 2.0)
 
 
-async def _ids(subscription: Any) -> AsyncGenerator[UUID, None]:  # redis-py's PubSub is untyped
+async def _received(subscription: Any) -> AsyncGenerator[bytes, None]:  # redis-py's PubSub is untyped
     while True:
         message = await subscription.get_message(timeout=TIMEOUT / 2)
         if message is not None:
-            yield UUID(message["data"].decode())
+            yield message["data"]
 
 
-async def worker_seen() -> None:
-    """Note that a worker is alive. Never raises."""
+async def worker_seen(worker: str, slots: int) -> None:
+    """Note that a worker is alive, and how many jobs it carries at once. Never raises."""
     try:
-        await redis().set(WORKER_SEEN, "1", ex=WORKER_SEEN_SECONDS)
+        await redis().zadd(WORKERS, {f"{worker} {slots}": time()})
     except (RedisError, OSError) as error:
         log.debug("no sign of life: %s", error)
 
 
-async def worker_alive() -> bool:
-    """Whether a worker was seen in the last 30 seconds. Raises RedisError or OSError when Redis is away."""
-    return bool(await redis().exists(WORKER_SEEN))
+async def worker_gone(worker: str, slots: int) -> None:
+    """Note that a worker has stopped. Never raises."""
+    try:
+        await redis().zrem(WORKERS, f"{worker} {slots}")
+    except (RedisError, OSError) as error:
+        log.debug("no word of the end: %s", error)
+
+
+async def slots() -> int:
+    """How many jobs the workers seen in the last 30 seconds carry at once; 0 where there is none.
+
+    Raises RedisError or OSError when Redis is away.
+    """
+    long_ago = time() - WORKER_SEEN_SECONDS
+    await redis().zremrangebyscore(WORKERS, "-inf", long_ago)
+    workers: Any = await redis().zrange(WORKERS, 0, -1)
+    return sum(int(worker.split()[1]) for worker in workers)

@@ -23,6 +23,10 @@ class Failure(Exception):
         return f"{self.code}: {self.message}"
 
 
+class DatabaseAway(Exception):
+    """The database does not answer, or cannot write: what was asked for was not done, or is not known to be."""
+
+
 def reason(status: str, error: object) -> Failure:
     """What a prediction that ended without a result means, from the free text that Replicate gives as its reason.
 

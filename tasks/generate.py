@@ -1,28 +1,24 @@
-"""The one task: take the best waiting job and carry it to its end, whatever is left of the way."""
+"""The one task: take the best job there is and carry it to its end, whatever is left of the way."""
 
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 
 import httpx
 
-from tasks import jobs, leases, models, outputs, submission
-from tasks.backoff import polling_intervals, retry_delay
-from tasks.broker import GENERATE, broker
+from tasks import follow, gate, halts, jobs, leases, models, outputs, submission
+from tasks.backoff import retry_delay
+from tasks.broker import GENERATE, broker, generate_later
 from tasks.database import now
-from tasks.failures import Failure, reason
+from tasks.failures import DatabaseAway, Failure, reason
 from tasks.leases import Lease
 from tasks.models import Model
-from tasks.progress import progress
-from tasks.replicate import NotFound, Prediction, Replicate
+from tasks.replicate import AccountRefused, Prediction, Replicate, Throttled
 from tasks.settings import settings
 from tasks.storage import Storage
-from tasks.tables import Stage
+from tasks.tables import Job, Stage
 
 log = logging.getLogger(__name__)
-
-GRACE = 120  # seconds after Replicate's own deadline until we stop asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +32,60 @@ class Tools:
 
 tools: Tools | None = None
 
+_under_way: set[asyncio.Task[None]] = set()
+
 
 @broker.task(task_name=GENERATE)
 async def generate() -> None:
-    """Claim the best due job, if there is one, and carry it."""
-    job = await jobs.claim(settings.lease_seconds)
-    if job is not None:
-        assert tools is not None, "the worker opens them before it listens"
-        try:
-            async with leases.hold(job) as lease:
-                await carry(lease, tools)
-        except asyncio.CancelledError:  # the worker stops, or another has the job: no failure of the job
-            log.info("job %s: left to the next worker", job.id)
+    """Go on with a job that was left, else claim the best that waits, if there is one; and carry it."""
+    this = asyncio.current_task()
+    if tools is None or this is None:  # the worker stops: the hint is for others
+        return generate_later()
+    _under_way.add(this)
+    try:
+        job = await jobs.take_over(settings.lease_seconds) or await gate.next_job()
+        if job is not None:
+            await _hold_and_carry(job, tools)
+        elif probe := await _probe(tools):
+            await _hold_and_carry(probe, tools, probing=True)
+    finally:
+        _under_way.discard(this)
 
 
-async def carry(lease: Lease, tools: Tools) -> None:
-    """Carry a claimed job to completion, to failure, or back to the queue."""
+async def stop() -> None:
+    """Stop carrying every job, and let another worker go on with them at once."""
+    global tools
+    tools = None
+    held, tasks = leases.held(), list(_under_way)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if held:
+        await jobs.release(held)
+
+
+async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
+    """Carry a claimed job to completion, to failure, or back to the queue.
+
+    probing: it was sent to see whether the queue may go on, which it may as soon as its prediction is created.
+    """
     job, prediction = lease.job, None
     try:
-        if lease.cancel_requested.is_set() and await jobs.open_attempt(job) is None:
+        if job.attempt is None and lease.cancel_requested:
             await jobs.end_canceled(job)
             return
+        if job.attempt is None and _overdue(job):
+            raise jobs.TOO_LATE
         model = await _model(job.model, tools)
-        prediction = await _follow(lease, await submission.prediction_of(job, model, tools.replicate), tools)
-        if prediction.status in ("canceled", "aborted") and lease.cancel_requested.is_set():
+        prediction = await submission.prediction_of(job, model, tools.replicate)
+        if probing:
+            await halts.lift()
+        prediction = await follow.to_the_end(lease, prediction, tools.replicate)
+        if prediction.status in ("canceled", "aborted") and lease.cancel_requested:
             await jobs.end_canceled(job)
             return
         if prediction.status != "succeeded":
-            raise reason(prediction.status, prediction.error)
+            raise jobs.TOO_LATE if _overdue(job) else reason(prediction.status, prediction.error)
         await jobs.report(job, Stage.DOWNLOADING, None)
         sources = outputs.find(prediction.output, model.output_schema)
         kept = [
@@ -73,9 +95,29 @@ async def carry(lease: Lease, tools: Tools) -> None:
         await jobs.complete(job, kept, prediction.predict_time)
     except Failure as failure:
         await _give_up(lease, failure, prediction)
+    except DatabaseAway:
+        raise
     except Exception:
         log.exception("job %s: an error of ours", job.id)
         await _give_up(lease, Failure("internal_error", "Darkroom had an internal error.", passing=True), prediction)
+
+
+async def _hold_and_carry(job: Job, tools: Tools, probing: bool = False) -> None:
+    try:
+        async with leases.hold(job) as lease:
+            await carry(lease, tools, probing)
+    except asyncio.CancelledError:  # the worker stops, or another has the job: no failure of the job
+        log.info("job %s: left to the next worker", job.id)
+    except DatabaseAway as away:  # the lease runs out, and whoever takes the job over goes on with its prediction
+        log.warning("job %s: %s", job.id, away)
+
+
+async def _probe(tools: Tools) -> Job | None:
+    try:
+        return await gate.probe(tools.replicate)
+    except Failure as failure:
+        log.warning("The queue stays halted: %s", failure.message)
+        return None
 
 
 async def _give_up(lease: Lease, failure: Failure, prediction: Prediction | None) -> None:
@@ -84,18 +126,35 @@ async def _give_up(lease: Lease, failure: Failure, prediction: Prediction | None
     Where a prediction may still come of the attempt, or has come and only its outputs could not be fetched or stored,
     the later try goes on with it: only a settled attempt is followed by another.
     """
-    job = lease.job
+    job, predict_time = lease.job, prediction.predict_time if prediction else None
     log.warning("job %s: %s", job.id, failure)
-    if lease.cancel_requested.is_set():
+    if isinstance(failure, AccountRefused):
+        await halts.halt(failure)
+    if lease.cancel_requested:
         await jobs.end_canceled(job)
-    elif failure.passing and job.retry_count + 1 < settings.max_attempts:
-        due_at = now() + timedelta(seconds=retry_delay(job.retry_count + 1, failure.retry_after))
-        if failure.settled:
-            await jobs.postpone(job, failure, due_at, prediction.predict_time if prediction else None)
-        else:
-            await jobs.resume_later(job, failure, due_at)
+    elif failure.settled and isinstance(failure, AccountRefused | Throttled):
+        await jobs.put_back(job, failure)
+    elif not failure.passing and not isinstance(failure, AccountRefused):
+        await jobs.fail(job, failure, predict_time)
+    elif _overdue(job):
+        await jobs.fail(job, jobs.TOO_LATE, predict_time)
+    elif not counts(failure):
+        await jobs.resume_later(job, failure, retry_delay(job.retry_count + 3), counts=False)
+    elif job.retry_count + 1 >= settings.max_attempts:
+        await jobs.fail(job, failure, predict_time)
+    elif failure.settled:
+        await jobs.postpone(job, failure, retry_delay(job.retry_count + 1, failure.retry_after), predict_time)
     else:
-        await jobs.fail(job, failure, prediction.predict_time if prediction else None)
+        await jobs.resume_later(job, failure, retry_delay(job.retry_count + 1, failure.retry_after))
+
+
+def counts(failure: Failure) -> bool:
+    """Whether a failure is one of the job's MAX_ATTEMPTS: not what the operator has to mend, however long it takes."""
+    return failure.code != "storage_unavailable" and not isinstance(failure, AccountRefused)
+
+
+def _overdue(job: Job) -> bool:
+    return job.deadline_at is not None and job.deadline_at <= now()
 
 
 async def _model(name: str, tools: Tools) -> Model:
@@ -103,53 +162,3 @@ async def _model(name: str, tools: Tools) -> Model:
     if model is None:
         raise Failure("unknown_model", f"Replicate has no model {name} any more.")
     return model
-
-
-async def _follow(lease: Lease, prediction: Prediction, tools: Tools) -> Prediction:
-    """Look at a prediction until it ends, passing on how far it is. Raises Failure when Replicate has lost it."""
-    deadline = asyncio.get_running_loop().time() + settings.prediction_timeout + GRACE
-    told: tuple[Stage, float | None] | None = None
-    asked_to_cancel = False
-    for interval in polling_intervals():
-        if lease.cancel_requested.is_set() and not asked_to_cancel:
-            asked_to_cancel = await _called_off(prediction.id, tools)
-        try:
-            prediction = await tools.replicate.get(prediction.id)
-        except NotFound as gone:
-            raise Failure("prediction_lost", "Replicate has lost this prediction.") from gone
-        except Failure as failure:  # the prediction goes on without us, so nothing is lost but time
-            log.info("prediction %s: %s", prediction.id, failure)
-        if prediction.ended:
-            return prediction
-        if asyncio.get_running_loop().time() > deadline:
-            raise Failure("provider_timeout", "API timeout while calling Replicate.")
-        state = (
-            Stage.PROCESSING if prediction.status == "processing" else Stage.STARTING,
-            progress(prediction.logs),
-        )
-        if state != told:
-            await jobs.report(lease.job, *state)
-            told = state
-        await _wait(lease, interval, asked_to_cancel)
-    raise AssertionError("polling never ends by itself")
-
-
-async def _called_off(prediction_id: str, tools: Tools) -> bool:
-    try:
-        await tools.replicate.cancel(prediction_id)
-    except Failure as failure:
-        log.info("prediction %s: not canceled yet: %s", prediction_id, failure)
-        return False
-    return True
-
-
-async def _wait(lease: Lease, seconds: float, asked_to_cancel: bool) -> None:
-    """Wait, but no longer than until somebody wants the job called off."""
-    if asked_to_cancel:
-        await asyncio.sleep(seconds)
-        return
-    try:
-        async with asyncio.timeout(seconds):
-            await lease.cancel_requested.wait()
-    except TimeoutError:
-        return

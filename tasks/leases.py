@@ -1,13 +1,14 @@
-"""The leases that a worker process holds: renewed together, lost ones given up, all handed back when it stops."""
+"""The leases that a worker process holds: renewed together, lost ones given up, word passed on to those who hold them."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from tasks import events, jobs
+from tasks.events import News
 from tasks.settings import settings
 from tasks.tables import Job
 
@@ -16,11 +17,33 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Lease:
-    """A worker's hold on a job: the coroutine that carries it, and whether somebody wants it called off."""
+    """A worker's hold on a job: the coroutine that carries it, and what it was told meanwhile.
+
+    cancel_requested: somebody wants the job called off. told: there is something new, this or `news` of the prediction.
+    """
 
     job: Job
     carrier: asyncio.Task[None]
-    cancel_requested: asyncio.Event = field(default_factory=asyncio.Event)
+    cancel_requested: bool = False
+    news: News | None = None
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def call_off(self) -> None:
+        """Note that somebody wants the job called off."""
+        if not self.cancel_requested:
+            self.cancel_requested = True
+            self.told.set()
+
+    async def wait(self, seconds: float) -> News | None:
+        """Wait so long, or until it is told something. Answers the news, where there are any."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.told.wait()
+        except TimeoutError:
+            pass
+        self.told.clear()
+        news, self.news = self.news, None
+        return news
 
 
 class Lost(asyncio.CancelledError):
@@ -35,9 +58,7 @@ async def hold(job: Job) -> AsyncIterator[Lease]:
     """Hold a claimed job's lease while the block runs. The block is cancelled when the lease is lost."""
     carrier = asyncio.current_task()
     assert carrier is not None
-    lease = Lease(job, carrier)
-    if job.cancel_requested:
-        lease.cancel_requested.set()
+    lease = Lease(job, carrier, cancel_requested=job.cancel_requested)
     _held[job.lease_token] = lease
     try:
         yield lease
@@ -66,22 +87,28 @@ async def renew() -> None:
             log.warning("job %s: the lease is gone, leaving it to its new holder", lease.job.id)
             lease.carrier.cancel()
         elif renewed.get(token):
-            lease.cancel_requested.set()
+            lease.call_off()
 
 
 async def watch_for_cancels() -> None:
     """Pass on requests to cancel, the moment they are heard. A lost one is found by `renew`."""
     async for job_id in events.listen(events.CANCEL):
-        for lease in _held.values():
-            if lease.job.id == job_id:
-                lease.cancel_requested.set()
+        for lease in _of(job_id):
+            lease.call_off()
 
 
-async def hand_back() -> None:
-    """Stop carrying every job and let another worker go on with it at once."""
-    leases = dict(_held)
-    for lease in leases.values():
-        lease.carrier.cancel()
-    await asyncio.gather(*(lease.carrier for lease in leases.values()), return_exceptions=True)
-    if leases:
-        await jobs.release(leases)
+async def watch_for_news() -> None:
+    """Pass on what webhooks tell of predictions. What is lost, the look at the prediction finds, later."""
+    async for news in events.listen_for_news():
+        for lease in _of(news.job):
+            lease.news = news
+            lease.told.set()
+
+
+def held() -> list[UUID]:
+    """The tokens of the leases that this process holds."""
+    return list(_held)
+
+
+def _of(job_id: UUID) -> Iterator[Lease]:
+    return (lease for lease in list(_held.values()) if lease.job.id == job_id)

@@ -3,23 +3,22 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeGuard
 from uuid import UUID
 
+from tasks import queue
 from tasks.models import SQUARE, usual_size
 from tasks.tables import Attempt, Job, Output, Status
-
-PLACES_SHOWN = 50  # how far back in the queue a place is still told
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """A job as the gallery and the API show it.
 
-    outputs: in the provider's order. place: 1 for the next to run, up to PLACES_SHOWN, None where it does not wait or
-    is further back.
+    outputs: in the provider's order. place: 1 for the next to run; None where it does not wait for its turn or, among
+    many, is far back.
     """
 
     job: Job
@@ -50,8 +49,10 @@ class Card:
 
 
 async def card(job_id: UUID) -> Card | None:
-    """One job, deleted ones too, or None."""
+    """One job, deleted ones too, or None. Its place is told however far back it is."""
     found = await cards([job_id])
+    if found and found[0].place is None:
+        return replace(found[0], place=await queue.place(found[0].job))
     return found[0] if found else None
 
 
@@ -77,7 +78,7 @@ async def changed_since(moment: datetime, count: int) -> list[Card]:
 
 async def waiting() -> list[Card]:
     """The front of the queue."""
-    return await cards(list(await _places()))
+    return await cards(list(await queue.front()))
 
 
 async def attempts(job_id: UUID) -> list[Attempt]:
@@ -90,13 +91,8 @@ async def _with_outputs(jobs: list[Job]) -> list[Card]:
     if completed := [job.id for job in jobs if job.status == Status.COMPLETED]:
         for output in await Output.objects().where(Output.job.is_in(completed)).order_by(Output.position):
             outputs[output.job].append(output)
-    places = await _places() if any(job.status == Status.QUEUED for job in jobs) else {}
+    places = await queue.front() if any(job.status == Status.QUEUED for job in jobs) else {}
     return [Card(job, outputs[job.id], places.get(job.id)) for job in jobs]
-
-
-async def _places() -> dict[UUID, int]:
-    rows = await Job.select(Job.id).where(Job.status == Status.QUEUED).order_by(Job.id).limit(PLACES_SHOWN)
-    return {row["id"]: place for place, row in enumerate(rows, start=1)}
 
 
 def expected_size(parameters: dict[str, Any], usual: tuple[int, int] = SQUARE) -> tuple[int, int]:

@@ -5,15 +5,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from mimetypes import guess_type
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
 
+from tasks.addresses import PublicTransport
 from tasks.failures import Failure
-from tasks.fetch import DATA_URL, Scratch, allowed, fetch
+from tasks.fetch import DATA_URL, Scratch, allowed, fetch, own_origin
 from tasks.media_types import MEDIA_TYPES, MediaType, sniff
 from tasks.previews import Look, look
 from tasks.settings import settings
@@ -24,6 +25,9 @@ Schema = Mapping[str, Any]
 
 EXCERPT = 2000  # characters of a text that cards show
 MAX_BYTES = settings.max_output_mib * 2**20
+MOST = 1000  # files of one job
+DEEPEST = 100  # levels of lists and objects
+PLAIN = ("image/png", "image/jpeg", "image/webp", "image/gif")  # always known by their first bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,15 @@ Source = Link | Text
 def find(output: object, schema: Schema | None) -> list[Source]:
     """The outputs in a prediction's `output`: its files in the provider's order, then its words as one text.
 
-    schema: the model's plain Output schema, where known. Raises Failure("no_output") when there is nothing in it.
+    schema: the model's plain Output schema, where known. Raises Failure: no_output when there is nothing in it,
+    output_too_large (too many files), output_unreadable (nested beyond all sense).
     """
     leaves = list(_leaves(output, schema or {}))
     if all(isinstance(leaf, str) and not leaf.strip() for leaf in leaves):
         raise Failure("no_output", "The model ended without a result; it may have held it back. Try other words.")
     links = [leaf for leaf in leaves if isinstance(leaf, Link)]
+    if len(links) > MOST:
+        raise Failure("output_too_large", f"The model made more than {MOST} files at once.")
     words = [leaf for leaf in leaves if isinstance(leaf, str)]
     if not links and (isinstance(output, dict) or len(words) < len(leaves)):
         return [Text(json.dumps(output, ensure_ascii=False, indent=2), "json")]
@@ -60,19 +67,26 @@ def find(output: object, schema: Schema | None) -> list[Source]:
     return [*links, *([Text(text)] if text.strip() else [])]
 
 
-def _leaves(value: object, schema: Schema) -> Iterator[Link | object]:
+def _leaves(value: object, schema: object, depth: int = 0) -> Iterator[Link | object]:
     """Every value that is no list, object or null; those that are files as links."""
+    if depth > DEEPEST:
+        raise Failure("output_unreadable", "The model's answer is nested too deeply.")
     if isinstance(value, str):
-        is_file = value.strip() and (schema.get("format") == "uri" or _is_address(value))
+        is_file = value.strip() and (_of(schema, "format") == "uri" or _is_address(value))
         yield Link(value) if is_file else value
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item, schema.get("items", {}))
+            yield from _leaves(item, _of(schema, "items"), depth + 1)
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _leaves(item, schema.get("properties", {}).get(name) or schema.get("additionalProperties") or {})
+            inner = _of(_of(schema, "properties"), name) or _of(schema, "additionalProperties")
+            yield from _leaves(item, inner, depth + 1)
     elif value is not None:
         yield value
+
+
+def _of(schema: object, name: str) -> object:
+    return schema.get(name) if isinstance(schema, Mapping) else None  # a schema may also be true or false
 
 
 def _is_address(text: str) -> bool:
@@ -86,7 +100,7 @@ def _is_address(text: str) -> bool:
 def _is_own(text: str) -> bool:
     try:
         return allowed(httpx.URL(text))
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         return False
 
 
@@ -97,11 +111,20 @@ def _separator(output: object, schema: Schema | None) -> str:
 
 
 def files_client() -> httpx.AsyncClient:
-    """A client for outputs. It knows no token: an output's address comes from a model, and may be anybody's."""
+    """A client for outputs. It knows no token: an output's address comes from a model, and may be anybody's.
+
+    It connects to public addresses only, and to our own Replicate's.
+    """
+    own = own_origin()
+    exempt = (own.raw_host.decode("ascii"), own.port or {"http": 80, "https": 443}[own.scheme]) if own else None
+    # Each file has a connection of its own: on one that is used again, whatever a broken answer sent too much would be
+    # taken for the answer to the next request, which may be another job's.
+    limits = httpx.Limits(max_connections=32, max_keepalive_connections=0)
     return httpx.AsyncClient(
+        transport=PublicTransport(limits, exempt),
         timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
-        limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=2.0),
         headers={"User-Agent": "darkroom", "Accept-Encoding": "identity"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none: what one file sets, the next would send
     )
 
 
@@ -130,8 +153,13 @@ async def keep(
         await storage.put(key, scratch.file)  # last: where the file is, its preview is too
         row = _row(position, key, preview_key, media, seen, scratch)
     if isinstance(source, Text):
-        row.placeholder = source.content[:EXCERPT]
+        row.placeholder = _excerpt(source.content)
     return row
+
+
+def _excerpt(text: str) -> str:
+    """Its beginning, without what a database does not take: NUL, and halves of surrogate pairs."""
+    return text[:EXCERPT].encode(errors="replace").decode().replace("\0", "")
 
 
 async def _fill(scratch: Scratch, source: Source, client: httpx.AsyncClient) -> MediaType:
@@ -146,10 +174,13 @@ async def _fill(scratch: Scratch, source: Source, client: httpx.AsyncClient) -> 
 
 
 def _is_impostor(media: MediaType, claimed: str, url: str) -> bool:
-    """Whether it is said to be a picture, a film or a sound, and is writing: an error page, most likely."""
-    by_name = guess_type(urlsplit(url).path)[0] or "" if url[:5].lower() != "data:" else ""
-    said = {name.partition("/")[0] for name in (claimed, by_name)}
-    return bool(said & {"image", "video", "audio"}) and media.extension in ("html", "json", "txt")
+    """Whether it is said to be a picture, a film or a sound, and is writing (an error page, most likely) or garbage."""
+    by_name = guess_type(httpx.URL(url).path)[0] or "" if url[:5].lower() != "data:" else ""
+    claims = [claim.partition(";")[0].strip().lower() for claim in (claimed, by_name)]
+    if media.extension == "bin":
+        return any(claim in PLAIN for claim in claims)
+    recorded = any(claim.startswith(("image/", "video/", "audio/")) for claim in claims)
+    return recorded and media.extension in ("html", "json", "txt")
 
 
 def _row(position: int, key: str, preview_key: str | None, media: MediaType, seen: Look, scratch: Scratch) -> Output:

@@ -4,10 +4,34 @@ Piccolo 1.38 awaits ROLLBACK and the release unshielded: an anyio scope (streami
 pool loses the connection for good and the dead transaction stays current.
 """
 
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import anyio
+import asyncpg
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
+from piccolo.querystring import QueryString
+
+from tasks.failures import DatabaseAway
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # it shuts down, or starts
+    asyncpg.InsufficientResourcesError,  # its disk is full, or its connections are all taken
+    asyncpg.InterfaceError,  # the connection is closed
+)
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """An absent server as DatabaseAway, whatever it looks like to the driver."""
+    try:
+        yield
+    except AWAY as error:
+        raise DatabaseAway(f"The database does not answer: {type(error).__name__}: {error}") from error
 
 
 class ShieldedTransaction(PostgresTransaction):
@@ -18,10 +42,12 @@ class ShieldedTransaction(PostgresTransaction):
     async def __aenter__(self) -> PostgresTransaction:
         if self._parent is not None:
             return self._parent
-        self.connection = await self.get_connection()
+        with _told_apart():
+            self.connection = await self.get_connection()
         try:
-            self.transaction = self.connection.transaction()
-            await self.begin()
+            with _told_apart():
+                self.transaction = self.connection.transaction()
+                await self.begin()
         except BaseException:
             await self._give_back()
             raise
@@ -32,8 +58,10 @@ class ShieldedTransaction(PostgresTransaction):
         if self._parent is not None:
             return False
         try:
-            with anyio.CancelScope(shield=True):
-                if exception is not None and not self._rolled_back:
+            with anyio.CancelScope(shield=True), _told_apart():
+                if isinstance(exception, DatabaseAway):
+                    pass  # nothing is left that could be rolled back
+                elif exception is not None and not self._rolled_back:
                     await self.rollback()
                 elif exception is None and not self._committed and not self._rolled_back:
                     await self.commit()
@@ -57,6 +85,14 @@ class ShieldedPostgresEngine(PostgresEngine):
 
     async def check_version(self) -> None:
         """Nothing: asking the server would make importing the tables depend on a database."""
+
+    async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
+        with _told_apart():
+            return await super().run_querystring(querystring, in_pool)
+
+    async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
+        with _told_apart():
+            return await super().run_ddl(ddl, in_pool)
 
     def transaction(self, allow_nested: bool = True) -> ShieldedTransaction:
         return ShieldedTransaction(engine=self, allow_nested=allow_nested)

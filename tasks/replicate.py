@@ -1,5 +1,6 @@
 """Replicate's HTTP API in the few calls we need, with its errors told apart by what they mean for us."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from tasks import limits
 from tasks.failures import Failure
 from tasks.settings import settings
 
@@ -15,7 +17,14 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
 PATIENCE = 10.0  # seconds to wait for what a model takes: a person waits for the page
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=2.0)
 """Connections are let go well before a server may: a POST on one that it just closed would have an unknown outcome."""
+WEBHOOK_EVENTS = ["start", "logs", "completed"]
 PAGES_SEARCHED = 10  # of 100 predictions each, when one is looked for
+
+ENDED = ("succeeded", "failed", "canceled", "aborted")
+"""The statuses that do not change any more. aborted: the deadline passed before it started."""
+
+UNSEEN = "unseen"
+"""The status of a prediction that is known by its id alone."""
 
 T = TypeVar("T")
 
@@ -38,12 +47,13 @@ class Prediction(msgspec.Struct):
     model: str | None = None
     version: str | None = None
     metrics: Metrics | None = None
+    webhook: str | None = None
     data_removed: bool = False
 
     @property
     def ended(self) -> bool:
-        """Whether it will not change any more. `aborted`: its deadline passed before it started."""
-        return self.status in ("succeeded", "failed", "canceled", "aborted")
+        """Whether it will not change any more."""
+        return self.status in ENDED
 
     @property
     def predict_time(self) -> float | None:
@@ -65,6 +75,12 @@ class Version(msgspec.Struct):
     openapi_schema: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class WebhookSecret(msgspec.Struct):
+    """What signs the webhooks of an account."""
+
+    key: str
+
+
 class RemoteModel(msgspec.Struct):
     """A model as Replicate describes it."""
 
@@ -81,6 +97,17 @@ class Refused(Failure):
 
 class NotFound(Refused):
     """Replicate does not know it (any more)."""
+
+
+class AccountRefused(Refused):
+    """Replicate takes nothing from this account at the moment: the token is wrong, or there is no credit."""
+
+
+class Throttled(Refused):
+    """Replicate asked us to slow down. per_minute, burst: what it allows now, where its words say it."""
+
+    per_minute: float | None = None
+    burst: int | None = None
 
 
 class InvalidInput(Refused):
@@ -112,15 +139,20 @@ class Replicate:
         """Close its connections."""
         await self._client.aclose()
 
-    async def create(self, version: str, arguments: Mapping[str, Any], cancel_after: int) -> Prediction:
+    async def create(
+        self, version: str, arguments: Mapping[str, Any], cancel_after: int, webhook: str | None = None
+    ) -> Prediction:
         """Have a prediction made; it costs money and is never sent twice by this call.
 
         version: owner/name of an official model, or owner/name:version. cancel_after: seconds until Replicate gives up.
+        webhook: where Replicate tells how it goes.
         Raises Refused when none was created for sure, OutcomeUnknown when one may have been.
         """
-        body = {"version": version, "input": arguments}
+        body: dict[str, Any] = {"version": version, "input": arguments}
+        if webhook:
+            body |= {"webhook": webhook, "webhook_events_filter": WEBHOOK_EVENTS}
         return await self._ask(
-            "POST", "/predictions", Prediction, json=body, headers={"Cancel-After": f"{cancel_after}s"}
+            "POST", "/predictions", Prediction, heed=True, json=body, headers={"Cancel-After": f"{cancel_after}s"}
         )
 
     async def get(self, prediction_id: str) -> Prediction:
@@ -131,11 +163,14 @@ class Replicate:
         """Ask for a prediction's end. What came of it, `get` tells. Raises Refused or OutcomeUnknown."""
         await self._ask("POST", f"/predictions/{prediction_id}/cancel", dict[str, Any])
 
-    async def find(self, arguments: Mapping[str, Any], created_after: datetime) -> list[Prediction]:
-        """The predictions with exactly this input, created since, newest first. Raises Refused or OutcomeUnknown.
+    async def find(
+        self, model: str, arguments: Mapping[str, Any], created_after: datetime, webhook: str | None = None
+    ) -> list[Prediction]:
+        """The predictions that may be the one that was asked for since, the likeliest first.
 
+        Those which echo the webhook are it; else those of the model (owner/name) with exactly this input, newest first.
         Replicate knows no idempotency key; the input holds a seed of ours where the model takes one, so it tells them
-        apart.
+        apart. Raises Refused or OutcomeUnknown.
         """
         found: list[Prediction] = []
         address = str(
@@ -143,11 +178,23 @@ class Replicate:
         )
         for _ in range(PAGES_SEARCHED):
             page = await self._ask("GET", address, Page)
-            found += [prediction for prediction in page.results if prediction.input == dict(arguments)]
+            found += page.results
             if page.next is None or urlsplit(page.next).netloc != self._client.base_url.netloc.decode():
                 break  # the token goes to no other host
             address = page.next
-        return found
+        echoing = [prediction for prediction in found if webhook and prediction.webhook == webhook]
+        return echoing or [
+            prediction for prediction in found
+            if prediction.input == dict(arguments) and prediction.webhook is None and _may_be_of(prediction, model)
+        ]  # fmt: skip
+
+    async def account(self) -> None:
+        """Ask for something that costs nothing, to see whether the token is taken. Raises Refused or OutcomeUnknown."""
+        await self._ask("GET", "/account", dict[str, Any], timeout=PATIENCE)
+
+    async def webhook_secret(self) -> str:
+        """The key that webhooks are signed with, as whsec_... Raises Refused or OutcomeUnknown."""
+        return (await self._ask("GET", "/webhooks/default/secret", WebhookSecret, timeout=PATIENCE)).key
 
     async def model(self, name: str) -> RemoteModel:
         """A model (owner/name) with its latest version. Raises NotFound, Refused or OutcomeUnknown."""
@@ -157,7 +204,7 @@ class Replicate:
         """One version of a model. Raises NotFound, Refused or OutcomeUnknown."""
         return await self._ask("GET", f"/models/{name}/versions/{version}", Version, timeout=PATIENCE)
 
-    async def _ask(self, method: str, path: str, shape: type[T], **request: Any) -> T:
+    async def _ask(self, method: str, path: str, shape: type[T], heed: bool = False, **request: Any) -> T:
         try:
             response = await self._client.request(method, path, **request)
         except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -168,6 +215,8 @@ class Replicate:
             raise OutcomeUnknown("provider_timeout", "API timeout while calling Replicate.", passing=True) from error
         except httpx.HTTPError as error:
             raise OutcomeUnknown("provider_unreachable", "The connection to Replicate broke.", passing=True) from error
+        if heed:
+            await _heed(response.headers)
         if not response.is_success:
             raise refusal(response)
         try:
@@ -184,11 +233,13 @@ def refusal(response: httpx.Response) -> Failure:
     detail = str(body.get("detail") or "").strip()
     match response.status_code:
         case 401 | 403:
-            return Refused(
+            return AccountRefused(
                 "provider_auth", "Replicate refused the API token. The operator has to check REPLICATE_API_TOKEN."
             )
         case 402:
-            return Refused("provider_billing", "The Replicate account has no credit. The operator has to add some.")
+            return AccountRefused(
+                "provider_billing", "The Replicate account has no credit. The operator has to add some."
+            )
         case 404:
             return NotFound("not_found", "Replicate does not know it.")
         case 422:
@@ -196,17 +247,34 @@ def refusal(response: httpx.Response) -> Failure:
                 "invalid_input", f"Replicate refused the input: {detail.removeprefix('- ') or 'it did not say why'}"
             )
         case 429:
-            return Refused(
-                "rate_limited",
-                "Replicate asked us to slow down.",
-                passing=True,
-                retry_after=_retry_after(response, body),
-            )
+            return _throttled(detail, _retry_after(response, body))
         case status if status >= 500:
             kind = OutcomeDoubtful if status in (500, 503) and detail else OutcomeUnknown
             return kind("provider_error", "Replicate had an internal error.", True, _retry_after(response, body))
         case status:
             return Refused("provider_error", f"Replicate answered with an unexpected status ({status}).")
+
+
+def _throttled(detail: str, retry_after: float | None) -> Throttled:
+    throttled = Throttled("rate_limited", "Replicate asked us to slow down.", passing=True, retry_after=retry_after)
+    if match := re.search(r"(\d+) requests? per minute(?: with a burst of (\d+))?", detail):
+        throttled.per_minute = float(match[1])
+        throttled.burst = int(match[2]) if match[2] else None
+    return throttled
+
+
+def _may_be_of(prediction: Prediction, model: str) -> bool:
+    """Whether a prediction is of the model, as far as one can tell: official ones ran under internal names before."""
+    told = (prediction.model or "").lower()
+    return not told or told == model.lower() or told.partition("/")[0].startswith("replicate")
+
+
+async def _heed(headers: Mapping[str, str]) -> None:
+    """Pass on how many more predictions we may create, where the answer says it."""
+    try:
+        await limits.heed(int(headers["ratelimit-remaining"]), float(headers["ratelimit-reset"]))
+    except (KeyError, ValueError):
+        return
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from random import uniform
 
 from redis.exceptions import RedisError
 
-from tasks import jobs
+from tasks import halts, jobs, queue
 from tasks.broker import broker, generate_later
-from tasks.database import now
+from tasks.failures import DatabaseAway
 from tasks.settings import settings
 from tasks.tables import Job
 
@@ -22,16 +22,24 @@ async def keep_looking() -> None:
     while True:
         await asyncio.sleep(uniform(0.5, 1.5) * INTERVAL)
         try:
+            await jobs.expire()
             await rescue()
         except (RedisError, OSError) as error:
             log.debug("no hints for now: %s", error)
+        except DatabaseAway as away:
+            log.warning("no look for forgotten work: %s", away)
         except Exception:
             log.exception("the look for forgotten work failed; trying again")
 
 
 async def rescue() -> int:
-    """Give a hint for every due job that has none, as many as one worker carries. Answers how many it gave."""
-    due = await Job.select(Job.id).where(jobs.due(now())).limit(settings.worker_concurrency)
-    missing = max(0, len(due) - await broker.waiting(len(due))) if due else 0
+    """Give a hint for every due job that has none, as many as one worker carries. Answers how many it gave.
+
+    While the queue is halted, jobs that need a prediction are not due: one hint is enough, for the probe.
+    """
+    halted = await halts.current() is not None
+    due = queue.resumed() if halted else queue.resumed() | queue.waiting()
+    wanted = len(await Job.select(Job.id).where(due).limit(settings.worker_concurrency)) + halted
+    missing = max(0, wanted - await broker.waiting(wanted)) if wanted else 0
     generate_later(missing)
     return missing

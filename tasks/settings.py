@@ -39,14 +39,17 @@ class Settings(BaseSettings):
     storage_url: str = "media"
     replicate_api_token: SecretStr = SecretStr("")
     replicate_api_url: str = ""
+    replicate_webhook_secret: SecretStr = SecretStr("")
     standin_port: int = Field(default=8010, ge=1, le=65535)
     standin_url: str = ""
     default_model: str = Field(default="stability-ai/sdxl", pattern=MODEL_NAME)
     output_hosts: str = "replicate.delivery"
     max_output_mib: int = Field(default=512, ge=1)
     worker_concurrency: int = Field(default=100, ge=1, le=5000)
+    creates_per_minute: int = Field(default=600, ge=1)
     max_attempts: int = Field(default=5, ge=1, le=20)
     prediction_timeout: int = Field(default=1800, ge=5, le=86400)
+    finish_within: int = Field(default=86400, ge=5, le=30 * 86400)
     lease_seconds: int = Field(default=30, ge=3, le=3600)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -83,6 +86,13 @@ class Settings(BaseSettings):
             raise ValueError(f"must be a folder, or start with one of {', '.join(STORES)}")
         return value
 
+    @field_validator("replicate_webhook_secret")
+    @classmethod
+    def _whsec(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith("whsec_"):
+            raise ValueError("must start with whsec_")
+        return value
+
     @field_validator("public_url", "replicate_api_url", "standin_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
@@ -103,6 +113,14 @@ class Settings(BaseSettings):
         if not self.standin:
             return "https://api.replicate.com/v1"
         return self.standin_url or f"http://127.0.0.1:{self.standin_port}/v1"
+
+    @property
+    def webhooks(self) -> str | None:
+        """Where Replicate's webhooks come in, or None where it cannot reach us: it takes https only."""
+        own = self.standin or self.replicate_api_url
+        if self.public_url.startswith("https://") or (self.public_url and own):
+            return f"{self.public_url}/webhooks/replicate"
+        return None
 
     @property
     def queue_url(self) -> str:
@@ -147,6 +165,8 @@ def load() -> Settings:
 def _line(fault: ErrorDetails) -> str:
     name = str(fault["loc"][0]).upper()
     value = re.sub(r"//[^/@]*@", "//***@", str(fault["input"]))  # an address may hold a password
+    if name.endswith("_SECRET"):
+        value = "***"
     message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if fault["type"] == "int_parsing":
         message = "must be a whole number"

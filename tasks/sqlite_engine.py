@@ -5,16 +5,29 @@ transactions also leak their connection when BEGIN, COMMIT or ROLLBACK fails or 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from sqlite3 import OperationalError
 from typing import Any, Literal
 
 import anyio
 from aiosqlite import Connection, connect
 from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType, dict_factory
 
+from tasks.failures import DatabaseAway
+
 READERS = 4
 BUSY_TIMEOUT = 15.0  # seconds a writer waits for another process's transaction
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """A file that cannot be written, or read, as DatabaseAway: locked for too long, a full disk, a broken one."""
+    try:
+        yield
+    except OperationalError as error:
+        raise DatabaseAway(f"The database does not answer: {error}") from error
 
 
 class _Connections:
@@ -52,8 +65,9 @@ class KeptTransaction(SQLiteTransaction):
         self.connections = self.engine.connections()
         await self.connections.write_lock.acquire()
         try:
-            self.connection = await self.engine.writer(self.connections)
-            await self.begin()
+            with _told_apart():
+                self.connection = await self.engine.writer(self.connections)
+                await self.begin()
         except BaseException:
             self.connections.discard_writer()
             self.connections.write_lock.release()
@@ -65,7 +79,8 @@ class KeptTransaction(SQLiteTransaction):
         if self._parent is not None:
             return False
         try:
-            with anyio.CancelScope(shield=True):  # an anyio scope cancels every await anew, that of ROLLBACK too
+            # Shielded: an anyio scope cancels every await anew, that of ROLLBACK too.
+            with anyio.CancelScope(shield=True), _told_apart():
                 if exception is not None and not self._rolled_back:
                     await self.rollback()
                 elif exception is None and not self._committed and not self._rolled_back:
@@ -117,14 +132,17 @@ class KeptSQLiteEngine(SQLiteEngine):
         connections = self.connections()
         if query.lstrip()[:6].upper() == "SELECT":
             async with connections.reading:
-                reader = connections.idle_readers.pop() if connections.idle_readers else await self.get_connection()
+                with _told_apart():
+                    reader = connections.idle_readers.pop() if connections.idle_readers else await self.get_connection()
                 try:
-                    return list(await reader.execute_fetchall(query, args or []))
+                    with _told_apart():
+                        return list(await reader.execute_fetchall(query, args or []))
                 finally:
                     connections.idle_readers.append(reader)
         async with connections.write_lock:
-            writer = await self.writer(connections)
-            return list(await writer.execute_fetchall(query, args or []))
+            with _told_apart():
+                writer = await self.writer(connections)
+                return list(await writer.execute_fetchall(query, args or []))
 
     async def _run_in_existing_connection(
         self,
@@ -134,7 +152,8 @@ class KeptSQLiteEngine(SQLiteEngine):
         query_type: str = "generic",
         table: object = None,
     ) -> list[Any]:
-        return list(await connection.execute_fetchall(query, args or []))
+        with _told_apart():
+            return list(await connection.execute_fetchall(query, args or []))
 
     def transaction(
         self, transaction_type: TransactionType = TransactionType.immediate, allow_nested: bool = True

@@ -1,11 +1,13 @@
 """Where files live: a folder, S3, Google Cloud or Azure behind one small interface."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import TemporaryFile
 from typing import IO, Self
 
@@ -19,6 +21,8 @@ PIECE = 1024 * 1024  # bytes read at a time; smaller ones make S3 slow, larger o
 PATIENCE = timedelta(seconds=30)  # how long obstore tries again by itself
 BUCKETS = ("s3://", "gs://", "az://")
 PROBE = ".probe"  # hidden: no key of ours begins with a dot
+STAGED = re.compile(r".+#[0-9]+", re.DOTALL)
+"""What obstore writes in a folder before it gives it its key's name. It refuses and hides keys that look like this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,17 @@ class Storage:
                 piece = await self._store.get_range_async(key, start=offset, end=min(offset + PIECE, end))
             yield bytes(piece)
 
+    async def sweep(self, older_than: timedelta = timedelta(hours=1)) -> int:
+        """Remove what writers that were killed have left half-written in a folder. Answers how many files that were.
+
+        What was written to more recently may still be under way, in another process. Buckets show nothing unfinished;
+        their own lifecycle rules remove it.
+        """
+        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+            return 0
+        with _told_apart():
+            return await asyncio.to_thread(_sweep, Path(self._store.prefix), datetime.now(UTC) - older_than)
+
     async def check(self, within: float = 5.0) -> str | None:
         """Write and remove a hidden file. Answers why that did not work within so many seconds, or None."""
         try:
@@ -103,6 +118,18 @@ def _folder(path: Path) -> LocalStore:
     path.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=path):  # the only sure way to learn whether one may write
         return LocalStore(path)
+
+
+def _sweep(folder: Path, before: datetime) -> int:
+    swept = 0
+    for path in folder.iterdir():
+        if STAGED.fullmatch(path.name):
+            with suppress(FileNotFoundError):  # finished, or swept by another process, in this moment
+                found = path.lstat()
+                if S_ISREG(found.st_mode) and found.st_mtime < before.timestamp():
+                    path.unlink()
+                    swept += 1
+    return swept
 
 
 @contextmanager

@@ -7,10 +7,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from tasks import jobs, leases, models
+from tasks import attempts, leases, limits, models
+from tasks.database import now
 from tasks.failures import Failure
 from tasks.models import Model
-from tasks.replicate import InvalidInput, OutcomeDoubtful, OutcomeUnknown, Prediction, Refused, Replicate
+from tasks.replicate import (
+    UNSEEN,
+    InvalidInput,
+    OutcomeDoubtful,
+    OutcomeUnknown,
+    Prediction,
+    Refused,
+    Replicate,
+    Throttled,
+)
 from tasks.settings import settings
 from tasks.tables import Attempt, Job
 
@@ -18,6 +28,7 @@ log = logging.getLogger(__name__)
 
 SEARCHES = (2.0, 5.0, 10.0, 20.0)  # seconds to wait before each search for a prediction whose answer was lost
 CLOCKS_DIFFER = timedelta(minutes=1)
+SHORTEST = 5  # seconds: the least that Replicate takes as a deadline
 
 
 async def prediction_of(job: Job, model: Model, replicate: Replicate) -> Prediction:
@@ -25,36 +36,49 @@ async def prediction_of(job: Job, model: Model, replicate: Replicate) -> Predict
 
     Raises Failure, which says in `settled` whether another may be created, and Lost where another worker has the job.
     """
-    attempt = await jobs.open_attempt(job)
+    attempt = await attempts.under_way(job)
     if attempt is None:
         return await _create(job, model, replicate)
-    if attempt.prediction_id is None and attempt.error_code:  # noted when its request met an internal error
+    if attempt.prediction_id is not None:
+        return Prediction(attempt.prediction_id, UNSEEN)
+    if attempt.error_code:  # noted when its request met an internal error
         noted = Failure(attempt.error_code, attempt.error or "")
         return await _doubtful(job, attempt, noted, replicate)
-    if attempt.prediction_id is None:
-        return await _orphan(job, attempt, replicate)
-    return Prediction(attempt.prediction_id, "starting")
+    return await _orphan(job, attempt, replicate)
+
+
+def webhook_of(attempt: Attempt) -> str | None:
+    """The address at which Replicate tells how the prediction of an attempt goes."""
+    return f"{settings.webhooks}?attempt={attempt.id}" if settings.webhooks else None
 
 
 async def _create(job: Job, model: Model, replicate: Replicate) -> Prediction:
     arguments = model.arguments(job.prompt, json.loads(job.parameters))
-    attempt = await jobs.begin_attempt(job, model.reference, arguments)
+    attempt = await attempts.begin(job, model.reference, arguments)
     if attempt is None:
         raise leases.Lost
     try:
-        prediction = await replicate.create(model.reference, arguments, settings.prediction_timeout)
+        prediction = await replicate.create(model.reference, arguments, _time_left(job), webhook_of(attempt))
     except InvalidInput as refused:
         raise await _looked_up_anew(refused, model, replicate) from refused
     except Refused as refused:
         refused.settled = True
+        if isinstance(refused, Throttled):
+            await limits.slow_down(refused.retry_after, refused.per_minute, refused.burst)
         raise
     except OutcomeDoubtful as doubtful:
-        if not await jobs.note(job, attempt, doubtful):
+        if not await attempts.note(job, attempt, doubtful):
             raise leases.Lost from doubtful
         return await _doubtful(job, attempt, doubtful, replicate)
     except OutcomeUnknown:
         return await _orphan(job, attempt, replicate)
     return await _recorded(job, attempt, prediction)
+
+
+def _time_left(job: Job) -> int:
+    """Seconds after which Replicate is to give up: an orphan ends by itself, and nothing runs past the deadline."""
+    left = (job.deadline_at - now()).total_seconds() if job.deadline_at else settings.prediction_timeout
+    return max(SHORTEST, min(settings.prediction_timeout, int(left)))
 
 
 async def _doubtful(job: Job, attempt: Attempt, failure: Failure, replicate: Replicate) -> Prediction:
@@ -66,7 +90,7 @@ async def _doubtful(job: Job, attempt: Attempt, failure: Failure, replicate: Rep
 
 
 async def _recorded(job: Job, attempt: Attempt, prediction: Prediction) -> Prediction:
-    if not await jobs.record_prediction(job, attempt, prediction.id):
+    if not await attempts.record_prediction(job, attempt, prediction.id):
         raise leases.Lost
     return prediction
 
@@ -108,8 +132,12 @@ async def _orphan(job: Job, attempt: Attempt, replicate: Replicate) -> Predictio
 
 
 async def _search(attempt: Attempt, replicate: Replicate) -> Prediction | None:
-    """The prediction with the attempt's input that no attempt counts as its own yet. Raises Failure."""
+    """The prediction of an attempt that does not know it: told by a webhook meanwhile, or listed. Raises Failure."""
+    known = await Attempt.objects().get(Attempt.id == attempt.id)
+    if known is not None and known.prediction_id is not None:
+        return Prediction(known.prediction_id, UNSEEN)
     arguments: Mapping[str, Any] = json.loads(attempt.input)
-    found = await replicate.find(arguments, attempt.created_at - CLOCKS_DIFFER)
-    taken = await jobs.recorded_predictions([prediction.id for prediction in found])
+    model = attempt.version.partition(":")[0]
+    found = await replicate.find(model, arguments, attempt.created_at - CLOCKS_DIFFER, webhook_of(attempt))
+    taken = await attempts.recorded([prediction.id for prediction in found])
     return next((prediction for prediction in found if prediction.id not in taken), None)

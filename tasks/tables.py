@@ -1,6 +1,6 @@
-"""What a row is: jobs, the attempts at them, their outputs, and the models' input schemas."""
+"""What a row is: jobs, the attempts at them, their outputs, a halt of the queue, and the models' input schemas."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from uuid import UUID as UUIDValue
 
 from piccolo.columns import (
@@ -48,6 +48,17 @@ class Stage(StrEnum):
     """Its outputs come into our storage."""
 
 
+class Priority(IntEnum):
+    """What goes first among the jobs that wait."""
+
+    LOW = 1
+    """When nobody else waits."""
+    NORMAL = 2
+    """What a job has unless told otherwise."""
+    HIGH = 3
+    """Before all others."""
+
+
 class Job(Table, tablename="job"):
     """One prompt to be made into media. Only tasks/jobs.py changes its status."""
 
@@ -56,6 +67,11 @@ class Job(Table, tablename="job"):
     prompt = Text()
     model = Varchar(length=300)  # as asked for: owner/name or owner/name:version
     parameters = JSON(default="{}")
+    client = Varchar(length=100, default="")  # who asked: the X-Client header or the browser's session
+    priority = SmallInt(default=Priority.NORMAL)
+    turn = BigInt(default=0)  # its place among jobs of its priority, fair to every client; see tasks/queue.py
+    finish_within = Integer(default=86400)  # seconds that it may take from being submitted, or retried, to its end
+    deadline_at = Timestamptz(null=True, default=None)
     created_at = Timestamptz()
     changed_at = Timestamptz(index=True)
     due_at = Timestamptz()
@@ -68,6 +84,7 @@ class Job(Table, tablename="job"):
     error = Text(null=True, default=None)  # of the last failed attempt
     error_code = Varchar(length=64, null=True, default=None)
     cancel_requested = Boolean(default=False)
+    attempt = UUID(null=True, default=None)  # the one under way: whoever takes the job goes on with it
     lease_token = UUID(null=True, default=None)  # made anew at each claim; fences every write of a worker
     lease_until = Timestamptz(null=True, default=None)
 
@@ -106,6 +123,16 @@ class Output(Table, tablename="output"):
     placeholder = Text(null=True, default=None)  # a tiny picture as a data: URL; of a text, how it begins
 
 
+class Halt(Table, tablename="halt"):
+    """Why no predictions are created: there is one row while Replicate refuses the account, else none."""
+
+    id = SmallInt(primary_key=True, default=1)
+    code = Varchar(length=64)
+    message = Text()
+    since = Timestamptz()
+    probe_at = Timestamptz()  # when one job may be sent to see whether it works again
+
+
 class ModelSchema(Table, tablename="model_schema"):
     """A model on Replicate and what it takes, as Replicate last described it."""
 
@@ -117,7 +144,7 @@ class ModelSchema(Table, tablename="model_schema"):
     fetched_at = Timestamptz()
 
 
-TABLES: list[type[Table]] = [Job, Attempt, Output, ModelSchema]
+TABLES: list[type[Table]] = [Job, Attempt, Output, Halt, ModelSchema]
 
 
 def new_id() -> UUIDValue:

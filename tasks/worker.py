@@ -1,19 +1,25 @@
 """A worker process: opens what it needs, runs the task for every hint, and stops without losing anything."""
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
 from tasks import database, events, generate, leases, outputs, rescue
 from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
+from tasks.failures import Failure
 from tasks.replicate import Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
 
 SIGN_OF_LIFE = 10.0  # seconds between two
+BETWEEN_SWEEPS = 3600.0  # seconds
+
+log = logging.getLogger(__name__)
 
 
 async def run(stop: asyncio.Event) -> None:
@@ -24,7 +30,10 @@ async def run(stop: asyncio.Event) -> None:
         generate.tools = await _open_tools(stack)
         await broker.startup()
         stack.push_async_callback(broker.shutdown)
-        duties = (leases.keep(), leases.watch_for_cancels(), rescue.keep_looking(), _show_signs_of_life())
+        duties = (
+            leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescue.keep_looking(),
+            _show_signs_of_life(), _sweep(generate.tools.storage),
+        )  # fmt: skip
         async with alongside(*duties):
             await _listen(stop)
 
@@ -41,7 +50,7 @@ async def _listen(stop: asyncio.Event) -> None:
         await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         finish.set()
-        await leases.hand_back()
+        await generate.stop()
         await listening
 
 
@@ -53,6 +62,20 @@ async def _open_tools(stack: AsyncExitStack) -> generate.Tools:
 
 
 async def _show_signs_of_life() -> None:
+    name, slots = str(uuid4()), settings.worker_concurrency
+    try:
+        while True:
+            await events.worker_seen(name, slots)
+            await asyncio.sleep(SIGN_OF_LIFE)
+    finally:
+        await events.worker_gone(name, slots)
+
+
+async def _sweep(storage: Storage) -> None:
+    """Remove from time to time what a killed process left half-written in storage."""
     while True:
-        await events.worker_seen()
-        await asyncio.sleep(SIGN_OF_LIFE)
+        try:
+            await storage.sweep()
+        except Failure as failure:
+            log.warning("storage was not swept: %s", failure)
+        await asyncio.sleep(BETWEEN_SWEEPS)

@@ -43,6 +43,7 @@ def pytest_configure() -> None:
         "REPLICATE_API_URL": f"http://127.0.0.1:{port}/v1",
         "PICCOLO_CONF": "piccolo_conf",
         "LOG_LEVEL": "warning",
+        "CREATES_PER_MINUTE": "60000",
     }
     (_folder / "data").mkdir()
 

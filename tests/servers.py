@@ -5,6 +5,7 @@ Each runs under a keeper, a process that ends it and removes the folder when the
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -12,10 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 from uuid import uuid4
 
 import asyncpg
@@ -25,18 +28,47 @@ from webapp.valkey import command
 START = 30.0  # seconds a server has to start
 
 
+class Server:
+    """A server that can be ended in any way, and started again on the same data at the same address.
+
+    url: its REDIS_URL or DATABASE_URL.
+    """
+
+    def __init__(self, orders: IO[str], answers: IO[str]) -> None:
+        self._orders, self._answers = orders, answers
+        self.url = self._answer()
+
+    def end(self, number: signal.Signals) -> None:
+        """End it by a signal. Returns when it is gone."""
+        self._order(f"end {number.value}")
+
+    def start(self) -> None:
+        """Start it again. Returns when it can be used."""
+        self._order("start")
+
+    def _order(self, words: str) -> None:
+        print(words, file=self._orders, flush=True)
+        self._answer()
+
+    def _answer(self) -> str:
+        answer = self._answers.readline().strip()
+        if not answer:
+            raise RuntimeError("A test server did not start: see the lines above")
+        return answer
+
+
 @contextmanager
 def valkey() -> Iterator[str]:
     """A real Valkey server. Yields its REDIS_URL."""
-    with _kept("valkey") as url:
-        yield url
+    with kept("valkey") as server:
+        yield server.url
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
     """A real PostgreSQL server. Yields the DATABASE_URL of its empty first database; see `new_database`."""
-    with _kept("postgres") as url:
-        yield url
+    with kept("postgres") as server:
+        yield server.url
 
 
 async def new_database(server_url: str) -> str:
@@ -51,8 +83,11 @@ async def new_database(server_url: str) -> str:
 
 
 @contextmanager
-def _kept(server: str) -> Iterator[str]:
-    """Run a server in a keeper, which ends it when its standard input ends: so it does when this process is gone."""
+def kept(server: str) -> Iterator[Server]:
+    """Run a server in a keeper, which ends it when its standard input ends: so it does when this process is gone.
+
+    server: valkey, postgres (quick: a crash may lose what it had promised to keep), or durable-postgres.
+    """
     keeper = subprocess.Popen(
         [sys.executable, "-m", "tests.servers", server],
         cwd=Path(__file__).parent.parent,
@@ -62,30 +97,104 @@ def _kept(server: str) -> Iterator[str]:
         start_new_session=True,  # Ctrl-C is for the tests
     )
     with keeper:
+        assert keeper.stdin is not None
         assert keeper.stdout is not None
-        url = keeper.stdout.readline().strip()
-        if not url:
-            raise RuntimeError(f"The test server {server} did not start: see the lines above")
-        yield url
+        yield Server(keeper.stdin, keeper.stdout)
 
 
-def keep(run: Callable[[Path], AbstractContextManager[str]]) -> None:
-    """The keeper's work: run a server in a new folder, print its URL, wait for the end of standard input."""
+def free_port() -> int:
+    """A port of this machine that nobody uses.
+
+    It is none of those that the system gives to connections, so that who ended finds it free again.
+    """
+    while True:
+        with socket.socket() as taken:
+            try:
+                taken.bind(("127.0.0.1", random.SystemRandom().randrange(10_000, 32_000)))
+            except OSError:
+                continue
+            port: int = taken.getsockname()[1]
+            return port
+
+
+def keep(prepare: Callable[[Path], "_Program"]) -> None:
+    """The keeper's work: run a server in a new folder, print its URL, obey until the end of standard input."""
     short = "/tmp"  # so that the names of sockets are, too
-    with TemporaryDirectory(prefix="darkroom-", dir=short) as folder, run(Path(folder)) as url:
-        print(url, flush=True)
-        sys.stdin.read()
+    with TemporaryDirectory(prefix="darkroom-", dir=short) as folder:
+        program = prepare(Path(folder))
+        with closing(_Running(program)) as running:
+            print(program.url, flush=True)
+            for line in sys.stdin:
+                match line.split():
+                    case ["end", number]:
+                        running.end(signal.Signals(int(number)))
+                    case ["start"]:
+                        running.start()
+                print("done", flush=True)
 
 
-@contextmanager
-def _run_valkey(folder: Path) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Program:
+    """A server to run. url: what its users are told. ready: whether it can be used."""
+
+    command: Sequence[str | Path]
+    user: str | None
+    folder: Path
+    url: str
+    ready: Callable[[], bool]
+
+
+class _Running:
+    """A server that runs, or has been ended for a while."""
+
+    def __init__(self, program: _Program) -> None:
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        log = self._program.folder / "log"
+        with log.open("ab") as output:
+            self._process = process = subprocess.Popen(
+                self._program.command,
+                user=self._program.user,
+                cwd=self._program.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        deadline = time.monotonic() + START
+        while not self._program.ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.close()
+                raise RuntimeError(log.read_text())
+            time.sleep(0.02)
+
+    def end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def close(self) -> None:
+        self.end(signal.SIGINT)  # PostgreSQL's "fast" shutdown; Valkey takes it like SIGTERM
+
+
+def _valkey(folder: Path) -> _Program:
     path = folder / "valkey.sock"
-    with _running(command(path, folder), None, folder / "log", lambda: _answers(path)):
-        yield f"unix://{path}"
+    return _Program(command(path, folder), None, folder, f"unix://{path}", lambda: _answers(path))
 
 
-@contextmanager
-def _run_postgres(folder: Path) -> Iterator[str]:
+def _quick_postgres(folder: Path) -> _Program:
+    return _postgres(folder, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
+
+
+def _postgres(folder: Path, *settings: str) -> _Program:
     program, user = _postgres_package(), None
     if os.getuid() == 0:  # PostgreSQL refuses to run as root, and another user may not be able to read our files
         user = "nobody"
@@ -100,14 +209,18 @@ def _run_postgres(folder: Path) -> Iterator[str]:
     made = subprocess.run(initdb, user=user, cwd=folder, capture_output=True, text=True)
     if made.returncode:
         raise RuntimeError(made.stdout + made.stderr)
-    port = _free_port()
-    settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200"]
-    settings += [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+    port = free_port()
     server: list[str | Path] = [programs / "postgres", "-D", data]
-    for setting in settings:
+    for setting in (
+        *settings,
+        "max_connections=200",
+        f"port={port}",
+        "listen_addresses=127.0.0.1",
+        "unix_socket_directories=",
+    ):
         server += ["-c", setting]
-    with _running(server, user, folder / "log", lambda: _says_ready(data / "postmaster.pid")):
-        yield f"postgres://darkroom@127.0.0.1:{port}/postgres"
+    url = f"postgres://darkroom@127.0.0.1:{port}/postgres"
+    return _Program(server, user, folder, url, lambda: _says_ready(data / "postmaster.pid"))
 
 
 def _postgres_package() -> Path:
@@ -116,28 +229,6 @@ def _postgres_package() -> Path:
     assert package is not None
     assert package.origin is not None
     return Path(package.origin).parent
-
-
-@contextmanager
-def _running(command: Sequence[str | Path], user: str | None, log: Path, ready: Callable[[], bool]) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, user=user, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-    try:
-        deadline = time.monotonic() + START
-        while not ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(log.read_text())
-            time.sleep(0.02)
-        yield
-    finally:
-        process.send_signal(signal.SIGINT)  # PostgreSQL's "fast" shutdown; Valkey takes it like SIGTERM
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _answers(path: Path) -> bool:
@@ -150,12 +241,5 @@ def _says_ready(file: Path) -> bool:
     return file.exists() and file.read_text().split()[-1:] == ["ready"]
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 if __name__ == "__main__":
-    keep({"valkey": _run_valkey, "postgres": _run_postgres}[sys.argv[1]])
+    keep({"valkey": _valkey, "postgres": _quick_postgres, "durable-postgres": _postgres}[sys.argv[1]])

@@ -27,6 +27,7 @@ WRONG = {
     "WORKER_CONCURRENCY": ["0", "many"],
     "MAX_ATTEMPTS": ["0", "21"],
     "PREDICTION_TIMEOUT": ["1"],
+    "FINISH_WITHIN": ["0", "soon"],
     "LEASE_SECONDS": ["1"],
     "LOG_LEVEL": ["loud"],
 }
@@ -110,3 +111,9 @@ def _defaults() -> dict[str, str]:
 
 def _written(default: object) -> str:
     return "" if "SecretStr" in type(default).__name__ else str(default)
+
+
+def test_a_wrong_secret_is_named_but_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICATE_WEBHOOK_SECRET", "hunter2")
+    with pytest.raises(SettingsError, match=r"^REPLICATE_WEBHOOK_SECRET=\*\*\*: must start with whsec_$"):
+        load()

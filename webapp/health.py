@@ -47,7 +47,7 @@ async def _storage(storage: Storage) -> None:
 
 
 async def _worker() -> None:
-    if not await events.worker_alive():
+    if not await events.slots():
         raise RuntimeError(f"no worker was seen in the last {events.WORKER_SEEN_SECONDS} s")
 
 

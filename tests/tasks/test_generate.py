@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from PIL import Image
 
-from tasks import backoff, events, jobs, library, models, rescue, submission, worker
+from tasks import attempts, backoff, events, jobs, library, models, rescue, submission, worker
 from tasks.broker import broker
 from tasks.database import now
 from tasks.library import Card
@@ -158,11 +158,10 @@ async def test_many_predictions_are_in_flight_at_once(working: Faults) -> None:
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        ({"do": "status", "status": 429, "retry_after": 0}, "rate_limited"),
         ({"do": "status", "status": 503}, "provider_error"),
         ({"do": "fail_prediction", "error": "Prediction interrupted; please retry (code: PA)"}, "provider_interrupted"),
     ],
-    ids=["429", "503", "interrupted"],
+    ids=["503", "interrupted"],
 )
 async def test_a_failure_that_may_pass_is_tried_again(working: Faults, fault: dict[str, Any], code: str) -> None:
     await working.script({"on": "create", "match": "persistent", "times": 2, **fault})
@@ -186,12 +185,10 @@ async def test_after_the_last_attempt_the_job_fails_with_its_reason(working: Fau
     [
         ({"do": "fail_prediction", "error": "NSFW content detected. Try another prompt."}, "moderated"),
         ({"do": "fail_prediction", "error": "index out of range"}, "model_error"),
-        ({"do": "status", "status": 401}, "provider_auth"),
-        ({"do": "status", "status": 402}, "provider_billing"),
         ({"do": "output", "output": []}, "no_output"),
         ({"do": "output", "output": None}, "no_output"),
     ],
-    ids=["moderated", "model error", "401", "402", "empty list", "null"],
+    ids=["moderated", "model error", "empty list", "null"],
 )
 async def test_a_failure_that_will_not_pass_ends_the_job_at_once(
     working: Faults, fault: dict[str, Any], code: str
@@ -267,14 +264,14 @@ async def test_a_download_that_fails_is_tried_again_without_another_prediction(w
 async def test_an_error_of_ours_after_the_prediction_was_created_does_not_create_another(
     working: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, broken = jobs.record_prediction, iter([True])
+    real, broken = attempts.record_prediction, iter([True])
 
     async def once_broken(*arguments: Any) -> bool:
         if next(broken, False):
             raise ConnectionResetError("the database went away")
         return await real(*arguments)
 
-    monkeypatch.setattr(jobs, "record_prediction", once_broken)
+    monkeypatch.setattr(attempts, "record_prediction", once_broken)
     card = await ended(await submitted("an interrupted fox"))
     assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 1)
     assert len(await working.created("an interrupted fox")) == 1
@@ -354,7 +351,7 @@ async def test_a_job_that_a_crash_left_is_taken_up_where_it_was(quick: None, fau
     crashed = await jobs.claim(-1)
     assert crashed is not None
     arguments = model.arguments(crashed.prompt, {"width": 64, "height": 64})
-    await jobs.begin_attempt(crashed, model.reference, arguments)
+    await attempts.begin(crashed, model.reference, arguments)
     replicate = Replicate()
     await replicate.create(model.reference, arguments, 60)
     await replicate.aclose()

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
-from tasks import jobs, library
+from tasks import attempts, jobs, library
 from tasks.database import now
 from tasks.failures import Failure
 from tasks.tables import Attempt, Job, Output, Stage, new_id
@@ -74,13 +73,14 @@ async def test_of_many_workers_each_job_goes_to_one() -> None:
 
 async def test_a_job_that_is_not_due_yet_is_left_alone() -> None:
     job = await claimed()
-    await jobs.postpone(job, PASSING, now() + timedelta(seconds=60))
+    await jobs.postpone(job, PASSING, 60.0)
     assert await jobs.claim(LEASE) is None
 
 
 async def test_a_job_whose_lease_ran_out_goes_to_another_worker_and_its_old_one_can_write_nothing() -> None:
     old = await jobs_claimed_with_a_lease_in_the_past()
-    new = await jobs.claim(LEASE)
+    assert await jobs.claim(LEASE) is None
+    new = await jobs.take_over(LEASE)
     assert new is not None
     assert new.id == old.id
     assert new.lease_token != old.lease_token
@@ -88,9 +88,9 @@ async def test_a_job_whose_lease_ran_out_goes_to_another_worker_and_its_old_one_
     assert await jobs.report(old, Stage.PROCESSING, 0.5) is None
     assert await jobs.complete(old, [an_output()], 1.0) is None
     assert await jobs.fail(old, FINAL) is None
-    assert await jobs.postpone(old, PASSING, now()) is None
+    assert await jobs.postpone(old, PASSING, 0.0) is None
     assert await jobs.end_canceled(old) is None
-    assert await jobs.begin_attempt(old, "owner/name", {}) is None
+    assert await attempts.begin(old, "owner/name", {}) is None
     assert await jobs.renew([old.lease_token], LEASE) == {}
     assert (await row(old)).to_dict() == before.to_dict()
     assert await Output.count() == 0
@@ -106,7 +106,7 @@ async def jobs_claimed_with_a_lease_in_the_past() -> Job:
 
 async def test_claiming_again_is_no_failure() -> None:
     await jobs_claimed_with_a_lease_in_the_past()
-    again = await jobs.claim(LEASE)
+    again = await jobs.take_over(LEASE)
     assert again is not None
     assert again.retry_count == 0
 
@@ -114,34 +114,34 @@ async def test_claiming_again_is_no_failure() -> None:
 async def test_a_lease_that_is_renewed_holds() -> None:
     job = await jobs_claimed_with_a_lease_in_the_past()
     assert await jobs.renew([job.lease_token, uuid4()], LEASE) == {job.lease_token: False}
-    assert await jobs.claim(LEASE) is None
+    assert await jobs.take_over(LEASE) is None
 
 
 async def test_a_lease_given_back_is_free_at_once() -> None:
     job = await claimed()
     await jobs.release([job.lease_token])
-    again = await jobs.claim(LEASE)
+    again = await jobs.take_over(LEASE)
     assert again is not None
     assert again.id == job.id
 
 
 async def test_an_attempt_is_found_again_with_its_prediction() -> None:
     job = await claimed()
-    attempt = await jobs.begin_attempt(job, "owner/name", {"prompt": "p", "seed": 7})
+    attempt = await attempts.begin(job, "owner/name", {"prompt": "p", "seed": 7})
     assert attempt is not None
-    unsent = await jobs.open_attempt(job)
+    unsent = await attempts.under_way(job)
     assert unsent is not None
     assert unsent.prediction_id is None
-    assert await jobs.record_prediction(job, attempt, "abc")
-    sent = await jobs.open_attempt(job)
+    assert await attempts.record_prediction(job, attempt, "abc")
+    sent = await attempts.under_way(job)
     assert sent is not None
     assert (sent.prediction_id, json.loads(sent.input)) == ("abc", {"prompt": "p", "seed": 7})
-    assert await jobs.recorded_predictions(["abc", "def"]) == {"abc"}
+    assert await attempts.recorded(["abc", "def"]) == {"abc"}
 
 
 async def test_a_completed_job_has_its_outputs_and_no_lease() -> None:
     job = await claimed()
-    await jobs.begin_attempt(job, "owner/name", {})
+    await attempts.begin(job, "owner/name", {})
     await jobs.report(job, Stage.PROCESSING, 0.5)
     done = await jobs.complete(job, [an_output()], 2.5)
     assert done is not None
@@ -169,11 +169,11 @@ async def test_started_is_when_the_model_began_to_work() -> None:
 
 async def test_a_postponed_job_waits_with_its_reason_and_its_failure_counted() -> None:
     job = await claimed()
-    await jobs.begin_attempt(job, "owner/name", {})
-    due = now() + timedelta(seconds=60)
-    waiting = await jobs.postpone(job, PASSING, due)
+    await attempts.begin(job, "owner/name", {})
+    waiting = await jobs.postpone(job, PASSING, 60.0)
     assert waiting is not None
-    assert (waiting.status, waiting.retry_count, waiting.due_at) == ("queued", 1, due)
+    assert (waiting.status, waiting.retry_count) == ("queued", 1)
+    assert 55 < (waiting.due_at - now()).total_seconds() <= 60
     assert waiting.error_code == "provider_timeout"
     assert nothing(waiting.finished_at)
     [attempt] = await library.attempts(job.id)
@@ -182,16 +182,17 @@ async def test_a_postponed_job_waits_with_its_reason_and_its_failure_counted() -
 
 async def test_a_job_that_resumes_later_goes_on_with_the_same_attempt() -> None:
     job = await claimed()
-    attempt = await jobs.begin_attempt(job, "owner/name", {})
+    attempt = await attempts.begin(job, "owner/name", {})
     assert attempt is not None
-    await jobs.record_prediction(job, attempt, "abc")
-    waiting = await jobs.resume_later(job, PASSING, now())
+    await attempts.record_prediction(job, attempt, "abc")
+    waiting = await jobs.resume_later(job, PASSING, 0.0)
     assert waiting is not None
     assert (waiting.status, waiting.retry_count) == ("queued", 1)
     assert nothing(waiting.lease_token)
-    again = await jobs.claim(LEASE)
+    assert await jobs.claim(LEASE) is None
+    again = await jobs.take_over(LEASE)
     assert again is not None
-    same = await jobs.open_attempt(again)
+    same = await attempts.under_way(again)
     assert same is not None
     assert same.prediction_id == "abc"
 
@@ -256,7 +257,7 @@ async def test_a_deleted_job_leaves_a_tombstone_without_words_and_names_its_file
     assert await jobs.delete(job.id) is None
     output = an_output()
     output.preview_key = "a-0.preview.webp"
-    await jobs.begin_attempt(job, "owner/name", {"prompt": "a fox"})
+    await attempts.begin(job, "owner/name", {"prompt": "a fox"})
     await jobs.complete(job, [output], None)
     assert await jobs.delete(job.id) == ["a.png", "a-0.preview.webp"]
     card = await library.card(job.id)

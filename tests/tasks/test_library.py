@@ -1,13 +1,13 @@
 """Jobs read back as the gallery and the API show them."""
 
-from datetime import timedelta
 
 import pytest
 
 from tasks import jobs, library
 from tasks.database import now
 from tasks.failures import Failure
-from tasks.library import PLACES_SHOWN, Card, expected_size
+from tasks.library import Card, expected_size
+from tasks.queue import PLACES_SHOWN
 from tasks.tables import Job, Output, new_id
 
 
@@ -75,7 +75,7 @@ async def test_a_job_that_waits_after_a_failure_is_retrying() -> None:
     await submitted(1)
     job = await jobs.claim(30)
     assert job is not None
-    await jobs.postpone(job, Failure("rate_limited", "Slow down.", True), now() + timedelta(minutes=1))
+    await jobs.postpone(job, Failure("rate_limited", "Slow down.", True), 60.0)
     card = await library.card(job.id)
     assert card is not None
     assert card.retrying

@@ -9,7 +9,16 @@ import httpx
 import pytest
 
 from tasks.failures import Failure, reason
-from tasks.replicate import InvalidInput, NotFound, OutcomeDoubtful, OutcomeUnknown, Refused, Replicate
+from tasks.replicate import (
+    AccountRefused,
+    InvalidInput,
+    NotFound,
+    OutcomeDoubtful,
+    OutcomeUnknown,
+    Refused,
+    Replicate,
+    Throttled,
+)
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -69,11 +78,11 @@ async def test_an_answer_that_never_came_may_have_been_paid_for(error: Exception
 @pytest.mark.parametrize(
     ("status", "body", "kind", "code", "passing"),
     [
-        (401, {"title": "Unauthenticated", "detail": "You did not pass a token"}, Refused, "provider_auth", False),
-        (402, {"title": "Insufficient credit", "detail": "Go to billing"}, Refused, "provider_billing", False),
+        (401, {"title": "Unauthenticated", "detail": "You did not pass a token"}, AccountRefused, "provider_auth", False),
+        (402, {"title": "Insufficient credit", "detail": "Go to billing"}, AccountRefused, "provider_billing", False),
         (404, {"detail": "The requested resource could not be found.", "status": 404}, NotFound, "not_found", False),
         (422, {"detail": "- input: prompt is required\n", "status": 422}, InvalidInput, "invalid_input", False),
-        (429, {"detail": "Request was throttled.", "status": 429}, Refused, "rate_limited", True),
+        (429, {"detail": "Request was throttled.", "status": 429}, Throttled, "rate_limited", True),
         (500, {"detail": "Internal server error", "status": 500}, OutcomeDoubtful, "provider_error", True),
         (503, {"detail": "Internal server error", "status": 503}, OutcomeDoubtful, "provider_error", True),
         (502, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),
@@ -128,7 +137,7 @@ async def test_the_search_for_a_prediction_follows_the_pages_but_to_no_other_hos
         second = str(request.url.copy_with(query=b"cursor=2"))
         return httpx.Response(200, json={"results": [other], "next": second})
 
-    found = await replicate(answer).find({"prompt": "p", "seed": 7}, datetime(2026, 11, 22, 20, tzinfo=UTC))
+    found = await replicate(answer).find("a/b", {"prompt": "p", "seed": 7}, datetime(2026, 11, 22, 20, tzinfo=UTC))
     assert [prediction.id for prediction in found] == ["found"]
     assert len(asked) == 2
     assert "created_after=2026-11-22T20" in asked[0]

@@ -1,7 +1,6 @@
 """The JSON API: its two shapes, and every wrong input."""
 
 import json
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,7 +8,6 @@ import httpx
 import pytest
 
 from tasks import jobs
-from tasks.database import now
 from tasks.failures import Failure
 from tasks.tables import Job, Output, Stage, new_id
 
@@ -116,7 +114,7 @@ async def test_a_job_that_waits_after_a_failure_tells_why_and_when(web: httpx.As
     job_id = (await posted(web))["job_id"]
     job = await jobs.claim(30)
     assert job is not None
-    await jobs.postpone(job, Failure("rate_limited", "Slow down.", True), now() + timedelta(seconds=60))
+    await jobs.postpone(job, Failure("rate_limited", "Slow down.", True), 60.0)
     answer = await web.get(f"/status/{job_id}")
     body = answer.json()
     assert (body["status"], body["retry_count"], body["last_error"]) == ("queued", 1, "Slow down.")

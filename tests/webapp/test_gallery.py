@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tasks import jobs, library
+from tasks import attempts, jobs, library
 from tasks.failures import Failure
 from tasks.settings import settings
 from tasks.storage import Storage
@@ -172,9 +172,9 @@ async def test_a_jobs_page_shows_each_attempt_with_its_error(web: httpx.AsyncCli
     await jobs.submit("a fox", "stability-ai/sdxl", {})
     job = await jobs.claim(30)
     assert job is not None
-    attempt = await jobs.begin_attempt(job, "stability-ai/sdxl", {"prompt": "a fox", "seed": 4711})
+    attempt = await attempts.begin(job, "stability-ai/sdxl", {"prompt": "a fox", "seed": 4711})
     assert attempt is not None
-    await jobs.record_prediction(job, attempt, "qpt5jq1fssrmc0cmd5hvy31mdg")
+    await attempts.record_prediction(job, attempt, "qpt5jq1fssrmc0cmd5hvy31mdg")
     await jobs.fail(job, Failure("model_error", "The model failed: no paper left."))
     page = await web.get(f"/jobs/{job.id}")
     assert page.status_code == 200

@@ -13,7 +13,7 @@ async def test_a_live_process_is_alive(web: httpx.AsyncClient) -> None:
 
 
 async def test_with_everything_there_it_is_ready(web: httpx.AsyncClient) -> None:
-    await events.worker_seen()
+    await events.worker_seen("a-worker", 100)
     answer = await web.get("/readyz")
     assert answer.status_code == 200, answer.text
     assert answer.json() == {
@@ -23,7 +23,7 @@ async def test_with_everything_there_it_is_ready(web: httpx.AsyncClient) -> None
 
 
 async def test_without_a_worker_it_is_not_ready_and_says_so(web: httpx.AsyncClient) -> None:
-    await events.redis().delete(events.WORKER_SEEN)
+    await events.redis().delete(events.WORKERS)
     answer = await web.get("/readyz")
     assert answer.status_code == 503
     assert "no worker was seen in the last 30 s" in answer.json()["checks"]["worker"]
@@ -34,7 +34,7 @@ async def test_storage_that_refuses_is_told(web: httpx.AsyncClient, monkeypatch:
         return "No space left on device"
 
     monkeypatch.setattr(Storage, "check", refuse)
-    await events.worker_seen()
+    await events.worker_seen("a-worker", 100)
     answer = await web.get("/readyz")
     assert answer.status_code == 503
     assert "No space left on device" in answer.json()["checks"]["storage"]

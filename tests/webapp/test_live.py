@@ -186,9 +186,7 @@ async def test_retrying_cards_say_why(hub: Hub) -> None:
     job = await jobs.claim(30)
     assert job is not None
     async with gallery(hub) as page:
-        await jobs.postpone(
-            job, Failure("rate_limited", "Replicate asked us to slow down.", True), now() + timedelta(minutes=1)
-        )
+        await jobs.postpone(job, Failure("rate_limited", "Replicate asked us to slow down.", True), 60.0)
         await page.hears(job.id, 'data-status="retrying"', "slow down")
 
 

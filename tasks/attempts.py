@@ -1,0 +1,84 @@
+"""The attempts at a job: written before the request that may cost money, fenced by the lease as all a worker writes.
+
+An attempt is under way from before its prediction is asked for until it has certainly ended, with a result or without;
+its job knows it for so long, and no other is begun.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from tasks.database import DB, now
+from tasks.failures import Failure
+from tasks.queue import RUNNING, Condition
+from tasks.tables import Attempt, Job, new_id
+
+
+def mine(job: Job) -> Condition:
+    """The job, as long as the lease of this claim holds."""
+    return (Job.id == job.id) & (Job.status == RUNNING) & (Job.lease_token == job.lease_token)
+
+
+async def under_way(job: Job) -> Attempt | None:
+    """The attempt that a worker before us began and did not end."""
+    return await Attempt.objects().get(Attempt.id == job.attempt) if job.attempt else None
+
+
+async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt | None:
+    """Write down that a prediction is about to be created: its version and its input, exactly as they will be sent.
+
+    None: the lease is gone, or an attempt is under way.
+    """
+    attempt = Attempt(
+        id=new_id(), job=job.id, number=1, version=version,
+        input=json.dumps(arguments, ensure_ascii=False), created_at=now(),
+    )  # fmt: skip
+    async with DB.transaction():
+        if not await Job.update({Job.attempt: attempt.id}).where(mine(job) & Job.attempt.is_null()).returning(Job.id):
+            return None
+        attempt.number = await Attempt.count().where(Attempt.job == job.id) + 1
+        await attempt.save()
+    job.attempt = attempt.id
+    return attempt
+
+
+async def record_prediction(job: Job, attempt: Attempt, prediction_id: str) -> bool:
+    """Save the id of the prediction that an attempt created, the moment it is known. False when the lease is gone."""
+    return await _mark(job, attempt, {Attempt.prediction_id: prediction_id})
+
+
+async def note(job: Job, attempt: Attempt, failure: Failure) -> bool:
+    """Write down at once what an attempt met, before it is known what came of it. False when the lease is gone."""
+    return await _mark(job, attempt, {Attempt.error: failure.message, Attempt.error_code: failure.code})
+
+
+async def claim_prediction(attempt_id: UUID, prediction_id: str) -> UUID | None:
+    """A prediction says that it belongs to this attempt: save its id where it was not known. Answers the job.
+
+    None: the attempt is not under way any more, or has another prediction. For webhooks, so without a lease.
+    """
+    under_way = (Attempt.id == attempt_id) & Attempt.finished_at.is_null()
+    adopted = (
+        await Attempt.update({Attempt.prediction_id: prediction_id})
+        .where(under_way & Attempt.prediction_id.is_null())
+        .returning(Attempt.job)
+    )
+    known = adopted or await Attempt.select(Attempt.job).where(under_way & (Attempt.prediction_id == prediction_id))
+    return known[0]["job"] if known else None
+
+
+async def recorded(prediction_ids: list[str]) -> set[str]:
+    """Those of these predictions that some attempt already counts as its own."""
+    if not prediction_ids:
+        return set()
+    rows = await Attempt.select(Attempt.prediction_id).where(Attempt.prediction_id.is_in(prediction_ids))
+    return {row["prediction_id"] for row in rows}
+
+
+async def _mark(job: Job, attempt: Attempt, changes: dict[Any, Any]) -> bool:
+    async with DB.transaction():
+        if not await Job.update({Job.stage: Job.stage}).where(mine(job)).returning(Job.id):  # locks the row
+            return False
+        await Attempt.update(changes).where(Attempt.id == attempt.id)
+        return True

@@ -1,0 +1,49 @@
+"""When another prediction may be created: as fast as Replicate allows, and while it takes this account at all."""
+
+import asyncio
+
+from tasks import halts, jobs, limits
+from tasks.broker import generate_later
+from tasks.replicate import Replicate
+from tasks.settings import settings
+from tasks.tables import Job
+
+LONGEST_WAIT = 1.0  # seconds between two looks at the limit: another worker may have given a right back
+
+_waiting = asyncio.Semaphore(1)
+
+
+async def next_job() -> Job | None:
+    """Claim the best waiting job as soon as its prediction may be created. None: there is none.
+
+    The right comes first, then the claim: so the best job is chosen at the last moment. One coroutine of a process
+    waits for the right, the others leave it to that one; it passes the hint on when it is served.
+    """
+    must_wait = await limits.take() > 0
+    if must_wait:
+        if _waiting.locked():
+            return None
+        async with _waiting:
+            while (wait := await limits.take()) > 0:
+                await asyncio.sleep(min(wait, LONGEST_WAIT))  # noqa: ASYNC110  # no event of Redis says when
+    job = await jobs.claim(settings.lease_seconds)
+    if job is None:
+        await limits.give_back()
+    elif must_wait:
+        generate_later()
+    return job
+
+
+async def probe(replicate: Replicate) -> Job | None:
+    """While the queue is halted, once in a while: see whether it works again, or claim a job to see by.
+
+    Raises Failure when it does not.
+    """
+    stopped = await halts.current()
+    if stopped is None or not await halts.may_probe():
+        return None
+    if stopped.code == "provider_auth":
+        await replicate.account()
+        await halts.lift()
+        return None
+    return await jobs.claim(settings.lease_seconds, although_halted=True)

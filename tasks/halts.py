@@ -1,0 +1,43 @@
+"""A halt of the queue: Replicate refuses the account, so nothing more is created until it works again.
+
+Jobs stay queued meanwhile. From time to time one worker sends one job, the best that waits, as a probe.
+"""
+
+import logging
+from datetime import timedelta
+
+from tasks.broker import generate_later
+from tasks.database import from_now, now
+from tasks.failures import Failure
+from tasks.settings import settings
+from tasks.tables import Halt
+
+log = logging.getLogger(__name__)
+
+PROBE = 30.0  # seconds between two probes
+
+
+async def current() -> Halt | None:
+    """Why nothing is created at the moment, if so."""
+    return await Halt.objects().first()
+
+
+async def halt(failure: Failure) -> None:
+    """Halt the queue, or keep it halted."""
+    row = Halt(id=1, code=failure.code, message=failure.message, since=now(), probe_at=now() + timedelta(seconds=PROBE))
+    changes = {Halt.code: failure.code, Halt.message: failure.message, Halt.probe_at: from_now(PROBE)}
+    await Halt.insert(row).on_conflict(target=Halt.id, action="DO UPDATE", values=list(changes.items()))
+    log.error("The queue is halted: %s Jobs wait, and go on when it works again.", failure.message)
+
+
+async def may_probe() -> bool:
+    """Whether it is this worker's turn to see if it works again: once in PROBE seconds, of all workers one."""
+    due = (Halt.id == 1) & (Halt.probe_at <= from_now())
+    return bool(await Halt.update({Halt.probe_at: from_now(PROBE)}).where(due).returning(Halt.id))
+
+
+async def lift() -> None:
+    """It works again."""
+    if await Halt.delete().where(Halt.id == 1).returning(Halt.id):
+        log.warning("The queue goes on.")
+        generate_later(settings.worker_concurrency)

@@ -1,0 +1,353 @@
+"""The rate limit that all workers share: fair to Replicate, quick to obey it, and there without Redis, too."""
+
+import asyncio
+from collections.abc import Callable
+from heapq import heappop, heappush
+from pathlib import Path
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from tasks import events, limits
+from tasks.limits import KEY, Bucket
+from tasks.settings import settings
+from tasks.standin.budget import Budget
+
+ANSWERED_IN = 0.5  # seconds
+
+
+class Clock:
+    """Redis's clock, as limits.py sees it: it stands still until a test moves it."""
+
+    now = 1_800_000_000.0
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock for a new bucket. This process's own clock shows another time, and goes as fast."""
+    clock, read = Clock(), limits._read
+
+    async def read_at_that_time() -> tuple[float, bytes]:
+        return clock.now, (await read())[1]
+
+    monkeypatch.setattr(limits, "_read", read_at_that_time)
+    monkeypatch.setattr(limits, "monotonic", lambda: clock.now - 1_700_000_000)
+    monkeypatch.setattr(limits, "_own", None)
+    await events.redis().delete(KEY)
+    return clock
+
+
+@pytest.fixture
+def take_redis_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], None]:
+    """Takes Redis away, when it is called."""
+    nobody = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
+    return lambda: monkeypatch.setattr(events, "redis", lambda: nobody)
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, creates_per_minute: int) -> None:
+    monkeypatch.setattr(limits, "settings", settings.model_copy(update={"creates_per_minute": creates_per_minute}))
+
+
+async def fill(clock: Clock) -> None:
+    """Have ten rights wait, as many as a full bucket holds at 600 a minute."""
+    await limits.take()
+    clock.now += 2
+
+
+async def at_once() -> int:
+    """Take all the rights there are. Gives how many there were."""
+    taken = 0
+    while await limits.take() == 0:
+        taken += 1
+    return taken
+
+
+async def within(seconds: float, clock: Clock) -> int:
+    """Take all the rights that come in so many seconds. Gives how many there were."""
+    taken, end = 0, clock.now + seconds
+    while True:
+        wait = await limits.take()
+        if wait == 0:
+            taken += 1
+        elif clock.now + wait > end:
+            clock.now = end
+            return taken
+        clock.now += wait
+
+
+async def test_rights_come_in_evenly_and_a_seconds_worth_may_wait(clock: Clock) -> None:
+    assert await limits.take() == 0
+    assert await limits.take() == pytest.approx(0.1)
+    clock.now += 0.1
+    assert await at_once() == 1
+    clock.now += 0.5
+    assert await at_once() == 5
+    clock.now += 60
+    assert await at_once() == 10
+    assert await within(60, clock) == 600
+
+
+async def test_whoever_waits_as_long_as_told_gets_a_right(clock: Clock) -> None:
+    for _ in range(50):
+        await at_once()
+        clock.now += await limits.take()
+        assert await limits.take() == 0
+
+
+async def test_the_setting_says_how_many_come_in_a_minute(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, 30)
+    assert await within(60, clock) == 31  # one at the start, one after the last two seconds
+    clock.now += 60
+    assert await at_once() == 1
+
+
+async def test_nobody_is_told_to_come_back_within_a_twentieth_of_a_second(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, 60_000)
+    await at_once()
+    assert await limits.take() == 0.05
+
+
+async def test_processes_that_ask_at_once_get_together_what_one_would_get(clock: Clock) -> None:
+    async def ask() -> list[float]:
+        return await asyncio.gather(*(limits.take() for _ in range(20)))
+
+    async def ask_and_leave() -> list[float]:
+        answers = await ask()
+        await events.close()
+        return answers
+
+    await fill(clock)
+    here, there = await asyncio.gather(ask(), asyncio.to_thread(lambda: asyncio.run(ask_and_leave())))
+    assert (here + there).count(0) == 10
+
+
+async def test_the_time_is_redis_own() -> None:
+    await events.redis().delete(KEY)
+    await limits.take()
+    seconds, _ = await events.redis().time()
+    assert (await kept()).at == pytest.approx(seconds, abs=10)
+
+
+async def test_a_right_that_is_given_back_can_be_taken(clock: Clock) -> None:
+    await at_once()
+    await limits.give_back()
+    assert await at_once() == 1
+
+
+async def test_rights_given_back_do_not_make_more_than_a_full_bucket(clock: Clock) -> None:
+    await fill(clock)
+    await limits.give_back()
+    assert await at_once() == 10
+
+
+async def test_after_a_429_nothing_is_given_for_as_long_as_it_says_and_then_half(clock: Clock) -> None:
+    await fill(clock)
+    await limits.slow_down(7)
+    assert await limits.take() == pytest.approx(7)
+    clock.now += 6.9
+    assert await limits.take() == pytest.approx(0.1)
+    clock.now += 0.1
+    assert await at_once() == 1
+    assert await within(10, clock) == 50
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(None, 5), (0.0, 0.2), (-3.0, 0.2), (1e9, 3600)])
+async def test_a_429_that_says_nothing_of_use_is_obeyed_within_reason(
+    said: float | None, seconds: float, clock: Clock
+) -> None:
+    await limits.slow_down(said)
+    assert await limits.take() == pytest.approx(seconds)
+
+
+async def test_the_rate_becomes_what_a_429_names(clock: Clock) -> None:
+    await fill(clock)
+    await limits.slow_down(5, 6, 1)
+    assert await limits.take() == pytest.approx(10)  # six a minute, since the last one was refused
+    clock.now += 10
+    assert await within(49, clock) == 5
+    await limits.slow_down(1, 120, 3)
+    clock.now += 30
+    assert await at_once() == 3
+    assert await limits.take() == pytest.approx(0.5)
+
+
+async def test_a_429_never_makes_the_rate_more_than_the_full_one(clock: Clock) -> None:
+    await limits.slow_down(1, 6000, 500)
+    clock.now += 60
+    assert await at_once() == 10
+    assert await within(10, clock) == 100
+
+
+@pytest.mark.parametrize("retry_after", [0.0, 4.0])
+async def test_429s_of_requests_in_flight_together_lower_the_rate_once(retry_after: float, clock: Clock) -> None:
+    await asyncio.gather(*(limits.slow_down(retry_after) for _ in range(5)))
+    clock.now += max(retry_after, 1) - 0.1
+    await limits.slow_down(0)
+    assert (await kept()).rate == 300
+    clock.now += 0.2
+    await limits.slow_down(0)
+    assert (await kept()).rate == 150
+
+
+async def test_of_429s_in_flight_together_the_longest_wait_counts(clock: Clock) -> None:
+    await limits.slow_down(2)
+    await limits.slow_down(9)
+    await limits.slow_down(4)
+    assert await limits.take() == pytest.approx(9)
+
+
+async def test_without_a_named_rate_it_is_never_less_than_six_a_minute(clock: Clock) -> None:
+    for _ in range(12):
+        await limits.slow_down(1)
+        clock.now += 2
+    assert (await kept()).rate == 6
+
+
+async def test_the_rate_recovers_by_a_quarter_a_minute_after_a_quiet_one(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, 120)
+    await limits.slow_down(0, 60, 1)
+    minutes = [await within(60, clock) for _ in range(6)]
+    assert minutes[0] == 60
+    assert minutes == sorted(minutes)
+    assert 60 < minutes[1] <= 75 < minutes[2] <= 94
+    assert minutes[5] == 120
+    clock.now += 60
+    assert await at_once() == 2  # the named burst is forgotten, too
+
+
+async def test_each_further_429_makes_the_recovery_begin_later(clock: Clock) -> None:
+    quiet = []
+    for _ in range(6):
+        await limits.slow_down(1, 60, 1)
+        start = clock.now
+        while (await kept()).rate == 60:
+            clock.now += 20
+            await limits.take()
+        quiet.append(round((clock.now - start) / 60))
+    assert quiet == [1, 2, 4, 8, 16, 16]
+
+
+async def test_where_nothing_remains_nothing_is_given_until_the_reset(clock: Clock) -> None:
+    await fill(clock)
+    await limits.heed(0, 4)
+    assert await limits.take() == pytest.approx(4)
+    clock.now += 4
+    assert await within(1, clock) == 20  # the full bucket, and what came in since: a reset is no refusal
+
+
+async def test_a_reset_is_waited_for_a_minute_at_most(clock: Clock) -> None:
+    await limits.heed(0, 86_400)
+    assert await limits.take() == pytest.approx(60)
+
+
+async def test_a_reset_does_not_slow_down_what_is_slow_already(clock: Clock) -> None:
+    await limits.slow_down(0, 6, 1)
+    clock.now += 10
+    for _ in range(4):
+        assert await limits.take() == 0
+        await limits.heed(0, 10)
+        clock.now += 10
+
+
+async def test_while_something_remains_redis_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "redis", None)
+    await limits.heed(1, 60)
+
+
+async def test_an_emptied_redis_only_starts_a_new_bucket(clock: Clock) -> None:
+    await limits.slow_down(600)
+    await events.redis().flushall()
+    assert await at_once() == 1
+    assert await within(10, clock) == 100
+
+
+async def test_the_bucket_is_forgotten_after_an_hour_without_use(clock: Clock) -> None:
+    await limits.take()
+    assert 3590 < await events.redis().ttl(KEY) <= 3600
+
+
+async def test_without_redis_each_process_limits_itself(clock: Clock, take_redis_away: Callable[[], None]) -> None:
+    take_redis_away()
+    assert await at_once() == 1
+    assert await within(10, clock) == 100
+    await limits.slow_down(5, 6, 1)
+    assert await limits.take() == pytest.approx(10)
+    clock.now += 10
+    assert await limits.take() == 0
+    await limits.give_back()
+    await limits.heed(0, 3)
+    assert await limits.take() == pytest.approx(3)
+
+
+async def test_without_redis_what_was_last_known_goes_on_to_hold(
+    clock: Clock, take_redis_away: Callable[[], None]
+) -> None:
+    await limits.slow_down(30, 12, 1)
+    clock.now += 10
+    take_redis_away()
+    assert await limits.take() == pytest.approx(20)
+    clock.now += 20
+    assert await within(60, clock) == 13
+
+
+async def test_a_bucket_of_another_shape_stops_nobody(clock: Clock) -> None:
+    await events.redis().set(KEY, '{"level": "full"}')
+    assert await at_once() == 1
+
+
+@pytest.mark.parametrize(
+    ("per_minute", "burst", "headers", "words"),
+    [
+        (60, None, True, False),
+        (60, None, False, False),
+        (60, 1, False, False),
+        (60, 10, True, True),
+        (6, 1, True, True),
+    ],
+)
+async def test_a_thousand_jobs_at_once_meet_only_a_handful_of_429s(
+    per_minute: int, burst: int | None, headers: bool, words: bool, clock: Clock
+) -> None:
+    budget = Budget(per_minute, burst)
+    start = clock.now
+    refused = await run_thousand(budget, headers, words, clock)
+    minutes = (clock.now - start) / 60
+    print("REPORT", per_minute, burst, headers, words, refused, minutes)
+    assert len(refused) <= 12
+    assert minutes < 2 * 1000 / per_minute
+
+
+async def run_thousand(budget: Budget, headers: bool, words: bool, clock: Clock) -> list[float]:
+    """Have 1,000 predictions created within a budget. Gives when requests were refused."""
+    waiting, refused = 1000, []
+    answers: list[tuple[float, int, int, float]] = []  # when they come, seconds to wait, and both headers
+    start = clock.now
+    while waiting or answers:
+        wait = await limits.take() if waiting else 3600.0
+        if wait == 0:
+            seconds = budget.take(round(clock.now * 10**9))
+            told = budget.headers()
+            remaining, reset = int(told["ratelimit-remaining"]), float(told["ratelimit-reset"])
+            heappush(answers, (clock.now + ANSWERED_IN, seconds, remaining, reset))
+            waiting -= 1
+            continue
+        if answers and answers[0][0] <= clock.now + wait:
+            clock.now, seconds, remaining, reset = heappop(answers)
+            if headers:
+                await limits.heed(remaining, reset)
+            if seconds:
+                refused.append(round((clock.now - start) / 60, 1))
+                waiting += 1
+                await limits.slow_down(seconds, *((budget.per_minute, budget.burst) if words else ()))
+        else:
+            clock.now += wait
+    return refused
+
+
+async def kept() -> Bucket:
+    return msgspec.json.decode(await events.redis().get(KEY) or b"", type=Bucket)
