@@ -78,7 +78,13 @@ async def test_an_answer_that_never_came_may_have_been_paid_for(error: Exception
 @pytest.mark.parametrize(
     ("status", "body", "kind", "code", "passing"),
     [
-        (401, {"title": "Unauthenticated", "detail": "You did not pass a token"}, AccountRefused, "provider_auth", False),
+        (
+            401,
+            {"title": "Unauthenticated", "detail": "You did not pass a token"},
+            AccountRefused,
+            "provider_auth",
+            False,
+        ),
         (402, {"title": "Insufficient credit", "detail": "Go to billing"}, AccountRefused, "provider_billing", False),
         (404, {"detail": "The requested resource could not be found.", "status": 404}, NotFound, "not_found", False),
         (422, {"detail": "- input: prompt is required\n", "status": 422}, InvalidInput, "invalid_input", False),

@@ -1,0 +1,33 @@
+"""A real worker against the stand-in, with waits that are short enough for tests.
+
+Imports what reads the settings only in the fixtures: this file is loaded before tests/conftest.py has made them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.conftest import Faults
+
+
+@pytest.fixture
+async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits between attempts that are short enough for tests."""
+    from tasks import backoff, rescue, submission
+
+    monkeypatch.setattr(backoff, "LONGEST", 0.05)
+    monkeypatch.setattr(submission, "SEARCHES", (0.0, 0.1))
+    monkeypatch.setattr(rescue, "INTERVAL", 0.1)
+
+
+@pytest.fixture
+async def working(quick: None, faults: Faults) -> AsyncIterator[Faults]:
+    """A worker at work. Gives the stand-in's faults."""
+    from tasks import worker
+
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    yield faults
+    stop.set()
+    await running

@@ -1,0 +1,106 @@
+"""What a worker leaves behind, another one goes on with."""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from tasks import attempts, events, jobs, library, models, rescue, worker
+from tasks.broker import broker
+from tasks.database import now
+from tasks.library import Card
+from tasks.replicate import Replicate
+from tasks.tables import Attempt, Job, Status
+from tests.conftest import Faults
+from tests.tasks.work import SDXL, ended, submitted, until, wait_until
+
+
+async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with_the_same_prediction(
+    quick: None, faults: Faults
+) -> None:
+    await faults.script({"on": "create", "match": "handed", "do": "run", "seconds": 1.5})
+    job = await submitted("a fox handed on")
+    stop = asyncio.Event()
+    first = asyncio.create_task(worker.run(stop))
+    await until(job.id, lambda card: card.job.stage == "processing")
+    stop.set()
+    async with asyncio.timeout(5):
+        await first
+    left = await library.card(job.id)
+    assert left is not None
+    assert left.job.status == Status.RUNNING
+    stop = asyncio.Event()
+    second = asyncio.create_task(worker.run(stop))
+    card = await ended(job)
+    stop.set()
+    await second
+    assert card.job.status == Status.COMPLETED
+    assert len(await faults.created("a fox handed on")) == 1
+
+
+async def test_a_job_that_a_crash_left_is_taken_up_where_it_was(quick: None, faults: Faults) -> None:
+    """The crash: a lease that nobody renews, an attempt whose answer was never written down."""
+    model = models.built_in(SDXL)
+    assert model is not None
+    job = await submitted("a fox left behind")
+    crashed = await jobs.claim(-1)
+    assert crashed is not None
+    arguments = model.arguments(crashed.prompt, {"width": 64, "height": 64})
+    await attempts.begin(crashed, model.reference, arguments)
+    replicate = Replicate()
+    await replicate.create(model.reference, arguments, 60)
+    await replicate.aclose()
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    card = await ended(job)
+    stop.set()
+    await running
+    assert card.job.status == Status.COMPLETED
+    assert len(await faults.created("a fox left behind")) == 1
+
+
+async def test_a_job_runs_when_its_hint_was_lost(working: Faults) -> None:
+    await events.redis().flushall()
+    moment = now()
+    job = Job(
+        prompt="a forgotten fox",
+        model=SDXL,
+        parameters='{"width":64,"height":64}',
+        created_at=moment,
+        changed_at=moment,
+        due_at=moment,
+    )
+    await job.save()
+    assert (await ended(job)).job.status == Status.COMPLETED
+
+
+async def hints_are(count: int) -> bool:
+    return await broker.waiting(most=10) == count
+
+
+async def test_rescue_gives_one_hint_for_each_due_job_and_none_twice(database: None) -> None:
+    await events.redis().flushall()
+    moment = now()
+    for due in (moment, moment, moment + timedelta(hours=1)):
+        await Job(prompt="p", model=SDXL, created_at=moment, changed_at=moment, due_at=due).save()
+
+    assert await rescue.rescue() == 2
+    await wait_until(lambda: hints_are(2))
+    assert await rescue.rescue() == 0
+
+
+async def test_no_attempt_is_left_open_when_all_is_done(working: Faults) -> None:
+    many: list[Awaitable[Card]] = [ended(await submitted(f"tidy {number}")) for number in range(5)]
+    await asyncio.gather(*many)
+    assert await Attempt.count().where(Attempt.finished_at.is_null()) == 0
+    assert await Job.count().where(Job.lease_token.is_not_null()) == 0
+
+
+async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database: None) -> None:
+    await events.redis().flushall()
+    await jobs.submit("a fox whose hint was read and never deleted", SDXL, {})
+    await wait_until(lambda: hints_are(1))
+    await broker._make_group()  # what the worker that was killed had done: read, and not deleted
+    read = await events.redis().xreadgroup("workers", "killed", {broker.queue_name: ">"}, count=1)
+    assert len(read) == 1
+    assert await broker.waiting(most=10) == 0
+    assert await rescue.rescue() == 1

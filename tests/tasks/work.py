@@ -1,0 +1,57 @@
+"""Jobs for a worker, and waiting for what becomes of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from tasks import jobs, library
+from tasks.library import Card
+from tasks.settings import settings
+from tasks.storage import Storage
+from tasks.tables import Job
+
+SDXL = "stability-ai/sdxl"
+FLUX = "black-forest-labs/flux-schnell"
+
+
+async def wait_until(holds: Callable[[], Awaitable[bool]], within: float = 20.0) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(within):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(0.02)
+
+
+async def until(job_id: UUID, wanted: Callable[[Card], bool], within: float = 20.0) -> Card:
+    """The job, once it is as wanted."""
+
+    async def holds() -> bool:
+        return wanted(await existing(job_id))
+
+    await wait_until(holds, within)
+    return await existing(job_id)
+
+
+async def existing(job_id: UUID) -> Card:
+    card = await library.card(job_id)
+    assert card is not None
+    return card
+
+
+async def ended(job: Job) -> Card:
+    return await until(job.id, lambda card: card.job.status in jobs.ENDED)
+
+
+async def stored(key: str) -> bytes:
+    storage = Storage.open(settings.storage_url)
+    meta = await storage.head(key)
+    assert meta is not None
+    return b"".join([piece async for piece in storage.read(key, 0, meta.size)])
+
+
+async def submitted(prompt: str, model: str = SDXL, **parameters: Any) -> Job:
+    return await jobs.submit(
+        prompt, model, {"width": 64, "height": 64} if model == SDXL and not parameters else parameters
+    )
