@@ -132,6 +132,10 @@ class Faults:
         """Have nothing go wrong any more."""
         (await self._client.delete("/_standin/faults")).raise_for_status()
 
+    async def left(self) -> list[dict[str, Any]]:
+        """The rules that are not used up."""
+        return list((await self._client.get("/_standin/faults")).json())
+
     async def created(self, prompt: str) -> list[dict[str, Any]]:
         """The predictions that were created for a prompt: each one is paid for."""
         ledger = (await self._client.get("/_standin/ledger")).json()

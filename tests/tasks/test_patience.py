@@ -1,0 +1,115 @@
+"""How long a job may take, and what is waited for however long it takes."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tasks import events, generate, jobs, library
+from tasks.database import now
+from tasks.failures import Failure
+from tasks.storage import Storage
+from tasks.tables import Job, Status
+from tests.conftest import Faults
+from tests.tasks.work import ended, submitted, until
+
+SDXL = "stability-ai/sdxl"
+
+
+async def test_a_job_that_runs_past_its_deadline_is_canceled_upstream_and_fails_with_deadline(working: Faults) -> None:
+    await working.script({"on": "create", "match": "a slow fox", "do": "run", "seconds": 60})
+    job = await jobs.submit("a slow fox", SDXL, {"width": 64, "height": 64}, finish_within=2)
+    card = await ended(job)
+    assert (card.job.status, card.job.error_code) == (Status.FAILED, "deadline")
+    assert (now() - job.created_at).total_seconds() < 8
+    [prediction] = await working.created("a slow fox")
+    assert prediction["status"] == "canceled"
+
+
+async def test_replicate_is_told_the_deadline_so_that_an_orphan_ends_by_itself(working: Faults) -> None:
+    job = await jobs.submit("a fox in time", SDXL, {"width": 64, "height": 64}, finish_within=100)
+    await ended(job)
+    [prediction] = await working.created("a fox in time")
+    assert prediction["deadline"] <= (job.created_at + timedelta(seconds=101)).isoformat()
+
+
+async def test_a_job_that_still_waits_at_its_deadline_fails_without_being_paid_for(working: Faults) -> None:
+    await events.redis().flushall()
+    moment = now()
+    job = Job(
+        prompt="a fox too late", model=SDXL, created_at=moment, changed_at=moment, due_at=moment + timedelta(hours=1),
+        deadline_at=moment + timedelta(seconds=0.2),
+    )  # fmt: skip
+    await job.save()
+    card = await ended(job)
+    assert (card.job.status, card.job.error_code) == (Status.FAILED, "deadline")
+    assert await working.created("a fox too late") == []
+
+
+async def test_a_result_that_came_in_time_is_fetched_also_after_the_deadline(working: Faults) -> None:
+    await working.script({"on": "file", "match": "a fox in the post", "do": "status", "status": 503, "times": 1})
+    job = await submitted("a fox in the post")
+    await until(job.id, lambda card: card.job.retry_count == 1 or card.job.status in jobs.ENDED)
+    await Job.update({Job.deadline_at: now() - timedelta(seconds=1)}).where(Job.id == job.id)
+    assert (await ended(job)).job.status == Status.COMPLETED
+
+
+async def test_a_cold_boot_is_shown_and_no_failure(working: Faults) -> None:
+    await working.script({"on": "create", "match": "a cold fox", "do": "boot", "seconds": 2})
+    job = await submitted("a cold fox")
+    await until(job.id, lambda card: card.job.stage == "starting")
+    card = await ended(job)
+    assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0)
+
+
+async def test_a_full_disk_is_waited_out_and_the_prediction_is_not_paid_for_again(
+    working: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, full = Storage.put, True
+
+    async def put(self: Storage, *arguments: Any) -> None:
+        if full:
+            raise Failure("storage_unavailable", "The storage for finished files is not available.", passing=True)
+        await real(self, *arguments)
+
+    monkeypatch.setattr(Storage, "put", put)
+    tries: list[int] = []
+
+    def retry_delay(failures: int, retry_after: float | None = None) -> float:
+        tries.append(failures)
+        return 0.02
+
+    monkeypatch.setattr(generate, "retry_delay", retry_delay)
+    job = await submitted("a fox for a full disk")
+    waiting = await until(job.id, lambda card: len(tries) > 6)
+    assert waiting.job.status in (Status.QUEUED, Status.RUNNING), "more tries than MAX_ATTEMPTS do not end it"
+    assert (waiting.job.error_code, waiting.job.retry_count) == ("storage_unavailable", 0)
+    full = False
+    assert (await ended(job)).job.status == Status.COMPLETED
+    assert len(await working.created("a fox for a full disk")) == 1
+    assert len(await library.attempts(job.id)) == 1
+
+
+async def test_a_full_disk_is_waited_for_no_longer_than_replicate_keeps_the_output(
+    working: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def put(self: Storage, *arguments: Any) -> None:
+        raise Failure("storage_unavailable", "The storage for finished files is not available.", passing=True)
+
+    monkeypatch.setattr(Storage, "put", put)
+    job = await submitted("a fox on a disk that stays full")
+    await until(job.id, lambda card: card.job.error_code == "storage_unavailable")
+    await working.script({"on": "file", "match": "stays full", "do": "status", "status": 404, "times": 0})
+    card = await ended(job)
+    assert (card.job.status, card.job.error_code) == (Status.FAILED, "output_gone")
+    assert len(await working.created("a fox on a disk that stays full")) == 1
+
+
+async def test_a_job_that_waits_to_fetch_its_result_can_be_canceled(working: Faults) -> None:
+    await working.script({"on": "file", "match": "is late", "do": "status", "status": 503, "times": 0})
+    job = await submitted("a fox whose file is late")
+    await until(job.id, lambda card: card.job.retry_count > 0)
+    assert await jobs.cancel(job.id) is not None
+    card = await ended(job)
+    assert card.job.status == Status.CANCELED
+    assert [attempt.finished_at is not None for attempt in await library.attempts(job.id)] == [True]
