@@ -24,8 +24,8 @@ async def next_job() -> Job | None:
         if _waiting.locked():
             return None
         async with _waiting:
-            while (wait := await limits.take()) > 0:
-                await asyncio.sleep(min(wait, LONGEST_WAIT))  # noqa: ASYNC110  # no event of Redis says when
+            while (wait := await limits.take()) > 0:  # noqa: ASYNC110  # Redis has no event that says when
+                await asyncio.sleep(min(wait, LONGEST_WAIT))
     job = await jobs.claim(settings.lease_seconds)
     if job is None:
         await limits.give_back()

@@ -105,7 +105,7 @@ async def put_back(job: Job, failure: Failure) -> Job | None:
 
 
 async def resume_later(job: Job, failure: Failure, wait: float, counts: bool = True) -> Job | None:
-    """Something failed that the prediction is not to blame for: back for `wait` seconds, to go on with the same attempt.
+    """Something failed that the prediction is not to blame for: back for `wait` seconds, then on with the same attempt.
 
     counts: whether it is one of the MAX_ATTEMPTS.
     """

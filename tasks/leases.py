@@ -1,4 +1,4 @@
-"""The leases that a worker process holds: renewed together, lost ones given up, word passed on to those who hold them."""
+"""The leases that a worker process holds: renewed together, lost ones given up, word passed on to the holders."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tasks import events, jobs
 from tasks.events import News
+from tasks.replicate import ENDED
 from tasks.settings import settings
 from tasks.tables import Job
 
@@ -33,6 +34,12 @@ class Lease:
         if not self.cancel_requested:
             self.cancel_requested = True
             self.told.set()
+
+    def hear(self, news: News) -> None:
+        """Note what a webhook told. That the prediction has ended is not forgotten over older news which come later."""
+        if self.news is None or self.news.status not in ENDED:
+            self.news = news
+        self.told.set()
 
     async def wait(self, seconds: float) -> News | None:
         """Wait so long, or until it is told something. Answers the news, where there are any."""
@@ -101,8 +108,7 @@ async def watch_for_news() -> None:
     """Pass on what webhooks tell of predictions. What is lost, the look at the prediction finds, later."""
     async for news in events.listen_for_news():
         for lease in _of(news.job):
-            lease.news = news
-            lease.told.set()
+            lease.hear(news)
 
 
 def held() -> list[UUID]:

@@ -4,9 +4,11 @@ Each verb reads the bucket, reckons, and writes it back if nobody else wrote mea
 Redis is away, each process goes on with the bucket as it last saw it.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
+from weakref import WeakKeyDictionary
 
 import msgspec
 from redis.exceptions import RedisError
@@ -35,6 +37,7 @@ return 1
 Verb = Callable[["Bucket", float], float | None]
 """What to do to the bucket at a moment. Answers the seconds to wait where it did nothing."""
 
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 _own: "Bucket | None" = None  # the bucket as this process last saw it
 _ahead = 0.0  # seconds from this process's monotonic clock to Redis's
 
@@ -75,8 +78,10 @@ async def heed(remaining: int, reset: float) -> None:
 
 async def _change(verb: Verb) -> float:
     """Do the verb to the shared bucket, or to this process's own. Gives the seconds to wait where it did nothing."""
+    turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     try:
-        return await _change_shared(verb)
+        async with asyncio.timeout(events.TIMEOUT), turn:  # in turns, so that only processes get in each other's way
+            return await _change_shared(verb)
     except (RedisError, OSError, msgspec.DecodeError) as error:
         log.debug("this process limits itself: %s", error)
         return _change_own(verb)
@@ -117,8 +122,8 @@ class Bucket(msgspec.Struct):
     """What the workers share. Times are Unix seconds.
 
     tokens: rights to be had at the moment `at`; where that is still to come, none is given before it. rate: tokens that
-    come in a minute. burst: how many it holds, where Replicate named a number. lowerings: how often the rate was lowered
-    since it was the full one. lowered_until: 429s until then belong to the last time.
+    come in a minute. burst: how many it holds, where Replicate named a number. lowerings: how often the rate was
+    lowered since it was the full one. lowered_until: 429s until then belong to the last time.
     """
 
     at: float
@@ -130,13 +135,13 @@ class Bucket(msgspec.Struct):
 
     def catch_up(self, now: float, full_rate: float) -> None:
         """Let the time until now pass. Every verb needs this first."""
+        if self.lowerings == 0 or self.rate >= full_rate:
+            self.rate, self.burst, self.lowerings = full_rate, None, 0
         recovers_from = self.lowered_until + QUIET * 2.0 ** (self.lowerings - 1)
         quiet = min(now - max(self.at, recovers_from), FORGOTTEN)
         self.pour(now)
         if quiet > 0:
-            self.rate *= RECOVERY ** (quiet / 60)
-        if self.lowerings == 0 or self.rate >= full_rate:
-            self.rate, self.burst, self.lowerings = full_rate, None, 0
+            self.rate = min(self.rate * RECOVERY ** (quiet / 60), full_rate)
 
     def take(self, now: float) -> float:
         """Take a token, or answer the seconds until there may be one."""
@@ -156,11 +161,12 @@ class Bucket(msgspec.Struct):
             self.lowerings = min(self.lowerings + 1, 5)
             self.rate = max(self.rate / 2, SLOWEST)
             self.tokens = 0.0
+            self.lowered_until = now + TOGETHER
         if per_minute is not None:
             self.rate, self.burst = max(per_minute, 1.0), burst
         self.pour(now + wait)
         self.tokens = min(self.tokens, 1.0)
-        self.lowered_until = max(self.lowered_until, now + max(wait, TOGETHER))
+        self.lowered_until = max(self.lowered_until, now + wait)
 
     def pour(self, until: float) -> None:
         """Let tokens come in until then, and give none before."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -30,6 +31,7 @@ _postgres_url = ""
 def pytest_configure() -> None:
     """Settings are read once, when they are imported: so they are made before the tests are collected."""
     global _postgres_url
+    assert "tasks.settings" not in sys.modules, "a conftest.py below imports it too early: use it in fixtures only"
     for name in ("REPLICATE_API_TOKEN", "PUBLIC_URL", "DEFAULT_MODEL", "MAX_ATTEMPTS"):
         os.environ.pop(name, None)
     _postgres_url = _stack.enter_context(servers.postgres()) if POSTGRES else ""

@@ -25,6 +25,7 @@ WRONG = {
     "DEFAULT_MODEL": ["sdxl", "a/b/c", "stability-ai/sdxl:latest"],
     "MAX_OUTPUT_MIB": ["0"],
     "WORKER_CONCURRENCY": ["0", "many"],
+    "CREATES_PER_MINUTE": ["0"],
     "MAX_ATTEMPTS": ["0", "21"],
     "PREDICTION_TIMEOUT": ["1"],
     "FINISH_WITHIN": ["0", "soon"],
