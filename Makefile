@@ -6,10 +6,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 TWO_AT_A_TIME := -n 2 --dist worksteal
 UV ?= uv
+ROUNDS ?= 1
+DATABASE ?= both
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types contracts migrations screenshots lock clean
+.PHONY: help run test chaos check format format-check lint types contracts migrations screenshots lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 20
@@ -17,11 +19,15 @@ help: ## list these commands
 run: $(VENV)/installed ## start everything on http://127.0.0.1:8000 (Ctrl-C stops it)
 	@exec $(BIN)/python -m webapp up --with-parent
 
-test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser
+test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser, in a short storm
 	@$(BIN)/python -m tests.chromium
-	$(PYTEST) $(TWO_AT_A_TIME) --ignore=tests/browser
+	$(PYTEST) $(TWO_AT_A_TIME) --ignore=tests/browser --ignore=tests/chaos/test_short.py
 	TEST_DATABASE=postgres $(PYTEST) $(TWO_AT_A_TIME) tests/tasks tests/webapp --ignore=tests/tasks/standin --ignore=tests/webapp/test_up.py
 	$(PYTEST) $(TWO_AT_A_TIME) tests/browser
+	$(PYTEST) tests/chaos/test_short.py
+
+chaos: $(VENV)/installed-dev ## kill every part under load, count what is lost: ROUNDS=10 DATABASE=postgres SEED=1
+	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
 
 check: format-check lint types contracts migrations test ## everything that must hold before a change goes in
 

@@ -13,9 +13,11 @@ FORWARDS = (
     "CREATE INDEX job_client ON job (client, priority, turn) WHERE status = 'queued'",
     "CREATE INDEX job_resumed ON job (due_at) WHERE status = 'queued' AND attempt IS NOT NULL",
     "CREATE INDEX job_leased ON job (lease_until) WHERE status = 'running'",
+    "CREATE INDEX job_expiring ON job (deadline_at) WHERE status = 'queued' AND attempt IS NULL",
+    "CREATE INDEX attempt_prediction ON attempt (prediction_id)",
     "CREATE INDEX job_completed ON job (model, id) WHERE status = 'completed'",
 )
-BACKWARDS = tuple(f"DROP INDEX {name}" for name in ("job_waiting", "job_client", "job_resumed", "job_leased", "job_completed"))
+BACKWARDS = tuple(f"DROP INDEX {statement.split()[2]}" for statement in FORWARDS[1:])
 
 
 async def forwards():

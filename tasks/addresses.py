@@ -25,7 +25,7 @@ class PublicTransport(httpx.AsyncHTTPTransport):
     could tell where a request goes. (A client that is given a transport ignores the environment's proxies, too.)
     """
 
-    def __init__(self, limits: httpx.Limits, exempt: Origin | None = None) -> None:
+    def __init__(self, limits: httpx.Limits, exempt: Origin | None = None, resolve: Resolve | None = None) -> None:
         # Not super().__init__(): all it makes is the pool, and it takes no network backend. The pool is private to
         # httpx; should that change, no test of a download passes any more.
         self._pool = httpcore.AsyncConnectionPool(
@@ -33,11 +33,11 @@ class PublicTransport(httpx.AsyncHTTPTransport):
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=Watchman(exempt),
+            network_backend=Watchman(exempt, resolve or addresses_of),
         )
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
+async def addresses_of(host: str, port: int) -> Sequence[str]:
     """The addresses of a host, the most promising first. Raises OSError or UnicodeError when there are none."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
@@ -50,7 +50,7 @@ class Watchman(httpcore.AsyncNetworkBackend):
     exempt: the one host and port that may be anywhere.
     """
 
-    def __init__(self, exempt: Origin | None = None, resolve: Resolve = resolve) -> None:
+    def __init__(self, exempt: Origin | None = None, resolve: Resolve = addresses_of) -> None:
         self._exempt = exempt
         self._resolve = resolve
         self._network = httpcore.AnyIOBackend()

@@ -9,7 +9,10 @@ from tasks.models import MAX_PROMPT
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import MODEL_NAME, settings
-from tasks.tables import Job
+from tasks.tables import Job, Priority
+
+PRIORITIES = {priority.name.lower(): priority for priority in Priority}
+SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given
 
 
 class Rejected(Exception):  # the domain's word: a request is rejected
@@ -24,13 +27,25 @@ class Rejected(Exception):  # the domain's word: a request is rejected
         self.faults = faults
 
 
-async def admit(prompt: object, model: object, parameters: object, replicate: Replicate) -> Job:
-    """Check a request and make it a job. model: None for the default one. parameters: None for none.
+async def admit(
+    prompt: object,
+    model: object,
+    parameters: object,
+    replicate: Replicate,
+    *,
+    client: str = "",
+    priority: object = None,
+    finish_within: object = None,
+) -> Job:
+    """Check a request and make it a job. model, parameters, priority, finish_within: None for the default.
 
-    Raises Rejected, and Failure where Replicate had to be asked about the model and did not answer. Both change
-    nothing.
+    client: who asks. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. Raises Rejected,
+    and Failure where Replicate had to be asked about the model and did not answer. Both change nothing.
     """
-    faults = [*_prompt_faults(prompt), *_model_faults(model), *_parameters_faults(parameters)]
+    faults = [
+        *_prompt_faults(prompt), *_model_faults(model), *_parameters_faults(parameters),
+        *_priority_faults(priority), *_finish_within_faults(finish_within),
+    ]  # fmt: skip
     if faults:
         raise Rejected(_code(faults), faults)
     assert isinstance(prompt, str)
@@ -41,7 +56,9 @@ async def admit(prompt: object, model: object, parameters: object, replicate: Re
         raise Rejected("unknown_model", [Fault("/model", f"Replicate has no model {name}.")])
     if faults := known.faults(prompt, given):
         raise Rejected(_code(faults), faults)
-    return await jobs.submit(prompt, name, given)
+    urgency = PRIORITIES[priority] if isinstance(priority, str) else Priority.NORMAL
+    seconds = finish_within if isinstance(finish_within, int) else None
+    return await jobs.submit(prompt, name, given, client=client, priority=urgency, finish_within=seconds)
 
 
 def is_model_name(text: str) -> bool:
@@ -79,6 +96,19 @@ def _parameters_faults(parameters: object) -> list[Fault]:
     ]
 
 
+def _priority_faults(priority: object) -> list[Fault]:
+    if priority is None or (isinstance(priority, str) and priority in PRIORITIES):
+        return []
+    return [Fault("/priority", f"The priority must be one of {', '.join(PRIORITIES)}.")]
+
+
+def _finish_within_faults(seconds: object) -> list[Fault]:
+    if seconds is None or (type(seconds) is int and SHORTEST <= seconds <= LONGEST):  # to Python, true is a number
+        return []
+    message = f"finish_within must be a whole number of seconds, from {SHORTEST} to {LONGEST:,}."
+    return [Fault("/finish_within", message)]
+
+
 def _is_text(value: object) -> bool:
     """Whether every string in a JSON value can be stored: no NUL, no half of a surrogate pair."""
     if isinstance(value, str):
@@ -89,6 +119,6 @@ def _is_text(value: object) -> bool:
 
 
 def _code(faults: list[Fault]) -> str:
-    """invalid_prompt, invalid_model or invalid_parameters where all faults are in one place, else invalid_request."""
+    """invalid_prompt, invalid_model, ... where all faults are in one place, else invalid_request."""
     places = {fault.pointer.split("/")[1] for fault in faults}
     return f"invalid_{places.pop()}" if len(places) == 1 else "invalid_request"

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from piccolo.columns.combination import WhereRaw
+
 from tasks.database import DB, now
 from tasks.failures import Failure
 from tasks.queue import RUNNING, Condition
@@ -28,14 +30,15 @@ async def under_way(job: Job) -> Attempt | None:
 async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt | None:
     """Write down that a prediction is about to be created: its version and its input, exactly as they will be sent.
 
-    None: the lease is gone, or an attempt is under way.
+    None: the lease is gone, an attempt is under way, or somebody wants the job called off.
     """
     attempt = Attempt(
         id=new_id(), job=job.id, number=1, version=version,
         input=json.dumps(arguments, ensure_ascii=False), created_at=now(),
     )  # fmt: skip
     async with DB.transaction():
-        if not await Job.update({Job.attempt: attempt.id}).where(mine(job) & Job.attempt.is_null()).returning(Job.id):
+        free = mine(job) & Job.attempt.is_null() & (Job.cancel_requested == False)  # noqa: E712  # a column
+        if not await Job.update({Job.attempt: attempt.id}).where(free).returning(Job.id):
             return None
         attempt.number = await Attempt.count().where(Attempt.job == job.id) + 1
         await attempt.save()
@@ -45,23 +48,36 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
 
 async def record_prediction(job: Job, attempt: Attempt, prediction_id: str) -> bool:
     """Save the id of the prediction that an attempt created, the moment it is known. False when the lease is gone."""
-    return await _mark(job, attempt, {Attempt.prediction_id: prediction_id})
+    return await _mark(job, {Attempt.prediction_id: prediction_id}, Attempt.id == attempt.id) is not None
+
+
+async def adopt(job: Job, attempt: Attempt, prediction_id: str) -> Attempt | None:
+    """Count a prediction that was found as the attempt's own, unless a webhook named its own, or this is another's.
+
+    Answers the attempt as it is now, or None when the lease is gone.
+    """
+    free = (Attempt.id == attempt.id) & Attempt.prediction_id.is_null() & _nobodys(prediction_id)
+    if await _mark(job, {Attempt.prediction_id: prediction_id}, free) is None:
+        return None
+    return await Attempt.objects().get(Attempt.id == attempt.id)
 
 
 async def note(job: Job, attempt: Attempt, failure: Failure) -> bool:
     """Write down at once what an attempt met, before it is known what came of it. False when the lease is gone."""
-    return await _mark(job, attempt, {Attempt.error: failure.message, Attempt.error_code: failure.code})
+    met: dict[Any, Any] = {Attempt.error: failure.message, Attempt.error_code: failure.code}
+    return await _mark(job, met, Attempt.id == attempt.id) is not None
 
 
 async def claim_prediction(attempt_id: UUID, prediction_id: str) -> UUID | None:
     """A prediction says that it belongs to this attempt: save its id where it was not known. Answers the job.
 
-    None: the attempt is not under way any more, or has another prediction. For webhooks, so without a lease.
+    None: the attempt is not under way any more, or has another prediction, or this one is another attempt's. For
+    webhooks, so without a lease.
     """
     under_way = (Attempt.id == attempt_id) & Attempt.finished_at.is_null()
     adopted = (
         await Attempt.update({Attempt.prediction_id: prediction_id})
-        .where(under_way & Attempt.prediction_id.is_null())
+        .where(under_way & Attempt.prediction_id.is_null() & _nobodys(prediction_id))
         .returning(Attempt.job)
     )
     known = adopted or await Attempt.select(Attempt.job).where(under_way & (Attempt.prediction_id == prediction_id))
@@ -76,9 +92,13 @@ async def recorded(prediction_ids: list[str]) -> set[str]:
     return {row["prediction_id"] for row in rows}
 
 
-async def _mark(job: Job, attempt: Attempt, changes: dict[Any, Any]) -> bool:
+def _nobodys(prediction_id: str) -> WhereRaw:
+    return WhereRaw("NOT EXISTS (SELECT 1 FROM attempt other WHERE other.prediction_id = {})", prediction_id)
+
+
+async def _mark(job: Job, changes: dict[Any, Any], where: Condition) -> int | None:
+    """Write on attempts, fenced. Answers how many that changed, or None when the lease is gone."""
     async with DB.transaction():
         if not await Job.update({Job.stage: Job.stage}).where(mine(job)).returning(Job.id):  # locks the row
-            return False
-        await Attempt.update(changes).where(Attempt.id == attempt.id)
-        return True
+            return None
+        return len(await Attempt.update(changes).where(where).returning(Attempt.id))

@@ -1,6 +1,8 @@
 """The database: its engine, opened and closed once a process, and its migrations."""
 
+import asyncio
 import io
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
@@ -11,12 +13,17 @@ from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 from piccolo.apps.migrations.tables import Migration
 from piccolo.querystring import QueryString
 
+from tasks.failures import DatabaseAway
 from tasks.postgres_engine import ShieldedPostgresEngine
 from tasks.settings import settings
 from tasks.sqlite_engine import KeptSQLiteEngine
 
+log = logging.getLogger(__name__)
+
 POOL_SIZE = 10
 CONNECT_TIMEOUT = 5.0  # seconds
+CLOSE_TIMEOUT = 3.0  # seconds for queries under way when the process ends
+PATIENCE = 30.0  # seconds for a server that starts, or starts again
 COMMAND_TIMEOUT = 60.0  # seconds; a server that is gone without a word would be waited for without end
 MIGRATION_LOCK = 0x6461726B  # any number, the same in every process: PostgreSQL's advisory locks have no names
 
@@ -57,15 +64,30 @@ async def connected() -> AsyncIterator[None]:
     if settings.sqlite_path is not None:
         settings.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(DB, ShieldedPostgresEngine):
-        await DB.start_connection_pool(min_size=1, max_size=POOL_SIZE)
+        await _answered(DB)
     try:
         await migrate()
         yield
     finally:
         if isinstance(DB, ShieldedPostgresEngine):
-            await DB.close_connection_pool()
+            await DB.close_or_cut(CLOSE_TIMEOUT)
         else:
             await DB.close()
+
+
+async def _answered(engine: ShieldedPostgresEngine) -> None:
+    """Open the pool as soon as the server takes connections. Raises DatabaseAway when it does not for long."""
+    clock = asyncio.get_running_loop().time
+    until, wait = clock() + PATIENCE, 0.2
+    while True:
+        try:
+            return await engine.open(1, POOL_SIZE)
+        except DatabaseAway as away:
+            if clock() + wait > until:
+                raise
+            log.warning("%s Trying again.", away)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, 5.0)
 
 
 async def reachable() -> None:

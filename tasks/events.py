@@ -95,7 +95,10 @@ async def listen(channel: str) -> AsyncIterator[UUID]:
 async def listen_for_news() -> AsyncIterator[News]:
     """News of predictions, for ever."""
     async for message in _messages(NEWS):
-        yield msgspec.json.decode(message, type=News)
+        try:
+            yield msgspec.json.decode(message, type=News)
+        except msgspec.DecodeError as error:  # from a process of another version
+            log.debug("news that nobody understands: %s", error)
 
 
 async def _messages(channel: str) -> AsyncIterator[bytes]:

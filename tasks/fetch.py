@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from tempfile import TemporaryFile
+from threading import Lock
 from typing import IO, Self
 from urllib.parse import unquote_to_bytes
 
@@ -39,12 +40,14 @@ class Scratch:
         self.max_bytes = max_bytes
         self.size = 0
         self._sum = sha256()
+        self._closing = Lock()  # a thread may still write when a download is given up: never to a number used anew
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        with self._closing:
+            self.file.close()
 
     @property
     def sha256(self) -> str:
@@ -59,8 +62,9 @@ class Scratch:
         self._sum.update(chunk)
         rest = memoryview(chunk)
         try:
-            while rest:
-                rest = rest[self.file.write(rest) :]
+            with self._closing:
+                while rest:
+                    rest = rest[self.file.write(rest) :]
         except OSError as error:
             raise _no_room() from error
 
@@ -112,6 +116,8 @@ async def fetch(url: str, scratch: Scratch, client: httpx.AsyncClient, within: f
         raise Failure("download_timeout", "The result did not arrive in time.", passing=True) from error
     except httpx.RequestError as error:
         raise Failure("download_failed", "The result could not be downloaded.", passing=True) from error
+    except (httpx.InvalidURL, UnicodeError) as error:  # httpx reads where a redirect leads even when told not to follow
+        raise Failure("output_host_refused", "Results are not fetched from such an address.") from error
 
 
 def _unpack(url: str, scratch: Scratch) -> str:

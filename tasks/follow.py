@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from itertools import repeat
 
 from tasks import jobs
@@ -30,18 +31,21 @@ async def to_the_end(lease: Lease, prediction: Prediction, replicate: Replicate)
     clock = asyncio.get_running_loop().time
     give_up_at = clock() + settings.prediction_timeout + GRACE
     deadline = clock() + (lease.job.deadline_at - now()).total_seconds() if lease.job.deadline_at else give_up_at
-    intervals = repeat(SAFETY) if settings.webhooks else polling_intervals()
+    intervals: Iterator[float] = repeat(SAFETY) if settings.webhooks else polling_intervals()
     interval = 0.0 if prediction.status == UNSEEN else next(intervals)
-    told: State | None = None
+    told = await _tell(lease, (_stage(prediction.status), None), None) if prediction.status != UNSEEN else None
     called_off = False
     while not prediction.ended:
         over = lease.cancel_requested or clock() >= deadline
         if over and not called_off:
             called_off = await _called_off(prediction.id, replicate)
         news = await lease.wait(min(interval, HURRIED if over else deadline - clock()))
-        if news is not None and news.status not in ENDED:
+        if news is not None and news.status in ENDED:
+            intervals = polling_intervals()  # where the API does not say so yet, or does not answer, it soon will
+        elif news is not None and not over:
             told = await _tell(lease, (_stage(news.status), news.progress), told)
-        elif over or not (lease.cancel_requested or clock() >= deadline):
+            continue
+        if over or not (lease.cancel_requested or clock() >= deadline):
             if clock() > give_up_at:
                 raise Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
             prediction = await _looked_at(prediction, replicate)

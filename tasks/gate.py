@@ -26,10 +26,13 @@ async def next_job() -> Job | None:
         async with _waiting:
             while (wait := await limits.take()) > 0:  # noqa: ASYNC110  # Redis has no event that says when
                 await asyncio.sleep(min(wait, LONGEST_WAIT))
-    job = await jobs.claim(settings.lease_seconds)
-    if job is None:
-        await limits.give_back()
-    elif must_wait:
+    job = None
+    try:
+        job = await jobs.claim(settings.lease_seconds)
+    finally:
+        if job is None:
+            await limits.give_back()
+    if job is not None and must_wait:
         generate_later()
     return job
 

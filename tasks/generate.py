@@ -12,7 +12,6 @@ from tasks.broker import GENERATE, broker, generate_later
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure, reason
 from tasks.leases import Lease
-from tasks.models import Model
 from tasks.replicate import AccountRefused, Prediction, Replicate, Throttled
 from tasks.settings import settings
 from tasks.storage import Storage
@@ -29,6 +28,8 @@ class Tools:
     files: httpx.AsyncClient
     storage: Storage
 
+
+MENDING = 6  # as many failures to reckon the wait with, where the operator has to mend something: up to 64 s
 
 tools: Tools | None = None
 
@@ -48,6 +49,10 @@ async def generate() -> None:
             await _hold_and_carry(job, tools)
         elif probe := await _probe(tools):
             await _hold_and_carry(probe, tools, probing=True)
+    except asyncio.CancelledError:  # the worker stops
+        log.debug("a hint is left to the next worker")
+    except DatabaseAway as away:
+        log.warning("nothing is claimed: %s", away)
     finally:
         _under_way.discard(this)
 
@@ -75,19 +80,19 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
             await jobs.end_canceled(job)
             return
         if job.attempt is None and _overdue(job):
-            raise jobs.TOO_LATE
-        model = await _model(job.model, tools)
-        prediction = await submission.prediction_of(job, model, tools.replicate)
+            raise jobs.too_late()
+        prediction = await submission.prediction_of(lease, tools.replicate)
         if probing:
             await halts.lift()
         prediction = await follow.to_the_end(lease, prediction, tools.replicate)
         if prediction.status in ("canceled", "aborted") and lease.cancel_requested:
-            await jobs.end_canceled(job)
+            await jobs.end_canceled(job, prediction)
             return
         if prediction.status != "succeeded":
-            raise jobs.TOO_LATE if _overdue(job) else reason(prediction.status, prediction.error)
+            raise jobs.too_late() if _overdue(job) else reason(prediction.status, prediction.error)
         await jobs.report(job, Stage.DOWNLOADING, None)
-        sources = outputs.find(prediction.output, model.output_schema)
+        model = await models.find(job.model, tools.replicate)
+        sources = outputs.find(prediction.output, model.output_schema if model else None)
         kept = [
             await outputs.keep(job.id, position, source, client=tools.files, storage=tools.storage)
             for position, source in enumerate(sources)
@@ -126,26 +131,33 @@ async def _give_up(lease: Lease, failure: Failure, prediction: Prediction | None
     Where a prediction may still come of the attempt, or has come and only its outputs could not be fetched or stored,
     the later try goes on with it: only a settled attempt is followed by another.
     """
-    job, predict_time = lease.job, prediction.predict_time if prediction else None
+    job = lease.job
     log.warning("job %s: %s", job.id, failure)
     if isinstance(failure, AccountRefused):
         await halts.halt(failure)
+    if not await _settle(lease, failure, prediction):
+        last_try = job.retry_count + 1 >= settings.max_attempts
+        wait = retry_delay(job.retry_count + 1, failure.retry_after) if counts(failure) else retry_delay(MENDING)
+        await jobs.resume_later(job, failure, wait, counts=counts(failure) and not last_try)
+
+
+async def _settle(lease: Lease, failure: Failure, prediction: Prediction | None) -> Job | None:
+    """End the attempt, if it has to end. None: it goes on later, or another worker has the job."""
+    job = lease.job
     if lease.cancel_requested:
-        await jobs.end_canceled(job)
-    elif failure.settled and isinstance(failure, AccountRefused | Throttled):
-        await jobs.put_back(job, failure)
-    elif not failure.passing and not isinstance(failure, AccountRefused):
-        await jobs.fail(job, failure, predict_time)
-    elif _overdue(job):
-        await jobs.fail(job, jobs.TOO_LATE, predict_time)
-    elif not counts(failure):
-        await jobs.resume_later(job, failure, retry_delay(job.retry_count + 3), counts=False)
-    elif job.retry_count + 1 >= settings.max_attempts:
-        await jobs.fail(job, failure, predict_time)
-    elif failure.settled:
-        await jobs.postpone(job, failure, retry_delay(job.retry_count + 1, failure.retry_after), predict_time)
-    else:
-        await jobs.resume_later(job, failure, retry_delay(job.retry_count + 1, failure.retry_after))
+        return await jobs.end_canceled(job, prediction)
+    if failure.settled and isinstance(failure, AccountRefused | Throttled):
+        return await jobs.put_back(job, failure)
+    if not failure.passing and not isinstance(failure, AccountRefused):
+        return await jobs.fail(job, failure, prediction)
+    if _overdue(job):
+        return await jobs.fail(job, jobs.too_late(), prediction)
+    if counts(failure) and job.retry_count + 1 >= settings.max_attempts:
+        return await jobs.fail(job, failure, prediction)
+    if counts(failure) and failure.settled:
+        wait = retry_delay(job.retry_count + 1, failure.retry_after)
+        return await jobs.postpone(job, failure, wait, prediction)
+    return None
 
 
 def counts(failure: Failure) -> bool:
@@ -155,10 +167,3 @@ def counts(failure: Failure) -> bool:
 
 def _overdue(job: Job) -> bool:
     return job.deadline_at is not None and job.deadline_at <= now()
-
-
-async def _model(name: str, tools: Tools) -> Model:
-    model = await models.find(name, tools.replicate)
-    if model is None:
-        raise Failure("unknown_model", f"Replicate has no model {name} any more.")
-    return model

@@ -4,7 +4,6 @@ Jobs stay queued meanwhile. From time to time one worker sends one job, the best
 """
 
 import logging
-from datetime import timedelta
 
 from tasks.broker import generate_later
 from tasks.database import from_now, now
@@ -24,7 +23,7 @@ async def current() -> Halt | None:
 
 async def halt(failure: Failure) -> None:
     """Halt the queue, or keep it halted."""
-    row = Halt(id=1, code=failure.code, message=failure.message, since=now(), probe_at=now() + timedelta(seconds=PROBE))
+    row = Halt(id=1, code=failure.code, message=failure.message, since=now(), probe_at=from_now(PROBE))
     changes = {Halt.code: failure.code, Halt.message: failure.message, Halt.probe_at: from_now(PROBE)}
     await Halt.insert(row).on_conflict(target=Halt.id, action="DO UPDATE", values=list(changes.items()))
     log.error("The queue is halted: %s Jobs wait, and go on when it works again.", failure.message)

@@ -5,27 +5,36 @@ says that the job changed. What a worker changes is fenced by the token of its c
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks import events, queue
+from tasks import events, queue, tables
 from tasks.attempts import mine
 from tasks.broker import generate_later
 from tasks.database import DB, from_now, now
 from tasks.failures import Failure
 from tasks.queue import Condition
+from tasks.replicate import Prediction
 from tasks.settings import settings
 from tasks.tables import Attempt, Job, Output, Priority, Stage, Status, new_id
+from tasks.transitions import (
+    Changes,
+    announce,
+    change,
+    change_all,
+    end_attempt,
+    end_in_vain,
+    let_go,
+    reason_of,
+    row_as_job,
+    waits,
+)
 
-ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELED)
-TOO_LATE = Failure("deadline", "It was not done within the time that was given for it.")
-
-Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
+ENDED = tables.ENDED
 
 
 async def submit(
@@ -44,11 +53,11 @@ async def submit(
     row = Job(
         id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
         client=client, priority=priority, turn=queue.next_turn(client, int(priority)),
-        finish_within=seconds, deadline_at=moment + timedelta(seconds=seconds),
-        status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=moment,
+        finish_within=seconds, deadline_at=from_now(seconds),
+        status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
     )  # fmt: skip
-    job = _job((await Job.insert(row).returning(*Job.all_columns()))[0])
-    _announce(job)
+    job = row_as_job((await Job.insert(row).returning(*Job.all_columns()))[0])
+    announce(job)
     generate_later()
     return job
 
@@ -59,12 +68,14 @@ async def claim(lease_seconds: float, although_halted: bool = False) -> Job | No
 
 
 async def take_over(lease_seconds: float) -> Job | None:
-    """Take a job to go on with: its worker left it, or it comes back to the prediction it has. None: there is none."""
+    """Take a job to go on with: its worker left it, or it comes back to the attempt it has. None: there is none."""
     return await _take(queue.resumed(), lambda query: query.order_by(Job.due_at), lease_seconds, although_halted=True)
 
 
-async def renew(tokens: Iterable[UUID], lease_seconds: float) -> dict[UUID, bool]:
+async def renew(tokens: Collection[UUID], lease_seconds: float) -> dict[UUID, bool]:
     """Prolong the leases that still hold: token -> whether somebody asked to cancel that job."""
+    if not tokens:
+        return {}
     rows = (
         await Job.update({Job.lease_until: from_now(lease_seconds)})
         .where(Job.lease_token.is_in(list(tokens)) & (Job.status == Status.RUNNING))
@@ -73,35 +84,43 @@ async def renew(tokens: Iterable[UUID], lease_seconds: float) -> dict[UUID, bool
     return {row["lease_token"]: bool(row["cancel_requested"]) for row in rows}
 
 
-async def release(tokens: Iterable[UUID]) -> None:
+async def release(tokens: Collection[UUID]) -> None:
     """Give leases back, as a worker does that stops: another goes on with these jobs at once."""
+    if not tokens:
+        return
     held = Job.lease_token.is_in(list(tokens)) & (Job.status == Status.RUNNING)
-    released = await Job.update({Job.lease_until: from_now()}).where(held).returning(Job.id)
+    await _requeue(held)
+    nobodys: Changes = {Job.lease_until: from_now(), Job.lease_token: uuid4()}  # which no renewal under way prolongs
+    released = await Job.update(nobodys).where(held).returning(Job.id)
     generate_later(len(released))
+
+
+async def requeue() -> list[Job]:
+    """Back to the queue with the jobs that their worker left before it began an attempt at them."""
+    return await _requeue(queue.left())
 
 
 async def report(job: Job, stage: Stage, progress: float | None) -> Job | None:
     """Say how far a running job is; progress from 0 to 1, or None where nobody knows."""
     starts = job.started_at is None and stage not in (Stage.SUBMITTING, Stage.STARTING)
     started = {Job.started_at: now()} if starts else {}
-    return await _change(mine(job), {Job.stage: stage, Job.progress: progress, **started})
+    return await change(mine(job), {Job.stage: stage, Job.progress: progress, **started})
 
 
 async def complete(job: Job, outputs: list[Output], predict_time: float | None) -> Job | None:
     """The end everybody hopes for: every output is in storage."""
-    return await _end_attempt(
-        job, {Job.status: Status.COMPLETED, Job.error: None, Job.error_code: None}, None, outputs, predict_time
-    )
+    completed = {Job.status: Status.COMPLETED, Job.error: None, Job.error_code: None}
+    return await end_attempt(job, completed, None, Attempt.finished_at.is_null(), predict_time, outputs)
 
 
-async def postpone(job: Job, failure: Failure, wait: float, predict_time: float | None = None) -> Job | None:
+async def postpone(job: Job, failure: Failure, wait: float, known: Prediction | None = None) -> Job | None:
     """The attempt failed and another may do better: back to the queue for `wait` seconds."""
-    return await _end_attempt(job, _waits(wait, failure), failure, predict_time=predict_time)
+    return await _unless_canceled(await end_in_vain(job, waits(wait, failure), failure, known))
 
 
 async def put_back(job: Job, failure: Failure) -> Job | None:
     """Replicate takes nothing from us at the moment: back to its place in the queue, as if it had not been tried."""
-    return await _end_attempt(job, _waits(0), failure)
+    return await _unless_canceled(await end_in_vain(job, waits(0), failure, None))
 
 
 async def resume_later(job: Job, failure: Failure, wait: float, counts: bool = True) -> Job | None:
@@ -109,25 +128,25 @@ async def resume_later(job: Job, failure: Failure, wait: float, counts: bool = T
 
     counts: whether it is one of the MAX_ATTEMPTS.
     """
-    return await _change(mine(job), {**_waits(wait, failure, counts), **_let_go(Status.QUEUED)})
+    return await change(mine(job), {**waits(wait, failure, counts), **let_go(Status.QUEUED)})
 
 
-async def fail(job: Job, failure: Failure, predict_time: float | None = None) -> Job | None:
+async def fail(job: Job, failure: Failure, known: Prediction | None = None) -> Job | None:
     """The attempt failed and no other will do better, or none is left."""
-    return await _end_attempt(job, {Job.status: Status.FAILED, **_reason(failure)}, failure, predict_time=predict_time)
+    return await end_in_vain(job, {Job.status: Status.FAILED, **reason_of(failure)}, failure, known)
 
 
-async def end_canceled(job: Job) -> Job | None:
+async def end_canceled(job: Job, known: Prediction | None = None) -> Job | None:
     """The worker has called off what it ran."""
-    return await _end_attempt(job, {Job.status: Status.CANCELED}, Failure("canceled", "Canceled."))
+    return await end_in_vain(job, {Job.status: Status.CANCELED}, Failure("canceled", "Canceled."), known)
 
 
 async def expire() -> list[Job]:
     """Fail the jobs that still wait for their first prediction, or for another, when their deadline passes."""
     waits = (Job.status == queue.QUEUED) & Job.attempt.is_null() & (Job.deadline_at <= from_now())
-    rows = await _change_all(waits, {Job.status: Status.FAILED, **_reason(TOO_LATE), **_let_go(Status.FAILED)})
+    rows = await change_all(waits, {Job.status: Status.FAILED, **reason_of(too_late()), **let_go(Status.FAILED)})
     for job in rows:
-        _announce(job)
+        announce(job)
     return rows
 
 
@@ -136,17 +155,13 @@ async def cancel(job_id: UUID) -> Job | None:
 
     The row answered is canceled, or has `cancel_requested`.
     """
-    waits = (Job.id == job_id) & (Job.status == Status.QUEUED) & Job.attempt.is_null()
-    if job := await _change(waits, {Job.status: Status.CANCELED, **_let_go(Status.CANCELED)}):
-        return job
-    comes_back = (Job.id == job_id) & (Job.status == Status.QUEUED)
-    if job := await _change(comes_back, {Job.cancel_requested: True, Job.due_at: from_now()}):
-        generate_later()
-        return job
-    running = (Job.id == job_id) & (Job.status == Status.RUNNING)
-    if job := await _change(running, {Job.cancel_requested: True}):
+    goes_on = (Job.id == job_id) & Job.status.is_in([Status.QUEUED, Status.RUNNING])
+    job = await change(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
+    if job is not None and job.status == Status.RUNNING:
         events.publish(events.CANCEL, job_id)
-    return job
+    elif job is not None and job.attempt is not None:
+        generate_later()
+    return await _unless_canceled(job)
 
 
 async def retry(job_id: UUID) -> Job | None:
@@ -155,7 +170,7 @@ async def retry(job_id: UUID) -> Job | None:
     if asked is None:
         return None
     ended_badly = (Job.id == job_id) & Job.status.is_in([Status.FAILED, Status.CANCELED]) & Job.deleted_at.is_null()
-    job = await _change(
+    job = await change(
         ended_badly,
         {
             Job.status: Status.QUEUED, Job.due_at: from_now(), Job.deadline_at: from_now(asked.finish_within),
@@ -172,7 +187,7 @@ async def retry(job_id: UUID) -> Job | None:
 async def delete(job_id: UUID) -> list[str] | None:
     """Forget an ended job but for a tombstone. Answers the keys of its files, for storage to drop. None: not ended."""
     async with DB.transaction():
-        deleted = await _change_all(
+        deleted = await change_all(
             (Job.id == job_id) & Job.status.is_in(list(ENDED)) & Job.deleted_at.is_null(),
             {Job.deleted_at: now(), Job.prompt: "", Job.parameters: "{}", Job.error: None},
         )
@@ -180,8 +195,34 @@ async def delete(job_id: UUID) -> list[str] | None:
             return None
         rows = await Output.delete().where(Output.job == job_id).returning(Output.key, Output.preview_key)
         await Attempt.delete().where(Attempt.job == job_id)
-    _announce(deleted[0])
+    announce(deleted[0])
     return [key for row in rows for key in (row["key"], row["preview_key"]) if key]
+
+
+async def _unless_canceled(job: Job | None) -> Job | None:
+    """The job; canceled, where somebody wants that and it waits without a prediction."""
+    if job is None or not job.cancel_requested:
+        return job
+    waits_in_vain = (Job.id == job.id) & (Job.status == Status.QUEUED) & Job.attempt.is_null()
+    waits_in_vain = waits_in_vain & (Job.cancel_requested == True)  # noqa: E712  # a column
+    return await change(waits_in_vain, {Job.status: Status.CANCELED, **let_go(Status.CANCELED)}) or job
+
+
+def too_late() -> Failure:
+    """The failure of a job whose deadline passed."""
+    return Failure("deadline", "It was not done within the time that was given for it.")
+
+
+async def _requeue(jobs: Condition) -> list[Job]:
+    back = [
+        await _unless_canceled(job)
+        for job in await change_all(jobs & Job.attempt.is_null(), {**waits(0), **let_go(Status.QUEUED)})
+    ]
+    for job in back:
+        if job is not None:
+            announce(job)
+    generate_later(len(back))
+    return [job for job in back if job is not None]
 
 
 async def _take(among: Condition, in_order: Any, lease_seconds: float, although_halted: bool) -> Job | None:
@@ -191,7 +232,7 @@ async def _take(among: Condition, in_order: Any, lease_seconds: float, although_
         candidate = candidate.lock_rows("UPDATE", skip_locked=True)
     # Equal to one, not IN: PostgreSQL may run a locking subquery after IN again for every row, and claim several jobs.
     one = QueryString("({})", candidate.querystrings[0])
-    return await _change(
+    return await change(
         (Job.id == one) & among,
         {
             Job.status: Status.RUNNING,
@@ -200,67 +241,3 @@ async def _take(among: Condition, in_order: Any, lease_seconds: float, although_
             Job.lease_until: from_now(lease_seconds),
         },
     )
-
-
-async def _end_attempt(
-    job: Job,
-    changes: Changes,
-    failure: Failure | None,
-    outputs: Iterable[Output] = (),
-    predict_time: float | None = None,
-) -> Job | None:
-    async with DB.transaction():
-        ended = await _change_all(mine(job), {**changes, **_let_go(changes[Job.status]), Job.attempt: None})
-        if not ended:
-            return None
-        await Attempt.update(
-            {Attempt.finished_at: now(), Attempt.predict_time: predict_time, **_reason(failure, Attempt)}
-        ).where((Attempt.job == job.id) & Attempt.finished_at.is_null())
-        for output in outputs:
-            output.job = job.id
-            await output.save()
-    _announce(ended[0])
-    return ended[0]
-
-
-def _waits(seconds: float, failure: Failure | None = None, counts: bool = True) -> Changes:
-    told = _reason(failure) if failure else {}
-    counted = {Job.retry_count: Job.retry_count + 1} if failure and counts else {}
-    return {Job.status: Status.QUEUED, Job.due_at: from_now(seconds), **told, **counted}
-
-
-def _let_go(status: Status) -> Changes:
-    """What a job loses when no worker holds it any longer."""
-    finished_at = now() if status in ENDED else None
-    return {
-        Job.finished_at: finished_at,
-        Job.lease_token: None,
-        Job.lease_until: None,
-        Job.stage: None,
-        Job.progress: None,
-    }
-
-
-def _reason(failure: Failure | None, table: Any = Job) -> Changes:
-    message, code = (failure.message, failure.code) if failure else (None, None)
-    return {table.error: message, table.error_code: code}
-
-
-async def _change(where: Condition, changes: Changes) -> Job | None:
-    for job in await _change_all(where, changes):
-        _announce(job)
-        return job
-    return None
-
-
-async def _change_all(where: Condition, changes: Changes) -> list[Job]:
-    rows = await Job.update({**changes, Job.changed_at: now()}).where(where).returning(*Job.all_columns())
-    return [_job(row) for row in rows]
-
-
-def _job(row: Mapping[str, Any]) -> Job:
-    return Job(**row, _exists_in_db=True)
-
-
-def _announce(job: Job) -> None:
-    events.publish(events.CHANGED, job.id)

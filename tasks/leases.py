@@ -97,6 +97,14 @@ async def renew() -> None:
             lease.call_off()
 
 
+async def call_off_where_asked(lease: Lease) -> bool:
+    """Look whether somebody wants this job called off, and note it."""
+    renewed = await jobs.renew([lease.job.lease_token], settings.lease_seconds)
+    if renewed.get(lease.job.lease_token):
+        lease.call_off()
+    return lease.cancel_requested
+
+
 async def watch_for_cancels() -> None:
     """Pass on requests to cancel, the moment they are heard. A lost one is found by `renew`."""
     async for job_id in events.listen(events.CANCEL):

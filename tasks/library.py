@@ -4,13 +4,14 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeGuard
 from uuid import UUID
 
-from tasks import queue
+from tasks import estimates, queue
+from tasks.database import now
 from tasks.models import SQUARE, usual_size
-from tasks.tables import Attempt, Job, Output, Status
+from tasks.tables import Attempt, Job, Output, Stage, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,13 @@ class Card:
     """A job as the gallery and the API show it.
 
     outputs: in the provider's order. place: 1 for the next to run; None where it does not wait for its turn or, among
-    many, is far back.
+    many, is far back. starts_at: when its turn will likely come; None where it has no place, or nobody can tell.
     """
 
     job: Job
     outputs: list[Output]
     place: int | None = None
+    starts_at: datetime | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -32,8 +34,16 @@ class Card:
 
     @property
     def retrying(self) -> bool:
-        """Whether it waits for another attempt after a failed one."""
-        return self.job.status == Status.QUEUED and self.job.retry_count > 0
+        """Whether it waits for another try: for another attempt, or to go on with the one under way."""
+        return self.job.status == Status.QUEUED and (self.job.retry_count > 0 or self.job.attempt is not None)
+
+    @property
+    def starting_since(self) -> datetime | None:
+        """Since when Replicate has it wait for its model to start. That may take minutes, and is no failure."""
+        if self.job.status != Status.RUNNING or self.job.stage != Stage.STARTING or self.job.attempt is None:
+            return None
+        milliseconds = self.job.attempt.int >> 80  # so begins a UUID of version 7
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
     @property
     def deleted(self) -> bool:
@@ -51,9 +61,15 @@ class Card:
 async def card(job_id: UUID) -> Card | None:
     """One job, deleted ones too, or None. Its place is told however far back it is."""
     found = await cards([job_id])
-    if found and found[0].place is None:
-        return replace(found[0], place=await queue.place(found[0].job))
-    return found[0] if found else None
+    return await placed(found[0]) if found else None
+
+
+async def placed(card: Card) -> Card:
+    """The card with its place, however far back it is."""
+    if card.place is not None or card.job.due_at > now():
+        return card
+    [card] = await _with_starts([replace(card, place=await queue.place(card.job))])
+    return card
 
 
 async def cards(job_ids: Sequence[UUID]) -> list[Card]:
@@ -92,7 +108,16 @@ async def _with_outputs(jobs: list[Job]) -> list[Card]:
         for output in await Output.objects().where(Output.job.is_in(completed)).order_by(Output.position):
             outputs[output.job].append(output)
     places = await queue.front() if any(job.status == Status.QUEUED for job in jobs) else {}
-    return [Card(job, outputs[job.id], places.get(job.id)) for job in jobs]
+    return await _with_starts([Card(job, outputs[job.id], places.get(job.id)) for job in jobs])
+
+
+async def _with_starts(cards: list[Card]) -> list[Card]:
+    if not (waiting := {card.job.model for card in cards if card.place}):
+        return cards
+    outlook = await estimates.outlook(waiting)
+    return [
+        replace(card, starts_at=outlook.start(card.job.model, card.place)) if card.place else card for card in cards
+    ]
 
 
 def expected_size(parameters: dict[str, Any], usual: tuple[int, int] = SQUARE) -> tuple[int, int]:

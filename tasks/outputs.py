@@ -16,7 +16,7 @@ from tasks.addresses import PublicTransport
 from tasks.failures import Failure
 from tasks.fetch import DATA_URL, Scratch, allowed, fetch, own_origin
 from tasks.media_types import MEDIA_TYPES, MediaType, sniff
-from tasks.previews import Look, look
+from tasks.openers import Look, look
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Output

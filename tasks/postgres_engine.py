@@ -4,6 +4,8 @@ Piccolo 1.38 awaits ROLLBACK and the release unshielded: an anyio scope (streami
 pool loses the connection for good and the dead transaction stays current.
 """
 
+import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -15,6 +17,8 @@ from piccolo.querystring import QueryString
 
 from tasks.failures import DatabaseAway
 
+log = logging.getLogger(__name__)
+
 AWAY = (
     OSError,
     TimeoutError,
@@ -22,6 +26,7 @@ AWAY = (
     asyncpg.OperatorInterventionError,  # it shuts down, or starts
     asyncpg.InsufficientResourcesError,  # its disk is full, or its connections are all taken
     asyncpg.InterfaceError,  # the connection is closed
+    asyncpg.InternalClientError,  # the connection broke in the middle of something
 )
 
 
@@ -72,10 +77,13 @@ class ShieldedTransaction(PostgresTransaction):
 
     async def _give_back(self) -> None:
         with anyio.CancelScope(shield=True):
-            if self.engine.pool:
-                await self.engine.pool.release(self.connection)  # resets the session, so a half-made BEGIN is undone
-            else:
-                await self.connection.close()
+            try:
+                if self.engine.pool:  # which resets the session, so that a half-made BEGIN is undone
+                    await self.engine.pool.release(self.connection)
+                else:
+                    await self.connection.close()
+            except AWAY as error:  # what was committed is: nothing is left to be said
+                log.debug("a connection is gone: %s", error)
 
 
 class ShieldedPostgresEngine(PostgresEngine):
@@ -85,6 +93,22 @@ class ShieldedPostgresEngine(PostgresEngine):
 
     async def check_version(self) -> None:
         """Nothing: asking the server would make importing the tables depend on a database."""
+
+    async def open(self, fewest: int, most: int) -> None:
+        """Open a pool of so many connections. Raises DatabaseAway."""
+        with _told_apart():
+            await self.start_connection_pool(min_size=fewest, max_size=most)
+
+    async def close_or_cut(self, within: float) -> None:
+        """Close the pool; what is still at work after so many seconds is cut off."""
+        pool, self.pool = self.pool, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(within):
+                await pool.close()
+        except (TimeoutError, *AWAY):
+            pool.terminate()
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
         with _told_apart():

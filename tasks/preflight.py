@@ -12,7 +12,7 @@ PATIENCE = 5.0  # seconds a database server has to take a connection
 
 
 def check(settings: Settings) -> None:
-    """Make the folders that DATA_DIR, STORAGE_URL and DATABASE_URL name, write into each, and call at the database.
+    """Make the folders that DATA_DIR, STORAGE_URL and DATABASE_URL name, and write into each.
 
     Raises SettingsError with one line that names the setting.
     """
@@ -20,11 +20,19 @@ def check(settings: Settings) -> None:
     if settings.storage_folder is not None:
         _prepare("STORAGE_URL", settings.storage_folder)
     if settings.sqlite_path is None:
-        _call_at("DATABASE_URL", settings.database_url)
         return
     _prepare("DATABASE_URL", settings.sqlite_path.parent)
     if settings.sqlite_path.exists() and not _writable(settings.sqlite_path):
         raise SettingsError(f"DATABASE_URL: {settings.sqlite_path} is not a file that can be written")
+
+
+def check_database(settings: Settings) -> None:
+    """Call at the database server, if there is one. Raises SettingsError with one line when nobody answers.
+
+    For who starts everything. A part that starts again waits for a server that may start again, too.
+    """
+    if settings.sqlite_path is None:
+        _call_at("DATABASE_URL", settings.database_url)
 
 
 def _prepare(setting: str, folder: Path) -> None:

@@ -1,139 +1,79 @@
 """What a result looks like at a glance: its measures, a small WebP and a tiny placeholder.
 
-Files are opened in a process of their own for each, which may die, hang or eat memory instead of the worker.
+Runs in the processes of tasks/openers.py, one file after the other.
 """
 
-import asyncio
-import logging
 import mmap
+import os
 import resource
+import signal
+import socket
 import sys
 import warnings
 from base64 import b64encode
 from contextlib import suppress
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import msgspec
 from PIL import Image, ImageOps
 
-from tasks.failures import Failure
-from tasks.media_types import MEDIA_TYPES, MediaType
+from tasks.media_types import MEDIA_TYPES
+from tasks.openers import BROKEN, DEMUXERS, FORMATS, GOOD, HEADER, TOO_LARGE, WITHIN, Look
 
 if TYPE_CHECKING:  # PyAV takes a quarter of a second to load, and most results are pictures
     from av.container import InputContainer
     from av.video.stream import VideoStream
-
-log = logging.getLogger(__name__)
 
 PREVIEW = 512  # pixels of the longer side
 PLACEHOLDER = (20, 16, 12, 8)  # pixels of the longer side, tried in turn
 PLACEHOLDER_LENGTH = 300  # characters, as it is written into every page
 MAX_PIXELS = 89_478_485  # Pillow's own limit, for the frames of films too
 MAX_PROFILE = 64 * 1024  # bytes of a colour profile that a preview takes over; ordinary ones have 0.5 to 4 KiB
+MEMORY = 2 * 2**30  # bytes; a picture of the largest size takes 1.5 GiB
 POSTER_AT = 0.1  # of a film's length: its first frame is often black
 FRAMES_DECODED = 300  # at most, on the way from the key frame to the poster
 LONGEST = 366 * 86400  # seconds; files that claim to last longer lie
-MEMORY = 2 * 2**30  # bytes; a picture of the largest size takes 1.5 GiB
-WITHIN = 60  # seconds for one file
-AT_ONCE = 2  # few: decoders are hungry
-FORMATS = {
-    "png": "PNG", "jpg": "JPEG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF", "bmp": "BMP", "tif": "TIFF",
-}  # fmt: skip
-"""Pillow's reader for each type. Named, not guessed, as FFmpeg's are."""
-DEMUXERS = {
-    "mp4": "mov", "mov": "mov", "m4a": "mov", "webm": "matroska", "mkv": "matroska", "avi": "avi",
-    "wav": "wav", "mp3": "mp3", "flac": "flac", "ogg": "ogg", "aac": "aac",
-}  # fmt: skip
-"""FFmpeg's reader for each type. Named, not guessed: some of those it would guess open other files and addresses."""
-TOO_LARGE = 3  # the process's exit code; any other but 0 means that the file cannot be opened
-
-_turns = asyncio.Semaphore(AT_ONCE)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Width and height in pixels, duration in seconds, preview as WebP, placeholder as a data: URL. None: has none."""
-
-    width: int | None = None
-    height: int | None = None
-    duration: float | None = None
-    preview: bytes | None = None
-    placeholder: str | None = None
-
-
-async def look(file: IO[bytes], media: MediaType) -> Look:
-    """Measure a file and make its previews. The file must be a real one, with all of it written.
-
-    Raises Failure: output_unreadable (may pass: a broken download looks like that), output_too_large (too many pixels,
-    or more memory needed than MEMORY).
-    """
-    if media.extension not in FORMATS and media.extension not in DEMUXERS:
-        return Look()
-    async with _turns:
-        status, answer = await _apart(file, media.extension)
-    if status == 0:
-        return msgspec.json.decode(answer, type=Look)
-    if status == TOO_LARGE:
-        raise Failure("output_too_large", "The result has more pixels than Darkroom opens.")
-    raise Failure("output_unreadable", f"The {media.kind} came damaged and cannot be opened.", passing=True)
-
-
-async def _apart(file: IO[bytes], extension: str) -> tuple[int | None, bytes]:
-    """Run this module on the file. Answers the exit code (None: it was too slow) and what it wrote."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tasks.previews", extension),
-        stdin=file,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parent.parent,
-        start_new_session=True,  # Ctrl-C is for the worker
-    )
-    try:
-        async with asyncio.timeout(WITHIN):
-            answer, words = await process.communicate()
-    except TimeoutError:
-        log.info("a file (%s) was not opened within %d s", extension, WITHIN)
-        return None, b""
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
-    if process.returncode:
-        log.info("a file (%s) could not be opened: %s", extension, words.decode(errors="replace").strip()[-500:])
-    return process.returncode, answer
-
-
-def main(extension: str) -> int:
-    """Look at the file on standard input, and write what is seen to standard output as JSON. Answers the exit code."""
-    _limit_ourselves()
+def main() -> None:
+    """Be an opener: take files from the socket that is the standard input until nobody is at its other end."""
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    _limit_ourselves()
+    with socket.socket(fileno=sys.stdin.fileno()) as asking:
+        while True:
+            name, (*files,), _, _ = socket.recv_fds(asking, 16, 1)
+            if not files:
+                return
+            signal.alarm(2 * WITHIN)  # the end of an opener whose worker died while it looks for ever
+            with os.fdopen(files[0], "rb") as file:
+                status, answer = _look(file, name.decode())
+            signal.alarm(0)
+            asking.sendall(HEADER.pack(status, len(answer)) + answer)
+
+
+def _look(file: IO[bytes], extension: str) -> tuple[int, bytes]:
     try:
         # A mapping has a place of its own: the worker goes on reading where it stands.
-        with mmap.mmap(sys.stdin.fileno(), 0, access=mmap.ACCESS_READ) as file:
-            seen = _recording(file, extension) if extension in DEMUXERS else _picture(file, extension)
-        sys.stdout.buffer.write(msgspec.json.encode(seen))
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapping:
+            whole = cast(IO[bytes], mapping)  # it reads and seeks, which is all that is asked of it
+            seen = _recording(whole, extension) if extension in DEMUXERS else _picture(whole, extension)
+        return GOOD, msgspec.json.encode(seen)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-        print(repr(error), file=sys.stderr)
-        return TOO_LARGE
+        return TOO_LARGE, repr(error).encode()
     except Exception as error:  # bytes from outside make decoders raise anything
-        print(repr(error), file=sys.stderr)
-        return 1
-    return 0
+        return BROKEN, repr(error).encode()
 
 
 def _limit_ourselves() -> None:
-    limits = {resource.RLIMIT_DATA: MEMORY, resource.RLIMIT_CPU: 4 * WITHIN, resource.RLIMIT_CORE: 0}
-    for limit, most in limits.items():
+    for limit, most in ((resource.RLIMIT_DATA, MEMORY), (resource.RLIMIT_CORE, 0)):
         with suppress(ValueError, OSError):  # a lower one holds already
             resource.setrlimit(limit, (most, most))
 
 
-def _picture(file: mmap.mmap, extension: str) -> Look:
+def _picture(file: IO[bytes], extension: str) -> Look:
     with Image.open(file, formats=[FORMATS[extension]]) as image:
         size = image.size
         image.draft("RGB", (2 * PREVIEW, 2 * PREVIEW))  # lets a large JPEG be decoded at a fraction of its size
@@ -144,12 +84,10 @@ def _picture(file: mmap.mmap, extension: str) -> Look:
     return Look(width, height, None, *prints)
 
 
-def _recording(file: mmap.mmap, extension: str) -> Look:
+def _recording(file: IO[bytes], extension: str) -> Look:
     import av
 
-    limits = {"max_pixels": str(MAX_PIXELS)}  # FFmpeg decodes some frames to learn what is in the file
-    source = cast(IO[bytes], file)  # it reads and seeks, which is all that is asked of it
-    with av.open(source, "r", DEMUXERS[extension], limits, metadata_errors="replace") as container:
+    with av.open(file, "r", DEMUXERS[extension], metadata_errors="replace") as container:
         seconds = container.duration / av.time_base if container.duration else None
         seconds = seconds if seconds and 0 < seconds < LONGEST else None
         if MEDIA_TYPES[extension].kind == "audio" or not container.streams.video:  # a song's video is its cover
@@ -202,4 +140,4 @@ def _webp(image: Image.Image, quality: int, profile: bytes = b"") -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main()

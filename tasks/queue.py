@@ -1,7 +1,9 @@
 """The order in which waiting jobs run: by priority, then fairly among clients, then by age.
 
 Each job gets a `turn` when it is submitted, as in start-time fair queueing: one more than its client's last, but never
-behind the turn that is served now. So a client's thousandth job stands behind the first one of everybody else.
+behind the turn that is served now. So a client's thousandth job stands behind the first one of everybody else. A job
+that comes back has had its turn: it has number 0, and goes first. (Jobs that a client submits in the same instant, by
+several connections, may share a turn.)
 """
 
 from typing import Any, TypeVar
@@ -20,6 +22,7 @@ QUEUED = QueryString("'queued'")  # literals: indexes of a part of the rows are 
 RUNNING = QueryString("'running'")
 
 PLACES_SHOWN = 50  # how far back in the queue the cards of a page tell their place
+PLACES_COUNTED = 1000  # how far back a single job does
 
 
 def waiting() -> Condition:
@@ -30,8 +33,12 @@ def waiting() -> Condition:
 def resumed() -> Condition:
     """Jobs to be gone on with: left by their worker, or back for another look at the prediction they have."""
     back = (Job.status == QUEUED) & Job.attempt.is_not_null() & (Job.due_at <= from_now())
-    left = (Job.status == RUNNING) & (Job.lease_until < from_now())
-    return back | left
+    return back | (left() & Job.attempt.is_not_null())
+
+
+def left() -> Condition:
+    """Jobs whose worker let the lease run out."""
+    return (Job.status == RUNNING) & (Job.lease_until < from_now())
 
 
 def in_order(query: Query) -> Query:
@@ -42,12 +49,13 @@ def in_order(query: Query) -> Query:
 
 def next_turn(client: str, priority: int) -> QueryString:
     """The turn of a client's next job, as an expression."""
-    served = "SELECT turn FROM job WHERE status = 'queued' AND attempt IS NULL AND priority = {} AND due_at <= {} "
-    own = "SELECT max(turn) + 1 FROM job WHERE status = 'queued' AND client = {} AND priority = {}"
+    waits = "FROM job WHERE status = 'queued' AND attempt IS NULL AND priority = {}"
+    served = f"SELECT turn {waits} AND due_at <= {{}} AND turn > 0 ORDER BY turn, id LIMIT 1"
+    own = f"SELECT max(turn) + 1 {waits} AND client = {{}}"
     greatest = "greatest" if DB.engine_type == "postgres" else "max"
     return QueryString(
-        f"{greatest}(coalesce(({served} ORDER BY turn, id LIMIT 1), 0), coalesce(({own}), 0))",
-        priority, from_now(), client, priority,
+        f"{greatest}(coalesce(({served}), 1), coalesce(({own}), 1))",
+        priority, from_now(), priority, client,
     )  # fmt: skip
 
 
@@ -58,10 +66,12 @@ async def front() -> dict[UUID, int]:
 
 
 async def place(job: Job) -> int | None:
-    """The place of one job: 1 for the next to run. None where it does not wait for its turn."""
+    """The place of one job: 1 for the next to run. None where it does not wait for its turn, or is far back."""
     if job.status != Status.QUEUED or job.attempt is not None:
         return None
     same = Job.priority == job.priority
     ahead = (Job.priority > job.priority) | (same & (Job.turn < job.turn))
     ahead = ahead | (same & (Job.turn == job.turn) & (Job.id < job.id))
-    return 1 + int(await Job.count().where(waiting() & ahead))
+    first = Job.select(Job.id).where(waiting() & ahead).limit(PLACES_COUNTED)
+    [row] = await Job.raw("SELECT count(*) AS ahead FROM ({}) AS first", first.querystrings[0])
+    return 1 + int(row["ahead"]) if row["ahead"] < PLACES_COUNTED else None

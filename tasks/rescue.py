@@ -22,6 +22,7 @@ async def keep_looking() -> None:
     while True:
         await asyncio.sleep(uniform(0.5, 1.5) * INTERVAL)
         try:
+            await jobs.requeue()
             await jobs.expire()
             await rescue()
         except (RedisError, OSError) as error:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from base64 import b64decode
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Literal
@@ -89,8 +90,12 @@ class Settings(BaseSettings):
     @field_validator("replicate_webhook_secret")
     @classmethod
     def _whsec(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not value.get_secret_value().startswith("whsec_"):
-            raise ValueError("must start with whsec_")
+        kind, _, key = value.get_secret_value().partition("_")
+        try:
+            if value.get_secret_value() and (kind != "whsec" or not b64decode(key, validate=True)):
+                raise ValueError
+        except ValueError:
+            raise ValueError("must be whsec_ and a key in base64") from None
         return value
 
     @field_validator("public_url", "replicate_api_url", "standin_url")

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
-from typing import Any
+from math import ceil
+from typing import Any, TypeVar
 
 from tasks import attempts, leases, limits, models
 from tasks.database import now
 from tasks.failures import Failure
+from tasks.leases import Lease, Lost
 from tasks.models import Model
 from tasks.replicate import (
     UNSEEN,
@@ -28,23 +30,27 @@ log = logging.getLogger(__name__)
 
 SEARCHES = (2.0, 5.0, 10.0, 20.0)  # seconds to wait before each search for a prediction whose answer was lost
 CLOCKS_DIFFER = timedelta(minutes=1)
+PARTING = 5.0  # seconds that a worker which stops waits for the answer to a request that is out
 SHORTEST = 5  # seconds: the least that Replicate takes as a deadline
 
+T = TypeVar("T")
 
-async def prediction_of(job: Job, model: Model, replicate: Replicate) -> Prediction:
+
+async def prediction_of(lease: Lease, replicate: Replicate) -> Prediction:
     """The prediction of a claimed job, its id saved.
 
     Raises Failure, which says in `settled` whether another may be created, and Lost where another worker has the job.
     """
+    job = lease.job
     attempt = await attempts.under_way(job)
     if attempt is None:
-        return await _create(job, model, replicate)
+        return await _create(lease, replicate)
     if attempt.prediction_id is not None:
         return Prediction(attempt.prediction_id, UNSEEN)
     if attempt.error_code:  # noted when its request met an internal error
         noted = Failure(attempt.error_code, attempt.error or "")
         return await _doubtful(job, attempt, noted, replicate)
-    return await _orphan(job, attempt, replicate)
+    return await _orphan(lease, attempt, replicate)
 
 
 def webhook_of(attempt: Attempt) -> str | None:
@@ -52,13 +58,13 @@ def webhook_of(attempt: Attempt) -> str | None:
     return f"{settings.webhooks}?attempt={attempt.id}" if settings.webhooks else None
 
 
-async def _create(job: Job, model: Model, replicate: Replicate) -> Prediction:
-    arguments = model.arguments(job.prompt, json.loads(job.parameters))
-    attempt = await attempts.begin(job, model.reference, arguments)
-    if attempt is None:
-        raise leases.Lost
+async def _create(lease: Lease, replicate: Replicate) -> Prediction:
+    job = lease.job
+    model = await models.find(job.model, replicate)
+    if model is None:
+        raise _unknown(job.model)
     try:
-        prediction = await replicate.create(model.reference, arguments, _time_left(job), webhook_of(attempt))
+        return await _to_its_end(_sent(lease, model, replicate))
     except InvalidInput as refused:
         raise await _looked_up_anew(refused, model, replicate) from refused
     except Refused as refused:
@@ -66,33 +72,61 @@ async def _create(job: Job, model: Model, replicate: Replicate) -> Prediction:
         if isinstance(refused, Throttled):
             await limits.slow_down(refused.retry_after, refused.per_minute, refused.burst)
         raise
+    except OutcomeUnknown as unknown:
+        attempt = await attempts.under_way(job)
+        if attempt is None:
+            raise
+        if isinstance(unknown, OutcomeDoubtful):
+            return await _doubtful(job, attempt, unknown, replicate)
+        return await _orphan(lease, attempt, replicate)
+
+
+async def _to_its_end(sending: Coroutine[Any, Any, T]) -> T:
+    """Do it to its end, also when the worker stops meanwhile: a request that is out has its answer waited for."""
+    task = asyncio.create_task(sending)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=PARTING)
+        task.cancel()
+        raise
+
+
+async def _sent(lease: Lease, model: Model, replicate: Replicate) -> Prediction:
+    """Write down the attempt, create its prediction, save its id: with nothing between them that may be interrupted."""
+    job = lease.job
+    arguments = model.arguments(job.prompt, json.loads(job.parameters))
+    attempt = await attempts.begin(job, model.reference, arguments)
+    if attempt is None:
+        if await leases.call_off_where_asked(lease):
+            raise Failure("canceled", "Canceled.", settled=True)
+        raise Lost
+    try:
+        prediction = await replicate.create(model.reference, arguments, _time_left(job), webhook_of(attempt))
     except OutcomeDoubtful as doubtful:
         if not await attempts.note(job, attempt, doubtful):
-            raise leases.Lost from doubtful
-        return await _doubtful(job, attempt, doubtful, replicate)
-    except OutcomeUnknown:
-        return await _orphan(job, attempt, replicate)
-    return await _recorded(job, attempt, prediction)
+            raise Lost from doubtful
+        raise
+    if not await attempts.record_prediction(job, attempt, prediction.id):
+        raise Lost
+    return prediction
 
 
 def _time_left(job: Job) -> int:
-    """Seconds after which Replicate is to give up: an orphan ends by itself, and nothing runs past the deadline."""
+    """Seconds after which Replicate is to give up: an orphan ends by itself, and nothing runs past the deadline.
+
+    Rounded up, so that the job's deadline has passed when Replicate keeps it, and is what the job is said to fail of.
+    """
     left = (job.deadline_at - now()).total_seconds() if job.deadline_at else settings.prediction_timeout
-    return max(SHORTEST, min(settings.prediction_timeout, int(left)))
+    return max(SHORTEST, min(settings.prediction_timeout, ceil(left)))
 
 
 async def _doubtful(job: Job, attempt: Attempt, failure: Failure, replicate: Replicate) -> Prediction:
     """The prediction that there almost surely is not. Where none is listed, another may be made."""
-    prediction = await _search(attempt, replicate)
+    prediction = await _search(job, attempt, replicate)
     if prediction is not None:
-        return await _recorded(job, attempt, prediction)
+        return prediction
     raise Failure(failure.code, failure.message, True, failure.retry_after, settled=True)
-
-
-async def _recorded(job: Job, attempt: Attempt, prediction: Prediction) -> Prediction:
-    if not await attempts.record_prediction(job, attempt, prediction.id):
-        raise leases.Lost
-    return prediction
 
 
 async def _looked_up_anew(refused: InvalidInput, model: Model, replicate: Replicate) -> Failure:
@@ -103,26 +137,31 @@ async def _looked_up_anew(refused: InvalidInput, model: Model, replicate: Replic
     except Failure as failure:
         return Failure(failure.code, failure.message, failure.passing, failure.retry_after, settled=True)
     if fresh is None:
-        return Failure("unknown_model", f"Replicate has no model {model.name} any more.", settled=True)
+        return _unknown(model.name)
     if fresh.reference == model.reference and fresh.schemas == model.schemas:
         return refused
     return Failure(refused.code, refused.message, passing=True, retry_after=0, settled=True)
 
 
-async def _orphan(job: Job, attempt: Attempt, replicate: Replicate) -> Prediction:
+def _unknown(model: str) -> Failure:
+    return Failure("unknown_model", f"Replicate has no model {model} any more.", settled=True)
+
+
+async def _orphan(lease: Lease, attempt: Attempt, replicate: Replicate) -> Prediction:
     """The prediction of an attempt whose answer was lost. It may have been paid for: none is made in its place."""
+    job = lease.job
     looked: Failure | None = None
     for wait in SEARCHES:
-        await asyncio.sleep(wait)
+        await lease.wait(wait)  # a webhook may tell of it earlier
         try:
-            prediction, looked = await _search(attempt, replicate), None
+            prediction, looked = await _search(job, attempt, replicate), None
         except Failure as failure:
             looked = failure
             log.info("job %s: the search for its prediction failed: %s", job.id, failure)
             continue
         if prediction is not None:
             log.info("job %s: found its prediction %s again", job.id, prediction.id)
-            return await _recorded(job, attempt, prediction)
+            return prediction
     if looked is not None:  # not found, but not for certain: it is looked for again later
         raise Failure(looked.code, looked.message, passing=True)
     raise Failure(
@@ -131,13 +170,21 @@ async def _orphan(job: Job, attempt: Attempt, replicate: Replicate) -> Predictio
     )
 
 
-async def _search(attempt: Attempt, replicate: Replicate) -> Prediction | None:
-    """The prediction of an attempt that does not know it: told by a webhook meanwhile, or listed. Raises Failure."""
-    known = await Attempt.objects().get(Attempt.id == attempt.id)
-    if known is not None and known.prediction_id is not None:
-        return Prediction(known.prediction_id, UNSEEN)
+async def _search(job: Job, attempt: Attempt, replicate: Replicate) -> Prediction | None:
+    """The prediction of an attempt that does not know it: told by a webhook meanwhile, or listed, and adopted.
+
+    Raises Failure, and Lost.
+    """
+    now_known = await attempts.under_way(job)
+    if now_known is not None and now_known.prediction_id is not None:
+        return Prediction(now_known.prediction_id, UNSEEN)
     arguments: Mapping[str, Any] = json.loads(attempt.input)
     model = attempt.version.partition(":")[0]
     found = await replicate.find(model, arguments, attempt.created_at - CLOCKS_DIFFER, webhook_of(attempt))
-    taken = await attempts.recorded([prediction.id for prediction in found])
-    return next((prediction for prediction in found if prediction.id not in taken), None)
+    for candidate in found:
+        now_known = await attempts.adopt(job, attempt, candidate.id)
+        if now_known is None:
+            raise Lost
+        if now_known.prediction_id is not None:
+            return Prediction(now_known.prediction_id, UNSEEN)
+    return None

@@ -35,6 +35,9 @@ class Status(StrEnum):
     """Somebody called it off."""
 
 
+ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELED)
+
+
 class Stage(StrEnum):
     """What a running job is doing."""
 

@@ -114,7 +114,8 @@ def _written(default: object) -> str:
     return "" if "SecretStr" in type(default).__name__ else str(default)
 
 
-def test_a_wrong_secret_is_named_but_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REPLICATE_WEBHOOK_SECRET", "hunter2")
-    with pytest.raises(SettingsError, match=r"^REPLICATE_WEBHOOK_SECRET=\*\*\*: must start with whsec_$"):
+@pytest.mark.parametrize("secret", ["hunter2", "whsec_", "whsec_$$$"])
+def test_a_wrong_secret_is_named_but_not_shown(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICATE_WEBHOOK_SECRET", secret)
+    with pytest.raises(SettingsError, match=r"^REPLICATE_WEBHOOK_SECRET=\*\*\*: must be whsec_ and a key in base64$"):
         load()

@@ -15,27 +15,31 @@ from tasks.database import now
 from tasks.library import Card
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
-from tasks.tables import Status
+from tasks.tables import Job, Status
 from webapp.errors import Problem, not_found
 from webapp.methods import READ
 from webapp.views import job_json
+from webapp.visitors import client_of
 
-MEMBERS = ("prompt", "parameters", "model")
+MEMBERS = ("prompt", "parameters", "model", "priority", "finish_within")
 POLLING = "1"  # seconds until a program should ask again
 
 
 @post("/generate", status_code=202)
 async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
     """Have a prompt made into media. The job is in the database when this answers."""
+    client = client_of(request)
     body = _object(await _json(request))
     if unknown := [name for name in body if name not in MEMBERS]:
         faults = [
             Fault(f"/{name}", f"There is no member {name!r}. There are {', '.join(MEMBERS)}.") for name in unknown
         ]
         raise Rejected("invalid_request", faults)
-    job = await admit(body.get("prompt"), body.get("model"), _parameters(body.get("parameters")), replicate)
-    headers = {"Location": f"/status/{job.id}", "Retry-After": POLLING}
-    return Response({"job_id": str(job.id), "status": job.status}, status_code=202, headers=headers)
+    job = await admit(
+        body.get("prompt"), body.get("model"), _parameters(body.get("parameters")), replicate,
+        client=client, priority=body.get("priority"), finish_within=body.get("finish_within"),
+    )  # fmt: skip
+    return accepted(job, {"job_id": str(job.id), "status": job.status})
 
 
 @route("/status/{job_id:str}", http_method=READ)
@@ -46,6 +50,11 @@ async def status(job_id: FromPath[str]) -> Response[dict[str, Any]]:
     if card.job.status in (Status.QUEUED, Status.RUNNING):
         headers["Retry-After"] = _retry_after(card)
     return Response(job_json(card), headers=headers)
+
+
+def accepted(job: Job, shape: dict[str, Any]) -> Response[dict[str, Any]]:
+    """What is asked of this job will be done: 202, with where to ask how it is doing, and when."""
+    return Response(shape, status_code=202, headers={"Location": f"/status/{job.id}", "Retry-After": POLLING})
 
 
 async def existing(job_id: str) -> Card:

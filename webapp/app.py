@@ -17,7 +17,8 @@ from tasks.broker import broker
 from tasks.replicate import Replicate
 from tasks.settings import ROOT, settings
 from tasks.storage import Storage
-from webapp import api, files, gallery, health, live, pages
+from tasks.webhooks import Signatures
+from webapp import actions, api, files, gallery, health, live, pages, webhooks
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
 from webapp.methods import READ
@@ -40,6 +41,7 @@ SECURITY_HEADERS = {
 def create_app() -> Litestar:
     """The web application."""
     replicate, storage, hub = Replicate(), Storage.open(settings.storage_url), Hub()
+    signatures = Signatures(replicate)
 
     @asynccontextmanager
     async def alive(app: Litestar) -> AsyncIterator[None]:
@@ -55,7 +57,9 @@ def create_app() -> Litestar:
         route_handlers=[
             api.generate,
             api.status,
+            webhooks.from_replicate,
             *gallery.ROUTES,
+            *actions.ROUTES,
             live.stream,
             *files.routes,
             health.healthz,
@@ -68,12 +72,13 @@ def create_app() -> Litestar:
             "replicate": Provide(lambda: replicate, sync_to_thread=False),
             "storage": Provide(lambda: storage, sync_to_thread=False),
             "hub": Provide(lambda: hub, sync_to_thread=False),
+            "signatures": Provide(lambda: signatures, sync_to_thread=False),
         },
         lifespan=[alive],
         before_send=[_secure],
         middleware=[same_origin_only],
         exception_handlers=EXCEPTION_HANDLERS,
-        state=State({"storage": storage}),
+        state=State({"storage": storage, "replicate": replicate}),
         request_max_body_size=MAX_BODY,
         compression_config=CompressionConfig(backend="gzip", exclude=["^/events", "^/media/"]),
         openapi_config=None,

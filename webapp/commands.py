@@ -57,6 +57,7 @@ def migrate(settings: Settings) -> int:
     """Bring the database up to date."""
     _log(settings)
     preflight.check(settings)
+    preflight.check_database(settings)
     from tasks.database import connected
 
     async def open_and_close() -> None:

@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from tasks.admission import Rejected
-from tasks.failures import Failure
+from tasks.failures import DatabaseAway, Failure
 from tasks.schemas import Fault
 from webapp import pages
 
@@ -76,9 +76,14 @@ def from_failure(failure: Failure) -> Problem:
     return Problem(503, failure.code, failure.message, headers={"Retry-After": str(ceil(failure.retry_after or 5))})
 
 
+def wants_html(request: AnyRequest) -> bool:
+    """Whether a browser asks, for a page."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
 def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
     """A problem, as HTML for those who ask for HTML, else as problem+json."""
-    if "text/html" not in request.headers.get("Accept", ""):
+    if not wants_html(request):
         return Response(
             problem.json(), status_code=problem.status, media_type="application/problem+json", headers=problem.headers
         )
@@ -102,6 +107,12 @@ def _http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
     return answer(request, problem)
 
 
+def _database_away(request: AnyRequest, away: DatabaseAway) -> Response[Any]:
+    log.warning("%s %s: %s", request.method, request.url.path, away)
+    detail = "The database does not answer at the moment. Please try again in a moment."
+    return answer(request, Problem(503, "database_unavailable", detail, headers={"Retry-After": "2"}))
+
+
 def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return answer(
@@ -113,6 +124,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     Problem: answer,
     Rejected: lambda request, rejected: answer(request, from_rejected(rejected)),
     Failure: lambda request, failure: answer(request, from_failure(failure)),
+    DatabaseAway: _database_away,
     HTTPException: _http_exception,
     Exception: _unexpected,
 }

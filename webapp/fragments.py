@@ -25,12 +25,18 @@ async def job_fragment(card: Card) -> str:
     target = f"#job-page-{card.job.id}"
     if card.deleted:
         return _partial(target, "delete")
-    return _partial(target, "outerMorph", pages.render("partials/job.html", **await job_context(card)))
+    context = await job_context(await library.placed(card))
+    return _partial(target, "outerMorph", pages.render("partials/job.html", **context))
 
 
 def sheet_fragment(cards: list[Card]) -> str:
     """The first page of the gallery, whole."""
     return _partial("#sheet", "innerHTML", pages.render("partials/sheet.html", **sheet_context(cards)))
+
+
+def halt_fragment() -> str:
+    """Why the queue is halted, or that it is not."""
+    return _partial("#halt", "outerMorph", pages.render("partials/halt.html"))
 
 
 def sheet_context(cards: list[Card]) -> dict[str, Any]:

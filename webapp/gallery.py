@@ -1,8 +1,8 @@
-"""The gallery: its pages, its forms, and the fragments that htmx asks for."""
+"""The gallery: its pages, its form, and the fragments that htmx asks for."""
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 from uuid import UUID
 
 from litestar import Request, Response, post, route
@@ -10,22 +10,20 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
-from tasks import admission, jobs, library, models
+from tasks import admission, library, models
 from tasks.admission import Rejected, admit
 from tasks.database import now
 from tasks.failures import Failure
-from tasks.library import Card
 from tasks.models import Model
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
-from tasks.storage import Storage
 from webapp import pages
 from webapp.api import existing
 from webapp.composer import Composer, chosen_model, compose, typed_parameters
-from webapp.errors import Problem
-from webapp.fragments import PAGE, card_fragment, job_context, job_fragment, sheet_context
+from webapp.fragments import PAGE, card_fragment, job_context, sheet_context
 from webapp.methods import READ
+from webapp.visitors import by_htmx, client_of, keep_session
 
 AnyRequest = Request[Any, Any, Any]
 Form = Mapping[str, list[str]]
@@ -38,9 +36,11 @@ async def gallery(
     request: AnyRequest, replicate: NamedDependency[Replicate], before: FromQuery[UUID | None] = None
 ) -> Response[str]:
     """The composer above a page of cards; for htmx, which scrolls, the cards alone."""
-    if before is not None and _by_htmx(request):
+    if before is not None and by_htmx(request):
         return pages.page("partials/sheet.html", **sheet_context(await library.newest(PAGE, before)))
-    return await _gallery_page(await _filled_in(_query(request), replicate), before)
+    page = await _gallery_page(await _filled_in(_query(request), replicate), before)
+    keep_session(request, page)
+    return page
 
 
 @route("/composer", http_method=READ)
@@ -52,15 +52,16 @@ async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -
 @post("/jobs", status_code=200)
 async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[Any]:
     """What the composer sends: a new card, or the composer again with what is wrong."""
-    form = await _form(request)
+    client, form = client_of(request), await _form(request)
     prompt = (form.get("prompt") or [""])[-1].replace("\r\n", "\n")  # HTML sends every line break as CRLF
     name = chosen_model(form, settings.default_model)
     try:
         model = await _model(name, replicate)
-        job = await admit(prompt, name, typed_parameters(form, model) if model else {}, replicate)
+        parameters = typed_parameters(form, model) if model else {}
+        job = await admit(prompt, name, parameters, replicate, client=client)
     except (Rejected, Failure) as error:
         return await _refused(request, form, replicate, error)
-    if not _by_htmx(request):
+    if not by_htmx(request):
         return Redirect("/", status_code=303)
     composer = pages.render("partials/composer.html", composer=await compose(form, model))
     return Response(composer + card_fragment(await existing(str(job.id))), media_type=HTML)
@@ -73,50 +74,11 @@ async def job_page(job_id: FromPath[str]) -> Response[str]:
     return pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card))
 
 
-@post("/jobs/{job_id:str}/cancel", status_code=200)
-async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Call a job off. Too late is no error: the card tells what became of it."""
-    card = await existing(job_id)
-    await jobs.cancel(card.job.id)
-    return await _changed(request, card)
-
-
-@post("/jobs/{job_id:str}/retry", status_code=200)
-async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Have a failed or canceled job wait again."""
-    card = await existing(job_id)
-    await jobs.retry(card.job.id)
-    return await _changed(request, card)
-
-
-@post("/jobs/{job_id:str}/delete", status_code=200)
-async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDependency[Storage]) -> Response[Any]:
-    """Delete an ended job and its files."""
-    card = await existing(job_id)
-    keys = await jobs.delete(card.job.id)
-    if keys is None:
-        raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
-    await storage.delete(keys)
-    if not _by_htmx(request):
-        return Redirect("/", status_code=303)
-    return Response("", media_type=HTML, headers={"HX-Redirect": "/"})
-
-
-async def _changed(request: AnyRequest, before: Card) -> Response[Any]:
-    """The job after an action, where it is shown: on its own page or in the gallery."""
-    if not _by_htmx(request):
-        return Redirect(_came_from(request), status_code=303)
-    card = await existing(str(before.job.id))
-    if urlsplit(request.headers.get("HX-Current-URL", "")).path.startswith("/jobs/"):
-        return Response(await job_fragment(card), media_type=HTML)
-    return Response(card_fragment(card), media_type=HTML)
-
-
 async def _refused(request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | Failure) -> Response[str]:
     faults = error.faults if isinstance(error, Rejected) else [Fault("/model", error.message)]
     status = 422 if isinstance(error, Rejected) else 503
     composer = await _filled_in(form, replicate, faults)
-    if _by_htmx(request):
+    if by_htmx(request):
         return pages.page("partials/composer.html", status, composer=composer)
     return await _gallery_page(composer, None, status)
 
@@ -158,16 +120,4 @@ def _query(request: AnyRequest) -> Form:
     return {name: request.query_params.getall(name) for name in request.query_params}
 
 
-def _by_htmx(request: AnyRequest) -> bool:
-    return request.headers.get("HX-Request") == "true"
-
-
-def _came_from(request: AnyRequest) -> str:
-    """The page of ours that a form was sent from."""
-    referer = urlsplit(request.headers.get("Referer", ""))
-    if referer.netloc != request.headers.get("Host") or referer.path.startswith("//"):
-        return "/"
-    return referer.path + (f"?{referer.query}" if referer.query else "")
-
-
-ROUTES = [gallery, controls, submit, job_page, cancel, retry, delete]
+ROUTES = [gallery, controls, submit, job_page]

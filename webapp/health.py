@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from litestar import Response, route
 from litestar.di import NamedDependency
 
-from tasks import database, events
+from tasks import database, events, halts
 from tasks.storage import Storage
 from webapp.methods import READ
 
@@ -21,18 +21,21 @@ async def healthz() -> dict[str, str]:
 
 @route("/readyz", http_method=READ)
 async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object]]:
-    """Whether the database, Redis, storage and a worker are there; 503 and why not where one is missing."""
+    """Whether the database, Redis, storage and a worker are there; 503 and why not where one is missing.
+
+    A halted queue is told, but counts as ready: that Replicate refuses the account is no reason to take the web away.
+    """
     checks = {
         "database": database.reachable,
         "redis": _redis,
         "storage": lambda: _storage(storage),
         "worker": _worker,
     }
-    answers = await asyncio.gather(*(_answer(check) for check in checks.values()))
+    *answers, queue = await asyncio.gather(*(_answer(check) for check in [*checks.values(), _queue]))
     ready = all(answer == "ok" for answer in answers)
     body: dict[str, object] = {
         "status": "ready" if ready else "not ready",
-        "checks": dict(zip(checks, answers, strict=True)),
+        "checks": {**dict(zip(checks, answers, strict=True)), "queue": queue},
     }
     return Response(body, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
@@ -51,12 +54,17 @@ async def _worker() -> None:
         raise RuntimeError(f"no worker was seen in the last {events.WORKER_SEEN_SECONDS} s")
 
 
+async def _queue() -> str | None:
+    halt = await halts.current()
+    return f"halted: {halt.message} (since {halt.since:%Y-%m-%d %H:%M:%S} UTC)" if halt else None
+
+
 async def _answer(check: Callable[[], Awaitable[object]]) -> str:
+    """What a check says, "ok" where that is nothing, or why it failed."""
     try:
         async with asyncio.timeout(PATIENCE):
-            await check()
+            return str(await check() or "ok")
     except TimeoutError:
         return f"no answer within {PATIENCE:.0f} s"
     except Exception as error:  # whatever its driver raises: that it does not work is the answer
         return f"{type(error).__name__}: {error}".splitlines()[0]
-    return "ok"

@@ -6,8 +6,8 @@ time of the change; a page that comes back sends it as Last-Event-ID and gets ev
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,8 +20,11 @@ from sse_starlette import EventSourceResponse
 
 from tasks import events, library
 from tasks.database import now
+from tasks.failures import DatabaseAway
 from tasks.library import Card
-from webapp.fragments import PAGE, card_fragment, job_fragment, sheet_fragment
+from tasks.tables import Status
+from webapp import halted
+from webapp.fragments import PAGE, card_fragment, halt_fragment, job_fragment, sheet_fragment
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ class Hub:
         self._hint = asyncio.Event()
         self._told: dict[UUID, datetime] = {}  # the last change told, of the jobs that changed of late
         self._front: list[UUID] = []
+        self._halt = ""
 
     async def listen(self) -> None:
         """Gather the hints, for ever."""
@@ -54,36 +58,52 @@ class Hub:
 
     async def pass_on(self) -> None:
         """Tell the pages what changed, for ever: at once what was hinted at, every few seconds whatever else did."""
-        looked = now()
+        looked = now() - timedelta(seconds=LOOK)
         while True:
             try:
+                looked = await self._tell_news(looked)
+            except DatabaseAway as away:
+                log.warning("changes are passed on later: %s", away)
+            except Exception:
+                log.exception("changes could not be passed on; trying again")
+            with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK):
                     await self._hint.wait()
                 await asyncio.sleep(GATHER)
-            except TimeoutError:
-                pass
-            self._hint.clear()
-            hinted, self._hinted = self._hinted, set()
-            if not (self._galleries or self._job_pages):
-                looked = now()
-                continue
-            try:
-                await self._tell(await library.cards(list(hinted)))
-                if (now() - looked).total_seconds() >= LOOK:
-                    looked, since = now(), looked - OVERLAP
-                    await self._tell_all_since(since)
-                    await self._tell_places()
-            except Exception:
-                log.exception("changes could not be passed on; trying again")
+
+    async def _tell_news(self, looked: datetime) -> datetime:
+        """Tell what was hinted at and, when it is time for a look, all that changed since the last one.
+
+        Answers when it looked last: what fails is told with the next look.
+        """
+        self._hint.clear()
+        hinted, self._hinted = self._hinted, set()
+        moment = now()
+        due = (moment - looked).total_seconds() >= LOOK
+        if due:
+            await self._tell_of_a_halt()
+        if self._galleries or self._job_pages:
+            await self._tell(await library.cards(list(hinted)))
+            if due:
+                await self._tell_all_since(looked - OVERLAP)
+                await self._tell_places()
+        return moment if due else looked
+
+    async def _tell_of_a_halt(self) -> None:
+        await halted.look()
+        if (html := halt_fragment()) != self._halt:
+            self._halt = html
+            for queues in (self._galleries, *self._job_pages.values()):
+                _send(queues, _message(html))
 
     async def _tell(self, cards: Iterable[Card], again: bool = False) -> None:
         for card in cards:
             if again or self._told.get(card.job.id) != card.job.changed_at:
                 self._told[card.job.id] = card.job.changed_at
                 if self._galleries:
-                    _send(self._galleries, _message(card.job.changed_at, card_fragment(card)))
+                    _send(self._galleries, _message(card_fragment(card), card.job.changed_at))
                 if job_pages := self._job_pages.get(card.job.id):
-                    _send(job_pages, _message(card.job.changed_at, await job_fragment(card)))
+                    _send(job_pages, _message(await job_fragment(card), card.job.changed_at))
         long_ago = now() - 10 * OVERLAP
         self._told = {job_id: moment for job_id, moment in self._told.items() if moment > long_ago}
 
@@ -101,27 +121,25 @@ class Hub:
         front = [card.job.id for card in sorted(waiting, key=lambda card: card.place or 0)]
         if front != self._front:
             self._front = front
-            await self._tell(waiting, again=True)
+            behind = await library.cards([job_id for job_id in self._job_pages if job_id not in front])
+            await self._tell([*waiting, *(card for card in behind if card.job.status == Status.QUEUED)], again=True)
 
-    async def gallery(self, since: datetime) -> AsyncIterator[bytes]:
-        """The stream of a gallery page that was made, or last heard of us, at `since`."""
+    async def gallery(self, since: datetime) -> AsyncGenerator[bytes, None]:
+        """The stream of a gallery page that was made, or last heard of us, at `since`. Raises DatabaseAway first."""
         with _listening(self._galleries) as queue:
-            changed = await library.changed_since(since - OVERLAP, CATCH_UP + 1)
-            if len(changed) > CATCH_UP:
-                yield _message(changed[-1].job.changed_at, sheet_fragment(await library.newest(PAGE)))
-            else:
-                for card in changed:
-                    yield _message(card.job.changed_at, card_fragment(card))
-            while (message := await queue.get()) is not None:
+            for message in [*await _missed(since), _message(halt_fragment())]:
                 yield message
+            while (news := await queue.get()) is not None:
+                yield news
 
-    async def job_page(self, job_id: UUID) -> AsyncIterator[bytes]:
-        """The stream of a job's page."""
+    async def job_page(self, job_id: UUID) -> AsyncGenerator[bytes, None]:
+        """The stream of a job's page. Raises DatabaseAway first."""
         queues = self._job_pages.setdefault(job_id, set())
         try:
             with _listening(queues) as queue:
                 if card := await library.card(job_id):
-                    yield _message(card.job.changed_at, await job_fragment(card))
+                    yield _message(await job_fragment(card), card.job.changed_at)
+                yield _message(halt_fragment())
                 while (message := await queue.get()) is not None:
                     yield message
         finally:
@@ -138,6 +156,14 @@ def _listening(queues: set[Queue]) -> Iterator[Queue]:
         yield queue
     finally:
         queues.discard(queue)
+
+
+async def _missed(since: datetime) -> list[bytes]:
+    """What a gallery page missed since: the cards that changed or, after very many changes, the first page anew."""
+    changed = await library.changed_since(since - OVERLAP, CATCH_UP + 1)
+    if len(changed) > CATCH_UP:
+        return [_message(sheet_fragment(await library.newest(PAGE)), changed[-1].job.changed_at)]
+    return [_message(card_fragment(card), card.job.changed_at) for card in changed]
 
 
 def _send(queues: set[Queue], message: bytes) -> None:
@@ -163,7 +189,15 @@ async def stream(
         source = hub.job_page(job)
     else:
         source = hub.gallery(_moment(request.headers.get("Last-Event-ID") or since))
-    return EventSourceResponse(source, ping=PING, send_timeout=10, headers={"Cache-Control": "no-store"})  # type: ignore[return-value]
+    stream = _begun(source, await anext(source))  # begun here: where the database is away, that is the answer
+    return EventSourceResponse(stream, ping=PING, send_timeout=10, headers={"Cache-Control": "no-store"})  # type: ignore[return-value]
+
+
+async def _begun(source: AsyncGenerator[bytes, None], first: bytes) -> AsyncIterator[bytes]:
+    async with aclosing(source):
+        yield first
+        async for message in source:
+            yield message
 
 
 def _moment(text: str) -> datetime:
@@ -174,7 +208,8 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _message(moment: datetime, html: str) -> bytes:
-    """One event, as the HTML standard's section on server-sent events has it."""
+def _message(html: str, moment: datetime | None = None) -> bytes:
+    """One event, as the HTML standard's section on server-sent events has it; its id is the moment of the change."""
+    event_id = f"id: {moment.isoformat()}\n" if moment else ""
     lines = "".join(f"data: {line}\n" for line in html.splitlines())
-    return f"id: {moment.isoformat()}\n{lines}\n".encode()
+    return f"{event_id}{lines}\n".encode()

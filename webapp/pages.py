@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
+from math import ceil
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
 
 from tasks.settings import ROOT, settings
+from webapp import halted
 
 STATIC = ROOT / "static"
 
@@ -42,6 +44,26 @@ def ago(moment: datetime) -> str:
     return f"{days} day{'s' if days > 1 else ''} ago" if days < 14 else f"{moment:%d %b %Y}".lstrip("0")
 
 
+def about(moment: datetime) -> str:
+    """Roughly when something will be: "in about 20 s", "in about 2 min"; nothing where it is too soon to say."""
+    seconds = (moment - datetime.now(UTC)).total_seconds()
+    if seconds < 5:
+        return ""
+    if seconds <= 55:
+        return f"in about {ceil(seconds / 5) * 5} s"
+    if seconds < 3600 * 0.9:
+        return f"in about {max(1, round(seconds / 60))} min"
+    return f"in about {max(1, round(seconds / 3600))} h"
+
+
+def so_far(moment: datetime, least: float = 10) -> str:
+    """How long something has been going on: "40 s so far", "3 min so far"; nothing before the `least` seconds."""
+    seconds = int((datetime.now(UTC) - moment).total_seconds())
+    if seconds < least:
+        return ""
+    return f"{seconds} s so far" if seconds < 60 else f"{seconds // 60} min so far"
+
+
 def exact(moment: datetime) -> str:
     """A moment as machines read it: ISO 8601, in UTC."""
     return moment.isoformat()
@@ -73,6 +95,12 @@ def filesize(count: int) -> str:
     return f"{count} B"
 
 
+def ordinal(number: int) -> str:
+    """A place in a row: "1st", "22nd", "1,013th"."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
+
+
 def short_model(name: str) -> str:
     """A model's name without its owner and version."""
     return name.partition(":")[0].rpartition("/")[2]
@@ -85,5 +113,6 @@ environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-environment.filters |= {function.__name__: function for function in (ago, exact, seconds, clock, filesize, short_model)}
-environment.globals |= {"static": static, "standin": settings.standin}
+FILTERS = (ago, about, so_far, exact, seconds, clock, filesize, ordinal, short_model)
+environment.filters |= {function.__name__: function for function in FILTERS}
+environment.globals |= {"static": static, "standin": settings.standin, "halted": halted.known}

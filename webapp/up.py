@@ -39,6 +39,7 @@ def up(settings: Settings, with_parent: bool) -> int:
     """
     parent = os.getppid() if with_parent else None
     preflight.check(settings)
+    preflight.check_database(settings)
     events: Events = queue.SimpleQueue()
     with ExitStack() as stack:
         lock = stack.enter_context(locked(settings.data_dir))

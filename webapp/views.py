@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks.library import Card
-from tasks.tables import Attempt, Job, Output, Status
+from tasks.tables import Attempt, Job, Output, Priority, Status
 
 RATIO_STEP = 1.02  # between two classes of static/css/ratios.css
 RATIO_LEAST = 0.25
@@ -62,7 +62,10 @@ class CardView:
         self.parameters = card.parameters
         self.outputs = [OutputView(row) for row in card.outputs]
         self.place = card.place
+        self.starts_at = card.starts_at
+        self.starting_since = card.starting_since
         self.retrying = card.retrying
+        self.priority = _priority(card.job)
         self.width, self.height = card.size
 
     @property
@@ -87,19 +90,27 @@ def job_json(card: Card) -> dict[str, Any]:
             "stage": job.stage,
             "progress": job.progress,
             "place": card.place,
+            "estimated_start": _time(card.starts_at and card.starts_at.replace(microsecond=0)),
             "retry_at": _time(job.due_at) if card.retrying else None,
-            "last_error": job.error if job.retry_count else None,
+            "last_error": job.error,
+            "last_error_code": job.error_code,
+            "deadline_at": _time(job.deadline_at),
         }
     shape |= {
         "prompt": job.prompt,
         "model": job.model,
         "parameters": card.parameters,
+        "priority": _priority(job),
         "created_at": _time(job.created_at),
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
         "retry_count": job.retry_count,
     }
     return _present(shape)
+
+
+def _priority(job: Job) -> str:
+    return Priority(job.priority).name.lower()
 
 
 def _output_json(output: OutputView) -> dict[str, Any]:

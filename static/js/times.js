@@ -7,6 +7,8 @@ const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
 const SPEAK = {
   ago: (moment) => ago((Date.now() - moment) / 1000),
   until: (moment) => until((moment - Date.now()) / 1000),
+  about: (moment) => about((moment - Date.now()) / 1000),
+  soFar: (moment) => soFar((Date.now() - moment) / 1000),
   local: (moment) => date.format(moment),
   clock: (moment) => clock.format(moment),
 };
@@ -19,6 +21,20 @@ function ago(seconds) {
 function until(seconds) {
   if (seconds < 1) return "now";
   return seconds < 60 ? `in ${Math.ceil(seconds)} s` : `in ${Math.ceil(seconds / 60)} min`;
+}
+
+/** Nothing where it is too soon to say: CSS hides the words around an empty time. */
+function about(seconds) {
+  if (seconds < 5) return "";
+  if (seconds <= 55) return `in about ${Math.ceil(seconds / 5) * 5} s`;
+  const [unit, size] = seconds < 3600 * 0.9 ? ["min", 60] : ["h", 3600];
+  return `in about ${Math.max(1, Math.round(seconds / size))} ${unit}`;
+}
+
+/** Nothing in the first seconds: a warm model takes these too. */
+function soFar(seconds) {
+  if (seconds < 10) return "";
+  return seconds < 60 ? `${Math.floor(seconds)} s so far` : `${Math.floor(seconds / 60)} min so far`;
 }
 
 function tell() {

@@ -28,6 +28,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
       reset           close the connection
       hang            say nothing for `seconds`, then close the connection
     After the work is done:
+      slow            send the answer `seconds` late
       drop_answer     close the connection in place of the answer
       hang_answer     the same after `seconds`
       truncate        send half the body, then close the connection
@@ -49,6 +50,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
         "html502",
         "reset",
         "hang",
+        "slow",
         "drop_answer",
         "hang_answer",
         "truncate",
@@ -113,6 +115,8 @@ def instead(rule: Rule) -> Response | None:
 def afterwards(rule: Rule, response: Response) -> Response:
     """What happens to the answer once the work is done."""
     match rule.do:
+        case "slow":
+            return Late(response, rule.seconds)
         case "drop_answer":
             return Cut()
         case "hang_answer":
@@ -123,6 +127,18 @@ def afterwards(rule: Rule, response: Response) -> Response:
             return Cut(response, rule.seconds)
         case _:
             return response
+
+
+class Late(Response):
+    """An answer that takes its time."""
+
+    def __init__(self, answer: Response, after: float) -> None:
+        super().__init__()
+        self.answer, self.after = answer, after
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(self.after)
+        await self.answer(scope, receive, send)
 
 
 class Cut(Response):

@@ -21,7 +21,7 @@ def jobs(darkroom: Darkroom) -> Iterator[dict[str, UUID]]:
     """A job in every state."""
     darkroom.script(
         {"on": "create", "match": "axe failed", "do": "fail_prediction", "error": "NSFW"},
-        {"on": "create", "match": "axe retried", "do": "status", "status": 429, "retry_after": 600},
+        {"on": "create", "match": "axe retried", "do": "status", "status": 500, "headers": {"Retry-After": "600"}},
         {"on": "create", "match": "axe running", "do": "run", "seconds": 600},
     )
     jobs = {name: darkroom.post(f"axe {name}") for name in ("failed", "retried", "running", "done")}
@@ -63,6 +63,23 @@ def test_axe_finds_nothing_in_the_dark_and_in_the_light(page: Page, jobs: dict[s
         page.wait_for_timeout(300)
         results = Axe().run(page, context=options)
         assert results.violations_count == 0, results.generate_report()
+
+
+def test_axe_finds_nothing_while_the_queue_is_halted_and_the_banner_fits(page: Page, darkroom: Darkroom) -> None:
+    darkroom.script({"on": "create", "match": "axe halted", "do": "status", "status": 401})
+    page.goto("/")
+    darkroom.post("axe halted")
+    banner = page.locator("#halt")
+    expect(banner).to_contain_text("Replicate refuses the API token.", timeout=20_000)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_timeout(300)
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+    for width in (320, 768, 3840):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    expect(banner).to_have_text("", timeout=60_000)
 
 
 @pytest.mark.parametrize("name", PAGES)

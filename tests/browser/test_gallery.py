@@ -78,13 +78,45 @@ def test_a_failed_card_says_why_and_is_retried_in_place(page: Page, darkroom: Da
 
 
 def test_a_card_that_waits_after_a_failure_says_why_and_when(page: Page, darkroom: Darkroom) -> None:
-    darkroom.script({"on": "create", "match": "throttled", "do": "status", "status": 429, "retry_after": 3})
+    darkroom.script(
+        {"on": "create", "match": "stumbles", "do": "status", "status": 500, "headers": {"Retry-After": "3"}}
+    )
     page.goto("/")
-    job_id = darkroom.post("a throttled fox")
+    job_id = darkroom.post("a fox that stumbles")
     mine = page.locator(f"#job-{job_id}")
     expect(mine).to_have_attribute("data-status", "retrying", timeout=LONG)
-    expect(mine).to_contain_text("slow down")
+    expect(mine).to_contain_text("Trying again")
+    expect(mine).to_contain_text("Replicate had an internal error.")
     expect(mine).to_have_attribute("data-status", "completed", timeout=LONG)
+
+
+def test_a_card_whose_model_takes_long_to_start_says_so_after_a_while(page: Page, darkroom: Darkroom) -> None:
+    darkroom.script({"on": "create", "match": "patient", "do": "boot", "seconds": 14})
+    page.goto("/")
+    job_id = darkroom.post("a patient fox")
+    mine = page.locator(f"#job-{job_id}")
+    expect(mine).to_contain_text("Warming up the model", timeout=LONG)
+    said = mine.get_by_text("a cold boot on Replicate")
+    expect(said).to_be_hidden()
+    expect(said).to_be_visible(timeout=LONG)
+    expect(said).to_contain_text("s so far")
+    expect(mine).to_have_attribute("data-status", "completed", timeout=LONG)
+
+
+def test_a_halt_of_the_queue_is_told_on_an_open_page_until_it_is_over(page: Page, darkroom: Darkroom) -> None:
+    darkroom.script({"on": "create", "match": "penniless", "do": "status", "status": 402})
+    page.goto("/")
+    banner = page.locator("#halt")
+    expect(banner).to_have_text("")
+    job_id = darkroom.post("a penniless fox")
+    expect(banner).to_contain_text("The Replicate account has no credit.", timeout=LONG)
+    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "queued")
+    page.goto("/docs")
+    expect(banner).to_contain_text("has no credit")
+    page.goto(f"/jobs/{job_id}")
+    expect(banner).to_contain_text("has no credit")
+    expect(banner).to_have_text("", timeout=60_000)
+    expect(page.locator(f"#job-page-{job_id}")).to_have_attribute("data-status", "completed", timeout=LONG)
 
 
 def test_a_running_card_is_canceled_with_its_button(page: Page, darkroom: Darkroom) -> None:

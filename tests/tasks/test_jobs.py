@@ -2,44 +2,32 @@
 
 import asyncio
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tasks import attempts, jobs, library
+from tasks import attempts, jobs, library, transitions
 from tasks.database import now
-from tasks.failures import Failure
-from tasks.tables import Attempt, Job, Output, Stage, new_id
-
-LEASE = 30.0
-PASSING = Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
-FINAL = Failure("moderated", "The model's safety filter refused this prompt or its result.")
-
-
-async def submitted() -> Job:
-    return await jobs.submit("a fox in the snow", "stability-ai/sdxl", {"width": 512})
-
-
-async def claimed() -> Job:
-    await submitted()
-    job = await jobs.claim(LEASE)
-    assert job is not None
-    return job
-
-
-async def row(job: Job) -> Job:
-    found = await Job.objects().get(Job.id == job.id)
-    assert found is not None
-    return found
-
-
-def an_output(key: str = "a.png") -> Output:
-    return Output(id=new_id(), position=0, key=key, kind="image", media_type="image/png", bytes=3, sha256="0" * 64)
-
-
-def nothing(*values: object) -> bool:
-    """Whether all of these are None. (Piccolo types columns that may be null as if they could not.)"""
-    return all(value is None for value in values)
+from tasks.settings import settings
+from tasks.tables import Attempt, Job, Output, Stage
+from tests.tasks.states import (
+    FINAL,
+    LEASE,
+    P1,
+    PASSING,
+    an_output,
+    begun,
+    claimed,
+    kept,
+    left,
+    nothing,
+    passes,
+    row,
+    submitted,
+    taken_over,
+    with_a_prediction,
+)
 
 
 async def test_a_submitted_job_is_in_the_database_and_waits() -> None:
@@ -77,10 +65,17 @@ async def test_a_job_that_is_not_due_yet_is_left_alone() -> None:
     assert await jobs.claim(LEASE) is None
 
 
-async def test_a_job_whose_lease_ran_out_goes_to_another_worker_and_its_old_one_can_write_nothing() -> None:
-    old = await jobs_claimed_with_a_lease_in_the_past()
+@pytest.mark.parametrize("attempt", [True, False])
+async def test_a_job_whose_lease_ran_out_goes_to_another_worker_and_its_old_one_can_write_nothing(
+    attempt: bool,
+) -> None:
+    old = await left(attempt)
     assert await jobs.claim(LEASE) is None
-    new = await jobs.take_over(LEASE)
+    if attempt:
+        new: Job | None = await taken_over()
+    else:
+        await jobs.requeue()
+        new = await jobs.claim(LEASE)
     assert new is not None
     assert new.id == old.id
     assert new.lease_token != old.lease_token
@@ -89,40 +84,83 @@ async def test_a_job_whose_lease_ran_out_goes_to_another_worker_and_its_old_one_
     assert await jobs.complete(old, [an_output()], 1.0) is None
     assert await jobs.fail(old, FINAL) is None
     assert await jobs.postpone(old, PASSING, 0.0) is None
+    assert await jobs.put_back(old, PASSING) is None
+    assert await jobs.resume_later(old, PASSING, 0.0) is None
     assert await jobs.end_canceled(old) is None
     assert await attempts.begin(old, "owner/name", {}) is None
     assert await jobs.renew([old.lease_token], LEASE) == {}
+    await jobs.release([old.lease_token])
     assert (await row(old)).to_dict() == before.to_dict()
     assert await Output.count() == 0
-    assert await Attempt.count() == 0
+    assert await Attempt.count() == int(attempt)
+    assert await Attempt.count().where(Attempt.finished_at.is_not_null()) == 0
 
 
-async def jobs_claimed_with_a_lease_in_the_past() -> Job:
-    await submitted()
-    job = await jobs.claim(-1)
-    assert job is not None
-    return job
+async def test_to_be_taken_over_is_no_failure() -> None:
+    await left()
+    assert (await taken_over()).retry_count == 0
 
 
-async def test_claiming_again_is_no_failure() -> None:
-    await jobs_claimed_with_a_lease_in_the_past()
-    again = await jobs.take_over(LEASE)
+async def test_a_job_that_was_left_before_its_attempt_goes_back_to_the_queue_and_is_not_taken_over() -> None:
+    job = await left(attempt=False)
+    assert await jobs.take_over(LEASE) is None
+    [back] = await jobs.requeue()
+    assert (back.id, back.status, back.turn, back.retry_count) == (job.id, "queued", 0, 0)
+    assert nothing(back.stage, back.lease_token, back.lease_until, back.error_code, back.finished_at)
+    assert await jobs.take_over(LEASE) is None
+    assert await jobs.requeue() == []
+    again = await jobs.claim(LEASE)
     assert again is not None
-    assert again.retry_count == 0
+    assert (again.id, again.retry_count) == (job.id, 0)
 
 
-async def test_a_lease_that_is_renewed_holds() -> None:
-    job = await jobs_claimed_with_a_lease_in_the_past()
+async def test_only_a_job_that_was_left_before_its_attempt_goes_back_to_the_queue() -> None:
+    held, with_attempt, waiting = await claimed(), await left(), await submitted()
+    assert await jobs.requeue() == []
+    assert [(await row(job)).status for job in (held, with_attempt, waiting)] == ["running", "running", "queued"]
+
+
+async def test_of_many_workers_that_look_for_jobs_that_were_left_one_finds_each() -> None:
+    left_ids = [(await left(attempt=False)).id for _ in range(5)]
+    found = [job.id for back in await asyncio.gather(*(jobs.requeue() for _ in range(5))) for job in back]
+    assert sorted(found) == sorted(left_ids)
+
+
+@pytest.mark.parametrize("attempt", [True, False])
+async def test_a_lease_that_is_renewed_holds(attempt: bool) -> None:
+    job = await left(attempt)
     assert await jobs.renew([job.lease_token, uuid4()], LEASE) == {job.lease_token: False}
     assert await jobs.take_over(LEASE) is None
+    assert await jobs.requeue() == []
 
 
-async def test_a_lease_given_back_is_free_at_once() -> None:
+async def test_a_job_given_back_with_its_attempt_is_taken_over_at_once() -> None:
+    job, attempt = await begun()
+    await jobs.release([job.lease_token])
+    again = await taken_over()
+    assert (again.id, again.attempt, again.retry_count) == (job.id, attempt.id, 0)
+
+
+async def test_a_job_given_back_before_its_attempt_is_claimed_at_once() -> None:
     job = await claimed()
     await jobs.release([job.lease_token])
-    again = await jobs.take_over(LEASE)
+    back = await row(job)
+    assert (back.status, back.turn, back.retry_count) == ("queued", 0, 0)
+    assert nothing(back.lease_token, back.lease_until)
+    again = await jobs.claim(LEASE)
     assert again is not None
     assert again.id == job.id
+
+
+async def test_of_jobs_given_back_those_of_others_stay_where_they_are() -> None:
+    given_back, (with_attempt, _), other, (others_attempt, _) = (
+        await claimed(), await begun(), await claimed(), await begun()
+    )  # fmt: skip
+    await jobs.release([given_back.lease_token, with_attempt.lease_token])
+    for job in (other, others_attempt):
+        assert (await row(job)).to_dict() == job.to_dict()
+    assert (await taken_over()).id == with_attempt.id
+    assert await jobs.take_over(LEASE) is None
 
 
 async def test_an_attempt_is_found_again_with_its_prediction() -> None:
@@ -198,7 +236,10 @@ async def test_a_job_that_resumes_later_goes_on_with_the_same_attempt() -> None:
 
 
 async def test_a_failed_job_says_why_and_may_be_retried_with_its_count_anew() -> None:
-    job = await claimed()
+    await jobs.postpone(await claimed(), PASSING, 0.0)
+    job = await jobs.claim(LEASE)
+    assert job is not None
+    assert job.retry_count == 1
     failed = await jobs.fail(job, FINAL)
     assert failed is not None
     assert (failed.status, failed.error, failed.error_code) == ("failed", FINAL.message, FINAL.code)
@@ -268,3 +309,347 @@ async def test_a_deleted_job_leaves_a_tombstone_without_words_and_names_its_file
     assert await library.newest(10) == []
     assert await jobs.delete(job.id) is None
     assert await jobs.retry(job.id) is None
+
+
+# Waiting, and coming back.
+
+
+def seconds_until(moment: Any) -> float:
+    seconds: float = (moment - now()).total_seconds()
+    return seconds
+
+
+async def test_a_job_that_is_put_back_is_as_if_it_had_not_been_tried() -> None:
+    job, attempt = await begun()
+    waiting = await jobs.put_back(job, FINAL)
+    assert waiting is not None
+    assert (waiting.status, waiting.retry_count, waiting.deadline_at) == ("queued", 0, job.deadline_at)
+    assert nothing(waiting.error, waiting.error_code, waiting.attempt, waiting.lease_token, waiting.lease_until)
+    ended = await kept(attempt)
+    assert ended.finished_at is not None
+    assert ended.error_code == FINAL.code
+    again = await jobs.claim(LEASE)
+    assert again is not None
+    assert again.id == job.id
+
+
+async def test_a_job_that_is_put_back_runs_before_those_that_came_after_it() -> None:
+    first = await submitted()
+    for _ in range(3):
+        await submitted()
+    job = await jobs.claim(LEASE)
+    assert job is not None
+    await jobs.put_back(job, FINAL)
+    again = await jobs.claim(LEASE)
+    assert again is not None
+    assert again.id == first.id
+
+
+@pytest.mark.parametrize("counts", [True, False])
+async def test_going_on_later_is_a_failed_try_only_where_it_counts(counts: bool) -> None:
+    job = await with_a_prediction()
+    waiting = await jobs.resume_later(job, PASSING, 60.0, counts=counts)
+    assert waiting is not None
+    assert waiting.retry_count == int(counts)
+    assert (waiting.status, waiting.error_code, waiting.attempt) == ("queued", PASSING.code, job.attempt)
+    assert 55 < seconds_until(waiting.due_at) <= 60
+
+
+async def test_a_job_that_goes_on_later_is_taken_over_when_its_wait_is_over_and_never_claimed() -> None:
+    job = await with_a_prediction()
+    await jobs.resume_later(job, PASSING, 60.0)
+    assert await jobs.take_over(LEASE) is None
+    await passes(job.id, Job.due_at)
+    assert await jobs.claim(LEASE) is None
+    again = await taken_over()
+    assert (again.id, again.attempt) == (job.id, job.attempt)
+    assert await jobs.take_over(LEASE) is None
+
+
+async def test_a_job_that_goes_on_later_before_it_has_an_attempt_waits_its_turn() -> None:
+    job = await claimed()
+    await jobs.resume_later(job, PASSING, 0.0)
+    assert await jobs.take_over(LEASE) is None
+    again = await jobs.claim(LEASE)
+    assert again is not None
+    assert again.id == job.id
+
+
+async def test_a_lease_that_holds_is_not_taken_over() -> None:
+    await claimed()
+    assert await jobs.take_over(LEASE) is None
+
+
+async def test_of_many_workers_each_job_that_was_left_goes_to_one() -> None:
+    left_ids = {(await left()).id for _ in range(5)}
+    taken = [job for job in await asyncio.gather(*(jobs.take_over(LEASE) for _ in range(15))) if job]
+    assert len({job.id for job in taken}) == len(taken)
+    while job := await jobs.take_over(LEASE):  # on PostgreSQL two may meet at one row, and one goes without
+        taken.append(job)
+    assert {job.id for job in taken} == left_ids
+
+
+# Deadlines.
+
+
+async def test_a_job_has_the_time_of_the_setting_or_its_own() -> None:
+    usual, hurried = await submitted(), await submitted(finish_within=60)
+    assert settings.finish_within - 5 < seconds_until(usual.deadline_at) <= settings.finish_within
+    assert 55 < seconds_until(hurried.deadline_at) <= 60
+
+
+async def test_a_job_that_still_waits_at_its_deadline_fails() -> None:
+    late, early = await submitted(), await submitted()
+    await passes(late.id, Job.deadline_at)
+    assert [job.id for job in await jobs.expire()] == [late.id]
+    failed = await row(late)
+    assert (failed.status, failed.error_code) == ("failed", "deadline")
+    assert failed.finished_at is not None
+    assert (await row(early)).status == "queued"
+    assert await jobs.expire() == []
+
+
+async def test_a_job_in_its_backoff_fails_at_its_deadline_too() -> None:
+    job = await claimed()
+    await jobs.postpone(job, PASSING, 60.0)
+    await passes(job.id, Job.deadline_at)
+    [expired] = await jobs.expire()
+    assert (expired.status, expired.error_code) == ("failed", "deadline")
+
+
+@pytest.mark.parametrize("where", ["running", "waiting to go on"])
+async def test_what_has_a_prediction_is_left_to_a_worker_which_calls_it_off(where: str) -> None:
+    job = await with_a_prediction()
+    if where == "waiting to go on":
+        await jobs.resume_later(job, PASSING, 60.0)
+    await passes(job.id, Job.deadline_at)
+    assert await jobs.expire() == []
+    assert (await row(job)).attempt == job.attempt
+
+
+async def test_a_retried_job_has_its_time_anew() -> None:
+    job = await submitted(finish_within=60)
+    await passes(job.id, Job.deadline_at)
+    await jobs.expire()
+    again = await jobs.retry(job.id)
+    assert again is not None
+    assert 55 < seconds_until(again.deadline_at) <= 60
+    assert await jobs.expire() == []
+    assert await jobs.claim(LEASE) is not None
+
+
+async def test_a_job_that_ended_does_not_expire() -> None:
+    job = await claimed()
+    await jobs.complete(job, [], None)
+    await passes(job.id, Job.deadline_at)
+    assert await jobs.expire() == []
+
+
+# Cancel.
+
+
+async def test_a_job_that_waits_to_go_on_is_canceled_by_a_worker_at_once() -> None:
+    """It has a prediction, which has to be called off as well."""
+    job = await with_a_prediction()
+    await jobs.resume_later(job, PASSING, 60.0)
+    asked = await jobs.cancel(job.id)
+    assert asked is not None
+    assert (asked.status, asked.cancel_requested, asked.attempt) == ("queued", True, job.attempt)
+    again = await taken_over()
+    assert again.cancel_requested
+    ended = await jobs.end_canceled(again, P1)
+    assert ended is not None
+    assert ended.status == "canceled"
+
+
+async def test_to_cancel_twice_is_to_cancel_once() -> None:
+    running = await claimed()
+    assert (first := await jobs.cancel(running.id)) is not None
+    assert (second := await jobs.cancel(running.id)) is not None
+    assert (first.status, first.cancel_requested) == (second.status, second.cancel_requested) == ("running", True)
+    waiting = await submitted()
+    assert await jobs.cancel(waiting.id) is not None
+    assert await jobs.cancel(waiting.id) is None
+
+
+async def test_a_retried_job_is_not_canceled_any_more() -> None:
+    job = await claimed()
+    await jobs.cancel(job.id)
+    await jobs.end_canceled(job)
+    again = await jobs.retry(job.id)
+    assert again is not None
+    assert again.cancel_requested is False
+
+
+# Two at once: each ends in one truthful state.
+
+ROUNDS = 15
+
+
+async def test_cancel_against_claim() -> None:
+    for _ in range(ROUNDS):
+        job = await submitted()
+        asked, claim = await asyncio.gather(jobs.cancel(job.id), jobs.claim(LEASE))
+        kept = await row(job)
+        assert asked is not None
+        assert (claim is None) == (kept.status == "canceled")
+        if claim is not None:
+            assert (kept.status, kept.cancel_requested) == ("running", True)
+            await jobs.end_canceled(claim)
+
+
+async def test_cancel_against_completion() -> None:
+    for _ in range(ROUNDS):
+        job = await with_a_prediction()
+        asked, done = await asyncio.gather(jobs.cancel(job.id), jobs.complete(job, [an_output()], 1.0))
+        kept = await row(job)
+        assert done is not None
+        assert (kept.status, kept.cancel_requested) == ("completed", asked is not None)
+        assert nothing(kept.attempt, kept.lease_token)
+
+
+async def test_claim_against_the_deadline() -> None:
+    for _ in range(ROUNDS):
+        job = await submitted()
+        await passes(job.id, Job.deadline_at)
+        claim, expired = await asyncio.gather(jobs.claim(LEASE), jobs.expire())
+        assert (claim is None) == (len(expired) == 1)
+        assert (await row(job)).status == ("failed" if claim is None else "running")
+
+
+async def test_retry_against_deletion_and_against_itself() -> None:
+    for _ in range(ROUNDS):
+        job = await submitted()
+        await jobs.cancel(job.id)
+        first, second, deleted = await asyncio.gather(jobs.retry(job.id), jobs.retry(job.id), jobs.delete(job.id))
+        assert [first, second, deleted].count(None) == 2
+        assert ((await row(job)).deleted_at is not None) == (deleted is not None)
+        await jobs.cancel(job.id)
+
+
+async def test_of_two_workers_that_end_a_job_one_does() -> None:
+    for _ in range(ROUNDS):
+        job = await with_a_prediction()
+        answers = await asyncio.gather(
+            jobs.complete(job, [an_output()], 1.0), jobs.fail(job, FINAL, P1), jobs.postpone(job, PASSING, 60.0, P1)
+        )
+        [answer] = [answer for answer in answers if answer]
+        assert (await row(job)).status == answer.status
+        assert await Output.count().where(Output.job == job.id) == (answer.status == "completed")
+        assert await Attempt.count().where(Attempt.finished_at.is_null()) == 0
+
+
+async def test_after_a_retry_the_old_worker_changes_nothing_while_the_new_one_works() -> None:
+    old = await with_a_prediction()
+    await passes(old.id, Job.lease_until)
+    assert await jobs.fail(await taken_over(), FINAL, P1) is not None
+    await jobs.retry(old.id)
+    assert await jobs.complete(old, [an_output()], 1.0) is None
+    new = await jobs.claim(LEASE)
+    assert new is not None
+    assert await jobs.complete(old, [an_output()], 1.0) is None
+    assert await jobs.renew([old.lease_token], LEASE) == {}
+    await jobs.release([old.lease_token])
+    assert await jobs.take_over(LEASE) is None
+    assert (await row(old)).lease_token == new.lease_token
+    assert await jobs.complete(new, [an_output()], 1.0) is not None
+    assert await Output.count() == 1
+
+
+async def test_a_late_worker_brings_nothing_back_of_a_deleted_job() -> None:
+    old = await with_a_prediction()
+    await passes(old.id, Job.lease_until)
+    assert await jobs.fail(await taken_over(), FINAL, P1) is not None
+    assert await jobs.delete(old.id) is not None
+    assert await jobs.complete(old, [an_output()], 1.0) is None
+    assert await attempts.begin(old, "m/m:1", {}) is None
+    assert await Output.count() == await Attempt.count() == 0
+
+
+async def goes_back(back: str, job: Job) -> Job | None:
+    """Let a job go back to the queue in one of the ways that there are."""
+    if back == "postponed":
+        return await jobs.postpone(job, PASSING, 60.0, P1)
+    if back == "put back":
+        return await jobs.put_back(job, PASSING)
+    if back == "going on later":
+        return await jobs.resume_later(job, PASSING, 60.0)
+    if back == "given back":
+        await jobs.release([job.lease_token])
+    else:
+        await passes(job.id, Job.lease_until)
+        await jobs.requeue()
+    return await row(job)
+
+
+BACK = ["postponed", "put back", "left", "given back"]
+
+
+@pytest.mark.parametrize("back", [*BACK, "going on later"])
+async def test_a_job_that_goes_back_to_the_queue_is_not_too_late_to_cancel(
+    back: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker comes between the looks that `cancel` takes."""
+    job = await with_a_prediction() if back in ("postponed", "going on later") else await claimed()
+    change = transitions.change
+
+    async def then_the_worker_comes_between(where: Any, changes: Any) -> Job | None:
+        answer = await change(where, changes)
+        monkeypatch.setattr(jobs, "change", change)
+        assert await goes_back(back, job) is not None
+        return answer
+
+    monkeypatch.setattr(jobs, "change", then_the_worker_comes_between)
+    assert await jobs.cancel(job.id) is not None
+    went_back = await row(job)
+    assert went_back.cancel_requested
+    assert went_back.status == ("queued" if back == "going on later" else "canceled")
+
+
+@pytest.mark.parametrize("back", BACK)
+async def test_cancel_against_a_job_that_goes_back_to_the_queue(back: str) -> None:
+    for _ in range(ROUNDS):
+        job = await with_a_prediction() if back == "postponed" else await claimed()
+        asked, _ = await asyncio.gather(jobs.cancel(job.id), goes_back(back, job))
+        assert asked is not None
+        canceled = await row(job)
+        assert (canceled.status, canceled.finished_at is None) == ("canceled", False)
+        assert nothing(canceled.attempt, canceled.lease_token, canceled.lease_until)
+        await Attempt.delete(force=True)
+
+
+@pytest.mark.parametrize("back", BACK)
+async def test_a_job_that_is_to_be_canceled_does_not_go_back_to_wait_for_another_prediction(back: str) -> None:
+    """The worker has not heard of it: word of it was lost, or comes ten seconds later with its lease."""
+    job = await with_a_prediction() if back == "postponed" else await claimed()
+    await jobs.cancel(job.id)
+    answer = await goes_back(back, job)
+    assert answer is not None
+    assert (answer.status, (await row(job)).status) == ("canceled", "canceled")
+    assert answer.finished_at is not None
+    assert await jobs.claim(LEASE) is None
+
+
+async def test_no_attempt_is_begun_at_a_job_that_is_to_be_canceled() -> None:
+    job = await claimed()
+    await jobs.cancel(job.id)
+    assert await attempts.begin(job, "m/m:1", {}) is None
+    assert await Attempt.count() == 0
+    assert nothing((await row(job)).attempt)
+
+
+@pytest.mark.parametrize("attempt", [True, False])
+async def test_a_lease_that_was_given_back_is_not_renewed(attempt: bool) -> None:
+    job = (await begun())[0] if attempt else await claimed()
+    await jobs.release([job.lease_token])
+    assert await jobs.renew([job.lease_token], LEASE) == {}
+    again = await (jobs.take_over(LEASE) if attempt else jobs.claim(LEASE))
+    assert again is not None
+    assert again.id == job.id
+
+
+async def test_without_leases_there_is_nothing_to_renew_or_release() -> None:
+    job = await claimed()
+    assert await jobs.renew([], LEASE) == {}
+    await jobs.release([])
+    assert (await row(job)).to_dict() == job.to_dict()

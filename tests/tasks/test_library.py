@@ -1,14 +1,15 @@
 """Jobs read back as the gallery and the API show them."""
 
+from datetime import timedelta
 
 import pytest
 
-from tasks import jobs, library
+from tasks import attempts, jobs, library
 from tasks.database import now
 from tasks.failures import Failure
 from tasks.library import Card, expected_size
 from tasks.queue import PLACES_SHOWN
-from tasks.tables import Job, Output, new_id
+from tasks.tables import Job, Output, Stage, new_id
 
 
 async def submitted(count: int) -> list[Job]:
@@ -79,6 +80,62 @@ async def test_a_job_that_waits_after_a_failure_is_retrying() -> None:
     card = await library.card(job.id)
     assert card is not None
     assert card.retrying
+
+
+async def test_a_job_that_comes_back_to_its_prediction_is_retrying_whether_it_counted_or_not() -> None:
+    await submitted(1)
+    job = await jobs.claim(30)
+    assert job is not None
+    await attempts.begin(job, "stability-ai/sdxl", {})
+    await jobs.resume_later(job, Failure("storage_unavailable", "No space left.", True), 60.0, counts=False)
+    card = await library.card(job.id)
+    assert card is not None
+    assert (card.job.retry_count, card.retrying, card.place) == (0, True, None)
+
+
+async def test_a_job_that_was_put_back_waits_as_if_it_had_not_been_tried() -> None:
+    await submitted(1)
+    job = await jobs.claim(30)
+    assert job is not None
+    await attempts.begin(job, "stability-ai/sdxl", {})
+    await jobs.put_back(job, Failure("provider_billing", "No credit."))
+    card = await library.card(job.id)
+    assert card is not None
+    assert (card.retrying, card.place) == (False, 1)
+
+
+async def test_a_job_has_no_place_before_its_next_attempt_is_due() -> None:
+    await submitted(2)
+    job = await jobs.claim(30)
+    assert job is not None
+    await jobs.postpone(job, Failure("rate_limited", "Slow down.", True), 60.0)
+    card = await library.card(job.id)
+    assert card is not None
+    assert card.place is None
+
+
+async def test_one_job_is_told_its_place_however_far_back_it_is() -> None:
+    last = (await submitted(PLACES_SHOWN + 3))[-1]
+    card = await library.card(last.id)
+    assert card is not None
+    assert card.place == PLACES_SHOWN + 3
+
+
+async def test_how_long_a_model_has_been_starting_is_told_while_it_starts() -> None:
+    await submitted(1)
+    job = await jobs.claim(30)
+    assert job is not None
+    before = now() - timedelta(milliseconds=5)
+    await attempts.begin(job, "stability-ai/sdxl", {})
+    since = []
+    for stage in (Stage.SUBMITTING, Stage.STARTING, Stage.PROCESSING):
+        await jobs.report(job, stage, None)
+        card = await library.card(job.id)
+        assert card is not None
+        since.append(card.starting_since)
+    assert (since[0], since[2]) == (None, None)
+    assert since[1] is not None
+    assert before <= since[1] <= now()
 
 
 @pytest.mark.parametrize(

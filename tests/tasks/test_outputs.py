@@ -1,12 +1,16 @@
 """What a prediction made is found, and kept."""
 
 import json
+import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from uuid import UUID
+from zipfile import ZIP_DEFLATED, ZipFile
 
+import httpcore
 import httpx
 import pytest
 
@@ -53,6 +57,13 @@ TOKENS = {
         ("http://elsewhere.example/a.png", None, [Text("http://elsewhere.example/a.png")]),
         (0.5, None, [Text("0.5", "json")]),
         ({"label": "Katze", "n": 1}, None, [Text('{\n  "label": "Katze",\n  "n": 1\n}', "json")]),
+        ({"a": f"{HOST}/a.png"}, {"additionalProperties": True, "properties": None}, [Link(f"{HOST}/a.png")]),
+        ([f"{HOST}/a.png"], {"items": False}, [Link(f"{HOST}/a.png")]),
+        ({"a": {"b": ["out.wav"]}}, {"additionalProperties": {"properties": {"b": {"items": URI}}}}, [Link("out.wav")]),
+        ([[[]], {"a": [None, {}]}, f"{HOST}/a.png"], None, [Link(f"{HOST}/a.png")]),
+        ("https://evil.example/\ud800", None, [Link("https://evil.example/\ud800")]),
+        ("http://[::1", None, [Text("http://[::1")]),
+        ("http://xn--/\udfff", None, [Text("http://xn--/\udfff")]),
         ([{"start": 0.5, "text": "ü"}], None, [Text('[\n  {\n    "start": 0.5,\n    "text": "ü"\n  }\n]', "json")]),
     ],
     ids=lambda value: json.dumps(value)[:40] if isinstance(value, str) else "",
@@ -68,6 +79,29 @@ def test_no_output_is_a_failure_that_does_not_pass(output: object) -> None:
     with pytest.raises(Failure) as caught:
         find(output, {"type": "array", "items": URI})
     assert (caught.value.code, caught.value.passing) == ("no_output", False)
+
+
+def _nested(depth: int) -> object:
+    value: object = f"{HOST}/a.png"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_an_answer_that_is_nested_beyond_all_sense_is_a_failure_that_does_not_pass() -> None:
+    assert find(_nested(100), None) == [Link(f"{HOST}/a.png")]
+    for value in (_nested(101), _nested(900), {"a": _nested(900)}):
+        with pytest.raises(Failure) as caught:
+            find(value, None)
+        assert (caught.value.code, caught.value.passing) == ("output_unreadable", False)
+
+
+def test_more_files_than_anybody_can_want_are_a_failure_that_does_not_pass() -> None:
+    many = [f"{HOST}/{number}.png" for number in range(1000)]
+    assert len(find(many, None)) == 1000
+    with pytest.raises(Failure) as caught:
+        find([*many, f"{HOST}/a.png"], None)
+    assert (caught.value.code, caught.value.passing) == ("output_too_large", False)
 
 
 def test_files_of_the_stand_in_are_found_though_they_come_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +129,7 @@ class Provider:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         content = self.files[request.url.path]
-        return httpx.Response(200, content=content, headers={"Content-Type": self.media_type})
+        return httpx.Response(200, stream=httpx.ByteStream(content), headers={"Content-Type": self.media_type})
 
 
 @pytest.fixture
@@ -186,8 +220,15 @@ async def test_a_data_url_is_kept_like_any_file(provider: Provider, storage: Sto
         ("out.png", "image/png", b""),
         ("out.bin", "", b""),
         ("out.png", "image/png", samples.picture(900, 900)[:-300]),
+        ("out", "IMAGE/PNG; charset=x", samples.HTML),
+        ("out.png", "", samples.picture()[50:]),
+        ("out", "image/webp", bytes(1000)),
+        ("out.mp4", "video/mp4", samples.film()[:2000]),
     ],
-    ids=["html by name", "html by header", "json", "empty", "empty file", "truncated"],
+    ids=[
+        *("html by name", "html by header", "json", "empty", "empty file", "truncated"),
+        *("html by loud header", "headless", "zeros", "truncated film"),
+    ],
 )
 async def test_what_is_no_picture_is_not_kept_as_one(
     name: str, media_type: str, content: bytes, provider: Provider, storage: Storage, tmp_path: Path
@@ -197,6 +238,49 @@ async def test_what_is_no_picture_is_not_kept_as_one(
         await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
     assert (caught.value.code, caught.value.passing) == ("output_unreadable", True)
     assert names(tmp_path / "media") == []
+
+
+async def test_what_nobody_knows_is_kept_as_bytes_unless_it_is_said_to_be_a_picture(
+    provider: Provider, storage: Storage
+) -> None:
+    source = provider.serve("weights.safetensors", bytes(1000), "image/x-exr")
+    row = await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+    assert (row.key, row.kind) == (f"{JOB}.bin", "file")
+
+
+@pytest.mark.parametrize("said", ["application/zip", "image/png"])
+async def test_a_zip_bomb_is_kept_packed_as_it_came_whatever_it_is_said_to_be(
+    said: str, provider: Provider, storage: Storage, tmp_path: Path
+) -> None:
+    file = BytesIO()
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("bomb", bytes(20_000_000))
+    row = await outputs.keep(
+        JOB, 0, provider.serve("a", file.getvalue(), said), client=provider.client, storage=storage
+    )
+    assert (row.key, row.kind) == (f"{JOB}.zip", "file")
+    assert row.preview_key is None
+    assert await stored(storage, row.key) == file.getvalue()
+    assert names(tmp_path / "media") == [f"{JOB}.zip"]
+
+
+async def test_a_picture_of_too_many_pixels_is_not_kept(provider: Provider, storage: Storage, tmp_path: Path) -> None:
+    bomb = bytearray(samples.picture(form="GIF"))
+    bomb[6:10] = b"\xff" * 4  # 65535 each way, it says
+    source = provider.serve("a.gif", bytes(bomb), "image/gif")
+    with pytest.raises(Failure) as caught:
+        await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+    assert (caught.value.code, caught.value.passing) == ("output_too_large", False)
+    assert names(tmp_path / "media") == []
+    assert names(settings.data_dir / "tmp") == []
+
+
+async def test_the_excerpt_of_a_text_holds_nothing_that_a_database_refuses(
+    provider: Provider, storage: Storage
+) -> None:
+    row = await outputs.keep(JOB, 0, Text("a\0b\ud800c"), client=provider.client, storage=storage)
+    assert row.placeholder == "ab?c"
+    assert await stored(storage, row.key) == b"a\0b?c"
 
 
 async def test_what_is_too_large_is_not_kept(provider: Provider, storage: Storage, tmp_path: Path) -> None:
@@ -217,10 +301,61 @@ async def test_storage_that_fails_is_a_failure_that_may_pass(
     assert (caught.value.code, caught.value.passing) == ("storage_unavailable", True)
 
 
+async def test_a_name_that_leads_to_this_machine_is_refused(
+    monkeypatch: pytest.MonkeyPatch, storage: Storage, tmp_path: Path
+) -> None:
+    asked = _resolving(monkeypatch, "127.0.0.1")
+    async with outputs.files_client() as client:
+        with pytest.raises(Failure) as caught:
+            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, storage=storage)
+    assert (caught.value.code, caught.value.passing) == ("output_host_refused", False)
+    assert asked == ["xezq.replicate.delivery"]
+    assert names(tmp_path / "media") == []
+
+
+async def test_a_name_that_does_not_resolve_may_pass(monkeypatch: pytest.MonkeyPatch, storage: Storage) -> None:
+    _resolving(monkeypatch)
+    async with outputs.files_client() as client:
+        with pytest.raises(Failure) as caught:
+            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, storage=storage)
+    assert (caught.value.code, caught.value.passing) == ("download_failed", True)
+
+
+async def test_the_name_is_asked_for_once_and_only_that_answer_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch, storage: Storage
+) -> None:
+    asked, connected = _resolving(monkeypatch, "8.8.8.8", "127.0.0.1"), []
+
+    async def connect_tcp(_: object, host: str, *__: object) -> httpcore.AsyncNetworkStream:
+        connected.append(host)
+        raise httpcore.ConnectError("refused")
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect_tcp)
+    async with outputs.files_client() as client:
+        with pytest.raises(Failure) as caught:
+            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, storage=storage)
+    assert (caught.value.code, caught.value.passing) == ("download_failed", True)
+    assert (asked, connected) == (["xezq.replicate.delivery"], ["8.8.8.8"])
+
+
 async def test_the_files_client_carries_no_token() -> None:
     async with outputs.files_client() as client:
         assert "authorization" not in client.headers
         assert client.headers["accept-encoding"] == "identity"
+
+
+def _resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
+    """Has this machine's resolver give one of these addresses each time it is asked, and tells what it was asked."""
+    asked, answers = [], list(addresses)
+
+    def getaddrinfo(host: str, port: int, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        if not answers:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return asked
 
 
 def names(folder: Path) -> list[str]:

@@ -1,14 +1,19 @@
 """Storage keeps whole files, in a folder and in a store that is none."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore, S3Store
 
 from tasks.failures import Failure
-from tasks.settings import SettingsError
+from tasks.settings import ROOT, SettingsError
 from tasks.storage import PIECE, Storage
+from tests.tasks.work import wait_until
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -89,6 +94,96 @@ async def test_a_file_that_cannot_be_written_is_a_failure_that_may_pass(tmp_path
         await storage.put("taken.png", b"x")
     assert (caught.value.code, caught.value.passing) == ("storage_unavailable", True)
     assert str(tmp_path) not in caught.value.message
+
+
+PUT = """
+import asyncio, os, resource, sys
+from pathlib import Path
+from tasks.failures import Failure
+from tasks.storage import Storage
+storage, large = Storage.open(sys.argv[1]), open(sys.argv[2], "rb")
+{before}
+async def main():
+    for content in (bytes(9_000_000), bytes(30_000_000), large):
+        try:
+            await storage.put("a.bin", content)
+        except Failure as failure:
+            print(failure.code, failure.passing, flush=True)
+asyncio.run(main())
+os._exit(0)  # at once: Python cannot end in peace while a thread of obstore still lets go of its piece
+"""
+FULL = "resource.setrlimit(resource.RLIMIT_FSIZE, (7_000_000, 7_000_000))"
+READ_ONLY = "Path(sys.argv[1]).chmod(0o555); os.geteuid() or os.seteuid(65534)"  # for root, nothing is unwritable
+
+
+@pytest.mark.parametrize("before", [FULL, READ_ONLY], ids=["full", "read-only"])
+def test_a_put_that_fails_is_a_failure_that_may_pass_and_leaves_what_was_there(before: str, tmp_path: Path) -> None:
+    folder, large = tmp_path / "media", tmp_path / "large"
+    folder.mkdir()
+    (folder / "a.bin").write_bytes(b"old")
+    large.write_bytes(bytes(20_000_000))
+    run = subprocess.run(
+        [sys.executable, "-c", PUT.format(before=before), str(folder), str(large)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert run.stdout == "storage_unavailable True\n" * 3
+    assert names(folder) == ["a.bin"]
+    assert (folder / "a.bin").read_bytes() == b"old"
+
+
+async def test_what_a_killed_writer_leaves_has_no_key_and_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    folder, large = tmp_path / "media", tmp_path / "large"
+    storage = Storage.open(str(folder))
+    with large.open("wb") as file:
+        file.truncate(4_000_000_000)
+    program = [sys.executable, "-c", PUT.format(before=""), str(folder), str(large)]
+    writer = await asyncio.create_subprocess_exec(*program, cwd=ROOT)
+
+    async def is_under_way() -> bool:
+        return any("#" in path.name and path.stat().st_size > 31_000_000 for path in folder.iterdir())
+
+    await wait_until(is_under_way)
+    writer.kill()
+    await writer.wait()
+    assert names(folder) == ["a.bin", "a.bin#1"]
+    before = await storage.head("a.bin")
+    assert before is not None
+    assert before.size == 30_000_000
+    assert await storage.sweep() == 0
+    assert names(folder) == ["a.bin", "a.bin#1"]
+    os.utime(folder / "a.bin#1", (1, 1))
+    assert await storage.sweep() == 1
+    assert names(folder) == ["a.bin"]
+
+
+async def test_a_sweep_takes_only_what_looks_like_an_unfinished_file(tmp_path: Path) -> None:
+    storage = Storage.open(str(tmp_path))
+    for name in ("a.png", "a#1.png", ".probe", "a.png#1", ".probe#2", "b.mp4#30", "#1"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder#1").mkdir()
+    (tmp_path / "link#1").symlink_to(tmp_path / "a.png")
+    assert await storage.sweep(timedelta(seconds=-10)) == 3
+    assert names(tmp_path) == ["#1", ".probe", "a#1.png", "a.png", "folder#1", "link#1"]
+
+
+async def test_a_put_goes_on_beside_what_a_killed_writer_has_left(tmp_path: Path) -> None:
+    storage = Storage.open(str(tmp_path))
+    (tmp_path / "a.bin#1").write_bytes(b"half")
+    await storage.put("a.bin", b"whole")
+    assert (tmp_path / "a.bin").read_bytes() == b"whole"
+    assert names(tmp_path) == ["a.bin", "a.bin#1"]
+
+
+async def test_a_bucket_is_not_swept(tmp_path: Path) -> None:
+    assert await Storage(MemoryStore()).sweep(timedelta(0)) == 0
+
+
+async def test_a_folder_that_is_gone_is_a_failure_of_the_sweep_that_may_pass(tmp_path: Path) -> None:
+    storage = Storage.open(str(tmp_path / "media"))
+    (tmp_path / "media").rmdir()
+    with pytest.raises(Failure) as caught:
+        await storage.sweep()
+    assert (caught.value.code, caught.value.passing) == ("storage_unavailable", True)
 
 
 async def test_check_says_why_storage_cannot_be_used(tmp_path: Path) -> None:

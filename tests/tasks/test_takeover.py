@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from tasks import attempts, events, jobs, library, models, rescue, worker
+import pytest
+
+from tasks import attempts, database, events, jobs, library, models, rescue, transitions, worker
 from tasks.broker import broker
-from tasks.database import now
+from tasks.database import DB, now
 from tasks.library import Card
 from tasks.replicate import Replicate
 from tasks.tables import Attempt, Job, Status
@@ -104,3 +106,39 @@ async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database
     assert len(read) == 1
     assert await broker.waiting(most=10) == 0
     assert await rescue.rescue() == 1
+
+
+async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out(quick: None, faults: Faults) -> None:
+    await faults.script({"on": "create", "match": "posted", "do": "slow", "seconds": 2})
+    job = await submitted("a fox that was just posted")
+    stop = asyncio.Event()
+    first = asyncio.create_task(worker.run(stop))
+    await wait_until(lambda: posted(faults, "a fox that was just posted"))
+    stop.set()
+    async with asyncio.timeout(10):
+        await first
+    [attempt] = await library.attempts(job.id)
+    [prediction] = await faults.created("a fox that was just posted")
+    assert attempt.prediction_id == prediction["id"]
+
+
+async def posted(faults: Faults, prompt: str) -> bool:
+    return bool(await faults.created(prompt))
+
+
+@pytest.mark.skipif(DB.engine_type != "postgres", reason="SQLite has the clock of this machine")
+async def test_leases_are_reckoned_by_the_databases_clock_whatever_the_workers_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fast() -> datetime:
+        return datetime.now(UTC) + timedelta(hours=1)
+
+    for module in (database, jobs, attempts, transitions):
+        monkeypatch.setattr(module, "now", fast)
+    await submitted("a fox out of time")
+    job = await jobs.claim(30)
+    assert job is not None
+    assert 25 < (job.lease_until - datetime.now(UTC)).total_seconds() < 35
+    assert await attempts.begin(job, "m/m:1", {}) is not None
+    assert await jobs.take_over(30) is None
+    assert await jobs.renew([job.lease_token], 30) == {job.lease_token: False}

@@ -1,15 +1,17 @@
 """The JSON API: its two shapes, and every wrong input."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
-from tasks import jobs
+from tasks import attempts, events, jobs
+from tasks.database import now
 from tasks.failures import Failure
-from tasks.tables import Job, Output, Stage, new_id
+from tasks.tables import Attempt, Job, Output, Stage, new_id
 
 EXAMPLE = {"prompt": "A futuristic city at sunset", "parameters": '{"width":512,"height":512}'}
 
@@ -52,6 +54,7 @@ async def test_a_waiting_job_tells_what_was_sent_and_nothing_that_does_not_apply
     answer = await web.get(f"/status/{job_id}")
     body = answer.json()
     assert body.pop("created_at").endswith("Z")
+    assert body.pop("deadline_at").endswith("Z")
     assert body == {
         "job_id": job_id,
         "status": "queued",
@@ -59,6 +62,7 @@ async def test_a_waiting_job_tells_what_was_sent_and_nothing_that_does_not_apply
         "prompt": "A futuristic city at sunset",
         "model": "stability-ai/sdxl",
         "parameters": {"width": 512, "height": 512},
+        "priority": "normal",
         "retry_count": 0,
     }
     assert answer.headers["retry-after"] == "1"
@@ -121,6 +125,83 @@ async def test_a_job_that_waits_after_a_failure_tells_why_and_when(web: httpx.As
     assert body["retry_at"].endswith("Z")
     assert "error" not in body
     assert 55 <= int(answer.headers["retry-after"]) <= 60
+
+
+async def test_a_job_whose_files_cannot_be_stored_tells_why_it_waits_though_it_does_not_count(
+    web: httpx.AsyncClient,
+) -> None:
+    job_id = (await posted(web))["job_id"]
+    job = await jobs.claim(30)
+    assert job is not None
+    await attempts.begin(job, "stability-ai/sdxl", {})
+    await jobs.resume_later(job, Failure("storage_unavailable", "No space left.", True), 60.0, counts=False)
+    body = await status(web, job_id)
+    assert (body["status"], body["retry_count"]) == ("queued", 0)
+    assert (body["last_error"], body["last_error_code"]) == ("No space left.", "storage_unavailable")
+    assert body["retry_at"].endswith("Z")
+    assert "place" not in body
+
+
+async def test_a_waiting_job_tells_its_place_and_when_its_turn_will_likely_come(web: httpx.AsyncClient) -> None:
+    await made_in(40)
+    await events.worker_seen("a-worker", 1)
+    await posted(web)
+    assert await jobs.claim(30)
+    body = await status(web, (await posted(web))["job_id"])
+    assert body["place"] == 1
+    assert body["estimated_start"].endswith("Z")
+    assert 35 <= (datetime.fromisoformat(body["estimated_start"]) - now()).total_seconds() <= 45
+
+
+async def made_in(seconds: float) -> None:
+    """A job that took so long."""
+    job = await jobs.submit("a fox", "stability-ai/sdxl", {})
+    claimed = await jobs.claim(30)
+    assert claimed is not None
+    assert await attempts.begin(claimed, "stability-ai/sdxl", {})
+    await jobs.complete(claimed, [], seconds)
+    await Attempt.update({Attempt.created_at: now() - timedelta(seconds=seconds)}).where(Attempt.job == job.id)
+
+
+async def test_a_priority_and_a_time_to_finish_within_are_taken(web: httpx.AsyncClient) -> None:
+    body = await posted(web, priority="high", finish_within=60)
+    shown = await status(web, body["job_id"])
+    assert shown["priority"] == "high"
+    left = datetime.fromisoformat(shown["deadline_at"]) - datetime.fromisoformat(shown["created_at"])
+    assert abs(left - timedelta(seconds=60)) < timedelta(seconds=1), "the one is the database's time"
+    for nothing in ({"priority": None, "finish_within": None}, {}):
+        shown = await status(web, (await posted(web, **nothing))["job_id"])
+        assert shown["priority"] == "normal"
+
+
+async def test_a_job_that_has_ended_has_no_deadline_any_more(web: httpx.AsyncClient) -> None:
+    job_id = (await posted(web, finish_within=5))["job_id"]
+    await Job.update({Job.deadline_at: now()}).where(Job.id == UUID(job_id))
+    await jobs.expire()
+    body = await status(web, job_id)
+    assert (body["status"], body["error_code"]) == ("failed", "deadline")
+    assert body["error"] == "It was not done within the time that was given for it."
+    assert "deadline_at" not in body
+
+
+@pytest.mark.parametrize("priority", ["", "urgent", "HIGH", 3, True, ["high"], {}])
+async def test_a_priority_that_is_none_is_refused(web: httpx.AsyncClient, priority: object) -> None:
+    problem = await refused(web, 422, json={"prompt": "a fox", "priority": priority})
+    assert problem["code"] == "invalid_priority"
+    assert problem["errors"] == [{"pointer": "#/priority", "detail": "The priority must be one of low, normal, high."}]
+
+
+@pytest.mark.parametrize("seconds", [4, 0, -1, 30 * 86400 + 1, 10**30, 60.5, "60", True, [60], {}])
+async def test_a_time_to_finish_within_that_is_none_is_refused(web: httpx.AsyncClient, seconds: object) -> None:
+    problem = await refused(web, 422, json={"prompt": "a fox", "finish_within": seconds})
+    assert problem["code"] == "invalid_finish_within"
+    assert problem["errors"][0]["pointer"] == "#/finish_within"
+    assert "from 5 to 2,592,000" in problem["detail"]
+
+
+@pytest.mark.parametrize("seconds", [5, 30 * 86400])
+async def test_the_shortest_and_the_longest_time_are_taken(web: httpx.AsyncClient, seconds: int) -> None:
+    await posted(web, finish_within=seconds)
 
 
 async def test_a_failed_job_tells_why(web: httpx.AsyncClient) -> None:
@@ -253,9 +334,10 @@ async def test_every_fault_is_told_at_once(web: httpx.AsyncClient) -> None:
         "#/parameters/num_outputs",
         "#/parameters/width",
     ]
-    problem = await refused(web, 422, json={"prompt": "", "model": "x", "parameters": 7})
+    everything = {"prompt": "", "model": "x", "parameters": 7, "priority": 7, "finish_within": 1}
+    problem = await refused(web, 422, json=everything)
     assert problem["code"] == "invalid_request"
-    assert len(problem["errors"]) == 3
+    assert {error["pointer"] for error in problem["errors"]} == {f"#/{name}" for name in everything}
 
 
 @pytest.mark.parametrize("model", ["", "sdxl", "a/b/c", "a/b:latest", "a b/c", "../x", 7, {"name": "x"}])

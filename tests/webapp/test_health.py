@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from tasks import events
+from tasks import events, halts
+from tasks.failures import Failure
 from tasks.storage import Storage
 
 
@@ -18,8 +19,16 @@ async def test_with_everything_there_it_is_ready(web: httpx.AsyncClient) -> None
     assert answer.status_code == 200, answer.text
     assert answer.json() == {
         "status": "ready",
-        "checks": {"database": "ok", "redis": "ok", "storage": "ok", "worker": "ok"},
+        "checks": {"database": "ok", "redis": "ok", "storage": "ok", "worker": "ok", "queue": "ok"},
     }
+
+
+async def test_a_halted_queue_is_told_but_the_web_stays_ready(web: httpx.AsyncClient) -> None:
+    await events.worker_seen("a-worker", 100)
+    await halts.halt(Failure("provider_billing", "The Replicate account has no credit."))
+    answer = await web.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert answer.json()["checks"]["queue"].startswith("halted: The Replicate account has no credit. (since 20")
 
 
 async def test_without_a_worker_it_is_not_ready_and_says_so(web: httpx.AsyncClient) -> None:

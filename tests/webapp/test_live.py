@@ -1,19 +1,19 @@
 """Live events: every page hears of every change, whatever was lost on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
 
-from tasks import events, jobs, library
+from tasks import events, halts, jobs, library, queue
 from tasks.database import now
-from tasks.failures import Failure
+from tasks.failures import DatabaseAway, Failure
 from tasks.library import Card
 from tasks.tables import Job
-from webapp import live
+from webapp import halted, live
 from webapp.fragments import card_fragment
 from webapp.live import BACKLOG, Hub
 
@@ -51,6 +51,13 @@ async def opened(stream: AsyncIterator[bytes]) -> AsyncIterator[Page]:
     await asyncio.sleep(0.05)  # let it say hello and look into the database
     yield page
     await page.close()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  # no event says when
+            await asyncio.sleep(0.01)
 
 
 def gallery(hub: Hub) -> AbstractAsyncContextManager[Page]:
@@ -167,9 +174,7 @@ async def test_the_places_in_the_queue_move_up_when_the_first_leaves(hub: Hub) -
     first, second = await submitted(), await submitted()
     async with gallery(hub) as page:
         await jobs.cancel(first.id)
-        page.got.clear()
-        message = await page.hears(second.id)
-        assert "next" in message.lower()
+        await page.hears(f"#job-{second.id}", "Next in line")
 
 
 async def test_a_prompt_with_line_breaks_stays_one_event(hub: Hub) -> None:
@@ -188,6 +193,68 @@ async def test_retrying_cards_say_why(hub: Hub) -> None:
     async with gallery(hub) as page:
         await jobs.postpone(job, Failure("rate_limited", "Replicate asked us to slow down.", True), 60.0)
         await page.hears(job.id, 'data-status="retrying"', "slow down")
+
+
+async def test_a_halt_of_the_queue_appears_on_open_pages_and_goes_by_itself(hub: Hub) -> None:
+    job = await submitted()
+    async with gallery(hub) as page, opened(hub.job_page(job.id)) as job_page:
+        await halts.halt(Failure("provider_billing", "No credit."))
+        for one in (page, job_page):
+            message = await one.hears('hx-target="#halt"', "has no credit", "go on by themselves", "/account/billing")
+            assert not message.startswith("id:"), "it is no change of a job, to catch up from"
+            one.got.clear()
+        await halts.lift()
+        for one in (page, job_page):
+            assert "credit" not in await one.hears('hx-target="#halt"')
+
+
+async def test_a_halt_is_told_also_to_a_page_that_was_away_when_it_began_or_ended(hub: Hub) -> None:
+    await halts.halt(Failure("provider_auth", "The token."))
+    await halted.look()
+    async with gallery(hub) as page:
+        await page.hears('hx-target="#halt"', "refuses the API token", "REPLICATE_API_TOKEN")
+    await halts.lift()
+    await halted.look()
+    async with gallery(hub) as page:
+        assert "refuses" not in await page.hears('hx-target="#halt"')
+
+
+async def test_a_halt_is_known_to_a_process_that_no_page_looks_at(hub: Hub) -> None:
+    await halts.halt(Failure("provider_auth", "The token."))
+    await until(lambda: halted.known() is not None)
+    await halts.lift()
+    await until(lambda: halted.known() is None)
+
+
+async def test_changes_made_while_the_database_was_away_for_long_are_told_when_it_is_back(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def away(*_: object) -> list[Card]:
+        nonlocal asked
+        asked += 1
+        raise DatabaseAway("It is away.")
+
+    monkeypatch.setattr(live, "OVERLAP", timedelta())
+    async with gallery(hub) as page:
+        with monkeypatch.context() as outage:
+            outage.setattr(library, "cards", away)
+            outage.setattr(library, "changed_since", away)
+            job = await submitted()
+            await until(lambda: asked > 3)
+        await page.hears(job.id)
+
+
+async def test_the_job_page_of_one_far_back_in_the_queue_tells_its_place_as_it_moves(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "PLACES_SHOWN", 1)
+    first, _, third = await submitted(), await submitted(), await submitted()
+    async with opened(hub.job_page(third.id)) as page:
+        await page.hears("3rd in line")
+        await jobs.cancel(first.id)
+        await page.hears("2nd in line")
 
 
 async def test_closed_pages_leave_nothing_behind(hub: Hub) -> None:

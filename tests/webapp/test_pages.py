@@ -41,6 +41,40 @@ def test_durations_in_words(value: float, words: str) -> None:
     assert pages.seconds(value) == words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-3, ""),
+        (4.9, ""),
+        (7, "in about 10 s"),
+        (52, "in about 55 s"),
+        (58, "in about 1 min"),
+        (125, "in about 2 min"),
+        (50 * 60, "in about 50 min"),
+        (58 * 60, "in about 1 h"),
+        (5 * 3600, "in about 5 h"),
+    ],
+)
+def test_roughly_when(seconds: float, words: str) -> None:
+    assert pages.about(datetime.now(UTC) + timedelta(seconds=seconds + 0.05)) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, ""), (9, ""), (10, "10 s so far"), (59, "59 s so far"), (150, "2 min so far")]
+)
+def test_how_long_so_far(seconds: float, words: str) -> None:
+    assert pages.so_far(datetime.now(UTC) - timedelta(seconds=seconds + 0.2)) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (13, "13th"), (21, "21st"),
+     (102, "102nd"), (111, "111th"), (1013, "1,013th")],
+)  # fmt: skip
+def test_places_in_a_row(number: int, words: str) -> None:
+    assert pages.ordinal(number) == words
+
+
 @pytest.mark.parametrize(("value", "words"), [(5.2, "0:05"), (65, "1:05"), (3723, "1:02:03")])
 def test_durations_as_players_show_them(value: float, words: str) -> None:
     assert pages.clock(value) == words

@@ -1,0 +1,109 @@
+"""How a job's row changes: by one conditional UPDATE, and with it what goes with its new status.
+
+The verbs are in tasks/jobs.py; nobody else calls this.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tasks import events
+from tasks.attempts import mine
+from tasks.database import DB, from_now, now
+from tasks.failures import Failure
+from tasks.queue import Condition
+from tasks.replicate import Prediction
+from tasks.tables import ENDED, Attempt, Job, Output, Status
+
+Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
+
+
+async def change(where: Condition, changes: Changes) -> Job | None:
+    """Change the job that is as `where` says, and announce it. None: it is not."""
+    for job in await change_all(where, changes):
+        announce(job)
+        return job
+    return None
+
+
+async def change_all(where: Condition, changes: Changes) -> list[Job]:
+    """Change every such job. To be announced once that is committed."""
+    rows = await Job.update({**changes, Job.changed_at: now()}).where(where).returning(*Job.all_columns())
+    return [row_as_job(row) for row in rows]
+
+
+def row_as_job(row: Mapping[str, Any]) -> Job:
+    """A row that a query answered, all of its columns."""
+    return Job(**row, _exists_in_db=True)
+
+
+def announce(job: Job) -> None:
+    """Say that a job changed. Never inside a transaction."""
+    events.publish(events.CHANGED, job.id)
+
+
+class _Told(Exception):
+    """The attempt has a prediction that its worker does not know of."""
+
+
+async def end_in_vain(job: Job, changes: Changes, failure: Failure, known: Prediction | None) -> Job | None:
+    """End the attempt without a result.
+
+    None, too, where a webhook meanwhile named a prediction that the worker does not know: there is more to come of it.
+    """
+    as_known: Condition = Attempt.prediction_id.is_null()
+    if known is not None:
+        as_known = as_known | (Attempt.prediction_id == known.id)
+    return await end_attempt(job, changes, failure, as_known, known.predict_time if known else None)
+
+
+async def end_attempt(
+    job: Job,
+    changes: Changes,
+    failure: Failure | None,
+    attempt_is: Condition,
+    predict_time: float | None,
+    outputs: Iterable[Output] = (),
+) -> Job | None:
+    """End the attempt under way, if it is as `attempt_is` says, and with it this run of the job."""
+    closed: Changes = {Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt)}
+    under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null()
+    try:
+        async with DB.transaction():
+            ended = await change_all(mine(job), {**changes, **let_go(changes[Job.status]), Job.attempt: None})
+            if not ended:
+                return None
+            await Attempt.update(closed).where(under_way & attempt_is)
+            if await Attempt.exists().where(under_way):
+                raise _Told
+            for output in outputs:
+                output.job = job.id
+                await output.save()
+    except _Told:
+        return None
+    announce(ended[0])
+    return ended[0]
+
+
+def waits(seconds: float, failure: Failure | None = None, counts: bool = True) -> Changes:
+    """What a job has that waits for so many seconds, because of a failure, which counts as one of its retries."""
+    told = reason_of(failure) if failure else {}
+    counted = {Job.retry_count: Job.retry_count + 1} if failure and counts else {}
+    return {Job.status: Status.QUEUED, Job.due_at: from_now(seconds), Job.turn: 0, **told, **counted}
+
+
+def let_go(status: Status) -> Changes:
+    """What a job loses when no worker holds it any longer."""
+    finished_at = now() if status in ENDED else None
+    return {
+        Job.finished_at: finished_at,
+        Job.lease_token: None,
+        Job.lease_until: None,
+        Job.stage: None,
+        Job.progress: None,
+    }
+
+
+def reason_of(failure: Failure | None, table: Any = Job) -> Changes:
+    """A failure in the columns of a job or an attempt."""
+    message, code = (failure.message, failure.code) if failure else (None, None)
+    return {table.error: message, table.error_code: code}

@@ -1,0 +1,94 @@
+"""`make chaos`: rounds of a storm on Darkroom's real processes, and one table of what came of them."""
+
+import argparse
+import asyncio
+import secrets
+import shutil
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+
+from tests.chaos.round import LONG, Result, play
+
+HEAD = ("round", "seed", "database", "jobs", "completed", "failed", "canceled", "kills", "faults met", "429s", "lost",
+        "doubled", "wrong files", "other", "seconds", "take-over")  # fmt: skip
+SHOWN = 20  # violations of a round; its logs tell the rest
+
+
+def main() -> int:
+    """Play the rounds. Returns 0 if every promise was kept."""
+    asked = _parser().parse_args()
+    databases = ["sqlite", "postgres"] if asked.database == "both" else [asked.database]
+    print(
+        f"seed {asked.seed}: the same storm comes with SEED={asked.seed}; its timing is another each time", flush=True
+    )
+    print(_line(HEAD), flush=True)
+    broken = 0
+    for number in range(asked.rounds):
+        for database in databases:
+            broken += _play(number + 1, asked.seed + number, database)
+    print(f"{broken} rounds broke a promise" if broken else "every promise was kept")
+    return 1 if broken else 0
+
+
+def _play(number: int, seed: int, database: str) -> bool:
+    """Play one round and print its line. Whether it broke a promise."""
+    folder = Path(mkdtemp(prefix="darkroom-chaos-", dir="/tmp"))
+    result = asyncio.run(play(seed, database, LONG[database], folder))
+    print(_line(_row(number, seed, database, result)), flush=True)
+    tell(result)
+    if not result.violations:
+        shutil.rmtree(folder)
+    return bool(result.violations)
+
+
+def tell(result: Result) -> None:
+    """Print what was broken, and what the logs say of the jobs that it concerns."""
+    for violation in result.violations[:SHOWN]:
+        print(f"  {violation.kind}: {violation.job or ''} {violation.sentence}")
+        for line in _lines_about(str(violation.job), result.logs) if violation.job else ():
+            print(f"    {line}")
+    if result.violations:
+        print(f"  the job that was longest without a worker: {result.takeover.job}")
+        print(f"  {len(result.violations)} in all; logs, rows and files: {result.logs.parent}", flush=True)
+
+
+def _lines_about(word: str, logs: Path) -> list[str]:
+    """The lines of all logs that hold a word, in the order of their time, the last ten of them."""
+    lines = [
+        f"{line[:8]} {log.stem}{line[8:]}"
+        for log in logs.glob("w*.log")
+        for line in log.read_text(errors="replace").splitlines()
+        if word in line
+    ]
+    return sorted(lines)[-10:]
+
+
+def _row(number: int, seed: int, database: str, result: Result) -> tuple[str, ...]:
+    counts = result.counts
+    figures = [counts.total(), counts["completed"], counts["failed"], counts["canceled"], result.kills, result.faults,
+               result.throttled, *(result.of(kind) for kind in ("lost", "doubled", "wrong", "other"))]  # fmt: skip
+    return (
+        str(number),
+        str(seed),
+        database,
+        *map(str, figures),
+        f"{result.seconds:.0f}",
+        f"{result.takeover.seconds:.1f} s",
+    )
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "  ".join(cell.rjust(max(len(head), 8)) for cell, head in zip(cells, HEAD, strict=True))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make chaos", description="Kill everything, again and again; lose nothing.")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

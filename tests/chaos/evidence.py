@@ -1,0 +1,97 @@
+"""What was seen of a round: what was asked for, what Darkroom's rows say, what was paid for, drawn and served."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from tests.chaos.fates import Fate
+
+ENDED = ("completed", "failed", "canceled")
+SETTLED = ("failed", "canceled", "aborted")
+"""What a prediction is when nothing can come of it any more."""
+
+
+@dataclass
+class Submission:
+    """One POST /generate. Its prompt is its own.
+
+    job: what the answer said, None where it was lost: then the job may or may not exist. seen: its status when somebody
+    looked last. canceled: whether somebody asked for that. retries: when somebody pressed retry on the job, which had
+    failed or been canceled (Unix seconds).
+    """
+
+    prompt: str
+    fate: Fate
+    job: UUID | None = None
+    seen: str = ""
+    canceled: bool = False
+    retries: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A row of the table job, as it was when every process had ended."""
+
+    id: UUID
+    prompt: str
+    status: str
+    error_code: str | None
+    leased: bool
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """A row of the table attempt."""
+
+    job: UUID
+    number: int
+    created_at: datetime
+    open: bool
+    prediction: str | None
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """A row of the table output."""
+
+    job: UUID
+    position: int
+    key: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the stand-in counted: each is paid for. Times are Unix milliseconds. urls: its files."""
+
+    id: str
+    prompt: str
+    status: str
+    created: int
+    ended: int | None
+    urls: tuple[str, ...]
+
+
+@dataclass
+class Evidence:
+    """All of it."""
+
+    visits: int
+    """How many visitors came, each to submit one job."""
+    submissions: list[Submission]
+    jobs: list[JobRow] = field(default_factory=list)
+    attempts: list[AttemptRow] = field(default_factory=list)
+    outputs: list[OutputRow] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)
+    drawn: dict[str, str] = field(default_factory=dict)
+    """URL at the stand-in -> sha256."""
+    served: dict[str, str] = field(default_factory=dict)
+    """Key below /media -> sha256 of what Darkroom answered."""
+    blows: list[float] = field(default_factory=list)
+    """When a worker or the database was struck so that a request may have been lost (Unix seconds)."""
+    answers: list[str] = field(default_factory=list)
+    """Answers of the webs that nobody should get: a line each."""
+    litter: list[str] = field(default_factory=list)
+    """Files that are no finished ones."""
+    stragglers: list[str] = field(default_factory=list)
+    """Processes that ended too late or not at all."""

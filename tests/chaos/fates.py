@@ -1,0 +1,133 @@
+"""What goes wrong at the stand-in for one job, and what that job may say of it if it fails."""
+
+from dataclasses import dataclass
+from random import Random
+
+import msgspec
+
+from tasks.standin.faults import Rule
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What the stand-in does to one job's requests.
+
+    codes: those of which the job may fail, for this reason. finish_within: seconds that its visitor gives it.
+    """
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    codes: frozenset[str] = frozenset()
+    finish_within: int | None = None
+
+    def rules_for(self, prompt: str) -> list[Rule]:
+        """The rules, held to the requests of one prompt."""
+        return [msgspec.structs.replace(rule, match=prompt) for rule in self.rules]
+
+
+NO_FATE = Fate("nothing")
+UNCONFIRMED = frozenset({"submission_unknown"})
+
+
+def fate(chance: Random, slow: bool) -> Fate:
+    """What shall happen to a job: to half of them nothing. slow: also what takes half a minute to get over."""
+    if chance.random() < 0.5:
+        return NO_FATE
+    drawers = [_refused, _lost_answer, _bad_prediction, _bad_look, _bad_file, _bad_webhook, _too_long]
+    return chance.choice([*drawers, _never_arrived] if slow else drawers)(chance)
+
+
+def trouble(chance: Random, slow: bool) -> tuple[Rule, ...]:
+    """A bad moment of Replicate's, for whoever comes by: nothing of it leaves an outcome in doubt."""
+    lists = (
+        Rule("list", "status", status=500, times=chance.randint(1, 4)),
+        Rule("list", "html502", times=chance.randint(1, 2)),
+    )
+    return (
+        Rule("create", "status", status=429, retry_after=1, times=chance.randint(1, 2)),
+        Rule("get", "status", status=429, retry_after=1, times=chance.randint(1, 6)),
+        Rule("get", "html502", times=chance.randint(1, 20)),
+        Rule("get", "reset", times=chance.randint(1, 10)),
+        Rule("cancel", "status", status=500, times=chance.randint(1, 2)),
+        Rule("file", "status", status=503, times=chance.randint(1, 4)),
+        *(lists if slow else ()),
+    )
+
+
+def _refused(chance: Random) -> Fate:
+    """Not created for sure, as Replicate's own answer says."""
+    if chance.random() < 0.7:
+        return Fate("500 on create", (Rule("create", "status", status=500, times=chance.randint(1, 2)),))
+    return Fate("422 on create", (Rule("create", "status", status=422),), frozenset({"invalid_input"}))
+
+
+def _lost_answer(chance: Random) -> Fate:
+    """Created, and nobody was told: it has to be found again."""
+    rules = [
+        Rule("create", "drop_answer"),
+        Rule("create", "truncate"),
+        Rule("create", "hang_answer", seconds=chance.uniform(1, 5)),
+    ]
+    rule = chance.choice(rules)
+    return Fate(f"{rule.do} on create", (rule,))
+
+
+def _never_arrived(chance: Random) -> Fate:
+    """Not created, but who asked cannot know: an honest "unknown" is all there is to say."""
+    rules = [Rule("create", "reset"), Rule("create", "html502"), Rule("create", "hang", seconds=chance.uniform(1, 5))]
+    rule = chance.choice(rules)
+    return Fate(f"{rule.do} on create", (rule,), UNCONFIRMED)
+
+
+def _bad_prediction(chance: Random) -> Fate:
+    """The prediction fails: by Replicate's fault, which may pass, or by the prompt's, which does not."""
+    error, code = chance.choice(
+        [
+            ("Prediction interrupted; please retry (code: PA)", None),
+            ("Director: unexpected error handling prediction (E9243)", None),
+            ("NSFW content detected. Try running it again, or try a different prompt.", "moderated"),
+            ("CUDA out of memory. Tried to allocate 20.00 GiB", "out_of_memory"),
+            ("'NoneType' object is not subscriptable", "model_error"),
+        ]
+    )
+    rule = Rule("create", "fail_prediction", error=error)
+    return Fate(f"prediction fails: {code or 'passing'}", (rule,), frozenset({code} if code else ()))
+
+
+def _bad_look(chance: Random) -> Fate:
+    rules = [
+        Rule("get", "status", status=500, times=3),
+        Rule("get", "html502", times=2),
+        Rule("get", "reset", times=2),
+        Rule("get", "truncate", times=2),
+        Rule("get", "hang", seconds=chance.uniform(1, 4)),
+    ]
+    rule = chance.choice(rules)
+    return Fate(f"{rule.do} on get", (rule,))
+
+
+def _bad_file(chance: Random) -> Fate:
+    rules = [
+        Rule("file", "truncate", times=chance.randint(1, 2)),
+        Rule("file", "status", status=503, times=chance.randint(1, 2)),
+        Rule("file", "reset", times=chance.randint(1, 2)),
+        Rule("file", "stall", seconds=chance.uniform(1, 4)),
+    ]
+    rule = chance.choice(rules)
+    return Fate(f"{rule.do} on file", (rule,))
+
+
+def _bad_webhook(chance: Random) -> Fate:
+    rules = [
+        Rule("webhook", "missing", times=0),
+        Rule("webhook", "double", times=0),
+        Rule("webhook", "late", seconds=chance.uniform(1, 6)),
+    ]
+    rule = chance.choice(rules)
+    return Fate(f"webhook {rule.do}", (rule,))
+
+
+def _too_long(chance: Random) -> Fate:
+    """It takes longer than there is time: the prediction has to be called off, and the job says so."""
+    rule = chance.choice([Rule("create", "boot", seconds=300), Rule("create", "run", seconds=300)])
+    return Fate(f"{rule.do} for too long", (rule,), frozenset({"deadline"}), finish_within=chance.randint(5, 9))

@@ -1,0 +1,160 @@
+"""A running Darkroom and the world it lives in, all of it on this machine and in one folder."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests import servers
+from tests.chaos.patience import until
+from tests.chaos.processes import Process
+from tests.chaos.world import CREATES_PER_MINUTE
+from tests.servers import Server
+from webapp.tether import Tether
+
+READY = 60.0  # seconds that everything has to start
+INFANCY = 20.0  # seconds of a process's life in which it may end because it found no database
+
+
+@dataclass
+class Site:
+    """A running Darkroom and its world. folder: logs/, and what the processes keep."""
+
+    folder: Path
+    webs: list[Process]
+    workers: list[Process]
+    standin: Process
+    valkey: Server
+    postgres: Server | None
+    database_url: str
+    addresses: list[str]
+    """Of the webs."""
+    world: str
+    """The stand-in's address, without /v1."""
+    servers_busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by what happens to Valkey and PostgreSQL."""
+    database_back: float = 0.0
+    """When PostgreSQL was there again (time.monotonic()); infinity while it is away."""
+
+    @property
+    def processes(self) -> list[Process]:
+        """Those that may be killed: all but the stand-in."""
+        return [*self.webs, *self.workers]
+
+    async def ready(self) -> None:
+        """Wait until every web answers and sees a worker. Raises TimeoutError."""
+        async with httpx.AsyncClient() as client, asyncio.timeout(READY):
+            for address in (f"{self.world}/v1/account", *(f"{address}/readyz" for address in self.addresses)):
+                await until(partial(_answers, client, address))
+
+    async def keep(self, deaths: list[str]) -> None:
+        """For ever, start again what ends by itself, as whatever runs Darkroom does: `up`, systemd, Compose.
+
+        deaths: gets a line for each, but for those that could not start without their database.
+        """
+        while True:
+            await asyncio.sleep(0.5)
+            for process in self.processes:
+                if process.code is not None and not process.busy.locked():
+                    old_enough = time.monotonic() > process.started + INFANCY
+                    if old_enough or self.database_back < process.started:
+                        deaths.append(f"{process.name} ended by itself with exit code {process.code}")
+                    process.start()
+
+    async def stop(self) -> list[str]:
+        """Have Darkroom end by SIGTERM, the stand-in not. Answers the names of what did not end in time."""
+        ended = await asyncio.gather(*(process.stop() for process in self.processes))
+        return [process.name for process, in_time in zip(self.processes, ended, strict=True) if not in_time]
+
+    def zombies(self) -> list[str]:
+        """Children of a running Darkroom that have ended, and that nobody has taken note of."""
+        found = []
+        for process in self.processes:
+            with suppress(psutil.NoSuchProcess):  # it ends, in order, as we look
+                zombies = [child for child in process.children() if child.status() == psutil.STATUS_ZOMBIE]
+                found += [f"{process.name} has a zombie ({zombie.pid})" for zombie in zombies]
+        return found
+
+    def left(self) -> list[str]:
+        """The processes that still carry Darkroom's settings although it has ended."""
+        mark, found = self.webs[0].environment["DATA_DIR"], []
+        for number in psutil.pids():
+            with suppress(psutil.Error):
+                process = psutil.Process(number)
+                if process.environ().get("DATA_DIR") == mark:
+                    found.append(f"{process.name()} ({number}) is left")
+        return found
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, database: str, webs: int, workers: int, lease: int, webhooks: bool
+) -> AsyncIterator[Site]:
+    """Start everything in a folder. Raises TimeoutError.
+
+    database: sqlite or postgres. lease: seconds. webhooks: whether the first web gets them; else all work by polling.
+    """
+    async with AsyncExitStack() as stack:
+        for name in ("logs", "data", "world"):
+            (folder / name).mkdir(parents=True)
+        valkey = stack.enter_context(servers.kept("valkey"))
+        postgres = stack.enter_context(servers.kept("durable-postgres")) if database == "postgres" else None
+        database_url = postgres.url if postgres else f"sqlite:///{folder}/data/darkroom.sqlite"
+        ports, world = [servers.free_port() for _ in range(webs)], servers.free_port()
+        public = f"http://127.0.0.1:{ports[0]}" if webhooks else ""
+        common = _environment(folder, database_url, valkey.url, public, world, lease)
+        tether = stack.enter_context(Tether())
+
+        def process(name: str, **settings: str) -> Process:
+            started = Process(name, {**common, **settings}, tether, folder / "logs" / f"{name}.log")
+            stack.callback(started.kill)
+            started.start()
+            return started
+
+        outside = {"DATA_DIR": str(folder / "world"), "STANDIN_PORT": str(world), "LOG_LEVEL": "debug"}
+        site = Site(
+            folder=folder,
+            standin=process("standin", **outside),  # at debug it logs every request: so 429s are counted
+            webs=[process(f"web-{number}", PORT=str(port)) for number, port in enumerate(ports, 1)],
+            workers=[process(f"worker-{number + 1}") for number in range(workers)],
+            valkey=valkey,
+            postgres=postgres,
+            database_url=database_url,
+            addresses=[f"http://127.0.0.1:{port}" for port in ports],
+            world=f"http://127.0.0.1:{world}",
+        )
+        await site.ready()
+        yield site
+
+
+def _environment(folder: Path, database: str, redis: str, public: str, world: int, lease: int) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_TOKEN", "_SECRET"))}
+    return inherited | {
+        "DARKROOM_ENV_FILE": os.devnull,
+        "DATA_DIR": str(folder / "data"),
+        "STORAGE_URL": str(folder / "media"),
+        "DATABASE_URL": database,
+        "REDIS_URL": redis,
+        "REPLICATE_API_URL": f"http://127.0.0.1:{world}/v1",
+        "PUBLIC_URL": public,
+        "HOST": "127.0.0.1",
+        "LEASE_SECONDS": str(lease),
+        "CREATES_PER_MINUTE": str(CREATES_PER_MINUTE),
+        "MAX_ATTEMPTS": "10",  # so that no job fails of bad luck alone
+        "LOG_LEVEL": "info",
+    }
+
+
+async def _answers(client: httpx.AsyncClient, address: str) -> bool:
+    headers = {"Authorization": "Bearer none"}
+    try:
+        return (await client.get(address, headers=headers)).status_code == 200
+    except httpx.TransportError:
+        return False

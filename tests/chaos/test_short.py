@@ -1,0 +1,27 @@
+"""A short storm on each database: `make chaos` is the long one."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.__main__ import tell
+from tests.chaos.round import SHORT, play
+
+
+@pytest.fixture(autouse=True)
+def empty() -> None:
+    """Nothing here touches the tests' own database."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("database", SHORT)
+async def test_after_a_short_storm_nothing_is_lost_doubled_or_wrong(database: str, tmp_path: Path) -> None:
+    seed = secrets.randbelow(1_000_000)
+    result = await play(seed, database, SHORT[database], tmp_path / "storm")
+    print(f"seed {seed}")
+    tell(result)
+    assert result.violations == []
+    assert result.counts.total() >= SHORT[database].jobs
+    assert result.kills > 0
+    assert result.faults > 0

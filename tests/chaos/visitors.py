@@ -1,0 +1,111 @@
+"""Those who use Darkroom during the storm: programs that submit jobs, people who cancel some and retry others."""
+
+import asyncio
+import time
+from collections import Counter
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from tests.chaos.evidence import ENDED, Submission
+from tests.chaos.patience import until
+from tests.chaos.visits import Visit
+from tests.chaos.world import World
+
+PATIENCE = 15.0  # seconds for an answer
+
+
+class Visitors:
+    """All of them.
+
+    submissions: every POST that may have arrived. surprises: answers that nobody should get, and how often.
+    """
+
+    def __init__(self, addresses: list[str], world: World, seed: int) -> None:
+        self._clients = [httpx.AsyncClient(base_url=address, timeout=PATIENCE) for address in addresses]
+        self._world, self._seed = world, seed
+        self.submissions: list[Submission] = []
+        self.surprises: Counter[str] = Counter()
+
+    async def aclose(self) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+    async def come(self, visits: list[Visit]) -> None:
+        """Returns when each has done what it came for; only what needs an end that does not come may last."""
+        async with asyncio.TaskGroup() as group:
+            for visit in visits:
+                group.create_task(self._come(visit))
+
+    async def _come(self, visit: Visit) -> None:
+        await asyncio.sleep(visit.at)
+        submission = await self._submit(visit)
+        if visit.cancel_after is not None:
+            await asyncio.sleep(visit.cancel_after)
+            submission.canceled = True  # before it is sent: its answer may be lost
+            await self._press("cancel", submission, visit.number)
+        if visit.retries:
+            await self._retry(submission, visit.number)
+
+    async def _submit(self, visit: Visit) -> Submission:
+        """Post until a job is accepted, each time with another prompt: a lost answer may stand for a job."""
+        body: dict[str, Any] = {"model": visit.model, "parameters": visit.parameters, "priority": visit.priority}
+        if visit.fate.finish_within:
+            body["finish_within"] = visit.fate.finish_within
+        number = 0
+        while True:
+            number += 1
+            prompt = f"a quiet harbour, {self._seed}-{visit.number:04}-{number:03}."
+            submission = Submission(prompt, visit.fate)
+            await self._world.script(visit.fate.rules_for(prompt))
+            answer = await self._ask(
+                "POST", "/generate", visit.number + number, {**body, "prompt": prompt}, visit.client
+            )
+            if not isinstance(answer, httpx.ConnectError):
+                self.submissions.append(submission)
+            if isinstance(answer, httpx.Response) and answer.status_code == 202:
+                submission.job = UUID(answer.json()["job_id"])
+                return submission
+            await asyncio.sleep(0.3)
+
+    async def _retry(self, submission: Submission, number: int) -> None:
+        """Wait for the end, and if it is a bad one, ask for another try. One that went well is asked for in vain."""
+        await until(partial(self._ended, submission, number), every=1)
+        if submission.seen != "completed":
+            submission.retries.append(time.time())
+        await self._press("retry", submission, number)
+
+    async def _ended(self, submission: Submission, number: int) -> bool:
+        answer = await self._ask("GET", f"/status/{submission.job}", number)
+        if isinstance(answer, httpx.Response) and answer.is_success:
+            submission.seen = str(answer.json()["status"])
+        return submission.seen in ENDED
+
+    async def served(self, key: str) -> httpx.Response:
+        """A finished file, as Darkroom serves it."""
+        return await self._clients[0].get(f"/media/{key}")
+
+    async def _press(self, button: str, submission: Submission, number: int) -> None:
+        """Send the form until somebody answers."""
+        for web in range(number, number + 40):
+            answer = await self._ask("POST", f"/jobs/{submission.job}/{button}", web)
+            if isinstance(answer, httpx.Response) and answer.status_code < 500:
+                return
+            await asyncio.sleep(0.3)
+
+    async def _ask(
+        self, method: str, path: str, web: int, body: object = None, client: str = ""
+    ) -> httpx.Response | httpx.TransportError:
+        headers = {"X-Client": client} if client else {}
+        request = self._clients[web % len(self._clients)].build_request(method, path, json=body, headers=headers)
+        try:
+            answer = await self._clients[web % len(self._clients)].send(request)
+        except httpx.TransportError as error:
+            return error
+        sent_back = answer.status_code == 503 and "retry-after" in answer.headers
+        too_late = answer.status_code == 409 and path.startswith("/jobs/")
+        if answer.status_code >= 400 and not sent_back and not too_late:
+            self.surprises[f"{method} /{path.split('/')[1]} was answered with {answer.status_code}: {answer.text}"] += 1
+        return answer

@@ -1,0 +1,86 @@
+"""Jobs in the states that tests of the state machine start from, and time that passes when a test says so."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from tasks import attempts, jobs
+from tasks.database import now
+from tasks.failures import Failure
+from tasks.replicate import Metrics, Prediction
+from tasks.tables import Attempt, Job, Output, new_id
+
+LEASE = 30.0
+PASSING = Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
+FINAL = Failure("moderated", "The model's safety filter refused this prompt or its result.")
+
+P1 = Prediction("p1", "failed", metrics=Metrics(predict_time=2.5))
+
+
+async def submitted(client: str = "", **more: Any) -> Job:
+    return await jobs.submit("a fox in the snow", "stability-ai/sdxl", {"width": 512}, client, **more)
+
+
+async def claimed() -> Job:
+    """A new job in the hands of a worker. Nothing else may wait."""
+    job = await submitted()
+    claim = await jobs.claim(LEASE)
+    assert claim is not None
+    assert claim.id == job.id
+    return claim
+
+
+async def begun() -> tuple[Job, Attempt]:
+    """A new job in the hands of a worker that began an attempt at it, whose prediction it does not know yet."""
+    job = await claimed()
+    attempt = await attempts.begin(job, "owner/name:1", {"prompt": "a fox", "seed": 7})
+    assert attempt is not None
+    return job, attempt
+
+
+async def with_a_prediction() -> Job:
+    """A new job in the hands of a worker that follows its prediction, P1."""
+    job, attempt = await begun()
+    assert await attempts.record_prediction(job, attempt, P1.id)
+    return job
+
+
+async def left(attempt: bool = True) -> Job:
+    """A new job that a worker left, with an attempt under way or before it began one. Its lease ran out."""
+    job = (await begun())[0] if attempt else await claimed()
+    await passes(job.id, Job.lease_until)
+    return job
+
+
+async def taken_over() -> Job:
+    """The job that there is to go on with, in the hands of another worker."""
+    job = await jobs.take_over(LEASE)
+    assert job is not None
+    return job
+
+
+async def row(job: Job) -> Job:
+    found = await Job.objects().get(Job.id == job.id)
+    assert found is not None
+    return found
+
+
+async def kept(attempt: Attempt) -> Attempt:
+    found = await Attempt.objects().get(Attempt.id == attempt.id)
+    assert found is not None
+    return found
+
+
+async def passes(job_id: UUID, *moments: Any) -> None:
+    """Let the time come that these columns of a job name."""
+    past = now() - timedelta(minutes=1)
+    await Job.update(dict.fromkeys(moments, past)).where(Job.id == job_id)
+
+
+def an_output(key: str = "a.png") -> Output:
+    return Output(id=new_id(), position=0, key=key, kind="image", media_type="image/png", bytes=3, sha256="0" * 64)
+
+
+def nothing(*values: object) -> bool:
+    """Whether all of these are None. (Piccolo types columns that may be null as if they could not.)"""
+    return all(value is None for value in values)

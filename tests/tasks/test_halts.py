@@ -1,0 +1,184 @@
+"""The queue halts when Replicate refuses the account, is probed from time to time, and goes on when it works again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from tasks import attempts, gate, halts, jobs, limits
+from tasks.database import now
+from tasks.failures import Failure
+from tasks.replicate import AccountRefused, Replicate
+from tasks.tables import Halt
+from tests.conftest import Faults
+from tests.tasks.states import LEASE, PASSING, claimed, left, nothing, row, submitted, taken_over
+
+BILLING = AccountRefused("provider_billing", "Replicate asks for payment.")
+AUTH = AccountRefused("provider_auth", "Replicate does not accept the token.")
+
+
+@pytest.fixture
+async def replicate() -> AsyncIterator[Replicate]:
+    client = Replicate()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture(autouse=True)
+async def full_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A right to create for everybody: what this process remembers of the limit is another test's."""
+
+    async def at_once() -> float:
+        return 0.0
+
+    monkeypatch.setattr(limits, "take", at_once)
+
+
+async def time_to_probe() -> None:
+    await Halt.update({Halt.probe_at: now() - timedelta(seconds=1)}, force=True)
+
+
+async def test_nothing_is_halted_at_first() -> None:
+    assert await halts.current() is None
+    assert await halts.may_probe() is False
+
+
+async def test_while_the_queue_is_halted_no_job_is_claimed_and_all_stay_queued() -> None:
+    job = await submitted()
+    await halts.halt(BILLING)
+    assert await jobs.claim(LEASE) is None
+    assert await gate.next_job() is None
+    assert (await row(job)).status == "queued"
+
+
+async def test_what_has_a_prediction_goes_on_while_the_queue_is_halted() -> None:
+    job = await claimed()
+    await attempts.begin(job, "m/m:1", {})
+    await jobs.resume_later(job, PASSING, 0.0)
+    await halts.halt(BILLING)
+    assert (await taken_over()).id == job.id
+
+
+async def test_a_halt_says_why_and_since_when() -> None:
+    await halts.halt(BILLING)
+    first = await halts.current()
+    assert first is not None
+    assert (first.code, first.message) == ("provider_billing", "Replicate asks for payment.")
+    await halts.halt(AUTH)
+    second = await halts.current()
+    assert second is not None
+    assert (second.code, second.message) == ("provider_auth", "Replicate does not accept the token.")
+    assert second.since == first.since
+    assert await Halt.count() == 1
+
+
+async def test_workers_that_are_refused_at_once_make_one_halt() -> None:
+    await asyncio.gather(*(halts.halt(BILLING) for _ in range(10)))
+    assert await Halt.count() == 1
+
+
+async def test_when_it_works_again_jobs_are_claimed_again() -> None:
+    job = await submitted()
+    await halts.halt(BILLING)
+    await halts.lift()
+    claim = await gate.next_job()
+    assert claim is not None
+    assert claim.id == job.id
+    await halts.lift()  # a second one finds nothing to do
+    assert await halts.current() is None
+
+
+async def test_the_first_probe_waits_and_then_one_worker_of_all_may_probe() -> None:
+    await halts.halt(BILLING)
+    assert await halts.may_probe() is False
+    await time_to_probe()
+    answers = await asyncio.gather(*(halts.may_probe() for _ in range(10)))
+    assert sorted(answers) == [False] * 9 + [True]
+    stopped = await halts.current()
+    assert stopped is not None
+    assert halts.PROBE - 5 < (stopped.probe_at - now()).total_seconds() <= halts.PROBE
+
+
+async def test_a_probe_that_is_refused_puts_off_the_next_one() -> None:
+    await halts.halt(BILLING)
+    await time_to_probe()
+    await halts.halt(BILLING)
+    assert await halts.may_probe() is False
+
+
+async def test_the_probe_is_the_best_job_that_waits(replicate: Replicate) -> None:
+    first, _ = await submitted(), await submitted()
+    await halts.halt(BILLING)
+    assert await gate.probe(replicate) is None
+    await time_to_probe()
+    probe = await gate.probe(replicate)
+    assert probe is not None
+    assert (probe.id, probe.status) == (first.id, "running")
+    assert await gate.probe(replicate) is None
+
+
+async def test_a_probe_that_is_refused_is_back_in_its_place_and_costs_no_try(replicate: Replicate) -> None:
+    first, _ = await submitted(), await submitted()
+    await halts.halt(BILLING)
+    for _ in range(3):
+        await time_to_probe()
+        probe = await gate.probe(replicate)
+        assert probe is not None
+        assert probe.id == first.id
+        await attempts.begin(probe, "m/m:1", {})
+        await halts.halt(BILLING)
+        back = await jobs.put_back(probe, BILLING)
+        assert back is not None
+        assert (back.status, back.retry_count) == ("queued", 0)
+        assert nothing(back.error_code)
+
+
+async def test_nothing_is_probed_while_the_queue_runs(replicate: Replicate) -> None:
+    await submitted()
+    assert await gate.probe(replicate) is None
+
+
+async def test_a_token_is_probed_without_a_job(replicate: Replicate, faults: Faults) -> None:
+    job = await submitted()
+    await halts.halt(AUTH)
+    await time_to_probe()
+    await faults.script({"on": "account", "do": "status", "status": 401})
+    with pytest.raises(Failure):
+        await gate.probe(replicate)
+    assert await halts.current() is not None
+    await time_to_probe()
+    assert await gate.probe(replicate) is None
+    assert await halts.current() is None
+    assert (await row(job)).status == "queued"
+
+
+async def rights_are_given_back(monkeypatch: pytest.MonkeyPatch, look: Callable[[], Awaitable[object]]) -> int:
+    returned: list[None] = []
+
+    async def give_back() -> None:
+        returned.append(None)
+
+    monkeypatch.setattr(limits, "give_back", give_back)
+    await look()
+    return len(returned)
+
+
+async def test_who_finds_no_job_gives_the_right_to_create_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await rights_are_given_back(monkeypatch, gate.next_job) == 1
+    await submitted()
+    assert await rights_are_given_back(monkeypatch, gate.next_job) == 0
+
+
+async def test_a_job_whose_worker_died_before_its_attempt_waits_while_the_queue_is_halted() -> None:
+    job = await left(attempt=False)
+    await halts.halt(BILLING)
+    assert await jobs.take_over(LEASE) is None
+    assert [back.id for back in await jobs.requeue()] == [job.id]
+    assert await jobs.take_over(LEASE) is None
+    assert await jobs.claim(LEASE) is None
+    assert (await row(job)).status == "queued"
+    await halts.lift()
+    again = await jobs.claim(LEASE)
+    assert again is not None
+    assert again.id == job.id

@@ -1,0 +1,70 @@
+"""What people and programs are told while the database is away."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tasks.database import DB
+from tasks.failures import DatabaseAway
+
+JOB = uuid4()
+
+
+@pytest.fixture
+def away(web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is away."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise DatabaseAway("The database does not answer: disk I/O error")
+
+    monkeypatch.setattr(type(DB), "run_querystring", refuse)
+    monkeypatch.setattr(type(DB), "transaction", refuse)
+
+
+REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "/", {}),
+    ("GET", "/composer", {}),
+    ("POST", "/jobs", {"data": {"prompt": "a fox"}}),
+    ("GET", f"/jobs/{JOB}", {}),
+    ("POST", f"/jobs/{JOB}/cancel", {}),
+    ("POST", f"/jobs/{JOB}/retry", {}),
+    ("POST", f"/jobs/{JOB}/delete", {}),
+    ("POST", "/generate", {"json": {"prompt": "a fox", "model": "some/model"}}),
+    ("GET", f"/status/{JOB}", {}),
+    ("GET", "/events", {}),
+    ("GET", f"/events?job={JOB}", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "request_"), REQUESTS, ids=lambda value: str(value)[:12])
+async def test_programs_are_told_to_come_back_when_the_database_is_away(
+    web: httpx.AsyncClient, away: None, method: str, path: str, request_: dict[str, Any]
+) -> None:
+    answer = await web.request(method, path, **request_)
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "database_unavailable"
+    assert answer.headers["retry-after"] == "2"
+    assert "disk I/O" not in answer.text, "what the driver says is for the operator"
+
+
+@pytest.mark.parametrize(("method", "path", "request_"), REQUESTS[:7], ids=lambda value: str(value)[:12])
+async def test_people_are_told_in_a_page(
+    web: httpx.AsyncClient, away: None, method: str, path: str, request_: dict[str, Any]
+) -> None:
+    answer = await web.request(method, path, headers={"Accept": "text/html,*/*"}, **request_)
+    assert answer.status_code == 503
+    assert "<!doctype html>" in answer.text
+    assert "The database does not answer at the moment." in answer.text
+    assert answer.headers["retry-after"] == "2"
+
+
+async def test_the_process_lives_but_is_not_ready_while_the_database_is_away(
+    web: httpx.AsyncClient, away: None
+) -> None:
+    assert (await web.get("/healthz")).status_code == 200
+    answer = await web.get("/readyz")
+    assert answer.status_code == 503
+    assert "The database does not answer" in answer.json()["checks"]["database"]

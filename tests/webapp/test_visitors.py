@@ -1,0 +1,79 @@
+"""Who asks: the client whose turn it is, by its header or by its browser's session."""
+
+import re
+
+import httpx
+import pytest
+
+from tasks.tables import Job
+from webapp.visitors import COOKIE, YEAR
+
+PROMPT = {"prompt": "a fox in the snow"}
+SESSION = "abcdefghijklmnopqrstuv"
+
+
+async def client() -> str:
+    [job] = await Job.objects()
+    return str(job.client)
+
+
+@pytest.fixture(autouse=True)
+def new_browser(web: httpx.AsyncClient) -> None:
+    web.cookies.clear()
+
+
+@pytest.mark.parametrize("name", ["nightly-report", "x", "a" * 100, "ops@example.org"])
+async def test_a_program_says_who_it_is(web: httpx.AsyncClient, name: str) -> None:
+    assert (await web.post("/generate", json=PROMPT, headers={"X-Client": name})).status_code == 202
+    assert await client() == name
+
+
+@pytest.mark.parametrize("name", ["", "a" * 101, "two words", "a\tb", "Zo\u00eb".encode("latin-1"), b"\x7f"])
+@pytest.mark.parametrize("path", ["/generate", "/jobs"])
+async def test_a_client_without_a_clients_name_is_refused(web: httpx.AsyncClient, path: str, name: str | bytes) -> None:
+    body = {"json": PROMPT} if path == "/generate" else {"data": PROMPT}
+    headers = {b"X-Client": name if isinstance(name, bytes) else name.encode()}
+    answer = await web.post(path, headers=headers, **body)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_client")
+    assert await Job.count() == 0
+
+
+async def test_who_says_nothing_is_one_client_with_all_others_who_do_not(web: httpx.AsyncClient) -> None:
+    await web.post("/generate", json=PROMPT)
+    assert await client() == ""
+
+
+async def test_the_gallery_gives_a_browser_a_session_that_no_script_reads(web: httpx.AsyncClient) -> None:
+    first = (await web.get("/")).headers["set-cookie"]
+    assert re.match(rf"{COOKIE}=[A-Za-z0-9_-]{{22}};", first)
+    assert f"Max-Age={YEAR}" in first
+    for word in ("HttpOnly", "Path=/", "SameSite=lax"):
+        assert word in first
+    assert "Secure" not in first
+    assert "set-cookie" not in (await web.get("/")).headers, "it is kept"
+    await web.post("/jobs", data=PROMPT)
+    assert await client() == web.cookies[COOKIE]
+
+
+async def test_over_https_the_session_stays_there(web: httpx.AsyncClient) -> None:
+    assert "Secure" in (await web.get("https://darkroom.test/")).headers["set-cookie"]
+
+
+async def test_a_header_goes_before_the_session(web: httpx.AsyncClient) -> None:
+    web.cookies.set(COOKIE, SESSION)
+    await web.post("/generate", json=PROMPT, headers={"X-Client": "a-program"})
+    assert await client() == "a-program"
+
+
+@pytest.mark.parametrize("nonsense", ["", "short", "x" * 23, "x" * 3000, "semi%3Bcolon%20and%20so%20on"])
+async def test_a_session_that_is_none_of_ours_is_given_anew(web: httpx.AsyncClient, nonsense: str) -> None:
+    headers = {"Cookie": f"{COOKIE}={nonsense}"}
+    assert (await web.post("/jobs", data=PROMPT, headers=headers)).status_code == 303
+    assert await client() == ""
+    assert COOKIE in (await web.get("/", headers=headers)).headers["set-cookie"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/docs", "/composer", "/?before=00000000-0000-7000-8000-000000000000"])
+async def test_what_is_no_page_of_the_gallery_sets_no_cookie(web: httpx.AsyncClient, path: str) -> None:
+    answer = await web.get(path, headers={"HX-Request": "true"})
+    assert "set-cookie" not in answer.headers

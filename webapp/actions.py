@@ -1,0 +1,107 @@
+"""What can be done with a job, by forms and by programs: POST /jobs/{job_id}/cancel, retry and delete."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from tasks import jobs
+from tasks.library import Card
+from tasks.storage import Storage
+from tasks.tables import Job, Status
+from webapp.api import accepted, existing
+from webapp.errors import Problem, wants_html
+from webapp.fragments import card_fragment, job_fragment
+from webapp.views import job_json
+from webapp.visitors import by_htmx
+
+AnyRequest = Request[Any, Any, Any]
+
+HTML = "text/html; charset=utf-8"
+
+
+@post("/jobs/{job_id:str}/cancel", status_code=200)
+async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Call a job off, and say what came of it. Too late is no error: the job tells what became of it."""
+    outcome, card = await _canceled(await existing(job_id))
+    if _for_people(request):
+        return await _shown(request, card)
+    shape = job_json(card) | {"cancel": outcome}
+    return accepted(card.job, shape) if outcome == "requested" else Response(shape)
+
+
+@post("/jobs/{job_id:str}/retry", status_code=200)
+async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Have a failed or canceled job wait again. One that waits or runs goes on as it is."""
+    again, card = await _retried(await existing(job_id))
+    if _for_people(request):
+        return await _shown(request, card)
+    if card.job.status == Status.COMPLETED:
+        raise Problem(409, "not_retryable", "This job is completed: there is nothing to try again.")
+    return accepted(card.job, job_json(card)) if again else Response(job_json(card))
+
+
+@post("/jobs/{job_id:str}/delete", status_code=200)
+async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDependency[Storage]) -> Response[Any]:
+    """Delete an ended job and its files."""
+    card = await existing(job_id)
+    keys = await jobs.delete(card.job.id)
+    if keys is None:
+        raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
+    await storage.delete(keys)
+    if not by_htmx(request):
+        return Redirect("/", status_code=303)
+    return Response("", media_type=HTML, headers={"HX-Redirect": "/"})
+
+
+async def _canceled(card: Card) -> tuple[str, Card]:
+    """Cancel a job: "dequeued", "requested" or "too_late", and the job as it is then."""
+    while True:  # between waiting and running a job may slip through: then it is asked again
+        asked = await jobs.cancel(card.job.id)
+        card = await existing(str(card.job.id))
+        if outcome := _outcome(card.job) or (asked and _outcome(asked)):
+            return outcome, card
+
+
+def _outcome(job: Job) -> str | None:
+    if job.status == Status.CANCELED:
+        return "dequeued"
+    if job.status in jobs.ENDED:
+        return "too_late"
+    return "requested" if job.cancel_requested else None
+
+
+async def _retried(card: Card) -> tuple[bool, Card]:
+    """Retry a job: whether it waits again because of that, and the job as it is then."""
+    while True:
+        again = await jobs.retry(card.job.id) is not None
+        card = await existing(str(card.job.id))
+        if again or card.job.status not in (Status.FAILED, Status.CANCELED):  # else it ended in this very moment
+            return again, card
+
+
+def _for_people(request: AnyRequest) -> bool:
+    return by_htmx(request) or wants_html(request)
+
+
+async def _shown(request: AnyRequest, card: Card) -> Response[Any]:
+    """The job after an action, where it is shown: on its own page or in the gallery."""
+    if not by_htmx(request):
+        return Redirect(_came_from(request), status_code=303)
+    if urlsplit(request.headers.get("HX-Current-URL", "")).path.startswith("/jobs/"):
+        return Response(await job_fragment(card), media_type=HTML)
+    return Response(card_fragment(card), media_type=HTML)
+
+
+def _came_from(request: AnyRequest) -> str:
+    """The page of ours that a form was sent from."""
+    referer = urlsplit(request.headers.get("Referer", ""))
+    if referer.netloc != request.headers.get("Host") or referer.path.startswith("//"):
+        return "/"
+    return referer.path + (f"?{referer.query}" if referer.query else "")
+
+
+ROUTES = [cancel, retry, delete]
