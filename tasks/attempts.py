@@ -5,7 +5,8 @@ its job knows it for so long, and no other is begun.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -57,8 +58,9 @@ async def adopt(job: Job, attempt: Attempt, prediction_id: str) -> Attempt | Non
     Answers the attempt as it is now, or None when the lease is gone.
     """
     free = (Attempt.id == attempt.id) & Attempt.prediction_id.is_null() & _nobodys(prediction_id)
-    if await _mark(job, {Attempt.prediction_id: prediction_id}, free) is None:
-        return None
+    async with _alone_with(prediction_id):
+        if await _mark(job, {Attempt.prediction_id: prediction_id}, free) is None:
+            return None
     return await Attempt.objects().get(Attempt.id == attempt.id)
 
 
@@ -75,21 +77,23 @@ async def claim_prediction(attempt_id: UUID, prediction_id: str) -> UUID | None:
     webhooks, so without a lease.
     """
     under_way = (Attempt.id == attempt_id) & Attempt.finished_at.is_null()
-    adopted = (
-        await Attempt.update({Attempt.prediction_id: prediction_id})
-        .where(under_way & Attempt.prediction_id.is_null() & _nobodys(prediction_id))
-        .returning(Attempt.job)
-    )
+    async with _alone_with(prediction_id):
+        adopted = (
+            await Attempt.update({Attempt.prediction_id: prediction_id})
+            .where(under_way & Attempt.prediction_id.is_null() & _nobodys(prediction_id))
+            .returning(Attempt.job)
+        )
     known = adopted or await Attempt.select(Attempt.job).where(under_way & (Attempt.prediction_id == prediction_id))
     return known[0]["job"] if known else None
 
 
-async def recorded(prediction_ids: list[str]) -> set[str]:
-    """Those of these predictions that some attempt already counts as its own."""
-    if not prediction_ids:
-        return set()
-    rows = await Attempt.select(Attempt.prediction_id).where(Attempt.prediction_id.is_in(prediction_ids))
-    return {row["prediction_id"] for row in rows}
+@asynccontextmanager
+async def _alone_with(prediction_id: str) -> AsyncIterator[None]:
+    """A transaction in which nobody else adopts this prediction: on SQLite there is one writer anyway."""
+    async with DB.transaction():
+        if DB.engine_type == "postgres":
+            await Attempt.raw("SELECT pg_advisory_xact_lock(hashtext({}))", prediction_id)
+        yield
 
 
 def _nobodys(prediction_id: str) -> WhereRaw:

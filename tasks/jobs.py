@@ -128,7 +128,8 @@ async def resume_later(job: Job, failure: Failure, wait: float, counts: bool = T
 
     counts: whether it is one of the MAX_ATTEMPTS.
     """
-    return await change(mine(job), {**waits(wait, failure, counts), **let_go(Status.QUEUED)})
+    later = await change(mine(job), {**waits(wait, failure, counts), **let_go(Status.QUEUED)})
+    return await _unless_canceled(later)
 
 
 async def fail(job: Job, failure: Failure, known: Prediction | None = None) -> Job | None:
@@ -143,8 +144,8 @@ async def end_canceled(job: Job, known: Prediction | None = None) -> Job | None:
 
 async def expire() -> list[Job]:
     """Fail the jobs that still wait for their first prediction, or for another, when their deadline passes."""
-    waits = (Job.status == queue.QUEUED) & Job.attempt.is_null() & (Job.deadline_at <= from_now())
-    rows = await change_all(waits, {Job.status: Status.FAILED, **reason_of(too_late()), **let_go(Status.FAILED)})
+    in_line = (Job.status == queue.QUEUED) & Job.attempt.is_null() & (Job.deadline_at <= from_now())
+    rows = await change_all(in_line, {Job.status: Status.FAILED, **reason_of(too_late()), **let_go(Status.FAILED)})
     for job in rows:
         announce(job)
     return rows

@@ -47,7 +47,7 @@ async def prediction_of(lease: Lease, replicate: Replicate) -> Prediction:
         return await _create(lease, replicate)
     if attempt.prediction_id is not None:
         return Prediction(attempt.prediction_id, UNSEEN)
-    if attempt.error_code:  # noted when its request met an internal error
+    if attempt.error_code:  # noted when its request was refused, or met an internal error
         noted = Failure(attempt.error_code, attempt.error or "")
         return await _doubtful(job, attempt, noted, replicate)
     return await _orphan(lease, attempt, replicate)
@@ -103,9 +103,9 @@ async def _sent(lease: Lease, model: Model, replicate: Replicate) -> Prediction:
         raise Lost
     try:
         prediction = await replicate.create(model.reference, arguments, _time_left(job), webhook_of(attempt))
-    except OutcomeDoubtful as doubtful:
-        if not await attempts.note(job, attempt, doubtful):
-            raise Lost from doubtful
+    except (Refused, OutcomeDoubtful) as answered:  # noted, so that it stays known whatever happens to this worker
+        if not await attempts.note(job, attempt, answered):
+            raise Lost from answered
         raise
     if not await attempts.record_prediction(job, attempt, prediction.id):
         raise Lost

@@ -3,7 +3,6 @@
 Imports what reads the settings only in the fixtures: this file is loaded before tests/conftest.py has made them.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -24,10 +23,7 @@ async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def working(quick: None, faults: Faults) -> AsyncIterator[Faults]:
     """A worker at work. Gives the stand-in's faults."""
-    from tasks import worker
+    from tests.tasks.work import at_work
 
-    stop = asyncio.Event()
-    running = asyncio.create_task(worker.run(stop))
-    yield faults
-    stop.set()
-    await running
+    async with at_work():
+        yield faults

@@ -196,15 +196,6 @@ async def test_when_webhook_and_worker_learn_of_the_prediction_at_once_both_are_
         await jobs.delete(job.id)
 
 
-async def test_predictions_that_attempts_count_as_theirs_are_known() -> None:
-    job, attempt = await begun()
-    await attempts.record_prediction(job, attempt, "p1")
-    assert await attempts.recorded(["p1", "p2"]) == {"p1"}
-    await jobs.complete(job, [], None)
-    assert await attempts.recorded(["p1"]) == {"p1"}
-    assert await attempts.recorded([]) == set()
-
-
 @pytest.mark.parametrize("end", ["fail", "postpone", "put_back", "end_canceled"])
 async def test_an_attempt_whose_prediction_was_told_meanwhile_does_not_end_without_it(end: str) -> None:
     """The worker found no prediction and settles the attempt; while it searched, a webhook named one."""
@@ -279,3 +270,11 @@ async def test_a_prediction_belongs_to_one_attempt(ended: bool) -> None:
     other = await attempts.adopt(second, others, "p2")
     assert other is not None
     assert other.prediction_id == "p2"
+
+
+async def test_of_two_searches_at_once_one_adopts_the_prediction() -> None:
+    for number in range(10):
+        (first, its), (second, others) = await begun(), await begun()
+        name = f"p{number}"
+        adopted = await asyncio.gather(attempts.adopt(first, its, name), attempts.adopt(second, others, name))
+        assert sorted(str(attempt and attempt.prediction_id) for attempt in adopted) == ["None", name]

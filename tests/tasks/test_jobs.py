@@ -174,7 +174,6 @@ async def test_an_attempt_is_found_again_with_its_prediction() -> None:
     sent = await attempts.under_way(job)
     assert sent is not None
     assert (sent.prediction_id, json.loads(sent.input)) == ("abc", {"prompt": "p", "seed": 7})
-    assert await attempts.recorded(["abc", "def"]) == {"abc"}
 
 
 async def test_a_completed_job_has_its_outputs_and_no_lease() -> None:
@@ -653,3 +652,10 @@ async def test_without_leases_there_is_nothing_to_renew_or_release() -> None:
     assert await jobs.renew([], LEASE) == {}
     await jobs.release([])
     assert (await row(job)).to_dict() == job.to_dict()
+
+
+async def test_a_job_that_is_to_be_canceled_and_has_no_prediction_does_not_wait_to_be_gone_on_with() -> None:
+    job = await claimed()
+    await jobs.cancel(job.id)
+    await jobs.resume_later(job, PASSING, 60.0)
+    assert (await row(job)).status == "canceled"

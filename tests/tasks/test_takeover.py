@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks import attempts, database, events, jobs, library, models, rescue, transitions, worker
+from tasks import attempts, database, events, jobs, library, models, rescue, transitions
 from tasks.broker import broker
 from tasks.database import DB, now
 from tasks.library import Card
 from tasks.replicate import Replicate
 from tasks.tables import Attempt, Job, Status
 from tests.conftest import Faults
-from tests.tasks.work import SDXL, ended, submitted, until, wait_until
+from tests.tasks.work import SDXL, at_work, ended, submitted, until, wait_until
 
 
 async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with_the_same_prediction(
@@ -21,20 +21,14 @@ async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with
 ) -> None:
     await faults.script({"on": "create", "match": "handed", "do": "run", "seconds": 1.5})
     job = await submitted("a fox handed on")
-    stop = asyncio.Event()
-    first = asyncio.create_task(worker.run(stop))
-    await until(job.id, lambda card: card.job.stage == "processing")
-    stop.set()
-    async with asyncio.timeout(5):
-        await first
+    async with at_work() as stopped:
+        await until(job.id, lambda card: card.job.stage == "processing")
+        await stopped()
     left = await library.card(job.id)
     assert left is not None
     assert left.job.status == Status.RUNNING
-    stop = asyncio.Event()
-    second = asyncio.create_task(worker.run(stop))
-    card = await ended(job)
-    stop.set()
-    await second
+    async with at_work():
+        card = await ended(job)
     assert card.job.status == Status.COMPLETED
     assert len(await faults.created("a fox handed on")) == 1
 
@@ -51,11 +45,8 @@ async def test_a_job_that_a_crash_left_is_taken_up_where_it_was(quick: None, fau
     replicate = Replicate()
     await replicate.create(model.reference, arguments, 60)
     await replicate.aclose()
-    stop = asyncio.Event()
-    running = asyncio.create_task(worker.run(stop))
-    card = await ended(job)
-    stop.set()
-    await running
+    async with at_work():
+        card = await ended(job)
     assert card.job.status == Status.COMPLETED
     assert len(await faults.created("a fox left behind")) == 1
 
@@ -111,12 +102,9 @@ async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database
 async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out(quick: None, faults: Faults) -> None:
     await faults.script({"on": "create", "match": "posted", "do": "slow", "seconds": 2})
     job = await submitted("a fox that was just posted")
-    stop = asyncio.Event()
-    first = asyncio.create_task(worker.run(stop))
-    await wait_until(lambda: posted(faults, "a fox that was just posted"))
-    stop.set()
-    async with asyncio.timeout(10):
-        await first
+    async with at_work() as stopped:
+        await wait_until(lambda: posted(faults, "a fox that was just posted"))
+        await stopped()
     [attempt] = await library.attempts(job.id)
     [prediction] = await faults.created("a fox that was just posted")
     assert attempt.prediction_id == prediction["id"]
@@ -142,3 +130,16 @@ async def test_leases_are_reckoned_by_the_databases_clock_whatever_the_workers_s
     assert await attempts.begin(job, "m/m:1", {}) is not None
     assert await jobs.take_over(30) is None
     assert await jobs.renew([job.lease_token], 30) == {job.lease_token: False}
+
+
+async def test_a_refusal_stays_known_when_its_worker_is_gone_before_it_ended_the_attempt(working: Faults) -> None:
+    """Else the next worker would look for a prediction that there never was, and end in doubt."""
+    async with DB.transaction():
+        job = await jobs.submit("a fox that was refused", SDXL, {"width": 64, "height": 64})
+        attempt = Attempt(job=job.id, number=1, version="m/m:1", input="{}", created_at=now())
+        attempt.error, attempt.error_code = "Replicate refused the input.", "invalid_input"
+        await attempt.save()
+        await Job.update({Job.attempt: attempt.id}).where(Job.id == job.id)
+    card = await ended(job)
+    assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 1)
+    assert len(await working.created("a fox that was refused")) == 1

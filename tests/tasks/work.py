@@ -1,11 +1,12 @@
 """Jobs for a worker, and waiting for what becomes of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from tasks import jobs, library
+from tasks import jobs, library, worker
 from tasks.library import Card
 from tasks.settings import settings
 from tasks.storage import Storage
@@ -13,6 +14,23 @@ from tasks.tables import Job
 
 SDXL = "stability-ai/sdxl"
 FLUX = "black-forest-labs/flux-schnell"
+
+
+@asynccontextmanager
+async def at_work() -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """A worker at work, stopped at the end at the latest. Gives what stops it, and waits for its end."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+
+    async def stopped() -> None:
+        stop.set()
+        async with asyncio.timeout(10):
+            await running
+
+    try:
+        yield stopped
+    finally:
+        await stopped()
 
 
 async def wait_until(holds: Callable[[], Awaitable[bool]], within: float = 20.0) -> None:

@@ -1,7 +1,7 @@
 """What people and programs are told while the database is away."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from tasks.database import DB
 from tasks.failures import DatabaseAway
 
-JOB = uuid4()
+JOB = UUID("0192d4a6-7a3e-7c21-9b55-0d6a3f1e2c84")
 
 
 @pytest.fixture

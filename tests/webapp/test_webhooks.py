@@ -230,7 +230,7 @@ async def test_to_a_job_that_has_ended_nothing_happens(
     assert heard == []
 
 
-@pytest.mark.parametrize("attempt", [None, "", "seven", uuid4(), f"{uuid4()}%00"])
+@pytest.mark.parametrize("attempt", [None, "", "seven", uuid4(), "0192d4a6-7a3e-7c21-9b55-0d6a3f1e2c84%00"])
 async def test_of_an_unknown_attempt_nothing_is_taken_and_nothing_more_sent(
     web: httpx.AsyncClient, under_way: Attempt, attempt: object
 ) -> None:
