@@ -278,9 +278,10 @@ async def test_a_pause_longer_than_the_read_timeout_is_a_time_out(monkeypatch: p
 async def test_a_file_that_drips_is_given_up_though_no_pause_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(OK + b"Content-Length: 500\r\n\r\n")
-        while not writer.is_closing():
+        gone = asyncio.ensure_future(reader.read())
+        while not gone.done():
             writer.write(b".")
-            await asyncio.wait([asyncio.ensure_future(reader.read())], timeout=0.02)
+            await asyncio.wait([gone], timeout=0.02)
 
     async with serving(drip, monkeypatch) as url, outputs.files_client() as files:
         with Scratch(1000) as scratch, pytest.raises(Failure) as caught:

@@ -17,12 +17,12 @@ SDXL = "stability-ai/sdxl"
 
 
 async def test_a_job_that_runs_past_its_deadline_is_canceled_upstream_and_fails_with_deadline(working: Faults) -> None:
-    await working.script({"on": "create", "match": "a slow fox", "do": "run", "seconds": 60})
-    job = await jobs.submit("a slow fox", SDXL, {"width": 64, "height": 64}, finish_within=2)
+    await working.script({"on": "create", "match": "a fox that takes its time", "do": "run", "seconds": 60})
+    job = await jobs.submit("a fox that takes its time", SDXL, {"width": 64, "height": 64}, finish_within=2)
     card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "deadline")
     assert (now() - job.created_at).total_seconds() < 8
-    [prediction] = await working.created("a slow fox")
+    [prediction] = await working.created("a fox that takes its time")
     assert prediction["status"] == "canceled"
 
 
