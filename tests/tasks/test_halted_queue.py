@@ -59,7 +59,7 @@ async def test_while_the_queue_is_halted_predictions_under_way_are_followed_to_t
     early = await submitted("an early fox")
     await until(early.id, lambda card: card.job.stage == "processing")
     await working.script({"on": "create", "do": "status", "status": 402, "times": 0})
-    late = await submitted("a late fox")
+    late = await submitted("a belated fox")
     await wait_until(halted)
     assert (await ended(early)).job.status == Status.COMPLETED
     assert (await existing(late.id)).job.status == Status.QUEUED
