@@ -55,6 +55,7 @@ class HintBroker(RedisStreamBroker):
         """Messages, for ever. A lost Redis or a lost group only delays them."""
         wait = 0.1
         while True:
+            _end_if_cancelled()
             try:
                 async with Redis(connection_pool=self.connection_pool) as redis:
                     for fields in await self._read(redis):
@@ -98,6 +99,13 @@ class HintBroker(RedisStreamBroker):
             await redis.xtrim(self.queue_name, minid=read, approximate=False)
             unread: Any = await redis.xrange(self.queue_name, min=f"({read}", count=most)
             return len(unread)
+
+
+def _end_if_cancelled() -> None:
+    """Raise what was lost: redis-py sends by asyncio.wait_for, which on Python 3.11 may swallow a cancellation."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 broker = HintBroker(settings.queue_url)

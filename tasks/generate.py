@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from uuid import UUID
 
 import httpx
 
@@ -61,12 +62,14 @@ async def stop() -> None:
     """Stop carrying every job, and let another worker go on with them at once."""
     global tools
     tools = None
-    held, tasks = leases.held(), list(_under_way)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    if held:
-        await jobs.release(held)
+    held: set[UUID] = set()
+    while tasks := list(_under_way):
+        held.update(leases.held())
+        for task in tasks:
+            if task not in submission.parting:
+                task.cancel()
+        await asyncio.wait(tasks, timeout=0.5)  # and asked again: on Python 3.11 a cancellation may be lost
+    await jobs.release(held)
 
 
 async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
@@ -88,8 +91,10 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
         if prediction.status in ("canceled", "aborted") and lease.cancel_requested:
             await jobs.end_canceled(job, prediction)
             return
+        if prediction.status in ("canceled", "aborted") and _overdue(job):
+            raise jobs.too_late()
         if prediction.status != "succeeded":
-            raise jobs.too_late() if _overdue(job) else reason(prediction.status, prediction.error)
+            raise reason(prediction.status, prediction.error)
         await jobs.report(job, Stage.DOWNLOADING, None)
         model = await models.find(job.model, tools.replicate)
         sources = outputs.find(prediction.output, model.output_schema if model else None)

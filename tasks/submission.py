@@ -35,6 +35,9 @@ SHORTEST = 5  # seconds: the least that Replicate takes as a deadline
 
 T = TypeVar("T")
 
+parting: set[asyncio.Task[Any] | None] = set()
+"""Those who were cancelled, and wait for the answer to a request that is out."""
+
 
 async def prediction_of(lease: Lease, replicate: Replicate) -> Prediction:
     """The prediction of a claimed job, its id saved.
@@ -83,12 +86,16 @@ async def _create(lease: Lease, replicate: Replicate) -> Prediction:
 
 async def _to_its_end(sending: Coroutine[Any, Any, T]) -> T:
     """Do it to its end, also when the worker stops meanwhile: a request that is out has its answer waited for."""
-    task = asyncio.create_task(sending)
+    task, carrier = asyncio.create_task(sending), asyncio.current_task()
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=PARTING)
-        task.cancel()
+        parting.add(carrier)
+        try:
+            await asyncio.wait([task], timeout=PARTING)
+        finally:
+            parting.discard(carrier)
+            task.cancel()
         raise
 
 

@@ -1,0 +1,33 @@
+"""The queue of hints, where taskiq and redis-py leave something to be desired."""
+
+import asyncio
+from contextlib import suppress
+from random import uniform
+
+from tasks import events
+from tasks.broker import broker, generate_later
+
+
+async def test_who_waits_for_a_hint_can_be_stopped_at_any_moment(database: None) -> None:
+    """On Python 3.11 about one in ten of these cancellations was lost, and a worker hung as it stopped."""
+    await events.redis().flushall()
+    for _ in range(12):
+        hints = broker.listen()
+        waiting = asyncio.ensure_future(anext(hints))
+        await asyncio.sleep(uniform(0, 0.005))
+        waiting.cancel()
+        done, _ = await asyncio.wait([waiting], timeout=3)
+        assert done
+        with suppress(asyncio.CancelledError):
+            await waiting
+        await hints.aclose()
+
+
+async def test_a_hint_is_heard_once_and_is_gone(database: None) -> None:
+    await events.redis().flushall()
+    generate_later()
+    hints = broker.listen()
+    async with asyncio.timeout(5):
+        await anext(hints)
+    assert await broker.waiting(most=10) == 0
+    await hints.aclose()
