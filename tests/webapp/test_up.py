@@ -26,6 +26,11 @@ def empty() -> None:
     """Nothing here touches the tests' own database."""
 
 
+def _hear_ctrl_c() -> None:
+    """A shell has what it runs in the background ignore Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Up:
     """A running `darkroom up` with folders and ports of its own."""
 
@@ -56,6 +61,7 @@ class Up:
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
+                preexec_fn=_hear_ctrl_c,
             )
         self.started.append(process)
         return process
