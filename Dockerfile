@@ -4,7 +4,7 @@ FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 COPY requirements.txt /tmp/
-RUN /opt/venv/bin/pip install --require-hashes -r /tmp/requirements.txt
+RUN /opt/venv/bin/pip install --no-deps --require-hashes -r /tmp/requirements.txt
 WORKDIR /app
 COPY . .
 # Editable: templates, static files and migrations are used from where they lie.

@@ -2,7 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The requirements name everything with its hash. Left to look for more, an older pip (23.2, say) stumbles over extras.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 PYTEST := $(BIN)/python -m pytest
 TWO_AT_A_TIME := -n 2 --dist worksteal
 UV ?= uv
@@ -68,7 +69,7 @@ clean: ## remove what was installed and cached; data/ and media/ stay
 $(VENV)/installed: $(BIN)/python requirements.txt pyproject.toml
 	@echo "Installing what Darkroom needs into $(VENV) (this takes a minute) ..."
 	@$(PIP) --require-hashes -r requirements.txt
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(PIP) --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
