@@ -38,7 +38,7 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
         input=json.dumps(arguments, ensure_ascii=False), created_at=now(),
     )  # fmt: skip
     async with DB.transaction():
-        free = mine(job) & Job.attempt.is_null() & (Job.cancel_requested == False)  # noqa: E712  # a column
+        free = mine(job) & Job.attempt.is_null() & Job.cancel_requested.eq(False)
         if not await Job.update({Job.attempt: attempt.id}).where(free).returning(Job.id):
             return None
         attempt.number = await Attempt.count().where(Attempt.job == job.id) + 1

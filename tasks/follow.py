@@ -11,7 +11,8 @@ from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.leases import Lease
 from tasks.progress import progress
-from tasks.replicate import ENDED, UNSEEN, NotFound, Prediction, Replicate
+from tasks.refusals import NotFound
+from tasks.replicate import ENDED, UNSEEN, Prediction, Replicate
 from tasks.settings import settings
 from tasks.tables import Stage
 
@@ -35,17 +36,21 @@ async def to_the_end(lease: Lease, prediction: Prediction, replicate: Replicate)
     interval = 0.0 if prediction.status == UNSEEN else next(intervals)
     told = await _tell(lease, (_stage(prediction.status), None), None) if prediction.status != UNSEEN else None
     called_off = False
+
+    def over() -> bool:
+        return lease.cancel_requested or clock() >= deadline
+
     while not prediction.ended:
-        over = lease.cancel_requested or clock() >= deadline
-        if over and not called_off:
+        was_over = over()
+        if was_over and not called_off:
             called_off = await _called_off(prediction.id, replicate)
-        news = await lease.wait(min(interval, HURRIED if over else deadline - clock()))
+        news = await lease.wait(min(interval, HURRIED if was_over else deadline - clock()))
         if news is not None and news.status in ENDED:
             intervals = polling_intervals()  # where the API does not say so yet, or does not answer, it soon will
-        elif news is not None and not over:
+        elif news is not None and not was_over:
             told = await _tell(lease, (_stage(news.status), news.progress), told)
             continue
-        if over or not (lease.cancel_requested or clock() >= deadline):
+        if was_over or not over():  # it is called off first, then looked at
             if clock() > give_up_at:
                 raise Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
             prediction = await _looked_at(prediction, replicate)

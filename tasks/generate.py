@@ -13,7 +13,8 @@ from tasks.broker import GENERATE, broker, generate_later
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure, reason
 from tasks.leases import Lease
-from tasks.replicate import AccountRefused, Prediction, Replicate, Throttled
+from tasks.refusals import AccountRefused, Throttled
+from tasks.replicate import Prediction, Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Job, Stage

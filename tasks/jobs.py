@@ -205,7 +205,7 @@ async def _unless_canceled(job: Job | None) -> Job | None:
     if job is None or not job.cancel_requested:
         return job
     waits_in_vain = (Job.id == job.id) & (Job.status == Status.QUEUED) & Job.attempt.is_null()
-    waits_in_vain = waits_in_vain & (Job.cancel_requested == True)  # noqa: E712  # a column
+    waits_in_vain = waits_in_vain & Job.cancel_requested.eq(True)
     return await change(waits_in_vain, {Job.status: Status.CANCELED, **let_go(Status.CANCELED)}) or job
 
 
@@ -214,16 +214,13 @@ def too_late() -> Failure:
     return Failure("deadline", "It was not done within the time that was given for it.")
 
 
-async def _requeue(jobs: Condition) -> list[Job]:
-    back = [
-        await _unless_canceled(job)
-        for job in await change_all(jobs & Job.attempt.is_null(), {**waits(0), **let_go(Status.QUEUED)})
-    ]
+async def _requeue(some: Condition) -> list[Job]:
+    back = await change_all(some & Job.attempt.is_null(), {**waits(0), **let_go(Status.QUEUED)})
     for job in back:
-        if job is not None:
-            announce(job)
+        announce(job)
+        await _unless_canceled(job)
     generate_later(len(back))
-    return [job for job in back if job is not None]
+    return back
 
 
 async def _take(among: Condition, in_order: Any, lease_seconds: float, although_halted: bool) -> Job | None:

@@ -11,7 +11,8 @@ import jsonschema_rs
 import msgspec
 
 from tasks.database import now
-from tasks.replicate import NotFound, RemoteModel, Replicate
+from tasks.refusals import NotFound
+from tasks.replicate import RemoteModel, Replicate
 from tasks.schemas import Fault, Path, Schema, faults, plain, validator
 from tasks.settings import ROOT
 from tasks.tables import ModelSchema

@@ -6,8 +6,6 @@ pool loses the connection for good and the dead transaction stays current.
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
 
 import anyio
@@ -15,7 +13,7 @@ import asyncpg
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from piccolo.querystring import QueryString
 
-from tasks.failures import DatabaseAway
+from tasks.failures import DatabaseAway, away_when
 
 log = logging.getLogger(__name__)
 
@@ -30,15 +28,6 @@ AWAY = (
 )
 
 
-@contextmanager
-def _told_apart() -> Iterator[None]:
-    """An absent server as DatabaseAway, whatever it looks like to the driver."""
-    try:
-        yield
-    except AWAY as error:
-        raise DatabaseAway(f"The database does not answer: {type(error).__name__}: {error}") from error
-
-
 class ShieldedTransaction(PostgresTransaction):
     """A transaction whose end cannot be cancelled."""
 
@@ -47,10 +36,10 @@ class ShieldedTransaction(PostgresTransaction):
     async def __aenter__(self) -> PostgresTransaction:
         if self._parent is not None:
             return self._parent
-        with _told_apart():
+        with away_when(*AWAY):
             self.connection = await self.get_connection()
         try:
-            with _told_apart():
+            with away_when(*AWAY):
                 self.transaction = self.connection.transaction()
                 await self.begin()
         except BaseException:
@@ -63,7 +52,7 @@ class ShieldedTransaction(PostgresTransaction):
         if self._parent is not None:
             return False
         try:
-            with anyio.CancelScope(shield=True), _told_apart():
+            with anyio.CancelScope(shield=True), away_when(*AWAY):
                 if isinstance(exception, DatabaseAway):
                     pass  # nothing is left that could be rolled back
                 elif exception is not None and not self._rolled_back:
@@ -96,7 +85,7 @@ class ShieldedPostgresEngine(PostgresEngine):
 
     async def open(self, fewest: int, most: int) -> None:
         """Open a pool of so many connections. Raises DatabaseAway."""
-        with _told_apart():
+        with away_when(*AWAY):
             await self.start_connection_pool(min_size=fewest, max_size=most)
 
     async def close_or_cut(self, within: float) -> None:
@@ -111,11 +100,11 @@ class ShieldedPostgresEngine(PostgresEngine):
             pool.terminate()
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
-        with _told_apart():
+        with away_when(*AWAY):
             return await super().run_querystring(querystring, in_pool)
 
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
-        with _told_apart():
+        with away_when(*AWAY):
             return await super().run_ddl(ddl, in_pool)
 
     def transaction(self, allow_nested: bool = True) -> ShieldedTransaction:

@@ -1,6 +1,5 @@
-"""Replicate's HTTP API in the few calls we need, with its errors told apart by what they mean for us."""
+"""Replicate's HTTP API in the few calls we need."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -10,7 +9,7 @@ import httpx
 import msgspec
 
 from tasks import limits
-from tasks.failures import Failure
+from tasks.refusals import OutcomeUnknown, Refused, refusal
 from tasks.settings import settings
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
@@ -89,37 +88,6 @@ class RemoteModel(msgspec.Struct):
     description: str | None = None
     is_official: bool = False
     latest_version: Version | None = None
-
-
-class Refused(Failure):
-    """Replicate certainly did not do what was asked."""
-
-
-class NotFound(Refused):
-    """Replicate does not know it (any more)."""
-
-
-class AccountRefused(Refused):
-    """Replicate takes nothing from this account at the moment: the token is wrong, or there is no credit."""
-
-
-class Throttled(Refused):
-    """Replicate asked us to slow down. per_minute, burst: what it allows now, where its words say it."""
-
-    per_minute: float | None = None
-    burst: int | None = None
-
-
-class InvalidInput(Refused):
-    """Replicate refused the input, or the version is gone."""
-
-
-class OutcomeUnknown(Failure):
-    """The answer never came: Replicate may have done what was asked, or not."""
-
-
-class OutcomeDoubtful(OutcomeUnknown):
-    """Replicate's own application had an error: almost surely it did not do what was asked."""
 
 
 class Replicate:
@@ -227,42 +195,6 @@ class Replicate:
             ) from error
 
 
-def refusal(response: httpx.Response) -> Failure:
-    """What an error answer means (Replicate's OpenAPI document, its docs on rate limits, recorded bodies)."""
-    body = _problem(response)
-    detail = str(body.get("detail") or "").strip()
-    match response.status_code:
-        case 401 | 403:
-            return AccountRefused(
-                "provider_auth", "Replicate refused the API token. The operator has to check REPLICATE_API_TOKEN."
-            )
-        case 402:
-            return AccountRefused(
-                "provider_billing", "The Replicate account has no credit. The operator has to add some."
-            )
-        case 404:
-            return NotFound("not_found", "Replicate does not know it.")
-        case 422:
-            return InvalidInput(
-                "invalid_input", f"Replicate refused the input: {detail.removeprefix('- ') or 'it did not say why'}"
-            )
-        case 429:
-            return _throttled(detail, _retry_after(response, body))
-        case status if status >= 500:
-            kind = OutcomeDoubtful if status in (500, 503) and detail else OutcomeUnknown
-            return kind("provider_error", "Replicate had an internal error.", True, _retry_after(response, body))
-        case status:
-            return Refused("provider_error", f"Replicate answered with an unexpected status ({status}).")
-
-
-def _throttled(detail: str, retry_after: float | None) -> Throttled:
-    throttled = Throttled("rate_limited", "Replicate asked us to slow down.", passing=True, retry_after=retry_after)
-    if match := re.search(r"(\d+) requests? per minute(?: with a burst of (\d+))?", detail):
-        throttled.per_minute = float(match[1])
-        throttled.burst = int(match[2]) if match[2] else None
-    return throttled
-
-
 def _may_be_of(prediction: Prediction, model: str) -> bool:
     """Whether a prediction is of the model, as far as one can tell: official ones ran under internal names before."""
     told = (prediction.model or "").lower()
@@ -275,21 +207,3 @@ async def _heed(headers: Mapping[str, str]) -> None:
         await limits.heed(int(headers["ratelimit-remaining"]), float(headers["ratelimit-reset"]))
     except (KeyError, ValueError):
         return
-
-
-def _problem(response: httpx.Response) -> dict[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:  # an error page of the gateway
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _retry_after(response: httpx.Response, body: Mapping[str, Any]) -> float | None:
-    """Seconds to wait, from the body, where Replicate puts them, or from the header."""
-    for value in (body.get("retry_after"), response.headers.get("Retry-After")):
-        try:
-            return max(0.0, float(str(value)))
-        except ValueError:  # absent, or a date
-            continue
-    return None

@@ -5,8 +5,7 @@ transactions also leak their connection when BEGIN, COMMIT or ROLLBACK fails or 
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from sqlite3 import OperationalError
 from typing import Any, Literal
 
@@ -14,20 +13,12 @@ import anyio
 from aiosqlite import Connection, connect
 from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType, dict_factory
 
-from tasks.failures import DatabaseAway
+from tasks.failures import away_when
 
 READERS = 4
 BUSY_TIMEOUT = 15.0  # seconds a writer waits for another process's transaction
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
-
-
-@contextmanager
-def _told_apart() -> Iterator[None]:
-    """A file that cannot be written, or read, as DatabaseAway: locked for too long, a full disk, a broken one."""
-    try:
-        yield
-    except OperationalError as error:
-        raise DatabaseAway(f"The database does not answer: {error}") from error
+AWAY = (OperationalError,)  # the file is locked for too long, broken, or on a full disk
 
 
 class _Connections:
@@ -65,7 +56,7 @@ class KeptTransaction(SQLiteTransaction):
         self.connections = self.engine.connections()
         await self.connections.write_lock.acquire()
         try:
-            with _told_apart():
+            with away_when(*AWAY):
                 self.connection = await self.engine.writer(self.connections)
                 await self.begin()
         except BaseException:
@@ -80,7 +71,7 @@ class KeptTransaction(SQLiteTransaction):
             return False
         try:
             # Shielded: an anyio scope cancels every await anew, that of ROLLBACK too.
-            with anyio.CancelScope(shield=True), _told_apart():
+            with anyio.CancelScope(shield=True), away_when(*AWAY):
                 if exception is not None and not self._rolled_back:
                     await self.rollback()
                 elif exception is None and not self._committed and not self._rolled_back:
@@ -132,15 +123,15 @@ class KeptSQLiteEngine(SQLiteEngine):
         connections = self.connections()
         if query.lstrip()[:6].upper() == "SELECT":
             async with connections.reading:
-                with _told_apart():
+                with away_when(*AWAY):
                     reader = connections.idle_readers.pop() if connections.idle_readers else await self.get_connection()
                 try:
-                    with _told_apart():
+                    with away_when(*AWAY):
                         return list(await reader.execute_fetchall(query, args or []))
                 finally:
                     connections.idle_readers.append(reader)
         async with connections.write_lock:
-            with _told_apart():
+            with away_when(*AWAY):
                 writer = await self.writer(connections)
                 return list(await writer.execute_fetchall(query, args or []))
 
@@ -152,7 +143,7 @@ class KeptSQLiteEngine(SQLiteEngine):
         query_type: str = "generic",
         table: object = None,
     ) -> list[Any]:
-        with _told_apart():
+        with away_when(*AWAY):
             return list(await connection.execute_fetchall(query, args or []))
 
     def transaction(

@@ -13,16 +13,8 @@ from tasks.database import now
 from tasks.failures import Failure
 from tasks.leases import Lease, Lost
 from tasks.models import Model
-from tasks.replicate import (
-    UNSEEN,
-    InvalidInput,
-    OutcomeDoubtful,
-    OutcomeUnknown,
-    Prediction,
-    Refused,
-    Replicate,
-    Throttled,
-)
+from tasks.refusals import InvalidInput, OutcomeDoubtful, OutcomeUnknown, Refused, Throttled
+from tasks.replicate import UNSEEN, Prediction, Replicate
 from tasks.settings import settings
 from tasks.tables import Attempt, Job
 

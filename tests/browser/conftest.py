@@ -2,11 +2,9 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests import chromium
+from tests.servers import free_port
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -77,21 +77,6 @@ class Darkroom:
             any(word.endswith(part.encode()) for word in words)
             and f"DATA_DIR={self.environment['DATA_DIR']}".encode() in environment
         )
-
-
-def wait_until(holds: Callable[[], bool], within: float = 10.0) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tasks.settings import ROOT
 from tests import chromium
-from tests.browser.conftest import free_port, wait_until
+from tests.servers import free_port
+from tests.waiting import wait_until
 
 PICTURES = Path(__file__).parent / "pictures"
 FLUX, NANO, FILM, SOUND = "black-forest-labs/flux-schnell", "google/nano-banana", "minimax/hailuo-02", "meta/musicgen"

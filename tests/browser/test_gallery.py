@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.browser.conftest import Darkroom, wait_until
+from tests.browser.conftest import Darkroom
+from tests.waiting import wait_until
 
 LONG = 20_000  # milliseconds
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tasks import events, gate, halts, jobs, library, limits
-from tasks.replicate import AccountRefused
+from tasks.refusals import AccountRefused
 from tasks.settings import settings
 from tasks.tables import Priority, Status
 from tests.conftest import Faults

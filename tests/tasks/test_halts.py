@@ -9,7 +9,8 @@ import pytest
 from tasks import attempts, gate, halts, jobs, limits
 from tasks.database import now
 from tasks.failures import Failure
-from tasks.replicate import AccountRefused, Replicate
+from tasks.refusals import AccountRefused
+from tasks.replicate import Replicate
 from tasks.tables import Halt
 from tests.conftest import Faults
 from tests.tasks.states import LEASE, PASSING, claimed, left, nothing, row, submitted, taken_over

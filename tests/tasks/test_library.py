@@ -10,6 +10,7 @@ from tasks.failures import Failure
 from tasks.library import Card, expected_size
 from tasks.queue import PLACES_SHOWN
 from tasks.tables import Job, Output, Stage, new_id
+from tests.tasks.states import begun, claimed
 
 
 async def submitted(count: int) -> list[Job]:
@@ -73,9 +74,7 @@ async def test_far_back_in_the_queue_no_place_is_told() -> None:
 
 
 async def test_a_job_that_waits_after_a_failure_is_retrying() -> None:
-    await submitted(1)
-    job = await jobs.claim(30)
-    assert job is not None
+    job = await claimed()
     await jobs.postpone(job, Failure("rate_limited", "Slow down.", True), 60.0)
     card = await library.card(job.id)
     assert card is not None
@@ -83,10 +82,7 @@ async def test_a_job_that_waits_after_a_failure_is_retrying() -> None:
 
 
 async def test_a_job_that_comes_back_to_its_prediction_is_retrying_whether_it_counted_or_not() -> None:
-    await submitted(1)
-    job = await jobs.claim(30)
-    assert job is not None
-    await attempts.begin(job, "stability-ai/sdxl", {})
+    job, _ = await begun()
     await jobs.resume_later(job, Failure("storage_unavailable", "No space left.", True), 60.0, counts=False)
     card = await library.card(job.id)
     assert card is not None
@@ -94,10 +90,7 @@ async def test_a_job_that_comes_back_to_its_prediction_is_retrying_whether_it_co
 
 
 async def test_a_job_that_was_put_back_waits_as_if_it_had_not_been_tried() -> None:
-    await submitted(1)
-    job = await jobs.claim(30)
-    assert job is not None
-    await attempts.begin(job, "stability-ai/sdxl", {})
+    job, _ = await begun()
     await jobs.put_back(job, Failure("provider_billing", "No credit."))
     card = await library.card(job.id)
     assert card is not None
@@ -122,9 +115,7 @@ async def test_one_job_is_told_its_place_however_far_back_it_is() -> None:
 
 
 async def test_how_long_a_model_has_been_starting_is_told_while_it_starts() -> None:
-    await submitted(1)
-    job = await jobs.claim(30)
-    assert job is not None
+    job = await claimed()
     before = now() - timedelta(milliseconds=5)
     await attempts.begin(job, "stability-ai/sdxl", {})
     since = []

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tasks import attempts, library, models
-from tasks.replicate import Refused
+from tasks.refusals import Refused
 from tasks.tables import Status
 from tests.conftest import Faults
 from tests.tasks.work import ended, submitted

@@ -9,16 +9,16 @@ import httpx
 import pytest
 
 from tasks.failures import Failure, reason
-from tasks.replicate import (
+from tasks.refusals import (
     AccountRefused,
     InvalidInput,
     NotFound,
     OutcomeDoubtful,
     OutcomeUnknown,
     Refused,
-    Replicate,
     Throttled,
 )
+from tasks.replicate import Replicate
 
 Answer = Callable[[httpx.Request], httpx.Response]
 

@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from tasks.settings import ROOT
 from tests import servers
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -102,11 +102,3 @@ def test_while_postgresql_is_away_the_web_says_so_and_when_it_is_back_goes_on(we
     after = web.post()
     wait_until(lambda: any(after in line for line in web.heard))
     assert web.process.poll() is None
-
-
-def wait_until(holds: Callable[[], bool], within: float = 10.0) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)

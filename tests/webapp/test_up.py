@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,8 +15,11 @@ import psutil
 import pytest
 
 from tasks.settings import ROOT
+from tests.servers import free_port
+from tests.waiting import wait_until
 
 PARTS = {"web", "worker", "standin", "valkey-server"}
+START = 30.0  # seconds that it may take to start
 END = 5.0  # seconds everything has to end
 
 
@@ -35,10 +37,7 @@ class Up:
     """A running `darkroom up` with folders and ports of its own."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as taken, socket.socket() as taken_too:
-            taken.bind(("127.0.0.1", 0))
-            taken_too.bind(("127.0.0.1", 0))
-            self.port, standin_port = taken.getsockname()[1], taken_too.getsockname()[1]
+        self.port, standin_port = free_port(), free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_TOKEN"))},
@@ -96,7 +95,7 @@ def running() -> Iterator[Up]:
     """One that runs, for the tests that leave it running."""
     with _made() as up:
         process = up.start()
-        wait_until(up.ready)
+        wait_until(up.ready, START)
         yield up
         process.terminate()
         process.wait(END)
@@ -105,7 +104,7 @@ def running() -> Iterator[Up]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_every_part_within_5_seconds(up: Up, number: signal.Signals) -> None:
     process = up.start()
-    wait_until(up.ready)
+    wait_until(up.ready, START)
     process.send_signal(number)
     assert process.wait(END) == 0
     assert not _processes_of(up)
@@ -113,7 +112,7 @@ def test_a_signal_ends_every_part_within_5_seconds(up: Up, number: signal.Signal
 
 def test_a_signal_during_the_start_ends_every_part(up: Up) -> None:
     process = up.start()
-    wait_until(lambda: "web" in _parts_of(up))
+    wait_until(lambda: "web" in _parts_of(up), START)
     process.terminate()
     assert process.wait(END) == 0
     assert not _processes_of(up)
@@ -121,7 +120,7 @@ def test_a_signal_during_the_start_ends_every_part(up: Up) -> None:
 
 def test_kill_9_of_the_parent_ends_every_part_within_5_seconds(up: Up) -> None:
     process = up.start()
-    wait_until(up.ready)
+    wait_until(up.ready, START)
     process.kill()
     process.wait()
     wait_until(lambda: not _processes_of(up), END)
@@ -130,21 +129,21 @@ def test_kill_9_of_the_parent_ends_every_part_within_5_seconds(up: Up) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can do this")
 def test_kill_9_of_every_python_process_ends_valkey_too(up: Up) -> None:
     up.start()
-    wait_until(lambda: _parts_of(up) >= {"web", "valkey-server"})
+    wait_until(lambda: _parts_of(up) >= {"web", "valkey-server"}, START)
     for process in _processes_of(up):
         if _part(process) != "valkey-server":
-            process.kill()
+            _kill(process)
     wait_until(lambda: not {"valkey-server"} & _parts_of(up), END)
 
 
 def test_it_starts_again_at_once_after_a_kill_9_and_ends_with_what_started_it(up: Up) -> None:
     process = up.start()
-    wait_until(up.ready)
+    wait_until(up.ready, START)
     process.kill()
     process.wait()
     code = f"import subprocess; subprocess.run([{sys.executable!r}, '-m', 'webapp', 'up', '--with-parent'])"
     starter = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=up.environment, stdout=subprocess.DEVNULL)
-    wait_until(lambda: up.ready() and _parts_of(up) >= PARTS)
+    wait_until(lambda: up.ready() and _parts_of(up) >= PARTS, START)
     starter.kill()
     starter.wait()
     wait_until(lambda: not _processes_of(up), 2 * END)  # they are still starting
@@ -154,8 +153,8 @@ def test_it_starts_again_at_once_after_a_kill_9_and_ends_with_what_started_it(up
 def test_a_part_that_dies_is_started_again(running: Up, part: str) -> None:
     (victim,) = [process for process in _processes_of(running) if _part(process) == part]
     victim.kill()
-    wait_until(lambda: victim not in _processes_of(running) and _parts_of(running) >= PARTS)
-    wait_until(running.ready)
+    wait_until(lambda: victim not in _processes_of(running) and _parts_of(running) >= PARTS, START)
+    wait_until(running.ready, START)
     assert running.said().count("starting again in 1 s") >= 1
 
 
@@ -165,7 +164,7 @@ def test_a_part_that_dies_again_and_again_stops_everything(up: Up) -> None:
     def stopped() -> bool:
         for child in _processes_of(up):
             if _part(child) == "worker":
-                child.kill()
+                _kill(child)
         return process.poll() is not None
 
     wait_until(stopped, 60)
@@ -181,7 +180,7 @@ def test_it_says_where_to_look_and_what_draws(running: Up) -> None:
 
 def test_with_a_token_and_a_redis_it_runs_neither_stand_in_nor_valkey(up: Up) -> None:
     process = up.start(REPLICATE_API_TOKEN="r8_none", REDIS_URL="redis://127.0.0.1:1")
-    wait_until(lambda: _parts_of(up) == {"up", "web", "worker"})
+    wait_until(lambda: _parts_of(up) == {"up", "web", "worker"}, START)
     process.terminate()
     assert process.wait(END) == 0
 
@@ -225,18 +224,10 @@ def _made() -> Iterator[Up]:
         up = Up(Path(folder))
         yield up
         for child in _processes_of(up):
-            child.kill()
+            _kill(child)
         for process in up.started:
             process.kill()
             process.wait()
-
-
-def wait_until(predicate: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Look until it is so. Fails when it is not so in time."""
-    deadline = time.monotonic() + seconds
-    while not predicate():
-        assert time.monotonic() < deadline, f"not so within {seconds:.0f} s"
-        time.sleep(0.05)
 
 
 def _processes_of(up: Up) -> list[psutil.Process]:
@@ -252,6 +243,12 @@ def _processes_of(up: Up) -> list[psutil.Process]:
 
 def _parts_of(up: Up) -> set[str]:
     return {_part(process) for process in _processes_of(up)}
+
+
+def _kill(process: psutil.Process) -> None:
+    """Kill a process, unless it has noticed the end of another one and is gone already."""
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
 
 
 def _part(process: psutil.Process) -> str:

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from tasks.standin.app import create_app
-from tests.tasks.standin.serving import Served, wait_until
+from tests.tasks.standin.serving import Served
+from tests.waiting import wait_until
 
 SDXL = "39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b"
 CERTIFICATES = httpx.create_ssl_context()  # made once: it takes longer than most tests

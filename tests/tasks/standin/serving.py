@@ -2,12 +2,13 @@
 
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from tests.waiting import wait_until
 
 
 class Served:
@@ -39,11 +40,3 @@ def served(app: ASGIApp) -> Iterator[str]:
     yield running.address
     running.leave()
     running.join()
-
-
-def wait_until(predicate: Callable[[], object], seconds: float = 10) -> None:
-    """Return as soon as the predicate holds. Raises AssertionError if it does not in time."""
-    end = time.monotonic() + seconds
-    while not predicate():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)

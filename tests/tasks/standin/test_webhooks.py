@@ -17,7 +17,8 @@ from tasks.standin.app import create_app
 from tasks.standin.predictions import SECOND
 from tasks.standin.webhooks import signed
 from tests.tasks.standin.conftest import FLUX, Client
-from tests.tasks.standin.serving import served, wait_until
+from tests.tasks.standin.serving import served
+from tests.waiting import wait_until
 
 
 class Receiver:
