@@ -37,13 +37,15 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
         id=new_id(), job=job.id, number=1, version=version,
         input=json.dumps(arguments, ensure_ascii=False), created_at=now(),
     )  # fmt: skip
+    seed = arguments.get("seed") if type(arguments.get("seed")) is int else None
     async with DB.transaction():
         free = mine(job) & Job.attempt.is_null() & Job.cancel_requested.eq(False)
-        if not await Job.update({Job.attempt: attempt.id}).where(free).returning(Job.id):
+        begun: dict[Any, Any] = {Job.attempt: attempt.id, Job.seed: seed}
+        if not await Job.update(begun).where(free).returning(Job.id):
             return None
         attempt.number = await Attempt.count().where(Attempt.job == job.id) + 1
         await attempt.save()
-    job.attempt = attempt.id
+    job.attempt, job.seed = attempt.id, seed
     return attempt
 
 

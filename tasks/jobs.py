@@ -109,7 +109,8 @@ async def report(job: Job, stage: Stage, progress: float | None) -> Job | None:
 
 async def complete(job: Job, outputs: list[Output], predict_time: float | None) -> Job | None:
     """The end everybody hopes for: every output is in storage."""
-    completed = {Job.status: Status.COMPLETED, Job.error: None, Job.error_code: None}
+    kind = outputs[0].kind if outputs else None
+    completed = {Job.status: Status.COMPLETED, Job.error: None, Job.error_code: None, Job.kind: kind}
     return await end_attempt(job, completed, None, Attempt.finished_at.is_null(), predict_time, outputs)
 
 

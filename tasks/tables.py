@@ -1,4 +1,4 @@
-"""What a row is: jobs, the attempts at them, their outputs, a halt of the queue, and the models' input schemas."""
+"""What a row is: jobs, the attempts at them, their outputs, what people say of them, and the models' input schemas."""
 
 from enum import IntEnum, StrEnum
 from uuid import UUID as UUIDValue
@@ -62,6 +62,16 @@ class Priority(IntEnum):
     """Before all others."""
 
 
+class Batch(Table, tablename="batch"):
+    """Jobs that were submitted as one: every combination of what a prompt matrix lists."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    prompt = Text()  # as it was written, with its {one|other}
+    axes = JSON(default="[]")  # [{"name": ..., "values": [...]}, ...], the slowest first; a job's place counts them
+    jobs = SmallInt()  # how many
+    created_at = Timestamptz()
+
+
 class Job(Table, tablename="job"):
     """One prompt to be made into media. Only tasks/jobs.py changes its status."""
 
@@ -90,6 +100,15 @@ class Job(Table, tablename="job"):
     attempt = UUID(null=True, default=None)  # the one under way: whoever takes the job goes on with it
     lease_token = UUID(null=True, default=None)  # made anew at each claim; fences every write of a worker
     lease_until = Timestamptz(null=True, default=None)
+    kind = Varchar(length=16, null=True, default=None)  # of its first output
+    seed = BigInt(null=True, default=None)  # that its last attempt was sent with
+    batch = ForeignKey(references=Batch, null=True, default=None, index=False)
+    batch_place = SmallInt(null=True, default=None)  # 0, 1, ... within the batch
+    made_from = UUID(null=True, default=None)  # the job whose result or settings it was made from
+    favourite = Boolean(default=False)
+    rating = SmallInt(default=0)  # 1 to 5 stars; 0 where nobody has rated it
+    notes = Text(default="")
+    trashed_at = Timestamptz(null=True, default=None)  # in the trash since; some time later it is deleted
 
 
 class Attempt(Table, tablename="attempt"):
@@ -126,6 +145,61 @@ class Output(Table, tablename="output"):
     placeholder = Text(null=True, default=None)  # a tiny picture as a data: URL; of a text, how it begins
 
 
+class JobTag(Table, tablename="job_tag"):
+    """A word that somebody put on a job."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    job = ForeignKey(references=Job, index=True)
+    name = Varchar(length=64)
+
+
+class Collection(Table, tablename="collection"):
+    """Jobs that somebody put together under a name."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    name = Varchar(length=100, unique=True)
+    created_at = Timestamptz()
+
+
+class CollectionItem(Table, tablename="collection_item"):
+    """A job in a collection."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    collection = ForeignKey(references=Collection, index=False)
+    job = ForeignKey(references=Job, index=True)
+
+
+class SavedSearch(Table, tablename="saved_search"):
+    """A search that somebody wants to come back to."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    name = Varchar(length=100, unique=True)
+    query = Text()
+    created_at = Timestamptz()
+
+
+class Upload(Table, tablename="upload"):
+    """A file that somebody gave us as input for a model, kept in our storage."""
+
+    key = Varchar(length=100, primary_key=True)  # its name in storage and below /media/
+    media_type = Varchar(length=100)
+    bytes = BigInt()
+    sha256 = Varchar(length=64, index=True)
+    width = Integer(null=True, default=None)  # pixels
+    height = Integer(null=True, default=None)  # pixels
+    created_at = Timestamptz()
+
+
+class Undo(Table, tablename="undo"):
+    """How to take back what was done to many jobs at once: which changed, and what they had before."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    created_at = Timestamptz()
+    action = Varchar(length=16)  # see tasks/tidying.py
+    argument = Text(default="")  # the tag, say
+    before = JSON(default="[]")  # [[job id, what it had], ...]
+
+
 class Halt(Table, tablename="halt"):
     """Why no predictions are created: there is one row while Replicate refuses the account, else none."""
 
@@ -147,7 +221,9 @@ class ModelSchema(Table, tablename="model_schema"):
     fetched_at = Timestamptz()
 
 
-TABLES: list[type[Table]] = [Job, Attempt, Output, Halt, ModelSchema]
+TABLES: list[type[Table]] = [
+    Batch, Job, Attempt, Output, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo, Halt, ModelSchema,
+]  # fmt: skip
 
 
 def new_id() -> UUIDValue:

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from tasks.library import Card
 from tasks.tables import Attempt, Job, Output, Priority, Status
@@ -105,6 +106,13 @@ def job_json(card: Card) -> dict[str, Any]:
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
         "retry_count": job.retry_count,
+        "seed": job.seed,
+        "made_from": _id(job.made_from),
+        "batch": _id(job.batch),
+        "favourite": job.favourite or None,
+        "rating": job.rating or None,
+        "notes": job.notes or None,
+        "trashed_at": _time(job.trashed_at),
     }
     return _present(shape)
 
@@ -131,6 +139,10 @@ def _output_json(output: OutputView) -> dict[str, Any]:
 
 def _present(shape: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shape.items() if value is not None}
+
+
+def _id(value: UUID | None) -> str | None:
+    return str(value) if value else None
 
 
 def _time(moment: datetime | None) -> str | None:

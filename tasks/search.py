@@ -1,0 +1,185 @@
+"""What the search box takes: words, "phrases", field:values, each of them with a minus; read, and written out again."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from tasks.tables import Status
+
+KINDS = ("image", "video", "audio", "text", "file")
+YES, NO = ("yes", "true", "1"), ("no", "false", "0")
+MAX_LENGTH = 500  # characters
+
+_PIECE = re.compile(r'(?P<minus>-?)(?:(?P<field>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]\S*)?)')
+_RATING = re.compile(r"(>=|<=|>|<|)([0-5])")
+_DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?")
+
+
+class Unclear(Exception):
+    """A search that cannot be understood. faults: what is wrong with it, in sentences for the person who wrote it."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__(" ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One piece of a search.
+
+    field: "" for words. values: what it may be, any of them. negated: what matches is left out. phrase: exactly these
+    words in this order; words that are no phrase match what begins with them.
+    """
+
+    field: str
+    values: tuple[str, ...]
+    negated: bool = False
+    phrase: bool = False
+
+    def __str__(self) -> str:
+        value = ",".join(self.values)
+        quoted = f'"{value}"' if self.phrase or re.search(r"\s", value) else value
+        return f"{'-' if self.negated else ''}{self.field}{':' if self.field else ''}{quoted}"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search, understood. Without terms it finds everything that is not in the trash."""
+
+    terms: tuple[Term, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.terms))
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    @property
+    def trash(self) -> bool:
+        """Whether it looks into the trash, instead of at all that is not in it."""
+        return any(term.field == "in" for term in self.terms)
+
+    def without(self, term: Term) -> "Search":
+        """The search that is left when this term is taken out."""
+        return replace(self, terms=tuple(other for other in self.terms if other != term))
+
+
+def parse(text: str) -> Search:
+    """Read what somebody typed. Raises Unclear with everything that is wrong with it."""
+    if len(text) > MAX_LENGTH:
+        raise Unclear([f"The search has {len(text):,} characters; {MAX_LENGTH:,} are allowed."])
+    if "\x00" in text:
+        raise Unclear(["The search has a character that is not text."])
+    terms, faults = [], []
+    for match in _PIECE.finditer(text):
+        try:
+            term = _term(match)
+        except ValueError as error:
+            faults.append(str(error))
+        else:
+            if term is not None and term not in terms:
+                terms.append(term)
+    if faults:
+        raise Unclear(faults)
+    return Search(tuple(terms))
+
+
+def first_moment(date: str) -> datetime:
+    """When a year (2026), a month (2026-09) or a day (2026-09-14) begins, in UTC. Raises ValueError."""
+    match = _DATE.fullmatch(date)
+    if match is None:
+        raise ValueError
+    year, month, day = (int(part or 1) for part in match.groups())
+    return datetime(year, month, day, tzinfo=UTC)
+
+
+def moment_after(date: str) -> datetime:
+    """When the year, the month or the day after this one begins. Raises ValueError."""
+    first, parts = first_moment(date), date.count("-")
+    if parts == 2:
+        return datetime.fromtimestamp(first.timestamp() + 86400, UTC)
+    years, months = divmod(first.month, 12) if parts == 1 else (1, 0)
+    return first.replace(year=first.year + years, month=months + 1)
+
+
+def rating_range(value: str) -> range:
+    """The ratings that "3", ">=3", "<2" mean. Raises ValueError."""
+    match = _RATING.fullmatch(value)
+    if match is None:
+        raise ValueError
+    number = int(match[2])
+    ranges = {"": (number, number), ">=": (number, 5), "<=": (0, number), ">": (number + 1, 5), "<": (0, number - 1)}
+    least, most = ranges[match[1]]
+    return range(least, most + 1)
+
+
+def _term(match: re.Match[str]) -> Term | None:
+    field, quoted = (match["field"] or "").lower(), match["quoted"]
+    value = quoted if quoted is not None else match["bare"] or ""
+    negated, phrase = bool(match["minus"]), quoted is not None
+    if not match["field"]:
+        is_word = any(character.isalnum() for character in value)
+        return Term("", (" ".join(value.split()),), negated, phrase) if is_word else None
+    if field not in FIELDS:
+        raise ValueError(
+            f'There is no field "{field}". There are {", ".join(FIELDS)}. To search for such words, put them in quotes.'
+        )
+    values = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not values:
+        raise ValueError(f'What should "{field}:" be? For example {FIELDS[field].example}.')
+    for part in values:
+        try:
+            known = FIELDS[field].takes(part)
+        except (ValueError, OverflowError):
+            known = False
+        if not known:
+            raise ValueError(
+                f'"{field}:" takes {FIELDS[field].what}, not "{part}". For example {FIELDS[field].example}.'
+            )
+    return Term(field, values, negated)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field that can be searched. takes: whether a value may be one of its; what, example: for people."""
+
+    takes: Callable[[str], bool]
+    what: str
+    example: str
+
+
+def _one_of(*values: str) -> Callable[[str], bool]:
+    return lambda value: value.lower() in values
+
+
+def _is_date(value: str) -> bool:
+    return bool(moment_after(value))
+
+
+def _is_id(value: str) -> bool:
+    return bool(UUID(value).version)
+
+
+def _is_seed(value: str) -> bool:
+    return -(2**63) <= int(value) < 2**63
+
+
+FIELDS: Mapping[str, Field] = {
+    "model": Field(lambda value: True, "a part of a model's name", "model:flux"),
+    "status": Field(_one_of(*Status), f"one of {', '.join(Status)}", "status:failed"),
+    "kind": Field(_one_of(*KINDS), f"one of {', '.join(KINDS)}", "kind:video"),
+    "tag": Field(lambda value: True, "a tag", "tag:cat"),
+    "collection": Field(lambda value: True, "a collection's name", 'collection:"for the wall"'),
+    "fav": Field(_one_of(*YES, *NO), "yes or no", "fav:yes"),
+    "rating": Field(lambda value: bool(rating_range(value)) or True, "0 to 5 stars", "rating:>=4"),
+    "seed": Field(_is_seed, "a whole number", "seed:7"),
+    "before": Field(_is_date, "a year, a month or a day", "before:2026-09"),
+    "after": Field(_is_date, "a year, a month or a day", "after:2026-09-14"),
+    "on": Field(_is_date, "a year, a month or a day", "on:2026-09"),
+    "batch": Field(_is_id, "the id of a batch", "batch:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
+    "from": Field(_is_id, "the id of a job", "from:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
+    "in": Field(_one_of("trash"), "trash", "in:trash"),
+}
+"""What can be searched by. Several values with commas between: any of them."""
