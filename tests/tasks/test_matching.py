@@ -32,7 +32,8 @@ async def found(text: str, known: dict[str, UUID]) -> set[str]:
 
 
 async def mark(job_id: UUID, **values: Any) -> None:
-    await Job.update({**values}).where(Job.id == job_id)
+    changes: dict[Any, Any] = values
+    await Job.update(changes).where(Job.id == job_id)
 
 
 @pytest.mark.parametrize(
