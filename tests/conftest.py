@@ -28,13 +28,21 @@ _standin_socket = _stack.enter_context(socket.create_server(("127.0.0.1", 0)))
 _postgres_url = ""
 
 
-def pytest_configure() -> None:
-    """Settings are read once, when they are imported: so they are made before the tests are collected."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Settings are read once, when they are imported: so they are made before the tests are collected.
+
+    Of several processes the first, which only gives out the tests, runs the PostgreSQL server that all of them share.
+    """
     global _postgres_url
     assert "tasks.settings" not in sys.modules, "a conftest.py below imports it too early: use it in fixtures only"
+    given = getattr(config, "workerinput", None)
+    if POSTGRES:
+        server = _stack.enter_context(servers.postgres()) if given is None else given["postgres"]
+        _postgres_url = asyncio.run(servers.new_database(server)) if given is not None else server
+    if given is None and config.getoption("dist", "no") != "no":
+        return
     for name in ("REPLICATE_API_TOKEN", "PUBLIC_URL", "DEFAULT_MODEL", "MAX_ATTEMPTS"):
         os.environ.pop(name, None)
-    _postgres_url = _stack.enter_context(servers.postgres()) if POSTGRES else ""
     port = _standin_socket.getsockname()[1]
     os.environ |= {
         "DARKROOM_ENV_FILE": os.devnull,
@@ -48,6 +56,11 @@ def pytest_configure() -> None:
         "CREATES_PER_MINUTE": "60000",
     }
     (_folder / "data").mkdir()
+
+
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["postgres"] = _postgres_url
 
 
 def pytest_unconfigure() -> None:
