@@ -51,7 +51,8 @@ def jobs(
             earlier = [row["id"] for row in rows[Job][-MADE_FROM:]]
             yield rows
             rows = defaultdict(list)
-    yield rows
+    if rows:
+        yield rows
 
 
 def _job(order: Order, until: datetime, earlier: list[UUID], chance: Random) -> Row:

@@ -1,5 +1,6 @@
 """A library filled with made-up jobs: to look around in, and to measure with."""
 
+import logging
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -13,6 +14,8 @@ from tasks.demo.files import Row
 from tasks.demo.past import Rows
 from tasks.storage import Storage
 from tasks.tables import TABLES, Collection, Job
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 10_000  # jobs of a transaction: others may write in between
 
@@ -31,11 +34,15 @@ async def fill(
     """
     if not into_existing and await Job.exists():
         raise NotEmpty
-    until, chance = until or now(), Random(seed)
-    shelf = await files.draw_all(storage, chance)
+    until = until or now()
+    shelf = await files.draw_all(storage, Random(seed))
+    chance = Random(f"{seed} {until}")  # so that another fill makes other jobs, with other ids
     collections = [await _collection(name, until) for name in words.COLLECTIONS]
+    written = 0
     for rows in past.jobs(count, until, shelf, collections, chance, AT_ONCE):
         await _write(rows)
+        written += len(rows[Job])
+        log.info("%d of %d jobs", written, count)
     await Job.raw("ANALYZE")  # plans are made for the library as it is now
 
 

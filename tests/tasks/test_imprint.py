@@ -144,7 +144,7 @@ def test_a_film_keeps_its_bytes_and_its_frames() -> None:
 
 
 def frames(film: bytes) -> list[bytes]:
-    with av.open(BytesIO(film)) as container:
+    with av.open(BytesIO(film), "r") as container:
         return [bytes(frame.planes[0]) for frame in container.decode(video=0)]
 
 
