@@ -195,10 +195,22 @@ async def delete(job_id: UUID) -> list[str] | None:
         )
         if not deleted:
             return None
-        rows = await Output.delete().where(Output.job == job_id).returning(Output.key, Output.preview_key)
+        keys = await forget_outputs([job_id])
         await Attempt.delete().where(Attempt.job == job_id)
     announce(deleted[0])
-    return [key for row in rows for key in (row["key"], row["preview_key"]) if key]
+    return keys
+
+
+async def forget_outputs(job_ids: Collection[UUID]) -> list[str]:
+    """Delete the rows of these jobs' outputs. Answers the keys of the files that no other job's output is, too.
+
+    Only the jobs of a demonstration share files.
+    """
+    gone = await Output.delete().where(Output.job.is_in(list(job_ids))).returning(Output.key, Output.preview_key)
+    kept = await Output.select(Output.key).where(Output.key.is_in([row["key"] for row in gone])) if gone else []
+    shared = {row["key"] for row in kept}
+    files = {key: None for row in gone if row["key"] not in shared for key in (row["key"], row["preview_key"]) if key}
+    return list(files)
 
 
 async def _unless_canceled(job: Job | None) -> Job | None:

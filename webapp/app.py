@@ -18,7 +18,7 @@ from tasks.replicate import Replicate
 from tasks.settings import ROOT, settings
 from tasks.storage import Storage
 from tasks.webhooks import Signatures
-from webapp import actions, api, files, gallery, health, live, pages, webhooks
+from webapp import actions, api, files, gallery, health, imprints, live, pages, webhooks
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
 from webapp.methods import READ
@@ -62,6 +62,7 @@ def create_app() -> Litestar:
             *actions.ROUTES,
             live.stream,
             *files.routes,
+            imprints.imprint,
             health.healthz,
             health.readyz,
             docs,
