@@ -1,6 +1,5 @@
 """When a waiting job will likely start: the arithmetic, and what is asked of the database."""
 
-from tests.newest import newest
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -12,6 +11,7 @@ from tasks.database import DB, now
 from tasks.failures import Failure
 from tasks.library import Card
 from tasks.tables import Attempt, Job
+from tests.newest import newest
 
 MODEL = "stability-ai/sdxl"
 
