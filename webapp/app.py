@@ -18,7 +18,7 @@ from tasks.replicate import Replicate
 from tasks.settings import ROOT, settings
 from tasks.storage import Storage
 from tasks.webhooks import Signatures
-from webapp import actions, api, files, gallery, health, imprints, live, pages, webhooks
+from webapp import actions, api, files, gallery, health, imprints, listing, live, pages, searches, webhooks
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
 from webapp.methods import READ
@@ -57,9 +57,11 @@ def create_app() -> Litestar:
         route_handlers=[
             api.generate,
             api.status,
+            listing.jobs_json,
             webhooks.from_replicate,
             *gallery.ROUTES,
             *actions.ROUTES,
+            *searches.ROUTES,
             live.stream,
             *files.routes,
             imprints.imprint,
