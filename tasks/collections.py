@@ -55,6 +55,12 @@ async def find(name: str) -> Collection | None:
     return await Collection.objects().where(alike).order_by(Collection.name).first()
 
 
+async def name_of(collection_id: UUID) -> str | None:
+    """The name of a collection, or None where it is gone."""
+    found = await Collection.objects().get(Collection.id == collection_id)
+    return found.name if found else None
+
+
 async def named(name: str) -> Collection:
     """The collection of this name, made now where there is none. Raises ValueError."""
     name = collection_name(name)

@@ -120,14 +120,14 @@ class Row:
 
     def _add(self, some: QueryString) -> QueryString:
         return QueryString(
-            f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {NEW_ID}, some.id, {self._typed}"
-            " FROM ({}) AS some WHERE true ON CONFLICT DO NOTHING",
+            f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {NEW_ID}, those.id, {self._typed}"
+            " FROM ({}) AS those WHERE true ON CONFLICT DO NOTHING",
             self.value, some,
         )  # fmt: skip
 
     def _take(self, some: QueryString) -> QueryString:
         return QueryString(
-            f"DELETE FROM {self.table} WHERE {self.column} = {{}} AND job IN (SELECT id FROM ({{}}) AS some)",
+            f"DELETE FROM {self.table} WHERE {self.column} = {{}} AND job IN (SELECT id FROM ({{}}) AS those)",
             self.value, some,
         )  # fmt: skip
 
@@ -170,4 +170,4 @@ async def note(undo_id: UUID, some: Condition, had: Any) -> int:
 
 
 def _touch(some: QueryString, moment: datetime) -> QueryString:
-    return QueryString("UPDATE job SET changed_at = {} WHERE id IN (SELECT id FROM ({}) AS some)", moment, some)
+    return QueryString("UPDATE job SET changed_at = {} WHERE id IN (SELECT id FROM ({}) AS those)", moment, some)

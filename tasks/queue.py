@@ -66,7 +66,7 @@ async def line_up(job_ids: Sequence[UUID]) -> None:
         in_line = Job.select(Job.id).where(Job.id.is_in(list(job_ids))).querystrings[0]
         await Job.raw(
             "UPDATE job SET turn = turn + line.place FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place"
-            " FROM ({}) AS some) AS line WHERE job.id = line.id",
+            " FROM ({}) AS those) AS line WHERE job.id = line.id",
             in_line,
         )
 

@@ -107,11 +107,27 @@ async def delete(some: Condition) -> Outcome:
 
 async def write(job_id: UUID, notes: str) -> Job | None:
     """Keep what somebody wrote about a job. None: it is deleted. Raises ValueError where that is too long."""
-    if len(notes) > MAX_NOTES:
-        raise ValueError(f"Notes have {MAX_NOTES:,} characters at most.")
-    if "\x00" in notes:
-        raise ValueError("The notes have a character that is not text.")
+    if fault := fault_of_notes(notes):
+        raise ValueError(fault)
     return await change((Job.id == job_id) & THERE, {Job.notes: notes})
+
+
+def fault_of_notes(notes: str) -> str | None:
+    """Why this cannot be kept as notes, in a sentence, or None."""
+    if len(notes) > MAX_NOTES:
+        return f"Notes have {MAX_NOTES:,} characters at most."
+    if "\x00" in notes or (not notes.isascii() and any("\ud800" <= letter <= "\udfff" for letter in notes)):
+        return "The notes have a character that is not text."
+    return None
+
+
+async def noted(undo_id: UUID) -> tuple[str, str, Outcome] | None:
+    """What can be taken back: the action, its argument (of a collection its id), and what came of it."""
+    row = await Undo.select(Undo.action, Undo.argument).where(Undo.id == undo_id).first()
+    if row is None:
+        return None
+    [listed] = await Undo.raw("SELECT json_array_length(before) AS jobs FROM undo WHERE id = {}", undo_id)
+    return row["action"], row["argument"], Outcome(int(listed["jobs"]), undo_id)
 
 
 async def undo(undo_id: UUID) -> Outcome | None:
@@ -156,7 +172,7 @@ async def _do(action: str, argument: str, some: Condition, left_out: int = 0) ->
 
 
 async def _first(query: QueryString) -> list[UUID]:
-    rows = await Job.raw("SELECT id FROM ({}) AS some LIMIT {}", query, ANNOUNCED)
+    rows = await Job.raw("SELECT id FROM ({}) AS those LIMIT {}", query, ANNOUNCED)
     return [UUID(str(row["id"])) for row in rows]
 
 

@@ -18,7 +18,7 @@ from tasks.replicate import Replicate
 from tasks.settings import ROOT, settings
 from tasks.storage import Storage
 from tasks.webhooks import Signatures
-from webapp import actions, api, files, gallery, health, live, pages, webhooks
+from webapp import actions, api, archive, collections, files, gallery, health, live, pages, selection, tidying, webhooks
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
 from webapp.methods import READ
@@ -60,6 +60,10 @@ def create_app() -> Litestar:
             webhooks.from_replicate,
             *gallery.ROUTES,
             *actions.ROUTES,
+            *tidying.ROUTES,
+            *selection.ROUTES,
+            *collections.ROUTES,
+            archive.download,
             live.stream,
             *files.routes,
             health.healthz,
@@ -80,7 +84,7 @@ def create_app() -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate}),
         request_max_body_size=MAX_BODY,
-        compression_config=CompressionConfig(backend="gzip", exclude=["^/events", "^/media/"]),
+        compression_config=CompressionConfig(backend="gzip", exclude=["^/events", "^/media/", "^/selection.zip"]),
         openapi_config=None,
         logging_config=None,
     )
