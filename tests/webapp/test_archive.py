@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from tests.webapp.made import completed, failed
 from webapp import archive
 
 
-def opened(content: bytes) -> tuple[zipfile.ZipFile, list[dict[str, object]]]:
+def opened(content: bytes) -> tuple[zipfile.ZipFile, list[dict[str, Any]]]:
     found = zipfile.ZipFile(io.BytesIO(content))
     assert found.testzip() is None
     return found, json.loads(found.read("metadata.json"))
@@ -32,9 +33,9 @@ async def test_a_zip_holds_the_files_under_readable_names_and_tells_of_every_job
     found, metadata = opened(answer.content)
     assert [shape["job_id"] for shape in metadata] == [str(bad.id), str(again.id), str(fox.id)]
     assert metadata[2]["tags"] == ["cat"]
-    [name] = metadata[2]["files"]  # type: ignore[misc]
-    assert str(name).endswith(f" a-red-fox-snow {fox.id.hex[-14:]}.png")
-    assert found.read(str(name)) == b"picture"
+    [name] = metadata[2]["files"]
+    assert name.endswith(f" a-red-fox-snow {fox.id.hex[-14:]}.png")
+    assert found.read(name) == b"picture"
     assert {entry.compress_type for entry in found.infolist()} == {zipfile.ZIP_STORED}
     assert len(found.namelist()) == 3
 

@@ -16,7 +16,7 @@ BROWSER = {"Accept": "text/html", "Referer": "http://darkroom.test/?q=fox"}
 
 
 async def found(q: str) -> int:
-    return await Job.count().where(matching.condition(parse(q)))
+    return int(await Job.count().where(matching.condition(parse(q))))
 
 
 async def test_selected_prints_go_to_the_trash_with_a_notice_and_undo(web: httpx.AsyncClient) -> None:
