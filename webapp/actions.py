@@ -18,7 +18,7 @@ from webapp.api import accepted, existing
 from webapp.errors import Problem, wants_html
 from webapp.fragments import card_fragment, job_fragment
 from webapp.views import job_json
-from webapp.visitors import by_htmx
+from webapp.visitors import by_htmx, came_from
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -99,14 +99,6 @@ async def shown(request: AnyRequest, card: Card) -> Response[Any]:
     if urlsplit(request.headers.get("HX-Current-URL", "")).path.startswith("/jobs/"):
         return Response(await job_fragment(card), media_type=HTML)
     return Response(card_fragment(card), media_type=HTML)
-
-
-def came_from(request: AnyRequest) -> str:
-    """The page of ours that a form was sent from."""
-    referer = urlsplit(request.headers.get("Referer", ""))
-    if referer.netloc != request.headers.get("Host") or referer.path.startswith("//"):
-        return "/"
-    return referer.path + (f"?{referer.query}" if referer.query else "")
 
 
 ROUTES = [cancel, retry, delete]

@@ -18,7 +18,22 @@ from tasks.replicate import Replicate
 from tasks.settings import ROOT, settings
 from tasks.storage import Storage
 from tasks.webhooks import Signatures
-from webapp import actions, api, archive, collections, files, gallery, health, live, pages, selection, tidying, webhooks
+from webapp import (
+    actions,
+    api,
+    archive,
+    collections,
+    files,
+    gallery,
+    health,
+    listing,
+    live,
+    pages,
+    searches,
+    selection,
+    tidying,
+    webhooks,
+)  # fmt: skip
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
 from webapp.methods import READ
@@ -57,6 +72,7 @@ def create_app() -> Litestar:
         route_handlers=[
             api.generate,
             api.status,
+            listing.jobs_json,
             webhooks.from_replicate,
             *gallery.ROUTES,
             *actions.ROUTES,
@@ -64,6 +80,7 @@ def create_app() -> Litestar:
             *selection.ROUTES,
             *collections.ROUTES,
             archive.download,
+            *searches.ROUTES,
             live.stream,
             *files.routes,
             health.healthz,

@@ -14,11 +14,11 @@ from tasks.search import Unclear, parse
 from tasks.tables import Job
 from tasks.tidying import Outcome
 from webapp import pages
-from webapp.actions import HTML, came_from, for_people
+from webapp.actions import HTML, for_people
 from webapp.errors import Problem, not_found
 from webapp.methods import READ
 from webapp.tidied import SHOWN, anew, notice, words
-from webapp.visitors import by_htmx
+from webapp.visitors import by_htmx, came_from
 
 AnyRequest = Request[Any, Any, Any]
 Fields = FormMultiDict | MultiDict[str]

@@ -7,9 +7,8 @@ from uuid import UUID
 
 from litestar import Request
 
-from tasks import collections, library, matching, tidying
+from tasks import collections, library
 from tasks.search import Search, Unclear, parse
-from tasks.tables import Job
 from tasks.tidying import Outcome
 from webapp import pages
 from webapp.fragments import card_fragment, job_fragment
@@ -20,14 +19,15 @@ SHOWN = 60  # cards that one answer replaces; after more changes the page asks f
 
 
 async def anew(request: AnyRequest, job_ids: Sequence[UUID]) -> str:
-    """These jobs as the page that asks shows them now: those that its search does not find any more go."""
+    """These jobs as the page that asks shows them now, as a live event would do it."""
     address = urlsplit(request.headers.get("HX-Current-URL", ""))
     cards = await library.cards(job_ids[:SHOWN])
     if address.path.startswith("/jobs/"):
         own = address.path.removeprefix("/jobs/")
         return "".join([await job_fragment(card) for card in cards if str(card.job.id) == own])
-    found = await _found(_search(address.query), [card.job.id for card in cards])
-    return "".join(card_fragment(card) if card.job.id in found else _gone(card.job.id) for card in cards)
+    search = _search(address.query)
+    found = await library.found_among([card.job.id for card in cards], search)
+    return "".join(card_fragment(card, found=card.job.id in found, trash=search.trash) for card in cards)
 
 
 async def notice(action: str, argument: str, outcome: Outcome) -> str:
@@ -73,12 +73,3 @@ def _search(query: str) -> Search:
         return parse(parse_qs(query).get("q", [""])[0])
     except Unclear:
         return Search()
-
-
-async def _found(search: Search, job_ids: list[UUID]) -> set[UUID]:
-    rows = await Job.select(Job.id).where(tidying.these(job_ids) & matching.condition(search))
-    return {row["id"] for row in rows}
-
-
-def _gone(job_id: UUID) -> str:
-    return f'<hx-partial hx-target="#job-{job_id}" hx-swap="delete"></hx-partial>'

@@ -13,12 +13,12 @@ from tasks.library import Card
 from tasks.names import tag_name
 from tasks.schemas import Fault
 from tasks.tidying import Outcome
-from webapp.actions import HTML, came_from, for_people
+from webapp.actions import HTML, for_people
 from webapp.api import existing, json_object
 from webapp.errors import Problem
 from webapp.tidied import anew, notice
 from webapp.views import job_json
-from webapp.visitors import by_htmx
+from webapp.visitors import by_htmx, came_from
 
 AnyRequest = Request[Any, Any, Any]
 Members = dict[str, object]

@@ -6,12 +6,23 @@
 const bar = document.getElementById("selection");
 let last = null; // the id of the checkbox that was used last
 let began = false;
+let searched = null; // what the sheet shows: another search is another selection
 
 const boxes = () => [...document.querySelectorAll("#sheet .card-select")];
 const selected = () => boxes().filter((box) => box.checked);
 
 /** The count, in words; and once, when a selection begins, how many the search finds in all. */
 function tell() {
+  const q = bar.elements.namedItem("q").value;
+  if (q !== searched) {
+    if (searched !== null && (all().checked || selected().length)) {
+      searched = q;
+      bar.reset();
+      return;
+    }
+    searched = q;
+    began = false;
+  }
   const count = selected().length;
   document.getElementById("selection-count").textContent = all().checked ? "All selected" : `${count.toLocaleString("en")} selected`;
   const begins = count > 0 || all().checked || document.getElementById("selection-mode").checked;
@@ -99,15 +110,3 @@ async function refresh() {
   window.htmx.process(sheet);
   bar.reset();
 }
-
-// A card that goes takes the focus to its neighbour, not to nowhere.
-document.addEventListener("htmx:before:swap", ({ detail }) => {
-  const going = detail.tasks.filter(({ swapSpec, target }) => swapSpec?.style === "delete" && target?.matches?.(".card"));
-  const leaving = going.find(({ target }) => target.contains(document.activeElement))?.target;
-  if (!leaving) return;
-  const gone = new Set(going.map(({ target }) => target));
-  const cards = [...document.querySelectorAll("#sheet > .card")];
-  const place = cards.indexOf(leaving);
-  const next = [...cards.slice(place), ...cards.slice(0, place).reverse()].find((card) => !gone.has(card));
-  next?.querySelector(".card-face, .card-title a")?.focus();
-});

@@ -14,8 +14,9 @@ from tasks.failures import DatabaseAway, Failure
 from tasks.library import Card
 from tasks.tables import Job
 from webapp import halted, live
-from webapp.fragments import card_fragment
+from webapp.fragments import card_face
 from webapp.live import BACKLOG, Hub
+from webapp.sheet import Sheet
 
 
 class Page:
@@ -61,7 +62,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 def gallery(hub: Hub) -> AbstractAsyncContextManager[Page]:
-    return opened(hub.gallery(now() + timedelta(minutes=1)))
+    return opened(hub.gallery(Sheet(), now() + timedelta(minutes=1)))
 
 
 @pytest.fixture
@@ -98,10 +99,10 @@ async def test_a_change_is_rendered_once_for_all_pages(hub: Hub, monkeypatch: py
 
     def render(card: Card) -> str:
         rendered.append(card)
-        return card_fragment(card)
+        return card_face(card)
 
-    monkeypatch.setattr(live, "card_fragment", render)
-    async with gallery(hub) as one, gallery(hub) as two, gallery(hub) as three:
+    monkeypatch.setattr(live, "card_face", render)
+    async with gallery(hub) as one, gallery(hub) as two, opened(hub.gallery(FOXES, now())) as three:
         job = await submitted()
         for page in (one, two, three):
             await page.hears(job.id)
@@ -122,7 +123,7 @@ async def test_a_page_that_comes_back_gets_what_changed_since_it_last_heard() ->
     left = now()
     job = await submitted()
     await jobs.cancel(job.id)
-    async with opened(Hub().gallery(left)) as page:
+    async with opened(Hub().gallery(Sheet(), left)) as page:
         await page.hears(job.id, "canceled")
         assert not any(str(old.id) in message for message in page.got)
 
@@ -131,7 +132,7 @@ async def test_a_page_that_missed_too_much_gets_the_first_page_anew(hub: Hub, mo
     monkeypatch.setattr(live, "CATCH_UP", 3)
     left = now()
     ids = [(await submitted()).id for _ in range(5)]
-    async with opened(hub.gallery(left)) as page:
+    async with opened(hub.gallery(Sheet(), left)) as page:
         await page.hears('hx-target="#sheet"', *ids)
 
 
@@ -155,7 +156,7 @@ async def test_a_jobs_page_hears_of_its_job_alone(hub: Hub) -> None:
 
 
 async def test_a_page_too_slow_to_read_is_dropped_and_the_others_hear_on(hub: Hub) -> None:
-    slow = hub.gallery(now() + timedelta(minutes=1))
+    slow = hub.gallery(Sheet(), now() + timedelta(minutes=1))
     job = await submitted()
     first = asyncio.ensure_future(anext(slow))
     async with gallery(hub) as page:
@@ -261,7 +262,7 @@ async def test_closed_pages_leave_nothing_behind(hub: Hub) -> None:
     for _ in range(20):
         async with gallery(hub):
             pass
-    assert hub._galleries == set()
+    assert hub._galleries == {}
 
 
 async def test_nonsense_as_a_last_event_id_is_taken_as_now(web: httpx.AsyncClient) -> None:

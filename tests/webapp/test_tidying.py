@@ -39,12 +39,14 @@ async def test_htmx_gets_the_card_anew_and_on_its_page_the_whole_job(web: httpx.
     assert (await status(web, job))["tags"] == ["cat", "night sky"]
 
 
-async def test_a_card_that_its_page_does_not_find_any_more_goes(web: httpx.AsyncClient) -> None:
+async def test_a_card_that_its_page_does_not_find_any_more_stays_where_it_is_but_gets_no_new_place(
+    web: httpx.AsyncClient,
+) -> None:
     job = await completed()
     await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "yes"})
     favourites = HTMX | {"HX-Current-URL": "http://darkroom.test/?q=fav:yes"}
     answer = await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "no"}, headers=favourites)
-    assert answer.text == f'<hx-partial hx-target="#job-{job.id}" hx-swap="delete"></hx-partial>'
+    assert f'hx-target="#job-{job.id}" hx-swap="outerMorph placed:false"' in answer.text
 
 
 async def test_the_trash_takes_a_print_away_with_a_way_back(web: httpx.AsyncClient) -> None:
