@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 from uuid import UUID
 
-from tasks import estimates, matching, queue
+from tasks import estimates, marks, matching, queue
 from tasks.database import now
+from tasks.marks import NONE, Marks
 from tasks.models import SQUARE, usual_size
 from tasks.search import Search
 from tasks.sorting import Place, Sort, ids_around, next_ids, number_found
@@ -24,12 +25,14 @@ class Card:
 
     outputs: in the provider's order. place: 1 for the next to run; None where it does not wait for its turn or, among
     many, is far back. starts_at: when its turn will likely come; None where it has no place, or nobody can tell.
+    marks: what people said of it.
     """
 
     job: Job
     outputs: list[Output]
     place: int | None = None
     starts_at: datetime | None = None
+    marks: Marks = NONE
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -137,7 +140,8 @@ async def as_cards(jobs: list[Job]) -> list[Card]:
         for output in await Output.objects().where(Output.job.is_in(completed)).order_by(Output.position):
             outputs[output.job].append(output)
     places = await queue.front() if any(job.status == Status.QUEUED for job in jobs) else {}
-    return await _with_starts([Card(job, outputs[job.id], places.get(job.id)) for job in jobs])
+    said = await marks.of([job.id for job in jobs])
+    return await _with_starts([Card(job, outputs[job.id], places.get(job.id), marks=said[job.id]) for job in jobs])
 
 
 async def _with_starts(cards: list[Card]) -> list[Card]:

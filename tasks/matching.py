@@ -114,8 +114,9 @@ def _has(field: str, value: str) -> Condition:
         case "tag":
             return WhereRaw("job.id IN (SELECT job FROM job_tag WHERE name = {})", value.lower())
         case "collection":
-            named = "SELECT id FROM collection WHERE lower(name) = {}"
-            return WhereRaw(f"job.id IN (SELECT job FROM collection_item WHERE collection IN ({named}))", value.lower())
+            named = "SELECT id FROM collection WHERE lower(name) = {} OR name = {}"  # SQLite's lower() knows ASCII only
+            held = f"SELECT job FROM collection_item WHERE collection IN ({named})"
+            return WhereRaw(f"job.id IN ({held})", value.lower(), value)
         case "fav":
             return WhereRaw(f"job.favourite = {'true' if value.lower() in YES else 'false'}")
         case "rating":
