@@ -93,7 +93,8 @@ def expand(parts: Parts, models: Sequence[str], seeds: Sequence[int] = ()) -> tu
 
     What has only one value is no axis. To be called where `size` allows it.
     """
-    directions = [("prompt", part) for part in parts] + [("model", tuple(models)), ("seed", tuple(seeds))]
+    directions: list[tuple[str, tuple[str | int, ...]]] = [("prompt", part) for part in parts]
+    directions += [("model", tuple(models)), ("seed", tuple(seeds))]
     axes = [Axis(name, values) for name, values in directions if len(values) > 1]
     cells = [
         Cell("".join(texts), model, seed)

@@ -59,6 +59,12 @@ def next_turn(client: str, priority: int) -> QueryString:
     )  # fmt: skip
 
 
+async def first_turn(client: str, priority: int) -> int:
+    """The turn of a client's next job, as a number: where it submits many at once, each has one more than the last."""
+    [row] = await Job.raw("SELECT {} AS turn", next_turn(client, priority))
+    return int(row["turn"])
+
+
 async def front() -> dict[UUID, int]:
     """The first PLACES_SHOWN jobs that wait: id -> place, 1 for the next to run."""
     rows = await in_order(Job.select(Job.id).where(waiting())).limit(PLACES_SHOWN)

@@ -4,6 +4,7 @@ The verbs are in tasks/jobs.py; nobody else calls this.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from tasks import events
@@ -13,6 +14,8 @@ from tasks.failures import Failure
 from tasks.queue import Condition
 from tasks.replicate import Prediction
 from tasks.tables import ENDED, Attempt, Job, Output, Status
+
+ANNOUNCED = 200  # jobs of one action
 
 Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
 
@@ -39,6 +42,12 @@ def row_as_job(row: Mapping[str, Any]) -> Job:
 def announce(job: Job) -> None:
     """Say that a job changed. Never inside a transaction."""
     events.publish(events.CHANGED, job.id)
+
+
+def announce_all(jobs: Iterable[Job]) -> None:
+    """Say that many jobs changed. Of more than ANNOUNCED pages find out by themselves, at their next look."""
+    for job in islice(jobs, ANNOUNCED):
+        announce(job)
 
 
 class _Told(Exception):
