@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from tasks.library import Card
+from webapp.pages import short_model
 from webapp.views import CardView
 
 NARROW = 6  # columns that a screen has room for
@@ -42,7 +43,7 @@ class Grid:
 def laid_out(axes: Sequence[dict[str, Any]], cards: Sequence[Card]) -> Grid:
     """The cards of a batch by its axes. The last axis runs across, unless it is too long for that."""
     by_place = {card.job.batch_place: None if card.deleted else CardView(card) for card in cards}
-    labels = [[_label(axis["name"], value) for value in axis["values"]] for axis in axes]
+    labels = [_labels(axis["name"], axis["values"]) for axis in axes]
     if len(labels) < 2:
         names = labels[0] if labels else [""]
         return Grid([], [], [Row(name, [by_place.get(place)]) for place, name in enumerate(names)])
@@ -62,7 +63,10 @@ def laid_out(axes: Sequence[dict[str, Any]], cards: Sequence[Card]) -> Grid:
     return Grid(down if turned else across, sections, [])
 
 
-def _label(name: str, value: str | int) -> str:
+def _labels(name: str, values: Sequence[str | int]) -> list[str]:
     if name == "seed":
-        return f"Seed {value}"
-    return str(value).strip() or "(nothing)"
+        return [f"Seed {value}" for value in values]
+    if name == "model":
+        short = [short_model(str(value)) for value in values]
+        return short if len(set(short)) == len(short) else list(map(str, values))
+    return [str(value).strip() or "(nothing)" for value in values]

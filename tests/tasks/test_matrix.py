@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.matrix import Axis, Cell, Unreadable, expand, quoted, read, read_seeds, size
 
 SIGNS = st.text(alphabet=r"ab {|}\,", max_size=24)
 PLAIN = st.text(alphabet="abc ", min_size=1, max_size=6)
+SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 ALTERNATIVES = st.lists(PLAIN, min_size=2, max_size=4, unique=True)
 
 
@@ -73,11 +74,13 @@ def test_braces_within_alternatives_and_open_ones_are_told(written: str, sentenc
         read(written)
 
 
+@SETTINGS
 @given(SIGNS)
 def test_whatever_is_quoted_means_itself(text: str) -> None:
     assert prompts(quoted(text)) == [text]
 
 
+@SETTINGS
 @given(st.recursive(st.none() | st.integers() | PLAIN, lambda inner: st.lists(inner) | st.dictionaries(PLAIN, inner)))
 def test_json_without_bars_is_text(value: object) -> None:
     text = json.dumps(value)
@@ -85,6 +88,7 @@ def test_json_without_bars_is_text(value: object) -> None:
     assert prompts(text) == [text]
 
 
+@SETTINGS
 @given(
     st.lists(PLAIN | ALTERNATIVES, max_size=4),
     st.lists(st.sampled_from(["a/a", "b/b", "c/c"]), min_size=1, unique=True),
