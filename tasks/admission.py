@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks import jobs, models
-from tasks.models import MAX_PROMPT
+from tasks.models import MAX_PROMPT, Model
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import MODEL_NAME, settings
@@ -42,23 +42,42 @@ async def admit(
     client: who asks. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. Raises Rejected,
     and Failure where Replicate had to be asked about the model and did not answer. Both change nothing.
     """
-    faults = [
-        *_prompt_faults(prompt), *_model_faults(model), *_parameters_faults(parameters),
-        *_priority_faults(priority), *_finish_within_faults(finish_within),
-    ]  # fmt: skip
-    if faults:
-        raise Rejected(_code(faults), faults)
+    reject([*prompt_faults(prompt), *_model_faults(model), *terms_faults(parameters, priority, finish_within)])
     assert isinstance(prompt, str)
     name = model if isinstance(model, str) else settings.default_model
-    given: Mapping[str, Any] = parameters if isinstance(parameters, Mapping) else {}
+    given, urgency, seconds = terms(parameters, priority, finish_within)
+    known = await known_model(name, replicate)
+    reject(known.faults(prompt, given))
+    return await jobs.submit(prompt, name, given, client=client, priority=urgency, finish_within=seconds)
+
+
+def reject(faults: list[Fault]) -> None:
+    """Nothing where there are no faults. Raises Rejected.
+
+    Its code is invalid_prompt, invalid_model, ... where all faults are in one place, else invalid_request.
+    """
+    places = {fault.pointer.split("/")[1] for fault in faults}
+    if faults:
+        raise Rejected(f"invalid_{places.pop()}" if len(places) == 1 else "invalid_request", faults)
+
+
+async def known_model(name: str, replicate: Replicate, pointer: str = "/model") -> Model:
+    """The model with this name. Raises Rejected where there is none, and Failure where Replicate does not answer."""
     known = await models.find(name, replicate)
     if known is None:
-        raise Rejected("unknown_model", [Fault("/model", f"Replicate has no model {name}.")])
-    if faults := known.faults(prompt, given):
-        raise Rejected(_code(faults), faults)
-    urgency = PRIORITIES[priority] if isinstance(priority, str) else Priority.NORMAL
-    seconds = finish_within if isinstance(finish_within, int) else None
-    return await jobs.submit(prompt, name, given, client=client, priority=urgency, finish_within=seconds)
+        raise Rejected("unknown_model", [Fault(pointer, f"Replicate has no model {name}.")])
+    return known
+
+
+def terms(
+    parameters: object, priority: object, finish_within: object
+) -> tuple[Mapping[str, Any], Priority, int | None]:
+    """What has no `terms_faults`, as jobs take it."""
+    return (
+        parameters if isinstance(parameters, Mapping) else {},
+        PRIORITIES[priority] if isinstance(priority, str) else Priority.NORMAL,
+        finish_within if isinstance(finish_within, int) else None,
+    )
 
 
 def is_model_name(text: str) -> bool:
@@ -66,7 +85,8 @@ def is_model_name(text: str) -> bool:
     return re.fullmatch(MODEL_NAME, text) is not None
 
 
-def _prompt_faults(prompt: object) -> list[Fault]:
+def prompt_faults(prompt: object) -> list[Fault]:
+    """What is wrong with a prompt, whatever the model."""
     if prompt is None:
         return [Fault("/prompt", "A prompt is required.")]
     if not isinstance(prompt, str):
@@ -79,9 +99,19 @@ def _prompt_faults(prompt: object) -> list[Fault]:
 
 
 def _model_faults(model: object) -> list[Fault]:
-    if model is None or (isinstance(model, str) and is_model_name(model)):
+    return [] if model is None else model_faults(model, "/model")
+
+
+def model_faults(model: object, pointer: str) -> list[Fault]:
+    """What is wrong with the name of a model, which stands there."""
+    if isinstance(model, str) and is_model_name(model):
         return []
-    return [Fault("/model", "The model must be named as owner/name or owner/name:version.")]
+    return [Fault(pointer, "The model must be named as owner/name or owner/name:version.")]
+
+
+def terms_faults(parameters: object, priority: object, finish_within: object) -> list[Fault]:
+    """What is wrong with the rest of a request, whatever the model."""
+    return [*_parameters_faults(parameters), *_priority_faults(priority), *_finish_within_faults(finish_within)]
 
 
 def _parameters_faults(parameters: object) -> list[Fault]:
@@ -116,9 +146,3 @@ def _is_text(value: object) -> bool:
     if isinstance(value, Mapping):
         return all(_is_text(name) and _is_text(item) for name, item in value.items())
     return all(_is_text(item) for item in value) if isinstance(value, list) else True
-
-
-def _code(faults: list[Fault]) -> str:
-    """invalid_prompt, invalid_model, ... where all faults are in one place, else invalid_request."""
-    places = {fault.pointer.split("/")[1] for fault in faults}
-    return f"invalid_{places.pop()}" if len(places) == 1 else "invalid_request"

@@ -19,9 +19,23 @@ from tasks.settings import ROOT, settings
 from tasks.storage import Storage
 from tasks.webhooks import Signatures
 from webapp import (
-    actions, api, archive, collections, files, gallery, health, imprints, listing, live, pages, searches, selection,
-    tidying, webhooks,
-)  # fmt: skip
+    actions,
+    api,
+    archive,
+    batches,
+    collections,
+    files,
+    gallery,
+    health,
+    imprints,
+    listing,
+    live,
+    pages,
+    searches,
+    selection,
+    tidying,
+    webhooks,
+)
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
 from webapp.methods import READ
@@ -69,6 +83,7 @@ def create_app() -> Litestar:
             *collections.ROUTES,
             archive.download,
             *searches.ROUTES,
+            *batches.ROUTES,
             live.stream,
             *files.routes,
             imprints.imprint,

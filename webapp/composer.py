@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks import models
+from tasks.matrix import quoted
 from tasks.models import Model
 from tasks.schemas import Fault, Schema
+from webapp.matrix import MatrixFields, matrix_fields
 
 PREFIX = "p."  # of the names of the parameters' form fields
 MAIN = (
@@ -69,6 +71,7 @@ class Composer:
     model: str
     models: list[Choice]
     controls: list[Control]
+    matrix: MatrixFields
     faults: list[FormFault] = field(default_factory=list)
 
 
@@ -79,7 +82,7 @@ async def compose(form: Mapping[str, Sequence[str]], model: Model | None, faults
     choices = [Choice(known.name, _title(known.name), known.kind, known.description) for known in await models.known()]
     controls = list(_controls(model, form, by_control)) if model else []
     name = model.name if model else _last(form, "model") or _last(form, "other_model")
-    return Composer(_last(form, "prompt"), name, choices, controls, shown)
+    return Composer(_last(form, "prompt"), name, choices, controls, matrix_fields(form, name), shown)
 
 
 def chosen_model(form: Mapping[str, Sequence[str]], default: str) -> str:
@@ -103,9 +106,13 @@ def typed_parameters(form: Mapping[str, Sequence[str]], model: Model) -> dict[st
 
 
 def as_query(prompt: str, model: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The query string that fills the form with these."""
-    fields = [(f"{PREFIX}{name}", _text(value)) for name, value in parameters.items()]
-    return [("prompt", prompt), ("model", model), *fields]
+    """The query string that fills the form with these. A prompt that would be read as a matrix is written as text."""
+    return [("prompt", quoted(prompt)), *settings_query(model, parameters)]
+
+
+def settings_query(model: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The same, without a prompt."""
+    return [("model", model), *((f"{PREFIX}{name}", _text(value)) for name, value in parameters.items())]
 
 
 def _controls(model: Model, form: Mapping[str, Sequence[str]], faults: Mapping[str | None, str]) -> Iterator[Control]:

@@ -17,8 +17,10 @@ from tasks.schemas import Fault
 from tasks.settings import settings
 from webapp import pages
 from webapp.api import existing
+from webapp.batches import matrix_sent, submit_matrix
 from webapp.composer import Composer, chosen_model, compose, typed_parameters
 from webapp.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
+from webapp.matrix import asked_for
 from webapp.methods import READ
 from webapp.sheet import read
 from webapp.visitors import by_htmx, client_of, keep_session
@@ -52,12 +54,15 @@ async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -
 async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[Any]:
     """What the composer sends: a new card, or the composer again with what is wrong."""
     client, form = client_of(request), await _form(request)
-    prompt = (form.get("prompt") or [""])[-1].replace("\r\n", "\n")  # HTML sends every line break as CRLF
     name = chosen_model(form, settings.default_model)
     try:
         model = await _model(name, replicate)
         parameters = typed_parameters(form, model) if model else {}
-        job = await admit(prompt, name, parameters, replicate, client=client)
+        matrix = asked_for(form, name)
+        if matrix.several:
+            batch = await submit_matrix(matrix, parameters, replicate, client)
+            return await matrix_sent(request, batch, form, model)
+        job = await admit(matrix.plain, name, parameters, replicate, client=client)
     except (Rejected, Failure) as error:
         return await _refused(request, form, replicate, error)
     if not by_htmx(request):

@@ -1,0 +1,29 @@
+/** Has the prints of a matrix counted while it is written, and empties the composer once it is sent. */
+
+const SEVERAL = /\{[^{}]*\|/s;
+
+document.addEventListener("input", ({ target }) => {
+  const form = target.closest?.("#composer");
+  const count = form?.querySelector("#matrix-count");
+  if (!count) return;
+  if (target.id === "model") hideChosen(form, target.value);
+  if (isMatrix(form) || count.textContent.trim()) window.htmx.trigger(count, "matrix:changed");
+});
+
+function isMatrix(form) {
+  const { prompt, seeds } = form.elements;
+  return SEVERAL.test(prompt.value) || seeds.value.trim() || form.querySelector("[name=models]:checked");
+}
+
+/** The chosen model is no further one. */
+function hideChosen(form, name) {
+  for (const box of form.querySelectorAll("[name=models]")) box.parentElement.hidden = box.value === name;
+}
+
+// By hand: a morph leaves alone what somebody typed.
+document.addEventListener("matrix:sent", () => {
+  const form = document.getElementById("composer");
+  for (const field of [form.elements.prompt, form.elements.seeds]) field.value = "";
+  for (const box of form.querySelectorAll("[name=models]:checked")) box.checked = false;
+  form.querySelector("#matrix").open = false;
+});
