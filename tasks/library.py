@@ -10,7 +10,9 @@ from uuid import UUID
 
 from tasks import estimates, queue
 from tasks.database import now
+from tasks.matching import condition
 from tasks.models import SQUARE, usual_size
+from tasks.search import Search
 from tasks.tables import Attempt, Job, Output, Stage, Status
 
 
@@ -84,6 +86,15 @@ async def newest(count: int, before: UUID | None = None) -> list[Card]:
     if before is not None:
         query = query.where(Job.id < before)
     return await _with_outputs(await query.order_by(Job.id, ascending=False).limit(count))
+
+
+async def neighbours(job_id: UUID, search: Search, sort: str) -> tuple[UUID | None, UUID | None]:
+    """The jobs before and after this one in the order of the grid, among those that the search finds."""
+    found = condition(search)
+    newer = await Job.select(Job.id).where(found & (Job.id > job_id)).order_by(Job.id).limit(1)
+    older = await Job.select(Job.id).where(found & (Job.id < job_id)).order_by(Job.id, ascending=False).limit(1)
+    beside = [rows[0]["id"] if rows else None for rows in (newer, older)]
+    return (beside[1], beside[0]) if sort == "oldest" else (beside[0], beside[1])
 
 
 async def changed_since(moment: datetime, count: int) -> list[Card]:
