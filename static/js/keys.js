@@ -12,16 +12,16 @@ const STARS = ["1", "2", "3", "4", "5"];
 
 /** keys: as events name them. shown: how the help writes them. act: answers whether it did something. */
 const TABLE = [
-  { group: "Prints", keys: ["ArrowLeft"], shown: ["←", "→"], words: "Move to the one beside; in the lightbox, turn", act: () => turn("prev") || move("left") },
+  { group: "Prints", keys: ["ArrowLeft"], shown: ["←", "→"], words: "The one beside, also in the lightbox", act: () => turn("prev") || move("left") },
   { group: "Prints", keys: ["ArrowRight"], act: () => turn("next") || move("right") },
-  { group: "Prints", keys: ["ArrowUp"], shown: ["↑", "↓"], words: "Move to the row above or below", act: () => move("up") },
+  { group: "Prints", keys: ["ArrowUp"], shown: ["↑", "↓"], words: "The row above or below", act: () => move("up") },
   { group: "Prints", keys: ["ArrowDown"], act: () => move("down") },
-  { group: "Prints", keys: ["Home"], shown: ["Home", "End"], words: "Move to the first or the last", act: () => move("first") },
+  { group: "Prints", keys: ["Home"], shown: ["Home", "End"], words: "The first or the last", act: () => move("first") },
   { group: "Prints", keys: ["End"], act: () => move("last") },
   { group: "Prints", keys: ["Enter"], shown: ["Enter"], words: "Open it", act: () => false }, // the browser's own: it is a link
-  { group: "Prints", keys: ["Escape"], shown: ["Esc"], words: "Close it; or clear the selection", act: () => press(".pswp__button--close") || clear() },
+  { group: "Prints", keys: ["Escape"], shown: ["Esc"], words: "Close it, or clear the selection", act: () => press(".pswp__button--close") || clear() },
   { group: "This print", keys: ["f"], shown: ["F"], words: "Favourite, or not", act: () => act("favourite") },
-  { group: "This print", keys: STARS, shown: ["1", "5"], words: "Rate it; 0 takes the rating away", act: (key) => act("rate", key) },
+  { group: "This print", keys: STARS, shown: ["1–5", "0"], words: "Rate it; take the rating away", act: (key) => act("rate", key) },
   { group: "This print", keys: ["0"], act: () => act("rate", "0") },
   { group: "This print", keys: ["t"], shown: ["T"], words: "Tag it", act: tag },
   { group: "This print", keys: ["x"], shown: ["X"], words: "Select it, or not", act: () => press(".card-select", subject()) },

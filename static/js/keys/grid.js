@@ -3,7 +3,7 @@
  * offers, and out. The focus is not lost when a card changes, or goes away, under it.
  */
 
-const OFFERED = "a[href], button, input, select, textarea, summary, video, audio, [data-roved]";
+const OFFERED = "a[href], button, input, select, textarea, summary, video, audio";
 
 let current = null; // the card that Tab comes to
 let held = null; // what has the focus, on the sheet
@@ -127,14 +127,16 @@ function settle(sheet) {
   for (const card of cards) rove(card);
 }
 
-/** Lets Tab come to a card, or pass it by. What is not to be reached by Tab anyway stays so. */
+/** Lets Tab come to a card, or pass it by. What Tab does not come to anyway stays so. */
 function rove(card) {
+  const passed = card !== current;
   for (const element of card.querySelectorAll(OFFERED)) {
-    const passed = card !== current;
-    if (passed === element.hasAttribute("data-roved") && (!passed || element.tabIndex < 0)) continue;
-    if (passed && element.getAttribute("tabindex") === "-1") continue;
-    element.toggleAttribute("data-roved", passed);
-    if (passed) element.tabIndex = -1;
-    else element.removeAttribute("tabindex");
+    if (passed && element.getAttribute("tabindex") !== "-1") {
+      element.tabIndex = -1;
+      element.dataset.roved = "";
+    } else if (!passed && "roved" in element.dataset) {
+      element.removeAttribute("tabindex");
+      delete element.dataset.roved;
+    }
   }
 }

@@ -13,7 +13,7 @@ export function toggleHelp(table) {
 
 function made(table) {
   const groups = [...new Set(table.map(({ group }) => group))];
-  const close = element("button", { type: "button", className: "button", textContent: "Close", id: "help-close" });
+  const close = element("button", { type: "button", className: "button", textContent: "Close", id: "help-close", autofocus: true });
   const help = element("dialog", { className: "help", id: "help" }, [
     element("h2", { className: "help-title", id: "help-title", textContent: "Keys" }),
     element("div", { className: "help-groups" }, groups.map((name) => section(name, table))),

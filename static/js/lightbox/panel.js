@@ -1,5 +1,7 @@
 /** What the lightbox tells of a print: its prompt, model and settings, fetched while the panel is open. */
 
+const BAR = 60; // pixels, what the buttons at the top take
+
 let isOpen = false; // also for the next time that the lightbox opens
 
 export class Panel {
@@ -61,7 +63,7 @@ export class Panel {
   #room() {
     const beside = matchMedia("(width >= 60rem)").matches;
     const { offsetWidth, offsetHeight, hidden } = this.#element;
-    const free = { top: 0, right: 0, bottom: 0, left: 0 };
+    const free = { top: BAR, right: 0, bottom: beside ? BAR / 3 : 0, left: 0 };
     if (hidden) return free;
     return beside ? { ...free, right: offsetWidth } : { ...free, bottom: offsetHeight };
   }
