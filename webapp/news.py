@@ -12,10 +12,10 @@ from webapp.methods import READ
 
 
 @route("/finished.json", http_method=READ)
-async def finished(since: FromQuery[datetime]) -> Response[dict[str, Any]]:
-    """The jobs completed since a moment, and from when on to ask next."""
+async def finished(since: FromQuery[datetime | None] = None) -> Response[dict[str, Any]]:
+    """The jobs completed since a moment, and from when on to ask next. Without `since` only the latter."""
     moment = now()  # taken first: what is completed meanwhile is told next time
-    found = await finished_since(since if since.tzinfo else since.replace(tzinfo=UTC))
+    found = await finished_since(since if since.tzinfo else since.replace(tzinfo=UTC)) if since else []
     body = {
         "until": moment.isoformat().replace("+00:00", "Z"),
         "finished": [{"job_id": str(job_id), "prompt": prompt} for job_id, prompt in found],

@@ -83,15 +83,19 @@ function press(selector, within = document) {
   return true;
 }
 
-/** Over the lightbox nothing can be written: it closes first. */
+/** By its field where there is one, else by its button. Over the lightbox nothing can be written: it closes first. */
 function tag() {
-  const field = subject()?.querySelector("form[data-action='tag'] input:not([type='hidden'])");
-  if (!field) return false;
-  if (viewer()) {
-    document.addEventListener("lightbox:closed", () => write(field), { once: true });
-    return press(".pswp__button--close");
+  const form = subject()?.querySelector("form[data-action='tag']");
+  const field = form?.querySelector("input:not([type='hidden'])");
+  const button = form?.querySelector("button");
+  if (!field && !button) return false;
+  const begin = () => (field ? write(field) : button.click());
+  if (!viewer()) begin();
+  else {
+    document.addEventListener("lightbox:closed", begin, { once: true });
+    press(".pswp__button--close");
   }
-  return write(field);
+  return true;
 }
 
 function reach(selector) {
@@ -112,8 +116,8 @@ function compare() {
 }
 
 function clear() {
-  if (press("[data-action='clear'] button, button[data-action='clear']")) return true;
   const selected = document.querySelectorAll(".card-select:checked");
-  for (const box of selected) box.click();
-  return selected.length > 0;
+  if (!selected.length) return false;
+  if (!press("#selection-clear")) for (const box of selected) box.click();
+  return true;
 }

@@ -23,25 +23,25 @@ export function move(way) {
   return focus(cards[way === "first" ? 0 : cards.length - 1]);
 }
 
-/** Looks after the sheet of this page. */
+/** Looks after the sheet of this page, also where another takes its place. */
 export function keep() {
-  const sheet = document.getElementById("sheet");
-  if (!sheet) return;
-  new MutationObserver(follow).observe(sheet, { childList: true, subtree: true, attributeFilter: ["tabindex"] });
-  sheet.addEventListener("focusin", ({ target }) => {
-    held = target;
-    const card = target.closest(".card");
+  if (!document.getElementById("sheet")) return;
+  const page = document.getElementById("main");
+  new MutationObserver(follow).observe(page, { childList: true, subtree: true, attributeFilter: ["tabindex"] });
+  page.addEventListener("focusin", ({ target }) => {
+    const card = target.closest("#sheet .card");
+    held = card && target;
     if (!card || card === current) return;
     const before = current;
     current = card;
     if (before) rove(before);
     rove(card);
   });
-  sheet.addEventListener("focusout", ({ relatedTarget, target }) => {
-    if (relatedTarget || target.isConnected) held = null; // what is taken away is still held: see `follow`
+  page.addEventListener("focusout", ({ target }) => {
+    if (target.isConnected) held = null; // what is taken away is still held: see `follow`
   });
-  sheet.addEventListener("pointerdown", () => (column = null));
-  settle(sheet);
+  page.addEventListener("pointerdown", () => (column = null));
+  settle();
 }
 
 function focus(card) {
@@ -92,13 +92,14 @@ function inView(sheet) {
 
 function follow(changes) {
   const changed = new Set();
-  for (const { target, type, addedNodes } of changes) {
-    const card = target.closest(".card");
-    if (card) changed.add(card);
-    if (type === "childList") for (const node of addedNodes) if (node.matches?.(".card")) changed.add(node);
+  for (const { target, addedNodes } of changes) {
+    for (const node of [target, ...addedNodes]) {
+      const card = node.nodeType === Node.ELEMENT_NODE && node.closest("#sheet .card");
+      if (card) changed.add(card);
+    }
   }
   if (held && !held.isConnected) catchFocus(changes);
-  if (!current?.isConnected) settle(document.getElementById("sheet"));
+  if (!current?.isConnected) settle();
   else for (const card of changed) rove(card);
 }
 
@@ -121,8 +122,8 @@ function cardFrom(node) {
 }
 
 /** Makes the card that Tab comes to the first one, where the last one is gone. */
-function settle(sheet) {
-  const cards = sheet.querySelectorAll(":scope > .card");
+function settle() {
+  const cards = document.querySelectorAll("#sheet > .card");
   if (!current?.isConnected) current = cards[0] ?? null;
   for (const card of cards) rove(card);
 }

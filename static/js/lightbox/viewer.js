@@ -24,8 +24,7 @@ const styles = new Promise((loaded, failed) => {
  */
 export async function look(job, { moved, closed, before }) {
   await styles;
-  const sheet = document.getElementById("sheet");
-  const slides = slidesOf(sheet);
+  const slides = slidesOf(document.getElementById("sheet"));
   const index = slides.findIndex((slide) => slide.job === job);
   if (index < 0) throw new Error("not on the sheet");
   before();
@@ -42,7 +41,7 @@ export async function look(job, { moved, closed, before }) {
     errorMsg: "This file cannot be shown.",
   });
   const panel = new Panel(pswp);
-  const watch = new MutationObserver(() => follow(pswp, slides, sheet));
+  const watch = new MutationObserver(() => follow(pswp, slides));
   pswp.addFilter("thumbEl", (_, { job, number }) => (number === 1 ? pictureOf(job) : null));
   pswp.addFilter("placeholderSrc", (_, { data }) => data.msrc ?? false);
   showOtherKinds(pswp);
@@ -67,7 +66,7 @@ export async function look(job, { moved, closed, before }) {
   });
   pswp.init();
   pswp.element.setAttribute("aria-modal", "true");
-  watch.observe(sheet, { childList: true, subtree: true, attributeFilter: ["data-slides"] });
+  watch.observe(document.getElementById("main"), { childList: true, subtree: true, attributeFilter: ["data-slides"] });
   return {
     close: () => whenOpen(pswp, () => pswp.close()),
     turnTo: (other) => pswp.goTo(slides.findIndex((slide) => slide.job === other)),
@@ -92,12 +91,12 @@ function askForOlder() {
 }
 
 /** Takes over what is on the sheet now. The slide that is looked at stays, with its zoom, whatever its new place. */
-function follow(pswp, slides, sheet) {
+function follow(pswp, slides) {
   if (pswp.isDestroying) return;
-  const fresh = slidesOf(sheet);
+  const fresh = slidesOf(document.getElementById("sheet"));
   if (fresh.length === slides.length && fresh.every(({ key }, at) => key === slides[at].key)) return;
   if (pswp.mainScroll.isShifted() || !pswp.opener.isOpen) {
-    setTimeout(() => follow(pswp, slides, sheet), AGAIN);
+    setTimeout(() => follow(pswp, slides), AGAIN);
     return;
   }
   const { key } = slides[pswp.currIndex];
