@@ -6,7 +6,7 @@
  */
 
 import { keep, move } from "./keys/grid.js";
-import { toggleHelp } from "./keys/help.js";
+import "./keys/notify.js";
 
 const STARS = ["1", "2", "3", "4", "5"];
 
@@ -31,7 +31,7 @@ const TABLE = [
   { group: "Page", keys: ["n"], shown: ["N"], words: "Write a new prompt", act: () => reach("#prompt") },
   { group: "Page", keys: ["/"], shown: ["/"], words: "Search", act: () => reach("input[type='search'], input[name='q']:not([type='hidden'])") },
   { group: "Page", keys: ["c"], shown: ["C"], words: "Compare the two to four selected", act: compare },
-  { group: "Page", keys: ["?"], shown: ["?"], words: "These keys", act: () => toggleHelp(TABLE) },
+  { group: "Page", keys: ["?"], shown: ["?"], words: "These keys", act: help },
 ];
 
 document.addEventListener("keydown", (event) => {
@@ -41,7 +41,7 @@ document.addEventListener("keydown", (event) => {
   if (TABLE.some(({ keys, act }) => keys.includes(key) && act(key))) event.preventDefault();
 });
 
-document.getElementById("keys-button")?.addEventListener("click", () => toggleHelp(TABLE));
+document.getElementById("keys-button")?.addEventListener("click", help);
 keep();
 
 function isForOthers({ target, key, ctrlKey, altKey, metaKey, isComposing }) {
@@ -49,6 +49,12 @@ function isForOthers({ target, key, ctrlKey, altKey, metaKey, isComposing }) {
   if (target.closest?.("video, audio")) return key === " " || key.length > 1; // they seek, and change their volume
   const field = "input:not([type='checkbox'], [type='button'], [type='submit']), textarea, select, [contenteditable], dialog";
   return Boolean(target.closest?.(field));
+}
+
+/** The help comes only when it is asked for. */
+function help() {
+  import("./keys/help.js").then(({ open }) => open(TABLE)).catch(() => undefined);
+  return true;
 }
 
 /** What a key is about: the print in the lightbox, the one with the focus, or the one whose page this is. */

@@ -190,9 +190,9 @@ def test_without_javascript_a_click_leads_to_the_prints_page(no_script: Page, pr
     no_script.goto("/")
     no_script.locator(f"#job-{prints['stack']}-link").click()
     expect(no_script.locator(".print-picture")).to_have_count(2)
-    no_script.get_by_role("link", name="Next").click()
+    no_script.get_by_role("link", name="Next", exact=True).click()
     expect(no_script.get_by_role("heading", level=1)).to_have_text("lightbox wide")
-    no_script.get_by_role("link", name="previous").click()
+    no_script.get_by_role("link", name="previous", exact=True).click()
     expect(no_script.get_by_role("heading", level=1)).to_have_text("2 prints compared")
 
 

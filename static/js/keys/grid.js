@@ -38,7 +38,7 @@ export function keep() {
     rove(card);
   });
   page.addEventListener("focusout", ({ target }) => {
-    if (target.isConnected) held = null; // what is taken away is still held: see `follow`
+    setTimeout(() => held === target && target.isConnected && (held = null)); // what is taken away stays held: `follow`
   });
   page.addEventListener("pointerdown", () => (column = null));
   settle();

@@ -4,11 +4,17 @@ import { notificationSwitch } from "./notify.js";
 
 let dialog = null;
 
-export function toggleHelp(table) {
+const styles = new Promise((loaded) => {
+  const href = new URL("../../css/help.css", import.meta.url).href;
+  document.head.append(
+    Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: loaded, onerror: loaded }),
+  );
+});
+
+export async function open(table) {
+  await styles;
   dialog ??= made(table);
-  if (dialog.open) dialog.close();
-  else dialog.showModal();
-  return true;
+  if (!dialog.open) dialog.showModal();
 }
 
 function made(table) {
