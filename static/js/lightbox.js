@@ -3,7 +3,9 @@
  * own page: going back closes it, a reload shows that page.
  */
 
+const loaded = location.pathname;
 let viewer = null;
+let opening = null; // a second click finds it so
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.(".card[data-slides] a[id$='-link']");
@@ -13,9 +15,11 @@ document.addEventListener("click", (event) => {
   open(job, () => history.pushState({ print: job }, "", address(job))).catch(() => location.assign(link.href));
 });
 
+// A page that was loaded anew under a print's address is that print's own; to the browser the two are still one document.
 addEventListener("popstate", ({ state }) => {
-  if (!state?.print) viewer?.close();
-  else open(state.print).catch(() => location.reload());
+  if (state?.print) open(state.print).catch(() => location.reload());
+  else if (viewer) viewer.close();
+  else if (location.pathname !== loaded) location.reload();
 });
 
 addEventListener("pageshow", ({ persisted }) => {
@@ -29,9 +33,13 @@ function isPlain(event) {
 
 /** Rejects where the print is not on the sheet, or the viewer cannot be fetched. */
 async function open(job, before = () => undefined) {
-  const { look } = await import("./lightbox/viewer.js");
   if (viewer) return viewer.turnTo(job);
-  viewer = await look(job, { moved, closed, before });
+  opening ??= import("./lightbox/viewer.js").then(({ look }) => look(job, { moved, closed, before }));
+  try {
+    viewer = await opening;
+  } finally {
+    opening = null;
+  }
 }
 
 /** The grid's search and order go along, so that the page leads on to the same prints. */

@@ -43,7 +43,7 @@ def test_the_gallery_weighs_less_than_a_hundred_kilobytes(page: Page, darkroom: 
     network.on("Network.requestWillBeSent", asked)
     network.on("Network.dataReceived", came)
     page.goto("/?q=nothing-that-anybody-made", wait_until="load")
-    page.wait_for_function("document.fonts.status === 'loaded'")
+    wait_until(lambda: page.evaluate("document.fonts.status === 'loaded'"))
     page.wait_for_timeout(300)
     assert any("htmx" in url for url in weights)
     assert any("/?q=" in url for url in weights)
@@ -65,6 +65,6 @@ def test_the_gallery_is_painted_before_any_script_has_come(page: Page, prints: l
 def test_nothing_jumps_while_a_page_loads(page: Page, prints: list[UUID], path: str) -> None:
     page.add_init_script(WATCH)
     page.goto(path.format(job=prints[0], other=prints[1]), wait_until="load")
-    page.wait_for_function("document.fonts.status === 'loaded'")
+    wait_until(lambda: page.evaluate("document.fonts.status === 'loaded'"))
     page.wait_for_timeout(500)
     assert page.evaluate("window.shift") < SHIFT

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import httpx
+import pytest
 
 from tasks import jobs
 from tasks.database import now
@@ -30,3 +31,15 @@ async def test_what_was_completed_since_is_told_first_to_last_and_nothing_else(w
     ]
     later = (now() + timedelta(seconds=1)).isoformat()
     assert (await web.get("/finished.json", params={"since": later})).json()["finished"] == []
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-25T20:00:00"])
+async def test_any_moment_can_be_asked_for(web: httpx.AsyncClient, moment: str) -> None:
+    await completed("a fox")
+    answer = await web.get("/finished.json", params={"since": moment})
+    assert answer.status_code == 200
+
+
+async def test_what_is_no_moment_is_refused(web: httpx.AsyncClient) -> None:
+    answer = await web.get("/finished.json", params={"since": "yesterday"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")

@@ -4,6 +4,7 @@
  */
 
 import PhotoSwipe from "../../vendor/photoswipe-5.4.4.esm.min.js";
+import { addControls } from "./controls.js";
 import { Panel } from "./panel.js";
 import { showOtherKinds, slidesOf } from "./slides.js";
 
@@ -41,7 +42,10 @@ export async function look(job, { moved, closed, before }) {
     errorMsg: "This file cannot be shown.",
   });
   const panel = new Panel(pswp);
-  const watch = new MutationObserver(() => follow(pswp, slides));
+  const watch = new MutationObserver(() => {
+    follow(pswp, slides);
+    pswp.dispatch("cardChange");
+  });
   pswp.addFilter("thumbEl", (_, { job, number }) => (number === 1 ? pictureOf(job) : null));
   pswp.addFilter("placeholderSrc", (_, { data }) => data.msrc ?? false);
   showOtherKinds(pswp);
@@ -66,10 +70,14 @@ export async function look(job, { moved, closed, before }) {
   });
   pswp.init();
   pswp.element.setAttribute("aria-modal", "true");
-  watch.observe(document.getElementById("main"), { childList: true, subtree: true, attributeFilter: ["data-slides"] });
+  watch.observe(document.getElementById("main"), {
+    childList: true,
+    subtree: true,
+    attributeFilter: ["data-slides", "aria-pressed"],
+  });
   return {
     close: () => whenOpen(pswp, () => pswp.close()),
-    turnTo: (other) => pswp.goTo(slides.findIndex((slide) => slide.job === other)),
+    turnTo: (other) => pswp.goTo(Math.max(0, slides.findIndex((slide) => slide.job === other))),
   };
 }
 
@@ -123,47 +131,4 @@ function heir(slides, index, fresh) {
   const order = [...slides.slice(index), ...slides.slice(0, index).reverse()];
   const next = order.find(({ key }) => fresh.some((slide) => slide.key === key));
   return next ? fresh.findIndex(({ key }) => key === next.key) : -1;
-}
-
-function addControls(pswp, panel) {
-  pswp.on("uiRegister", () => {
-    pswp.ui.registerElement({
-      name: "place", // of one output among several
-      order: 1,
-      onInit: (element) => {
-        element.setAttribute("role", "status");
-        pswp.on("change", () => {
-          const { number, of } = pswp.currSlide.data;
-          element.textContent = of > 1 ? `${number} of ${of}` : "";
-        });
-      },
-    });
-    pswp.ui.registerElement({
-      name: "save",
-      order: 8,
-      isButton: true,
-      tagName: "a",
-      title: "Download",
-      html: icon("download-simple"),
-      onInit: (link) => {
-        link.download = "";
-        pswp.on("change", () => (link.href = `${pswp.currSlide.data.src}?download`));
-      },
-    });
-    pswp.ui.registerElement({
-      name: "about",
-      order: 9,
-      isButton: true,
-      title: "About this print",
-      html: icon("info"),
-      onInit: (button) => pswp.on("afterInit", () => panel.attach(button)),
-      onClick: () => panel.toggle(),
-    });
-  });
-}
-
-/** One of our own icons, from the sprite that the page uses already. */
-function icon(name) {
-  const [sprite] = document.querySelector(".icon use").getAttribute("href").split("#");
-  return `<svg class="lightbox-icon" viewBox="0 0 256 256" aria-hidden="true"><use href="${sprite}#${name}"></use></svg>`;
 }
