@@ -1,5 +1,6 @@
 """create_app(): every part put together. The only room that knows them all."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -24,12 +25,15 @@ from webapp import (
     archive,
     batches,
     collections,
+    compare,
     files,
     gallery,
     health,
     imprints,
+    lightbox,
     listing,
     live,
+    news,
     pages,
     searches,
     selection,
@@ -42,6 +46,7 @@ from webapp.methods import READ
 from webapp.origin import same_origin_only
 
 MAX_BODY = 1024 * 1024  # bytes
+VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -85,6 +90,9 @@ def create_app() -> Litestar:
             *searches.ROUTES,
             *batches.ROUTES,
             live.stream,
+            compare.compare,
+            lightbox.panel,
+            news.finished,
             *files.routes,
             imprints.imprint,
             health.healthz,
@@ -124,12 +132,12 @@ async def openapi_document() -> Response[bytes]:
 
 
 class _StaticFiles(StaticFiles):
-    """Files whose address changes with their bytes are kept for a year."""
+    """Files whose address changes with their bytes are kept for a year; others are asked for again each time."""
 
     def file_response(self, full_path: Any, stat_result: Any, scope: Any, status_code: int = 200) -> Any:
         response = super().file_response(full_path, stat_result, scope, status_code)
-        if scope["query_string"].startswith(b"v="):
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        kept = scope["query_string"].startswith(b"v=") or VERSIONED.search(scope["path"])
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
         return response
 
 

@@ -20,6 +20,7 @@ from webapp.api import existing
 from webapp.batches import matrix_sent, submit_matrix
 from webapp.composer import Composer, chosen_model, compose, typed_parameters
 from webapp.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
+from webapp.lightbox import beside_context
 from webapp.matrix import asked_for
 from webapp.methods import READ
 from webapp.sheet import read
@@ -72,10 +73,11 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
 
 
 @route("/jobs/{job_id:str}", http_method=READ)
-async def job_page(job_id: FromPath[str]) -> Response[str]:
-    """The page of one job."""
+async def job_page(job_id: FromPath[str], q: FromQuery[str] = "", sort: FromQuery[str] = "") -> Response[str]:
+    """The page of one job, with the way to those beside it in the grid it was opened from."""
     card = await existing(job_id)
-    return pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card))
+    beside = await beside_context(card, q, sort)
+    return pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
 
 
 async def _refused(request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | Failure) -> Response[str]:
