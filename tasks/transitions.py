@@ -5,6 +5,7 @@ The verbs are in tasks/jobs.py; nobody else calls this.
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from tasks import events
 from tasks.attempts import mine
@@ -39,6 +40,12 @@ def row_as_job(row: Mapping[str, Any]) -> Job:
 def announce(job: Job) -> None:
     """Say that a job changed. Never inside a transaction."""
     events.publish(events.CHANGED, job.id)
+
+
+def announce_ids(job_ids: Iterable[UUID]) -> None:
+    """Say that these jobs changed: a few of one action, for each has every open page look. Never in a transaction."""
+    for job_id in job_ids:
+        events.publish(events.CHANGED, job_id)
 
 
 class _Told(Exception):

@@ -29,7 +29,7 @@ POLLING = "1"  # seconds until a program should ask again
 async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
     """Have a prompt made into media. The job is in the database when this answers."""
     client = client_of(request)
-    body = _object(await _json(request))
+    body = await json_object(request)
     if unknown := [name for name in body if name not in MEMBERS]:
         faults = [
             Fault(f"/{name}", f"There is no member {name!r}. There are {', '.join(MEMBERS)}.") for name in unknown
@@ -70,17 +70,15 @@ async def existing(job_id: str) -> Card:
     return card
 
 
-async def _json(request: Request[Any, Any, Any]) -> object:
+async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
+    """The JSON object that a program sent. Raises Problem or Rejected where it sent anything else."""
     media_type, _ = request.content_type
     if media_type != "application/json":
         raise Problem(415, "unsupported_media_type", "The body must be JSON, sent with Content-Type: application/json.")
     try:
-        return msgspec.json.decode(await request.body())
+        body = msgspec.json.decode(await request.body())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(400, "malformed_json", f"The body is no valid JSON: {error}.") from error
-
-
-def _object(body: object) -> dict[str, object]:
     if not isinstance(body, dict):
         raise Rejected("invalid_request", [Fault("", "The body must be a JSON object.")])
     return body
