@@ -21,11 +21,11 @@ IN_TRASH = WhereRaw(
     + (" AND job.id IN (SELECT id FROM job WHERE trashed_at IS NOT NULL)" if DB.engine_type == "sqlite" else "")
 )
 
-MODELS_IN_USE = (  # from one name to the next along the index, however many jobs have each
+NAMES = (  # of models in use: from one to the next along the index, however many jobs have each
     "WITH RECURSIVE names (model) AS (SELECT min(model) FROM job UNION ALL"
     " SELECT (SELECT min(job.model) FROM job WHERE job.model > names.model) FROM names WHERE names.model IS NOT NULL)"
-    " SELECT model FROM names"
 )
+MODELS_IN_USE = f"{NAMES} SELECT model FROM names"
 
 
 def condition(search: Search) -> Condition:
@@ -86,17 +86,33 @@ def moment_of(job_id: UUID) -> datetime:
 
 
 def _with_words(*terms: Term) -> Condition:
+    """All of these words. Where few jobs have them, those are looked up; where many do, the walk finds them soon."""
     if DB.engine_type == "postgres":
-        matching = "SELECT job FROM job_words WHERE words @@ to_tsquery('simple', without_accents({}))"
-    else:
-        matching = (
-            "SELECT job_words.job FROM job_search JOIN job_words ON job_words.number = job_search.rowid"
-            " WHERE job_search MATCH {}"
-        )
+        return WhereRaw(f"job.id IN (SELECT job FROM job_words WHERE words @@ {_tsquery(*terms)})")
+    matching = (
+        "SELECT job_words.job FROM job_search JOIN job_words ON job_words.number = job_search.rowid"
+        " WHERE job_search MATCH {}"
+    )
     return WhereRaw(f"job.id IN ({matching})", words_query(*terms))
 
 
+def _without_words(term: Term) -> Condition:
+    """None of these words. On PostgreSQL each job that the walk comes by is asked, so that not all are gathered."""
+    if DB.engine_type == "postgres":
+        has = f"SELECT 1 FROM job_words WHERE job_words.job = job.id AND words @@ {_tsquery(term)}"
+        return WhereRaw(f"NOT EXISTS ({has})")
+    return WhereRaw("NOT ({})", _with_words(term).querystring)
+
+
+def _tsquery(*terms: Term) -> str:
+    """As a literal: plans made once for all words take rare ones for common, and walk through the whole library."""
+    text = words_query(*terms).replace("\\", "\\\\").replace("'", "''").replace("{", "{{").replace("}", "}}")
+    return f"to_tsquery('simple', without_accents(E'{text}'))"
+
+
 def _matches(term: Term) -> Condition:
+    if term.negated and not term.field:
+        return _without_words(term)
     any_of = reduce(or_, [_has(term.field, value) for value in term.values]) if term.field else _with_words(term)
     return WhereRaw("NOT coalesce(({}), {})", any_of.querystring, False) if term.negated else any_of
 
@@ -104,9 +120,7 @@ def _matches(term: Term) -> Condition:
 def _has(field: str, value: str) -> Condition:
     match field:
         case "model":
-            return WhereRaw(
-                f"job.model IN ({MODELS_IN_USE} WHERE lower(model) LIKE {{}} ESCAPE '!')", _containing(value)
-            )
+            return _of_model(_containing(value))
         case "status" | "kind":  # one of a few: a literal, so that indexes are found
             ended_badly = " AND job.status IN ('failed', 'canceled')"  # as the index job_ended_badly has it
             also = ended_badly if value.lower() in ("failed", "canceled") else ""
@@ -134,6 +148,21 @@ def _has(field: str, value: str) -> Condition:
         case "from":
             return WhereRaw("job.made_from = {}", UUID(value))
     raise ValueError(f"a field that nobody can match: {field}")
+
+
+def _of_model(pattern: str) -> Condition:
+    """Of a model whose name is like this, and so between the oldest and the newest job of such models.
+
+    Most models are used for a while, or were never there: no walk goes further than that.
+    """
+    like = "names WHERE lower(model) LIKE {} ESCAPE '!'"
+    one = "SELECT other.id FROM job other WHERE other.model = names.model ORDER BY other.id"
+    oldest = f"{NAMES} SELECT ({one} LIMIT 1) AS one FROM {like} ORDER BY one LIMIT 1"
+    newest = f"{NAMES} SELECT ({one} DESC LIMIT 1) AS one FROM {like} ORDER BY one DESC LIMIT 1"
+    return WhereRaw(
+        f"job.model IN ({NAMES} SELECT model FROM {like}) AND job.id >= ({oldest}) AND job.id <= ({newest})",
+        pattern, pattern, pattern,
+    )  # fmt: skip
 
 
 def _containing(value: str) -> str:

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from tasks import halts, jobs, queue
 from tasks.broker import broker, generate_later
 from tasks.failures import DatabaseAway
+from tasks.queue import Condition
 from tasks.settings import settings
 from tasks.tables import Job
 
@@ -39,8 +40,13 @@ async def rescue() -> int:
     While the queue is halted, jobs that need a prediction are not due: one hint is enough, for the probe.
     """
     halted = await halts.current() is not None
-    due = queue.resumed() if halted else queue.resumed() | queue.waiting()
-    wanted = len(await Job.select(Job.id).where(due).limit(settings.worker_concurrency)) + halted
+    wanted = await _some(queue.resumed()) + (halted or await _some(queue.waiting()))
+    wanted = min(wanted, settings.worker_concurrency)
     missing = max(0, wanted - await broker.waiting(wanted)) if wanted else 0
     generate_later(missing)
     return missing
+
+
+async def _some(due: Condition) -> int:
+    """How many jobs are due like that, as far as one worker can carry them. Each kind is found by its own index."""
+    return len(await Job.select(Job.id).where(due).limit(settings.worker_concurrency))

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from tasks import admission, models

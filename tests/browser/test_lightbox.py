@@ -165,7 +165,8 @@ def test_what_its_card_says_of_a_print_is_seen_and_changed_in_the_lightbox(page:
             const form = (action, value, pressed) => `<form data-action="${action}"><button type="button"
                 value="${value}" aria-pressed="${pressed}">Mark</button></form>`;
             card.insertAdjacentHTML("beforeend", form("rate", 4, true) + form("favourite", "", false));
-            card.querySelector("[data-action='favourite'] button").onclick = ({ target }) => (target.ariaPressed = "true");
+            const favourite = card.querySelector("[data-action='favourite'] button");
+            favourite.onclick = () => (favourite.ariaPressed = "true");
         }"""
     )
     open_lightbox(page, prints["first"])

@@ -15,7 +15,7 @@ PROMPTS = {
     "fox": "A red Fox in the snow",
     "foxes": "Two foxes, an old café and snow in the hills",
     "harbour": "A foggy harbour at first light, 16:9",
-    "quote": """It's a "quoted" back\\slash 100% fish_and_chips""",
+    "quote": """It's a "quoted" back\\slash 100% fish_and_chips in {braces}""",
 }
 
 
@@ -52,6 +52,10 @@ async def mark(job_id: UUID, **values: Any) -> None:
         ("16:9", {"harbour"}),
         ("it's", {"quote"}),
         ("back\\slash", {"quote"}),
+        ("{braces}", {"quote"}),
+        ("it''s", {"quote"}),
+        ("\\' OR true --", set()),
+        ("-it's -{braces}", {"fox", "foxes", "harbour"}),
         ('fox" OR "harbour', set()),
         ("first & light | fox", set()),
         ("100%", {"quote"}),
@@ -80,6 +84,8 @@ async def test_fields_find_what_a_job_is(known: dict[str, UUID]) -> None:
     await mark(known["foxes"], status="canceled", kind="video", favourite=True, rating=4)
     assert await found("model:FLUX_", known) == {"fox"}
     assert await found("model:flux%s", known) == set()
+    assert await found("-model:FLUX_", known) == {"foxes", "harbour", "quote"}
+    assert await found("-model:nothing -status:failed", known) == {"foxes", "harbour", "quote"}
     assert await found("status:failed", known) == {"fox"}
     assert await found("status:failed,canceled", known) == {"fox", "foxes"}
     assert await found("kind:video", known) == {"foxes"}
