@@ -17,6 +17,7 @@ INDEXES = (
     "CREATE INDEX job_made_from ON job (made_from) WHERE made_from IS NOT NULL",
     "CREATE INDEX job_favourite ON job (favourite, id)",
     "CREATE INDEX job_rated ON job (rating, id) WHERE rating > 0",
+    "CREATE INDEX output_key ON output (key)",
     "CREATE UNIQUE INDEX job_tag_once ON job_tag (name, job)",
     "CREATE UNIQUE INDEX collection_item_once ON collection_item (collection, job)",
 )

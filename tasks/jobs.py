@@ -5,6 +5,7 @@ says that the job changed. What a worker changes is fenced by the token of its c
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -36,6 +37,12 @@ from tasks.transitions import (
 )
 
 ENDED = tables.ENDED
+ENDED_BADLY: Condition = WhereRaw(
+    "job.status IN ('failed', 'canceled') AND job.deleted_at IS NULL AND job.trashed_at IS NULL"
+)
+DELETABLE: Condition = WhereRaw("job.status IN ('completed', 'failed', 'canceled') AND job.deleted_at IS NULL")
+FORGOTTEN: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: ""}
+PORTION = 1000  # jobs that one transaction of many changes
 
 
 async def submit(
@@ -77,7 +84,7 @@ async def submit_all(
         ]
         inserted = await Job.insert(*rows).returning(*Job.all_columns())
     jobs = sorted((row_as_job(row) for row in inserted), key=lambda job: job.batch_place)
-    announce_all(jobs)
+    announce_all(job.id for job in jobs)
     generate_later(len(jobs))
     return jobs
 
@@ -193,7 +200,7 @@ async def cancel_batch(batch_id: UUID) -> None:
     asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
     waits_in_vain = of_batch & (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
     await change_all(waits_in_vain, {Job.status: Status.CANCELED, **let_go(Status.CANCELED)})
-    announce_all(asked)
+    announce_all(job.id for job in asked)
     for job in asked:
         if job.status == Status.RUNNING:
             events.publish(events.CANCEL, job.id)
@@ -202,38 +209,101 @@ async def cancel_batch(batch_id: UUID) -> None:
 
 
 async def retry(job_id: UUID) -> Job | None:
-    """Have a failed or canceled job wait again, its retries and its time counted anew. None: it is neither."""
+    """Have a failed or canceled job wait again, its retries and its time counted anew.
+
+    None: it is neither, or in the trash.
+    """
     asked = await Job.objects().get(Job.id == job_id)
     if asked is None:
         return None
-    ended_badly = (Job.id == job_id) & Job.status.is_in([Status.FAILED, Status.CANCELED]) & Job.deleted_at.is_null()
-    job = await change(
-        ended_badly,
-        {
-            Job.status: Status.QUEUED, Job.due_at: from_now(), Job.deadline_at: from_now(asked.finish_within),
-            Job.turn: queue.next_turn(asked.client, asked.priority),
-            Job.retry_count: 0, Job.cancel_requested: False, Job.error: None, Job.error_code: None,
-            Job.started_at: None, Job.finished_at: None,
-        },
-    )  # fmt: skip
+    job = await change((Job.id == job_id) & ENDED_BADLY, _again(asked.client, asked.priority, asked.finish_within))
     if job is not None:
         generate_later()
     return job
 
 
+async def retry_all(some: Condition) -> int:
+    """Have those of them that failed or were canceled wait again. Answers how many; in portions, each whole."""
+    begun, count = now(), 0
+    asked = (Job.client, Job.priority, Job.finish_within)
+    to_do = some & ENDED_BADLY & (Job.changed_at < begun)  # what fails again meanwhile is not tried once more
+    while portion := await Job.select(Job.id, *asked).where(to_do).order_by(Job.id).limit(PORTION):
+        alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
+        for row in portion:
+            alike[row["client"], row["priority"], row["finish_within"]].append(row["id"])
+        again: list[Job] = []
+        async with DB.transaction():
+            for (client, priority, finish_within), job_ids in alike.items():
+                these = Job.id.is_in(job_ids) & ENDED_BADLY
+                retried = await change_all(these, _again(client, priority, finish_within))
+                await queue.line_up([job.id for job in retried])
+                again += retried
+        announce_all(job.id for job in again)
+        generate_later(min(len(again), settings.worker_concurrency))
+        count += len(again)
+    return count
+
+
 async def delete(job_id: UUID) -> list[str] | None:
-    """Forget an ended job but for a tombstone. Answers the keys of its files, for storage to drop. None: not ended."""
+    """Forget an ended job but for a tombstone. Answers the keys of its files, for tasks/trash.py to drop.
+
+    None: it has not ended, or is deleted already.
+    """
     async with DB.transaction():
-        deleted = await change_all(
-            (Job.id == job_id) & Job.status.is_in(list(ENDED)) & Job.deleted_at.is_null(),
-            {Job.deleted_at: now(), Job.prompt: "", Job.parameters: "{}", Job.error: None},
-        )
+        deleted = await change_all((Job.id == job_id) & DELETABLE, _deleted() | FORGOTTEN)
         if not deleted:
             return None
-        rows = await Output.delete().where(Output.job == job_id).returning(Output.key, Output.preview_key)
+        keys = await files_of([job_id])
         await Attempt.delete().where(Attempt.job == job_id)
     announce(deleted[0])
-    return [key for row in rows for key in (row["key"], row["preview_key"]) if key]
+    return keys
+
+
+async def files_of(job_ids: Collection[UUID]) -> list[str]:
+    """The keys of these jobs' files, but for those that are another job's as well, as some of a demonstration are."""
+    rows = (
+        await Output.select(Output.key, Output.preview_key)
+        .where(Output.job.is_in(list(job_ids)))
+        .order_by(Output.position)
+    )
+    if not rows:
+        return []
+    same = Output.key.is_in([row["key"] for row in rows]) & Output.job.not_in(list(job_ids))
+    shared = {row["key"] for row in await Output.select(Output.key).where(same)}
+    files = {key: None for row in rows if row["key"] not in shared for key in (row["key"], row["preview_key"]) if key}
+    return list(files)
+
+
+async def delete_all(some: Condition) -> int:
+    """Delete those of them that have ended, at once and for good. A worker removes what is left of them.
+
+    Answers how many; in portions, each whole.
+    """
+    count, chosen = 0, Job.select(Job.id).where(some & DELETABLE).order_by(Job.id).limit(PORTION)
+    while True:
+        portion = WhereRaw("job.id IN ({})", chosen.querystrings[0])
+        deleted = await Job.update(_deleted()).where(portion & DELETABLE).returning(Job.id)
+        if not deleted:
+            return count
+        if not count:
+            announce_all(row["id"] for row in deleted)
+        count += len(deleted)
+
+
+def _again(client: str, priority: int, finish_within: int) -> Changes:
+    return {
+        Job.status: Status.QUEUED, Job.due_at: from_now(), Job.deadline_at: from_now(finish_within),
+        Job.turn: queue.next_turn(client, priority),
+        Job.retry_count: 0, Job.cancel_requested: False, Job.error: None, Job.error_code: None,
+        Job.started_at: None, Job.finished_at: None,
+    }  # fmt: skip
+
+
+def _deleted() -> Changes:
+    """What makes a tombstone. It counts as thrown away until nothing is left of the job: see tasks/trash.py."""
+    moment = now()
+    in_trash_since = QueryString("coalesce(trashed_at, {})", moment)
+    return {Job.deleted_at: moment, Job.trashed_at: in_trash_since, Job.changed_at: moment}
 
 
 def _new(

@@ -1,17 +1,22 @@
-"""Jobs read back: one by its id, a page of the newest, those that changed since."""
+"""Jobs read back: one by its id, a page of what a search finds, those that changed since."""
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 from uuid import UUID
 
-from tasks import estimates, queue
+from tasks import estimates, marks, matching, queue
 from tasks.database import now
+from tasks.marks import NONE, Marks
 from tasks.models import SQUARE, usual_size
+from tasks.search import Search
+from tasks.sorting import Place, Sort, ids_around, next_ids, number_found
 from tasks.tables import Attempt, Job, Output, Stage, Status
+
+COUNTED = 10_000  # jobs that are counted for a search; of more it is only known that they are more
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +25,14 @@ class Card:
 
     outputs: in the provider's order. place: 1 for the next to run; None where it does not wait for its turn or, among
     many, is far back. starts_at: when its turn will likely come; None where it has no place, or nobody can tell.
+    marks: what people said of it.
     """
 
     job: Job
     outputs: list[Output]
     place: int | None = None
     starts_at: datetime | None = None
+    marks: Marks = NONE
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -75,21 +82,46 @@ async def placed(card: Card) -> Card:
 async def cards(job_ids: Sequence[UUID]) -> list[Card]:
     """These jobs, deleted ones too, newest first. Unknown ids are left out."""
     jobs = await Job.objects().where(Job.id.is_in(list(job_ids))).order_by(Job.id, ascending=False) if job_ids else []
-    return await _with_outputs(jobs)
+    return await as_cards(jobs)
 
 
-async def newest(count: int, before: UUID | None = None) -> list[Card]:
-    """A page of the gallery: `count` jobs, newest first, older than the job `before`."""
-    query = Job.objects().where(Job.deleted_at.is_null())
-    if before is not None:
-        query = query.where(Job.id < before)
-    return await _with_outputs(await query.order_by(Job.id, ascending=False).limit(count))
+async def page(search: Search, sort: Sort, place: Place | None, count: int) -> tuple[list[Card], Place | None]:
+    """The `count` jobs that a search finds next from a place, in their order, and the place where more come, if any."""
+    ids = await next_ids(search, sort, place, count + 1)
+    found = {card.job.id: card for card in await cards(ids[:count])}
+    shown = [found[job_id] for job_id in ids[:count] if job_id in found]
+    return shown, Place.behind(shown[-1].job, sort) if len(ids) > count and shown else None
+
+
+async def neighbours(job_id: UUID, search: Search, sort: Sort) -> tuple[UUID | None, UUID | None]:
+    """The jobs before and after one in the order of the grid, among those that a search finds."""
+    job = await Job.objects().get(Job.id == job_id)
+    return await ids_around(search, sort, job) if job else (None, None)
+
+
+async def count(search: Search) -> int:
+    """How many jobs a search finds: exact up to COUNTED; one more than that where there are more."""
+    return await number_found(search, COUNTED + 1)
+
+
+async def found_among(job_ids: Sequence[UUID], search: Search) -> set[UUID]:
+    """Which of these jobs a search finds."""
+    rows = await Job.raw("{}", matching.among(search, job_ids)) if job_ids else []
+    return {row["id"] for row in rows}
 
 
 async def changed_since(moment: datetime, count: int) -> list[Card]:
     """Up to `count` jobs that changed at `moment` or later, deleted ones too, in the order of their changes."""
     jobs = await Job.objects().where(Job.changed_at >= moment).order_by(Job.changed_at).limit(count)
-    return await _with_outputs(jobs)
+    return await as_cards(jobs)
+
+
+async def changes_since(moment: datetime, count: int, but: Collection[datetime] = ()) -> dict[UUID, datetime]:
+    """Up to `count` jobs that changed at `moment` or later, but not at those other moments; and when they changed."""
+    query = Job.select(Job.id, Job.changed_at).where(Job.changed_at >= moment)
+    if but:
+        query = query.where(Job.changed_at.not_in(list(but)))
+    return {row["id"]: row["changed_at"] for row in await query.order_by(Job.changed_at).limit(count)}
 
 
 async def waiting() -> list[Card]:
@@ -102,13 +134,14 @@ async def attempts(job_id: UUID) -> list[Attempt]:
     return await Attempt.objects().where(Attempt.job == job_id).order_by(Attempt.number)
 
 
-async def _with_outputs(jobs: list[Job]) -> list[Card]:
+async def as_cards(jobs: list[Job]) -> list[Card]:
     outputs: dict[UUID, list[Output]] = defaultdict(list)
     if completed := [job.id for job in jobs if job.status == Status.COMPLETED]:
         for output in await Output.objects().where(Output.job.is_in(completed)).order_by(Output.position):
             outputs[output.job].append(output)
     places = await queue.front() if any(job.status == Status.QUEUED for job in jobs) else {}
-    return await _with_starts([Card(job, outputs[job.id], places.get(job.id)) for job in jobs])
+    said = await marks.of([job.id for job in jobs])
+    return await _with_starts([Card(job, outputs[job.id], places.get(job.id), marks=said[job.id]) for job in jobs])
 
 
 async def _with_starts(cards: list[Card]) -> list[Card]:

@@ -1,11 +1,13 @@
 """Searches as conditions on jobs: the same for a page of the gallery, for a bulk action and for a live event."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import reduce
 from operator import and_, or_
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
+from piccolo.querystring import QueryString
 
 from tasks.database import DB
 from tasks.queue import Condition
@@ -13,7 +15,11 @@ from tasks.search import YES, Search, Term, first_moment, moment_after, rating_r
 from tasks.tables import Job
 
 SHOWN = WhereRaw("job.deleted_at IS NULL AND job.trashed_at IS NULL")  # as the index job_shown has it
-IN_TRASH = WhereRaw("job.deleted_at IS NULL AND job.trashed_at IS NOT NULL")
+IN_TRASH = WhereRaw(
+    "job.deleted_at IS NULL AND job.trashed_at IS NOT NULL"
+    # left to itself, SQLite would look for the few that are in the trash among all jobs
+    + (" AND job.id IN (SELECT id FROM job WHERE trashed_at IS NOT NULL)" if DB.engine_type == "sqlite" else "")
+)
 
 MODELS_IN_USE = (  # from one name to the next along the index, however many jobs have each
     "WITH RECURSIVE names (model) AS (SELECT min(model) FROM job UNION ALL"
@@ -24,10 +30,40 @@ MODELS_IN_USE = (  # from one name to the next along the index, however many job
 
 def condition(search: Search) -> Condition:
     """The jobs that a search finds. What is deleted for good is never found; what is in the trash only there."""
+    words = words_of(search)
+    return but_words(search) & _with_words(*words) if words else but_words(search)
+
+
+def words_of(search: Search) -> list[Term]:
+    """The words and phrases that must be there: what the full-text index finds."""
+    return [term for term in search.terms if not term.field and not term.negated]
+
+
+def among(search: Search, job_ids: Sequence[UUID]) -> QueryString:
+    """Which of these jobs a search finds, as a query for their ids that looks at few others.
+
+    SQLite reads its full-text index from the first to the last of them only: those that change are mostly new ones, at
+    its end.
+    """
+    words = words_of(search)
+    if not words or DB.engine_type == "postgres":
+        return Job.select(Job.id).where(Job.id.is_in(list(job_ids)) & condition(search)).querystrings[0]
+    these = QueryString(", ".join(["{}"] * len(job_ids)), *job_ids)
+    return QueryString(
+        "SELECT job.id FROM job_search CROSS JOIN job_words ON job_words.number = job_search.rowid"
+        " CROSS JOIN job ON job.id = job_words.job WHERE job_search MATCH {}"
+        " AND job_search.rowid >= (SELECT min(number) FROM job_words WHERE job IN ({}))"
+        " AND job_search.rowid <= (SELECT max(number) FROM job_words WHERE job IN ({}))"
+        " AND job_words.job IN ({}) AND {}",
+        words_query(*words), these, these, these, but_words(search).querystring,
+    )  # fmt: skip
+
+
+def but_words(search: Search) -> Condition:
+    """What a search asks for besides its words."""
     found: Condition = IN_TRASH if search.trash else SHOWN
-    words = [term for term in search.terms if not term.field and not term.negated]
-    others = [term for term in search.terms if term not in words and term.field != "in"]
-    return reduce(and_, [*([_with_words(*words)] if words else []), *map(_matches, others)], found)
+    others = [term for term in search.terms if (term.field or term.negated) and term.field != "in"]
+    return reduce(and_, map(_matches, others), found)
 
 
 def words_query(*terms: Term) -> str:
@@ -42,6 +78,11 @@ def words_query(*terms: Term) -> str:
 def id_at(moment: datetime) -> UUID:
     """The least id that a job submitted at this moment can have: ids of version 7 begin with the time."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+def moment_of(job_id: UUID) -> datetime:
+    """When a job was submitted, to the millisecond, as its id tells."""
+    return datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC)
 
 
 def _with_words(*terms: Term) -> Condition:
@@ -66,13 +107,16 @@ def _has(field: str, value: str) -> Condition:
             return WhereRaw(
                 f"job.model IN ({MODELS_IN_USE} WHERE lower(model) LIKE {{}} ESCAPE '!')", _containing(value)
             )
-        case "status" | "kind":
-            return WhereRaw(f"job.{field} = '{value.lower()}'")  # one of a few: a literal, so that indexes are found
+        case "status" | "kind":  # one of a few: a literal, so that indexes are found
+            ended_badly = " AND job.status IN ('failed', 'canceled')"  # as the index job_ended_badly has it
+            also = ended_badly if value.lower() in ("failed", "canceled") else ""
+            return WhereRaw(f"job.{field} = '{value.lower()}'{also}")
         case "tag":
             return WhereRaw("job.id IN (SELECT job FROM job_tag WHERE name = {})", value.lower())
         case "collection":
-            named = "SELECT id FROM collection WHERE lower(name) = {}"
-            return WhereRaw(f"job.id IN (SELECT job FROM collection_item WHERE collection IN ({named}))", value.lower())
+            named = "SELECT id FROM collection WHERE lower(name) = {} OR name = {}"  # SQLite's lower() knows ASCII only
+            held = f"SELECT job FROM collection_item WHERE collection IN ({named})"
+            return WhereRaw(f"job.id IN ({held})", value.lower(), value)
         case "fav":
             return WhereRaw(f"job.favourite = {'true' if value.lower() in YES else 'false'}")
         case "rating":

@@ -6,6 +6,7 @@ that comes back has had its turn: it has number 0, and goes first. (Jobs that a 
 several connections, may share a turn.)
 """
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -59,6 +60,17 @@ def next_turn(client: str, priority: int) -> QueryString:
         f"{greatest}(coalesce(({served}), 1), coalesce(({own}), 1))",
         priority, from_now(), priority, client,
     )  # fmt: skip
+
+
+async def line_up(job_ids: Sequence[UUID]) -> None:
+    """Have jobs of one client, which came back at once with the same turn, stand one behind the other."""
+    if len(job_ids) > 1:
+        in_line = Job.select(Job.id).where(Job.id.is_in(list(job_ids))).querystrings[0]
+        await Job.raw(
+            "UPDATE job SET turn = turn + line.place FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place"
+            " FROM ({}) AS those) AS line WHERE job.id = line.id",
+            in_line,
+        )
 
 
 async def first_turn(client: str, priority: int) -> int:

@@ -46,12 +46,14 @@ class Settings(BaseSettings):
     default_model: str = Field(default="stability-ai/sdxl", pattern=MODEL_NAME)
     output_hosts: str = "replicate.delivery"
     max_output_mib: int = Field(default=512, ge=1)
+    embed_metadata: bool = True
     worker_concurrency: int = Field(default=100, ge=1, le=5000)
     creates_per_minute: int = Field(default=600, ge=1)
     max_attempts: int = Field(default=5, ge=1, le=20)
     prediction_timeout: int = Field(default=1800, ge=5, le=86400)
     finish_within: int = Field(default=86400, ge=5, le=30 * 86400)
     lease_seconds: int = Field(default=30, ge=3, le=3600)
+    trash_days: int = Field(default=30, ge=1, le=3650)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("log_level", mode="before")

@@ -3,14 +3,15 @@
 import asyncio
 import json
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
+from functools import partial
 from math import ceil
 from typing import Any, TypeVar
 
 from tasks import attempts, leases, limits, models
 from tasks.database import now
-from tasks.failures import Failure
+from tasks.failures import DatabaseAway, Failure
 from tasks.leases import Lease, Lost
 from tasks.models import Model
 from tasks.refusals import InvalidInput, OutcomeDoubtful, OutcomeUnknown, Refused, Throttled
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 SEARCHES = (2.0, 5.0, 10.0, 20.0)  # seconds to wait before each search for a prediction whose answer was lost
 CLOCKS_DIFFER = timedelta(minutes=1)
 PARTING = 5.0  # seconds that a worker which stops waits for the answer to a request that is out
+KEPT_IN_MIND = 20.0  # seconds that an answer is kept for a database that is away: as long as one takes to start again
+BETWEEN_TRIES = 0.5  # seconds
 SHORTEST = 5  # seconds: the least that Replicate takes as a deadline
 
 T = TypeVar("T")
@@ -103,12 +106,25 @@ async def _sent(lease: Lease, model: Model, replicate: Replicate) -> Prediction:
     try:
         prediction = await replicate.create(model.reference, arguments, _time_left(job), webhook_of(attempt))
     except (Refused, OutcomeDoubtful) as answered:  # noted, so that it stays known whatever happens to this worker
-        if not await attempts.note(job, attempt, answered):
+        if not await _written(partial(attempts.note, job, attempt, answered)):
             raise Lost from answered
         raise
-    if not await attempts.record_prediction(job, attempt, prediction.id):
+    if not await _written(partial(attempts.record_prediction, job, attempt, prediction.id)):
         raise Lost
     return prediction
+
+
+async def _written(write: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
+    """Write what Replicate answered, which nobody else knows: tried again while the database is away."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + KEPT_IN_MIND
+    while True:
+        try:
+            return await write()
+        except DatabaseAway:
+            if clock() + BETWEEN_TRIES > until:
+                raise
+            await asyncio.sleep(BETWEEN_TRIES)
 
 
 def _time_left(job: Job) -> int:

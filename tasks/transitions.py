@@ -6,6 +6,7 @@ The verbs are in tasks/jobs.py; nobody else calls this.
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from tasks import events
 from tasks.attempts import mine
@@ -44,10 +45,10 @@ def announce(job: Job) -> None:
     events.publish(events.CHANGED, job.id)
 
 
-def announce_all(jobs: Iterable[Job]) -> None:
-    """Say that many jobs changed. Of more than ANNOUNCED pages find out by themselves, at their next look."""
-    for job in islice(jobs, ANNOUNCED):
-        announce(job)
+def announce_all(job_ids: Iterable[UUID]) -> None:
+    """Say that many jobs changed: of more than ANNOUNCED, pages learn at their next look. Never in a transaction."""
+    for job_id in islice(job_ids, ANNOUNCED):
+        events.publish(events.CHANGED, job_id)
 
 
 class _Told(Exception):

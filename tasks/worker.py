@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
-from tasks import database, events, generate, leases, outputs, rescue
+from tasks import database, events, generate, leases, outputs, rescue, trash
 from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
 from tasks.failures import Failure
@@ -32,7 +32,7 @@ async def run(stop: asyncio.Event) -> None:
         stack.push_async_callback(broker.shutdown)
         duties = (
             leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescue.keep_looking(),
-            _show_signs_of_life(), _sweep(generate.tools.storage),
+            _show_signs_of_life(), _sweep(generate.tools.storage), trash.keep_emptying(generate.tools.storage),
         )  # fmt: skip
         async with alongside(*duties):
             await _listen(stop)

@@ -21,8 +21,6 @@ from tempfile import TemporaryDirectory
 from typing import IO
 from uuid import uuid4
 
-import asyncpg
-
 from webapp.valkey import command
 
 START = 30.0  # seconds a server has to start
@@ -73,6 +71,8 @@ def postgres() -> Iterator[str]:
 
 async def new_database(server_url: str) -> str:
     """Make an empty database on the server. Returns its DATABASE_URL."""
+    import asyncpg  # here, so that keepers start without it
+
     name = f"test_{uuid4().hex}"
     connection = await asyncpg.connect(server_url)
     try:

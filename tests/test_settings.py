@@ -24,6 +24,7 @@ WRONG = {
     "STORAGE_URL": ["ftp://files.example.org"],
     "DEFAULT_MODEL": ["sdxl", "a/b/c", "stability-ai/sdxl:latest"],
     "MAX_OUTPUT_MIB": ["0"],
+    "EMBED_METADATA": ["perhaps"],
     "WORKER_CONCURRENCY": ["0", "many"],
     "CREATES_PER_MINUTE": ["0"],
     "MAX_ATTEMPTS": ["0", "21"],
@@ -111,6 +112,8 @@ def _defaults() -> dict[str, str]:
 
 
 def _written(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
     return "" if "SecretStr" in type(default).__name__ else str(default)
 
 

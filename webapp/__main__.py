@@ -1,4 +1,7 @@
-"""The command line: `darkroom up` runs everything; web, worker, migrate and standin each run one part of it."""
+"""The command line: `darkroom up` runs everything; web, worker, migrate and standin each run one part of it.
+
+`demo-data` fills it.
+"""
 
 import argparse
 import sys
@@ -9,6 +12,7 @@ PARTS = {
     "worker": "make pictures",
     "migrate": "bring the database up to date (web and worker do so by themselves)",
     "standin": "serve a small Replicate that draws on this machine",
+    "demo-data": "fill the library with made-up jobs, to look around in and to measure with",
 }
 WRONG = 2
 INTERRUPTED = 130
@@ -42,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that `up` listens on already
         if name == "up":
             command.add_argument("--with-parent", action="store_true", help="stop when what started this is gone")
+        if name == "demo-data":
+            command.add_argument("count", type=_count, metavar="N", help="how many jobs")
+            command.add_argument("--seed", type=int, default=0, help="another number makes other jobs")
+            command.add_argument("--into-existing", action="store_true", help="also where there are jobs already")
     return parser
 
 
@@ -65,7 +73,15 @@ def _run(asked: argparse.Namespace) -> int:
         return commands.standin(settings, asked.fd)
     if asked.command == "worker":
         return commands.worker(settings)
+    if asked.command == "demo-data":
+        return commands.demo_data(settings, asked.count, asked.seed, asked.into_existing)
     return commands.migrate(settings)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError("must be a whole number above 0")
+    return int(text)
 
 
 def _refuse(line: str) -> int:

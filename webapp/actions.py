@@ -1,5 +1,6 @@
 """What can be done with a job, by forms and by programs: POST /jobs/{job_id}/cancel, retry and delete."""
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,7 +9,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from tasks import jobs
+from tasks import jobs, trash
+from tasks.failures import Failure
 from tasks.library import Card
 from tasks.storage import Storage
 from tasks.tables import Job, Status
@@ -16,7 +18,7 @@ from webapp.api import accepted, existing
 from webapp.errors import Problem, wants_html
 from webapp.fragments import card_fragment, job_fragment
 from webapp.views import job_json
-from webapp.visitors import by_htmx
+from webapp.visitors import by_htmx, came_from
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -27,8 +29,8 @@ HTML = "text/html; charset=utf-8"
 async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     """Call a job off, and say what came of it. Too late is no error: the job tells what became of it."""
     outcome, card = await _canceled(await existing(job_id))
-    if _for_people(request):
-        return await _shown(request, card)
+    if for_people(request):
+        return await shown(request, card)
     shape = job_json(card) | {"cancel": outcome}
     return accepted(card.job, shape) if outcome == "requested" else Response(shape)
 
@@ -37,8 +39,10 @@ async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     """Have a failed or canceled job wait again. One that waits or runs goes on as it is."""
     again, card = await _retried(await existing(job_id))
-    if _for_people(request):
-        return await _shown(request, card)
+    if for_people(request):
+        return await shown(request, card)
+    if card.job.trashed_at is not None:
+        raise Problem(409, "in_trash", "This job is in the trash. Restore it first.")
     if card.job.status == Status.COMPLETED:
         raise Problem(409, "not_retryable", "This job is completed: there is nothing to try again.")
     return accepted(card.job, job_json(card)) if again else Response(job_json(card))
@@ -46,12 +50,12 @@ async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 
 @post("/jobs/{job_id:str}/delete", status_code=200)
 async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDependency[Storage]) -> Response[Any]:
-    """Delete an ended job and its files."""
+    """Delete an ended job and its files for good. Where storage is away, a worker removes the files later."""
     card = await existing(job_id)
-    keys = await jobs.delete(card.job.id)
-    if keys is None:
+    if await jobs.delete(card.job.id) is None:
         raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
-    await storage.delete(keys)
+    with suppress(Failure):
+        await trash.clear(storage, card.job.id)
     if not by_htmx(request):
         return Redirect("/", status_code=303)
     return Response("", media_type=HTML, headers={"HX-Redirect": "/"})
@@ -79,29 +83,22 @@ async def _retried(card: Card) -> tuple[bool, Card]:
     while True:
         again = await jobs.retry(card.job.id) is not None
         card = await existing(str(card.job.id))
-        if again or card.job.status not in (Status.FAILED, Status.CANCELED):  # else it ended in this very moment
-            return again, card
+        if again or card.job.status not in (Status.FAILED, Status.CANCELED) or card.job.trashed_at is not None:
+            return again, card  # else it ended in this very moment
 
 
-def _for_people(request: AnyRequest) -> bool:
+def for_people(request: AnyRequest) -> bool:
+    """Whether a browser asks, and gets HTML; a program gets JSON."""
     return by_htmx(request) or wants_html(request)
 
 
-async def _shown(request: AnyRequest, card: Card) -> Response[Any]:
+async def shown(request: AnyRequest, card: Card) -> Response[Any]:
     """The job after an action, where it is shown: on its own page or in the gallery."""
     if not by_htmx(request):
-        return Redirect(_came_from(request), status_code=303)
+        return Redirect(came_from(request), status_code=303)
     if urlsplit(request.headers.get("HX-Current-URL", "")).path.startswith("/jobs/"):
         return Response(await job_fragment(card), media_type=HTML)
     return Response(card_fragment(card), media_type=HTML)
-
-
-def _came_from(request: AnyRequest) -> str:
-    """The page of ours that a form was sent from."""
-    referer = urlsplit(request.headers.get("Referer", ""))
-    if referer.netloc != request.headers.get("Host") or referer.path.startswith("//"):
-        return "/"
-    return referer.path + (f"?{referer.query}" if referer.query else "")
 
 
 ROUTES = [cancel, retry, delete]

@@ -68,12 +68,26 @@ async def existing(job_id: str) -> Card:
 
 async def body_of(request: Request[Any, Any, Any], members: Sequence[str]) -> dict[str, object]:
     """The JSON object that a program sent. Raises Problem where it is none, Rejected where it has other members."""
-    body = _object(await _json(request))
+    body = await json_object(request)
     if unknown := [name for name in body if name not in members]:
         faults = [
             Fault(f"/{name}", f"There is no member {name!r}. There are {', '.join(members)}.") for name in unknown
         ]
         raise Rejected("invalid_request", faults)
+    return body
+
+
+async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
+    """The JSON object that a program sent. Raises Problem or Rejected where it sent anything else."""
+    media_type, _ = request.content_type
+    if media_type != "application/json":
+        raise Problem(415, "unsupported_media_type", "The body must be JSON, sent with Content-Type: application/json.")
+    try:
+        body = msgspec.json.decode(await request.body())
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, "malformed_json", f"The body is no valid JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise Rejected("invalid_request", [Fault("", "The body must be a JSON object.")])
     return body
 
 
@@ -87,22 +101,6 @@ def parameters_of(body: Mapping[str, object]) -> object:
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         fault = Fault("/parameters", f"The parameters are no valid JSON: {error}.")
         raise Rejected("invalid_parameters", [fault]) from error
-
-
-async def _json(request: Request[Any, Any, Any]) -> object:
-    media_type, _ = request.content_type
-    if media_type != "application/json":
-        raise Problem(415, "unsupported_media_type", "The body must be JSON, sent with Content-Type: application/json.")
-    try:
-        return msgspec.json.decode(await request.body())
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, "malformed_json", f"The body is no valid JSON: {error}.") from error
-
-
-def _object(body: object) -> dict[str, object]:
-    if not isinstance(body, dict):
-        raise Rejected("invalid_request", [Fault("", "The body must be a JSON object.")])
-    return body
 
 
 def _retry_after(card: Card) -> str:

@@ -18,7 +18,24 @@ from tasks.replicate import Replicate
 from tasks.settings import ROOT, settings
 from tasks.storage import Storage
 from tasks.webhooks import Signatures
-from webapp import actions, api, batches, files, gallery, health, live, pages, webhooks
+from webapp import (
+    actions,
+    api,
+    archive,
+    batches,
+    collections,
+    files,
+    gallery,
+    health,
+    imprints,
+    listing,
+    live,
+    pages,
+    searches,
+    selection,
+    tidying,
+    webhooks,
+)
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
 from webapp.methods import READ
@@ -57,12 +74,19 @@ def create_app() -> Litestar:
         route_handlers=[
             api.generate,
             api.status,
+            listing.jobs_json,
             webhooks.from_replicate,
             *gallery.ROUTES,
             *actions.ROUTES,
+            *tidying.ROUTES,
+            *selection.ROUTES,
+            *collections.ROUTES,
+            archive.download,
+            *searches.ROUTES,
             *batches.ROUTES,
             live.stream,
             *files.routes,
+            imprints.imprint,
             health.healthz,
             health.readyz,
             docs,
@@ -81,7 +105,7 @@ def create_app() -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate}),
         request_max_body_size=MAX_BODY,
-        compression_config=CompressionConfig(backend="gzip", exclude=["^/events", "^/media/"]),
+        compression_config=CompressionConfig(backend="gzip", exclude=["^/events", "^/media/", "^/selection.zip"]),
         openapi_config=None,
         logging_config=None,
     )

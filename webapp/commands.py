@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -12,6 +13,7 @@ from tasks import preflight
 from tasks.settings import Settings
 from webapp import ports
 
+REFUSED = 2
 FAILED_TO_START = 3  # as uvicorn's own command says it
 
 
@@ -65,6 +67,27 @@ def migrate(settings: Settings) -> int:
             pass
 
     asyncio.run(open_and_close())
+    return 0
+
+
+def demo_data(settings: Settings, count: int, seed: int, into_existing: bool) -> int:
+    """Fill the library with made-up jobs. Where there are jobs already, only if that is wanted."""
+    _log(settings)
+    preflight.check(settings)
+    preflight.check_database(settings)
+    from tasks.database import connected
+    from tasks.demo import seeding
+    from tasks.storage import Storage
+
+    async def fill() -> None:
+        async with connected():
+            await seeding.fill(count, Storage.open(settings.storage_url), seed=seed, into_existing=into_existing)
+
+    try:
+        asyncio.run(fill())
+    except seeding.NotEmpty:
+        print("darkroom: there are jobs in this library; --into-existing adds made-up ones to them", file=sys.stderr)
+        return REFUSED
     return 0
 
 

@@ -1,17 +1,24 @@
 """/media/...: finished files, with ranges so that films seek, caching for good, and headers that let nothing run."""
 
 import re
+import unicodedata
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from litestar import HttpMethod, Request, route
 from litestar.exceptions import NotFoundException, ServiceUnavailableException
 from litestar.params import FromPath
 from starlette.responses import Response, StreamingResponse
 
+from tasks import downloads
 from tasks.failures import Failure
 from tasks.media_types import MEDIA_TYPES
-from tasks.storage import Storage, Stored
+from tasks.storage import Storage
 from webapp.methods import READ
 
 KEY = re.compile(r"[A-Za-z0-9-]{1,80}(\.[A-Za-z0-9]{1,10}){1,3}")
@@ -19,78 +26,110 @@ RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 LOCKED = "sandbox; default-src 'none'"
 SHOWN = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
 """No script runs here either. In a tab of its own a film is a page that the browser makes, which loads it once more."""
+FOR_GOOD = "public, max-age=31536000, immutable"
+ASK_FIRST = "private, no-cache"  # what is written into a download depends on a setting
 
 Part = tuple[int, int]
 """Bytes of a file: from the first up to and without the last."""
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to send. modified: None where that says nothing. read: its bytes between two places. name: to save it."""
+
+    size: int
+    etag: str
+    modified: datetime | None
+    read: Callable[[int, int], AsyncIterator[bytes]]
+    name: str
+    caching: str
+
+
 @route("/media/{key:str}", http_method=READ)
 async def media(request: Request[Any, Any, Any], key: FromPath[str]) -> Response:
-    """A finished file. Its bytes never change, so a browser may keep it for ever."""
-    storage: Storage = request.app.state.storage
-    stored = await _head(storage, key)
-    headers = _headers(key, stored, "download" in request.query_params)
-    if _is_known(request.headers.get("if-none-match"), stored):
-        return Response(
-            status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control", "Last-Modified")}
-        )
+    """A finished file. Its bytes never change, so a browser may keep it for ever.
+
+    With ?download it has a name to be saved under, and says how it was made.
+    """
+    download = "download" in request.query_params
+    file = await _file(request.app.state.storage, key, download)
+    headers = _headers(key, file, download)
+    if _is_known(request.headers.get("if-none-match"), file):
+        kept = ("ETag", "Cache-Control", "Last-Modified")
+        return Response(status_code=304, headers={name: headers[name] for name in kept if name in headers})
     if request.method == HttpMethod.HEAD:
-        return Response(headers={**headers, "Content-Length": str(stored.size)})
-    part = (
-        _asked_for(request.headers.get("range"), stored) if _is_same(request.headers.get("if-range"), stored) else None
-    )
+        return Response(headers={**headers, "Content-Length": str(file.size)})
+    part = _asked_for(request.headers.get("range"), file) if _is_same(request.headers.get("if-range"), file) else None
     if part is None:
-        return StreamingResponse(
-            storage.read(key, 0, stored.size), headers={**headers, "Content-Length": str(stored.size)}
-        )
+        return StreamingResponse(file.read(0, file.size), headers={**headers, "Content-Length": str(file.size)})
     start, end = part
     if start >= end:
-        return Response(status_code=416, headers={"Content-Range": f"bytes */{stored.size}", "Accept-Ranges": "bytes"})
-    span = {"Content-Length": str(end - start), "Content-Range": f"bytes {start}-{end - 1}/{stored.size}"}
-    return StreamingResponse(storage.read(key, start, end), status_code=206, headers={**headers, **span})
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{file.size}", "Accept-Ranges": "bytes"})
+    span = {"Content-Length": str(end - start), "Content-Range": f"bytes {start}-{end - 1}/{file.size}"}
+    return StreamingResponse(file.read(start, end), status_code=206, headers={**headers, **span})
 
 
-async def _head(storage: Storage, key: str) -> Stored:
+async def _file(storage: Storage, key: str, download: bool) -> File:
     try:
         stored = await storage.head(key) if KEY.fullmatch(key) else None
+        if stored is None:
+            raise NotFoundException("There is no such file.")
+        ready = await downloads.prepare(key, stored, storage) if download else None
     except Failure as failure:
         raise ServiceUnavailableException(failure.message) from failure
-    if stored is None:
-        raise NotFoundException("There is no such file.")
-    return stored
+    caching = ASK_FIRST if download else FOR_GOOD
+    if ready is None:
+        read = partial(storage.read, key)
+        return File(stored.size, stored.etag, stored.modified, read, f"darkroom-{key}", caching)
+    name = f"{ready.name}.{key.rpartition('.')[2]}"
+    modified = None if ready.edits else stored.modified  # the file's date is not that of what was written into it
+    return File(ready.size, ready.etag, modified, partial(ready.read, storage), name, caching)
 
 
-def _headers(key: str, stored: Stored, download: bool) -> dict[str, str]:
+def _headers(key: str, file: File, download: bool) -> dict[str, str]:
     kind = MEDIA_TYPES.get(key.rpartition(".")[2], MEDIA_TYPES["bin"])
-    attached = {"Content-Disposition": f'attachment; filename="darkroom-{key}"'} if download or not kind.inline else {}
+    attached = {"Content-Disposition": _attachment(file.name)} if download or not kind.inline else {}
+    dated = {"Last-Modified": _http_date(file.modified)} if file.modified else {}
     return {
         "Content-Type": kind.name,
-        "ETag": stored.etag,
-        "Last-Modified": _http_date(stored),
+        "ETag": file.etag,
         "Accept-Ranges": "bytes",
-        "Cache-Control": "public, max-age=31536000, immutable",
+        "Cache-Control": file.caching,
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": SHOWN if kind.inline else LOCKED,
+        **dated,
         **attached,
     }
 
 
-def _http_date(stored: Stored) -> str:
-    return format_datetime(stored.modified, usegmt=True)
+def _attachment(name: str) -> str:
+    """A file's name as RFC 6266 has it: in ASCII for all, and, where that is not all, in UTF-8 (RFC 8187)."""
+    if name.isascii():
+        return f'attachment; filename="{name}"'
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lstrip("-")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _is_known(if_none_match: str | None, stored: Stored) -> bool:
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment, usegmt=True)
+
+
+def _is_known(if_none_match: str | None, file: File) -> bool:
     """Whether the browser has this very file (RFC 9110, 13.1.2: compared weakly)."""
     tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return "*" in tags or stored.etag in tags
+    return "*" in tags or file.etag in tags
 
 
-def _is_same(if_range: str | None, stored: Stored) -> bool:
+def _is_same(if_range: str | None, file: File) -> bool:
     """Whether a part would fit what the browser has (RFC 9110, 13.1.5: compared strongly)."""
-    return if_range is None or if_range.strip() in (stored.etag, _http_date(stored))
+    if if_range is None:
+        return True
+    return if_range.strip() == file.etag or (
+        file.modified is not None and if_range.strip() == _http_date(file.modified)
+    )
 
 
-def _asked_for(header: str | None, stored: Stored) -> Part | None:
+def _asked_for(header: str | None, file: File) -> Part | None:
     """The part that a Range header asks for; an empty one where the file has no such part.
 
     None: the whole file, which is also the lawful answer to several ranges at once and to nonsense (RFC 9110, 14.2).
@@ -100,10 +139,10 @@ def _asked_for(header: str | None, stored: Stored) -> Part | None:
         return None
     first, last = match.groups()
     if not first:
-        return max(stored.size - int(last), 0), stored.size
+        return max(file.size - int(last), 0), file.size
     if last and int(last) < int(first):
         return None
-    return int(first), min(int(last) + 1, stored.size) if last else stored.size
+    return int(first), min(int(last) + 1, file.size) if last else file.size
 
 
 routes = [media]

@@ -1,23 +1,37 @@
 """The pieces of HTML that replace others: the same for a form's answer and for a live event."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from tasks import library
+from tasks.admission import Rejected
 from tasks.library import Card
+from tasks.schemas import Fault
+from tasks.sorting import Place
 from webapp import pages
 from webapp.composer import as_query
+from webapp.finder import finder
+from webapp.sheet import Sheet, read
 from webapp.views import AttemptView, CardView
 
-PAGE = 60  # cards
+
+def card_face(card: Card) -> str:
+    """A card as the gallery shows it."""
+    return pages.render("partials/card.html", card=CardView(card))
 
 
-def card_fragment(card: Card) -> str:
-    """A card, to be put in its place in the gallery, or taken away where the job was deleted."""
+def card_fragment(card: Card, face: str = "", found: bool = True, trash: bool = False) -> str:
+    """A card, to be put in its place on a sheet, or taken away where it is not to be seen there any longer.
+
+    face: as `card_face` made it, where that was done. found: whether the sheet's search finds it; one that it does not
+    find stays as long as it is on the page, but gets no place there (js/live.js). trash: whether the sheet shows the
+    trash.
+    """
     target = f"#job-{card.job.id}"
-    if card.deleted:
+    if card.deleted or (card.job.trashed_at is not None) != trash:
         return _partial(target, "delete")
-    return _partial(target, "outerMorph", pages.render("partials/card.html", card=CardView(card)))
+    return _partial(target, "outerMorph" if found else "outerMorph placed:false", face or card_face(card))
 
 
 async def job_fragment(card: Card) -> str:
@@ -29,9 +43,25 @@ async def job_fragment(card: Card) -> str:
     return _partial(target, "outerMorph", pages.render("partials/job.html", **context))
 
 
-def sheet_fragment(cards: list[Card]) -> str:
-    """The first page of the gallery, whole."""
-    return _partial("#sheet", "innerHTML", pages.render("partials/sheet.html", **sheet_context(cards)))
+async def sheet_fragment(sheet: Sheet) -> str:
+    """The cards of a sheet, whole."""
+    return _partial("#sheet", "innerHTML", pages.render("partials/sheet.html", **await sheet_context(sheet)))
+
+
+async def found_fragment(query: Mapping[str, Any]) -> str:
+    """Another sheet, with its finder and its stream; of an unclear search only what the finder says about it."""
+    context = await prints_context(query)
+    asked = _partial("#finder", "outerMorph", pages.render("partials/finder.html", **context))
+    if context["unclear"]:
+        return asked
+    live = _partial("#live", "outerHTML", pages.render("partials/live.html", **context))
+    return asked + live + _partial("#prints", "outerMorph", pages.render("partials/prints.html", **context))
+
+
+async def finder_fragment(query: Mapping[str, Any]) -> str:
+    """The finder alone."""
+    asked = await finder(query, *_sheet(query))
+    return _partial("#finder", "outerMorph", pages.render("partials/finder.html", finder=asked))
 
 
 def halt_fragment() -> str:
@@ -39,10 +69,30 @@ def halt_fragment() -> str:
     return _partial("#halt", "outerMorph", pages.render("partials/halt.html"))
 
 
-def sheet_context(cards: list[Card]) -> dict[str, Any]:
-    """What the template of a page of cards needs: the cards, and the address of the next page if there may be one."""
-    older = f"/?before={cards[-1].job.id}" if len(cards) == PAGE else None
-    return {"cards": [CardView(card) for card in cards], "older": older}
+async def prints_context(query: Mapping[str, Any]) -> dict[str, Any]:
+    """What the templates of the finder, of the sheet and of its stream need, as an address asks for them."""
+    sheet, faults = _sheet(query)
+    live = (sheet or Sheet()).stream()  # before the cards are read: what changes meanwhile comes as an event
+    shown = await sheet_context(sheet) if sheet else _context_of(Sheet(), [], None)
+    return {"finder": await finder(query, sheet, faults), "unclear": sheet is None, "live": live, **shown}
+
+
+async def sheet_context(sheet: Sheet) -> dict[str, Any]:
+    """What the template of a sheet needs: its cards, and the address of what comes after them, if anything does."""
+    return _context_of(sheet, *await sheet.cards())
+
+
+def _sheet(query: Mapping[str, Any]) -> tuple[Sheet | None, list[Fault]]:
+    """The sheet that an address asks for, or what is wrong with it."""
+    try:
+        return read(query), []
+    except Rejected as rejected:
+        return None, rejected.faults
+
+
+def _context_of(sheet: Sheet, cards: list[Card], more: Place | None) -> dict[str, Any]:
+    older = sheet.address(more) if more else None
+    return {"sheet": sheet, "cards": [CardView(card) for card in cards], "older": older}
 
 
 async def job_context(card: Card) -> dict[str, Any]:

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
-from uuid import UUID
 
 from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from litestar.response import Redirect
 
-from tasks import admission, library, models
+from tasks import admission, models
 from tasks.admission import Rejected, admit
-from tasks.database import now
 from tasks.failures import Failure
 from tasks.models import Model
 from tasks.replicate import Replicate
@@ -22,9 +19,10 @@ from webapp import pages
 from webapp.api import existing
 from webapp.batches import matrix_sent, submit_matrix
 from webapp.composer import Composer, chosen_model, compose, typed_parameters
-from webapp.fragments import PAGE, card_fragment, job_context, sheet_context
+from webapp.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
 from webapp.matrix import asked_for
 from webapp.methods import READ
+from webapp.sheet import read
 from webapp.visitors import by_htmx, client_of, keep_session
 
 AnyRequest = Request[Any, Any, Any]
@@ -34,13 +32,14 @@ HTML = "text/html; charset=utf-8"
 
 
 @route("/", http_method=READ)
-async def gallery(
-    request: AnyRequest, replicate: NamedDependency[Replicate], before: FromQuery[UUID | None] = None
-) -> Response[str]:
-    """The composer above a page of cards; for htmx, which scrolls, the cards alone."""
-    if before is not None and by_htmx(request):
-        return pages.page("partials/sheet.html", **sheet_context(await library.newest(PAGE, before)))
-    page = await _gallery_page(await _filled_in(_query(request), replicate), before)
+async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
+    """The composer and the finder above a sheet; for htmx, which scrolls or searches, what changes of it alone."""
+    query = request.query_params
+    if by_htmx(request):
+        if request.headers.get("HX-Target") == "p#older":
+            return pages.page("partials/sheet.html", **await sheet_context(read(query)))
+        return Response(await found_fragment(query), media_type=HTML)
+    page = await _gallery_page(await _filled_in(_query(request), replicate), query)
     keep_session(request, page)
     return page
 
@@ -85,19 +84,11 @@ async def _refused(request: AnyRequest, form: Form, replicate: Replicate, error:
     composer = await _filled_in(form, replicate, faults)
     if by_htmx(request):
         return pages.page("partials/composer.html", status, composer=composer)
-    return await _gallery_page(composer, None, status)
+    return await _gallery_page(composer, {}, status)
 
 
-async def _gallery_page(composer: Composer, before: UUID | None, status: int = 200) -> Response[str]:
-    moment = now()  # taken before the cards are read: what changes meanwhile comes as an event
-    return pages.page(
-        "gallery.html",
-        status,
-        composer=composer,
-        newer=before is not None,
-        live=f"/events?{urlencode({'since': moment.isoformat()})}",
-        **sheet_context(await library.newest(PAGE, before)),
-    )
+async def _gallery_page(composer: Composer, query: Mapping[str, Any], status: int = 200) -> Response[str]:
+    return pages.page("gallery.html", status, composer=composer, **await prints_context(query))
 
 
 async def _filled_in(form: Form, replicate: Replicate, faults: list[Fault] | None = None) -> Composer:

@@ -115,4 +115,9 @@ environment = Environment(
 )
 FILTERS = (ago, about, so_far, exact, seconds, clock, filesize, ordinal, short_model)
 environment.filters |= {function.__name__: function for function in FILTERS}
-environment.globals |= {"static": static, "standin": settings.standin, "halted": halted.known}
+environment.globals |= {
+    "static": static,
+    "standin": settings.standin,
+    "halted": halted.known,
+    "trash_days": settings.trash_days,
+}

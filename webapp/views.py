@@ -67,6 +67,7 @@ class CardView:
         self.starting_since = card.starting_since
         self.retrying = card.retrying
         self.priority = _priority(card.job)
+        self.tags, self.collections = card.marks.tags, card.marks.collections
         self.width, self.height = card.size
 
     @property
@@ -111,6 +112,8 @@ def job_json(card: Card) -> dict[str, Any]:
         "batch": _id(job.batch),
         "favourite": job.favourite or None,
         "rating": job.rating or None,
+        "tags": list(card.marks.tags) or None,
+        "collections": list(card.marks.collections) or None,
         "notes": job.notes or None,
         "trashed_at": _time(job.trashed_at),
     }

@@ -3,6 +3,7 @@
 import re
 from secrets import token_urlsafe
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import Request, Response
 
@@ -19,6 +20,14 @@ SESSION = re.compile(r"[A-Za-z0-9_-]{22}")
 def by_htmx(request: AnyRequest) -> bool:
     """Whether htmx asks, for a piece of a page."""
     return request.headers.get("HX-Request") == "true"
+
+
+def came_from(request: AnyRequest) -> str:
+    """The page of ours that a form was sent from."""
+    referer = urlsplit(request.headers.get("Referer", ""))
+    if referer.netloc != request.headers.get("Host") or referer.path.startswith("//"):
+        return "/"
+    return referer.path + (f"?{referer.query}" if referer.query else "")
 
 
 def client_of(request: AnyRequest) -> str:

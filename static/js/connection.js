@@ -22,5 +22,5 @@ document.addEventListener("htmx:sse:error", lost);
 document.addEventListener("htmx:sse:before:connection", ({ detail }) => detail.connection.attempt > 0 && lost());
 document.addEventListener("htmx:sse:after:connection", found);
 for (const name of ["htmx:error", "htmx:response:error"]) {
-  document.addEventListener(name, ({ detail }) => detail.ctx?.sourceElement === document.body && lost());
+  document.addEventListener(name, ({ detail }) => detail.ctx?.sourceElement?.id === "live" && lost());
 }

@@ -3,7 +3,8 @@
  * connection fails.
  *
  * A live event carries a whole card and the id of the one it replaces. Where there is none, htmx leaves the task
- * without a target. Ids are UUIDs of version 7, so the order of the ids is the order of time.
+ * without a target; a card that the page's search does not find says `placed:false`, and gets no place. Ids are UUIDs of
+ * version 7, so the order of the ids is the order of time.
  */
 
 const FIRST_WAIT = 1000;
@@ -15,7 +16,7 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
   for (const task of lost) {
     detail.tasks.splice(detail.tasks.indexOf(task), 1);
     const card = task.fragment.firstElementChild;
-    if (card?.matches(".card")) place(card);
+    if (card?.matches(".card") && task.swapSpec.placed !== false) place(card);
   }
 });
 
@@ -36,9 +37,10 @@ document.addEventListener("htmx:sse:after:connection", () => {
 // hx-sse reconnects a stream that it once had. One that never opened is ours to try again.
 for (const name of ["htmx:error", "htmx:response:error"]) {
   document.addEventListener(name, ({ detail }) => {
-    const url = document.body.getAttribute("hx-sse:connect");
-    if (detail.ctx?.sourceElement !== document.body || detail.ctx.request.action !== url) return;
-    setTimeout(() => window.htmx.ajax("GET", url, { source: document.body }), wait);
+    const stream = detail.ctx?.sourceElement;
+    if (stream?.id !== "live") return;
+    const again = () => window.htmx.ajax("GET", stream.getAttribute("hx-sse:connect"), { source: stream });
+    setTimeout(() => stream.isConnected && again(), wait);
     wait = Math.min(wait * 2, LONGEST_WAIT);
   });
 }

@@ -5,7 +5,7 @@ let timer = 0;
 
 document.addEventListener("htmx:response:error", ({ detail }) => {
   const { ctx } = detail;
-  if (ctx.sourceElement === document.body) return;
+  if (ctx.sourceElement.id === "live") return;
   if (ctx.text?.includes('id="composer"')) return; // the composer says it itself
   const { status } = ctx.response;
   const gone = status === 404 || status === 409;
@@ -13,7 +13,7 @@ document.addEventListener("htmx:response:error", ({ detail }) => {
 });
 
 document.addEventListener("htmx:error", ({ detail }) => {
-  if (detail.ctx && detail.ctx.sourceElement !== document.body) say("The server cannot be reached. Please try again.");
+  if (detail.ctx && detail.ctx.sourceElement.id !== "live") say("The server cannot be reached. Please try again.");
 });
 
 function say(words) {

@@ -120,7 +120,7 @@ class Everybody(RuleBasedStateMachine):
             assert (keys is not None) == (job.status in jobs.ENDED and not job.deleted)
             if keys is not None:
                 assert len(keys) == job.outputs
-                job.deleted, job.outputs = True, 0
+                job.deleted = True
                 self.attempts = {key: attempt for key, attempt in self.attempts.items() if attempt.job != job_id}
 
     @rule(which=WHICH)

@@ -10,19 +10,12 @@ from tasks.failures import Failure
 from tasks.library import Card, expected_size
 from tasks.queue import PLACES_SHOWN
 from tasks.tables import Job, Output, Stage, new_id
+from tests.newest import newest
 from tests.tasks.states import begun, claimed
 
 
 async def submitted(count: int) -> list[Job]:
     return [await jobs.submit(f"fox {number}", "stability-ai/sdxl", {}) for number in range(count)]
-
-
-async def test_pages_are_newest_first_and_meet_without_gap_or_overlap() -> None:
-    ids = [job.id for job in await submitted(7)]
-    first = await library.newest(3)
-    second = await library.newest(3, before=first[-1].job.id)
-    third = await library.newest(3, before=second[-1].job.id)
-    assert [card.job.id for card in [*first, *second, *third]] == ids[::-1]
 
 
 async def test_outputs_come_in_the_providers_order_and_to_their_own_job() -> None:
@@ -43,7 +36,7 @@ async def test_outputs_come_in_the_providers_order_and_to_their_own_job() -> Non
             for at in (1, 0)
         ]
         await jobs.complete(job, outputs, None)
-    keys = {card.job.prompt: [output.key for output in card.outputs] for card in await library.newest(5)}
+    keys = {card.job.prompt: [output.key for output in card.outputs] for card in await newest(5)}
     assert keys == {"fox 0": ["fox 0-0.png", "fox 0-1.png"], "fox 1": ["fox 1-0.png", "fox 1-1.png"]}
 
 
@@ -61,15 +54,15 @@ async def test_what_changed_since_is_found_whatever_it_was() -> None:
 
 async def test_places_in_the_queue_are_counted_from_the_next_to_run() -> None:
     await submitted(3)
-    assert [card.place for card in await library.newest(5)] == [3, 2, 1]
+    assert [card.place for card in await newest(5)] == [3, 2, 1]
     await jobs.claim(30)
-    assert [card.place for card in await library.newest(5)] == [2, 1, None]
+    assert [card.place for card in await newest(5)] == [2, 1, None]
     assert len(await library.waiting()) == 2
 
 
 async def test_far_back_in_the_queue_no_place_is_told() -> None:
     await submitted(PLACES_SHOWN + 1)
-    places = [card.place for card in await library.newest(PLACES_SHOWN + 1)]
+    places = [card.place for card in await newest(PLACES_SHOWN + 1)]
     assert places[:2] == [None, PLACES_SHOWN]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tasks import attempts, library, models
+from tasks.failures import DatabaseAway
 from tasks.refusals import Refused
 from tasks.tables import Status
 from tests.conftest import Faults
@@ -41,6 +42,27 @@ async def test_an_internal_error_is_tried_again_also_when_the_search_had_to_wait
     card = await ended(await submitted("a fox in an outage"))
     assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 3)
     assert len(await working.created("a fox in an outage")) == 1
+
+
+@pytest.mark.parametrize("write", ["note", "record_prediction"])
+async def test_an_answer_is_kept_in_mind_while_the_database_is_away(
+    working: Faults, write: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt, real, tries = f"a fox in mind, {write}", getattr(attempts, write), []
+
+    async def away_at_first(*about: Any) -> bool:
+        tries.append(about)
+        if len(tries) < 3:
+            raise DatabaseAway("The database does not answer")
+        return bool(await real(*about))
+
+    monkeypatch.setattr(attempts, write, away_at_first)
+    await working.script({"on": "create", "match": "a fox in mind, note", "do": "status", "status": 500})
+    card = await ended(await submitted(prompt))
+    assert card.job.status == Status.COMPLETED, card.job.error
+    assert len(tries) == 3
+    assert len(await working.created(prompt)) == 1
+    assert len(await library.attempts(card.job.id)) == (2 if write == "note" else 1)
 
 
 async def test_when_nothing_was_created_and_nobody_can_say_so_the_job_fails_honestly(working: Faults) -> None:

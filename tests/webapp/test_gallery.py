@@ -7,12 +7,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tasks import attempts, jobs, library
+from tasks import attempts, jobs
 from tasks.failures import Failure
 from tasks.replicate import Prediction
 from tasks.tables import Job
+from tests.newest import newest
 from tests.webapp.made import completed, failed
-from webapp.fragments import PAGE
+from webapp.sheet import PAGE
 
 HTMX = {"HX-Request": "true"}
 FORM = {"prompt": "a fox in the snow", "model": "stability-ai/sdxl", "p.width": "512", "p.height": "768"}
@@ -31,7 +32,7 @@ async def test_without_jobs_the_gallery_invites(web: httpx.AsyncClient) -> None:
 async def test_a_prompt_sent_by_a_plain_form_becomes_a_job_and_leads_back(web: httpx.AsyncClient) -> None:
     answer = await web.post("/jobs", data=FORM)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    [card] = await library.newest(5)
+    [card] = await newest(5)
     assert card.job.prompt == "a fox in the snow"
     assert card.parameters == {"width": 512, "height": 768}
 
@@ -39,7 +40,7 @@ async def test_a_prompt_sent_by_a_plain_form_becomes_a_job_and_leads_back(web: h
 async def test_a_prompt_sent_by_htmx_is_answered_with_its_card_and_the_composer(web: httpx.AsyncClient) -> None:
     answer = await web.post("/jobs", data=FORM, headers=HTMX)
     assert answer.status_code == 200
-    [card] = await library.newest(5)
+    [card] = await newest(5)
     assert card_ids(answer.text) == [str(card.job.id)]
     assert '<form id="composer"' in answer.text
     assert "a fox in the snow</textarea>" in answer.text
@@ -47,7 +48,7 @@ async def test_a_prompt_sent_by_htmx_is_answered_with_its_card_and_the_composer(
 
 async def test_line_breaks_in_a_form_are_those_that_were_typed(web: httpx.AsyncClient) -> None:
     await web.post("/jobs", data=FORM | {"prompt": "one\r\ntwo"})
-    [card] = await library.newest(5)
+    [card] = await newest(5)
     assert card.job.prompt == "one\ntwo"
 
 
@@ -60,7 +61,7 @@ async def test_values_of_a_form_become_what_the_model_takes(web: httpx.AsyncClie
     }
     form |= {"p.apply_watermark": ["false", "true"]}
     await web.post("/jobs", data=form)
-    [card] = await library.newest(5)
+    [card] = await newest(5)
     assert card.parameters == {
         "width": 512,
         "height": 768,
@@ -75,7 +76,7 @@ async def test_integer_choices_and_lists_of_addresses_come_through(web: httpx.As
     await web.post("/jobs", data={"prompt": "the sea", "model": "minimax/hailuo-02", "p.duration": "10"})
     addresses = "https://example.org/a.png\nhttps://example.org/b.png"
     await web.post("/jobs", data={"prompt": "a fox", "model": "google/nano-banana", "p.image_input": addresses})
-    fox, sea = await library.newest(5)
+    fox, sea = await newest(5)
     assert sea.parameters == {"duration": 10}
     assert fox.parameters == {"image_input": addresses.split()}
 
@@ -126,11 +127,11 @@ async def test_pages_of_cards_follow_each_other_to_the_end(web: httpx.AsyncClien
     ids = [str((await jobs.submit(f"fox {number}", "m/m", {})).id) for number in range(PAGE + 5)]
     first = await web.get("/")
     assert card_ids(first.text) == ids[::-1][:PAGE]
-    [older] = set(re.findall(r'href="(/\?before=[^"]+)"', first.text))
-    rest = await web.get(older, headers=HTMX)
+    [older] = set(re.findall(r'id="older-link" href="(/\?cursor=[^"]+)"', first.text))
+    rest = await web.get(older, headers=HTMX | {"HX-Target": "p#older"})
     assert card_ids(rest.text) == ids[::-1][PAGE:]
     assert "<!doctype" not in rest.text
-    assert "before=" not in rest.text
+    assert "cursor=" not in rest.text
     plain = await web.get(older)
     assert "<!doctype html>" in plain.text
     assert card_ids(plain.text) == card_ids(rest.text)

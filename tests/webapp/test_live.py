@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import httpx
@@ -12,10 +12,15 @@ from tasks import events, halts, jobs, library, queue
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.library import Card
-from tasks.tables import Job
-from webapp import halted, live
-from webapp.fragments import card_fragment
+from tasks.search import parse
+from tasks.sorting import Place, Sort
+from tasks.tables import Job, new_id
+from webapp import halted, live, told
+from webapp.fragments import card_face
 from webapp.live import BACKLOG, Hub
+from webapp.sheet import Sheet
+
+FOXES = Sheet(parse("fox"))
 
 
 class Page:
@@ -61,7 +66,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 def gallery(hub: Hub) -> AbstractAsyncContextManager[Page]:
-    return opened(hub.gallery(now() + timedelta(minutes=1)))
+    return opened(hub.gallery(Sheet(), now() + timedelta(minutes=1)))
 
 
 @pytest.fixture
@@ -98,10 +103,10 @@ async def test_a_change_is_rendered_once_for_all_pages(hub: Hub, monkeypatch: py
 
     def render(card: Card) -> str:
         rendered.append(card)
-        return card_fragment(card)
+        return card_face(card)
 
-    monkeypatch.setattr(live, "card_fragment", render)
-    async with gallery(hub) as one, gallery(hub) as two, gallery(hub) as three:
+    monkeypatch.setattr(live, "card_face", render)
+    async with gallery(hub) as one, gallery(hub) as two, opened(hub.gallery(FOXES, now())) as three:
         job = await submitted()
         for page in (one, two, three):
             await page.hears(job.id)
@@ -122,7 +127,7 @@ async def test_a_page_that_comes_back_gets_what_changed_since_it_last_heard() ->
     left = now()
     job = await submitted()
     await jobs.cancel(job.id)
-    async with opened(Hub().gallery(left)) as page:
+    async with opened(Hub().gallery(Sheet(), left)) as page:
         await page.hears(job.id, "canceled")
         assert not any(str(old.id) in message for message in page.got)
 
@@ -131,7 +136,7 @@ async def test_a_page_that_missed_too_much_gets_the_first_page_anew(hub: Hub, mo
     monkeypatch.setattr(live, "CATCH_UP", 3)
     left = now()
     ids = [(await submitted()).id for _ in range(5)]
-    async with opened(hub.gallery(left)) as page:
+    async with opened(hub.gallery(Sheet(), left)) as page:
         await page.hears('hx-target="#sheet"', *ids)
 
 
@@ -155,7 +160,7 @@ async def test_a_jobs_page_hears_of_its_job_alone(hub: Hub) -> None:
 
 
 async def test_a_page_too_slow_to_read_is_dropped_and_the_others_hear_on(hub: Hub) -> None:
-    slow = hub.gallery(now() + timedelta(minutes=1))
+    slow = hub.gallery(Sheet(), now() + timedelta(minutes=1))
     job = await submitted()
     first = asyncio.ensure_future(anext(slow))
     async with gallery(hub) as page:
@@ -261,7 +266,85 @@ async def test_closed_pages_leave_nothing_behind(hub: Hub) -> None:
     for _ in range(20):
         async with gallery(hub):
             pass
-    assert hub._galleries == set()
+    assert hub._galleries == {}
+
+
+async def test_a_search_is_told_of_what_it_finds_and_of_what_is_on_its_pages(hub: Hub) -> None:
+    async with opened(hub.gallery(FOXES, now() + timedelta(minutes=1))) as page:
+        fox, owl = await submitted(), await jobs.submit("an owl", "stability-ai/sdxl", {})
+        await page.hears(f'hx-target="#job-{fox.id}" hx-swap="outerMorph"')
+        await page.hears(f'hx-target="#job-{owl.id}" hx-swap="outerMorph placed:false"')
+        await Job.update({Job.notes: "the fox's friend"}).where(Job.id == owl.id)
+        await jobs.cancel(owl.id)
+        await page.hears(f'hx-target="#job-{owl.id}" hx-swap="outerMorph"')
+
+
+async def test_each_search_gets_its_own_answer(hub: Hub) -> None:
+    sheets = [
+        Sheet(parse(text)) for text in ("fox", "snow -fox", "status:canceled", "in:trash", 'model:sdxl "in the snow"')
+    ]
+    async with AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(opened(hub.gallery(sheet, now()))) for sheet in sheets]
+        job = await submitted()
+        await jobs.cancel(job.id)
+        fox, others, canceled, trash, both = [
+            await page.hears(job.id, *([] if sheet.search.trash else ['data-status="canceled"']))
+            for page, sheet in zip(pages, sheets, strict=True)
+        ]
+    assert "placed:false" not in fox + canceled + both
+    assert "placed:false" in others
+    assert 'hx-swap="delete"' in trash
+
+
+async def test_what_is_trashed_leaves_the_gallery_and_what_is_restored_leaves_the_trash(hub: Hub) -> None:
+    job = await submitted()
+    trash = Sheet(parse("in:trash"))
+    async with gallery(hub) as page, opened(hub.gallery(trash, now() + timedelta(minutes=1))) as trashed:
+        await Job.update({Job.trashed_at: now(), Job.changed_at: now()}).where(Job.id == job.id)
+        await page.hears(f'hx-target="#job-{job.id}" hx-swap="delete"')
+        await trashed.hears(f'hx-target="#job-{job.id}" hx-swap="outerMorph"')
+        trashed.got.clear()
+        page.got.clear()
+        await Job.update({Job.trashed_at: None, Job.changed_at: now()}).where(Job.id == job.id)
+        await trashed.hears(f'hx-target="#job-{job.id}" hx-swap="delete"')
+        await page.hears(f'hx-target="#job-{job.id}" hx-swap="outerMorph"')
+
+
+async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MANY", 20)
+    monkeypatch.setattr(live, "WINDOW", 30)
+    monkeypatch.setattr(told, "BULK", 5)
+    foxes = [await submitted() for _ in range(3)]
+    owls = [
+        Job(id=new_id(), prompt="an owl", model="m/m", created_at=now(), changed_at=now(), due_at=now())
+        for _ in range(40)
+    ]
+    await Job.insert(*owls)
+    oldest = Sheet(sort=Sort.OLDEST, place=Place(Sort.OLDEST, foxes[0].id))
+    async with (
+        gallery(hub) as page,
+        opened(hub.gallery(FOXES, now() + timedelta(minutes=1))) as searched,
+        opened(hub.gallery(oldest, now() + timedelta(minutes=1))) as further,
+        opened(hub.job_page(foxes[0].id)) as job_page,
+    ):
+        await asyncio.sleep(0.5)  # let it tell what was before
+        for one in (page, searched, further, job_page):
+            one.got.clear()
+        await Job.update({Job.favourite: True, Job.changed_at: now()}, force=True)
+        assert str(owls[0].id) in await page.hears('hx-target="#sheet"')
+        assert str(owls[0].id) not in await searched.hears('hx-target="#sheet"', *(fox.id for fox in foxes))
+        assert str(foxes[0].id) not in await further.hears('hx-target="#sheet"', foxes[1].id)
+        await job_page.hears("#job-page-", foxes[0].id)
+        job = await submitted()
+        await page.hears(f'hx-target="#job-{job.id}"')
+        assert sum('hx-target="#sheet"' in message for message in page.got) == 1
+
+
+async def test_a_stream_of_an_unclear_search_is_refused(web: httpx.AsyncClient) -> None:
+    answer = await web.get("/events?q=status:tired")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_query")
 
 
 async def test_nonsense_as_a_last_event_id_is_taken_as_now(web: httpx.AsyncClient) -> None:

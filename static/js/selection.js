@@ -1,0 +1,112 @@
+/**
+ * Selects prints: with their checkboxes, with Shift from the last one to this one, with Ctrl on the picture, and while
+ * some are selected by a click on any picture. The bar itself is plain HTML, which CSS shows when something is checked.
+ */
+
+const bar = document.getElementById("selection");
+let last = null; // the id of the checkbox that was used last
+let began = false;
+let searched = null; // what the sheet shows: another search is another selection
+
+const boxes = () => [...document.querySelectorAll("#sheet .card-select")];
+const selected = () => boxes().filter((box) => box.checked);
+
+/** The count, in words; and once, when a selection begins, how many the search finds in all. */
+function tell() {
+  const q = bar.elements.namedItem("q").value;
+  if (q !== searched) {
+    if (searched !== null && (all().checked || selected().length)) {
+      searched = q;
+      bar.reset();
+      return;
+    }
+    searched = q;
+    began = false;
+  }
+  const count = selected().length;
+  document.getElementById("selection-count").textContent = all().checked ? "All selected" : `${count.toLocaleString("en")} selected`;
+  const begins = count > 0 || all().checked || document.getElementById("selection-mode").checked;
+  if (begins && !began) document.body.dispatchEvent(new Event("selection-begun"));
+  began = begins;
+}
+
+function all() {
+  return document.getElementById("selection-all");
+}
+
+function choose(box, checked, range) {
+  const from = range ? boxes().findIndex((other) => other.id === last) : -1;
+  const to = boxes().indexOf(box);
+  const row = from < 0 ? [box] : boxes().slice(Math.min(from, to), Math.max(from, to) + 1);
+  for (const each of row) each.checked = checked;
+  last = box.id;
+  tell();
+}
+
+if (bar) {
+  const view = document.getElementById("selection-view");
+  view.hidden = false;
+  view.addEventListener("click", () => {
+    for (const box of boxes()) box.checked = true;
+    tell();
+  });
+  bar.addEventListener("reset", () => setTimeout(tell));
+  document.addEventListener("change", ({ target }) => target.form === bar && tell());
+  document.addEventListener("htmx:after:swap", tell);
+
+  // Before anybody else hears of the click: while prints are selected, a picture is not opened.
+  document.addEventListener(
+    "click",
+    (event) => {
+      const card = event.target.closest?.("#sheet .card");
+      const box = card?.querySelector(".card-select");
+      if (!box) return;
+      if (event.target === box) return choose(box, box.checked, event.shiftKey);
+      const picks = event.ctrlKey || event.metaKey || (event.shiftKey && last) || selected().length > 0;
+      if (!picks || !event.target.closest(".card-face") || event.detail === 0) return;
+      event.preventDefault();
+      event.stopPropagation();
+      choose(box, event.shiftKey || !box.checked, event.shiftKey);
+    },
+    true,
+  );
+
+  // The tag button of a card: its print alone is selected, and the bar asks for the tag.
+  document.addEventListener("submit", (event) => {
+    const card = event.target.matches('[data-action="tag"]') && event.target.closest("#sheet .card");
+    if (!card) return;
+    event.preventDefault();
+    bar.reset();
+    choose(card.querySelector(".card-select"), true, false);
+    document.getElementById("selection-tag").open = true;
+    document.getElementById("selection-tag-name").focus();
+  });
+
+  // Enter in a field presses the button that stands behind it; Escape closes the fold that it is in.
+  bar.addEventListener("keydown", (event) => {
+    const fold = event.target.closest("details.fold");
+    if (event.key === "Enter" && event.target.matches(".fold-body input")) {
+      event.preventDefault();
+      fold.querySelector(".button-primary").click();
+    } else if (event.key === "Escape" && fold?.open) {
+      event.stopPropagation();
+      fold.open = false;
+      fold.querySelector("summary").focus();
+    }
+  });
+
+  document.body.addEventListener("sheet-stale", refresh);
+  tell();
+}
+
+/** So much has changed that the whole sheet comes anew. */
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok) return location.reload();
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const sheet = page.getElementById("sheet");
+  if (!sheet) return location.reload();
+  document.getElementById("sheet").replaceWith(document.adoptNode(sheet));
+  window.htmx.process(sheet);
+  bar.reset();
+}

@@ -1,0 +1,110 @@
+"""Collections: jobs that somebody put together under a name."""
+
+from dataclasses import dataclass
+from sqlite3 import IntegrityError
+from uuid import UUID
+
+from asyncpg.exceptions import UniqueViolationError
+from piccolo.columns.combination import WhereRaw
+
+from tasks.database import DB, now
+from tasks.names import collection_name
+from tasks.tables import Collection, CollectionItem, new_id
+
+SHOWN = "job.deleted_at IS NULL AND job.trashed_at IS NULL"
+
+
+class Taken(ValueError):
+    """There is a collection of this name already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'There is a collection "{name}" already.')
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A collection as its page shows it. jobs: how many, without trashed ones. cover: the newest picture's job."""
+
+    id: UUID
+    name: str
+    jobs: int
+    cover: UUID | None
+
+
+async def shelves() -> list[Shelf]:
+    """All collections, by name."""
+    held = (
+        "FROM collection_item JOIN job ON job.id = collection_item.job WHERE collection_item.collection = collection.id"
+    )
+    rows = await Collection.raw(
+        f"SELECT id, name, (SELECT count(*) {held} AND {SHOWN}) AS jobs, (SELECT job.id {held} AND {SHOWN}"
+        " AND job.kind = 'image' ORDER BY collection_item.job DESC LIMIT 1) AS cover"
+        " FROM collection ORDER BY lower(name), name"
+    )
+    return [Shelf(_id(row["id"]), row["name"], row["jobs"], row["cover"] and _id(row["cover"])) for row in rows]
+
+
+async def names() -> list[str]:
+    """The names of all collections, sorted."""
+    return list(await Collection.select(Collection.name).order_by(Collection.name).output(as_list=True))
+
+
+async def find(name: str) -> Collection | None:
+    """The collection of this name, whatever the case of its letters."""
+    alike = WhereRaw("(lower(name) = {} OR name = {})", name.lower(), name)
+    return await Collection.objects().where(alike).order_by(Collection.name).first()
+
+
+async def name_of(collection_id: UUID) -> str | None:
+    """The name of a collection, or None where it is gone."""
+    found = await Collection.objects().get(Collection.id == collection_id)
+    return found.name if found else None
+
+
+async def named(name: str) -> Collection:
+    """The collection of this name, made now where there is none. Raises ValueError."""
+    name = collection_name(name)
+    found = await find(name)
+    if found is None:
+        await Collection.insert(Collection(id=new_id(), name=name, created_at=now())).on_conflict(
+            Collection.name, "DO NOTHING"
+        )
+        found = await find(name)
+    assert found is not None
+    return found
+
+
+async def create(name: str) -> Collection:
+    """A new collection. Raises ValueError: Taken, or the name cannot be one."""
+    name = collection_name(name)
+    if await find(name) is not None:
+        raise Taken(name)
+    return await named(name)
+
+
+async def rename(collection_id: UUID, name: str) -> bool:
+    """Give a collection another name. False: it is gone. Raises ValueError: Taken, or the name cannot be one."""
+    name = collection_name(name)
+    other = await find(name)
+    if other is not None and other.id != collection_id:
+        raise Taken(name)
+    try:
+        renamed = (
+            await Collection.update({Collection.name: name})
+            .where(Collection.id == collection_id)
+            .returning(Collection.id)
+        )
+    except (IntegrityError, UniqueViolationError):  # taken in this very moment
+        raise Taken(name) from None
+    return bool(renamed)
+
+
+async def delete(collection_id: UUID) -> bool:
+    """Forget a collection, but none of its jobs. False: it is gone already."""
+    async with DB.transaction():
+        await CollectionItem.delete().where(CollectionItem.collection == collection_id)
+        return bool(await Collection.delete().where(Collection.id == collection_id).returning(Collection.id))
+
+
+def _id(value: object) -> UUID:
+    return UUID(str(value))

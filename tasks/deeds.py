@@ -1,0 +1,173 @@
+"""What tidying does to many jobs at once, in SQL, and how it is taken back.
+
+A deed first notes in its Undo row which jobs it will change and what they have, then changes those that are on this
+list. So both are one truth, and neither is ever in this process's memory.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from piccolo.columns.combination import WhereRaw
+from piccolo.querystring import QueryString
+
+from tasks.database import DB
+from tasks.queue import Condition
+from tasks.tables import Job, Undo
+
+ON_POSTGRES = DB.engine_type == "postgres"
+NEW_ID = (  # a random UUID, written as Piccolo writes them
+    "gen_random_uuid()"
+    if ON_POSTGRES
+    else "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a'"
+    " || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A column of the job gets a value. taken: how PostgreSQL reads what JSON kept of it."""
+
+    column: Any
+    value: bool | int | datetime | None
+    taken: str
+
+    @property
+    def done(self) -> Condition:
+        """The jobs that are so already."""
+        if self.value is None:
+            return WhereRaw(f"job.{self._name} IS NULL")
+        return WhereRaw(f"job.{self._name} = {{}}", self.value)
+
+    def undone(self) -> Condition:
+        """The jobs that are not."""
+        if self.value is None:
+            return WhereRaw(f"job.{self._name} IS NOT NULL")
+        if isinstance(self.value, datetime):  # whoever has a moment already, has another one
+            return WhereRaw(f"job.{self._name} IS NULL")
+        return WhereRaw(f"job.{self._name} != {{}}", self.value)
+
+    def do(self, listed: QueryString, moment: datetime) -> list[QueryString]:
+        """The statements that change the jobs on the list."""
+        return [
+            QueryString(
+                f"UPDATE job SET {self._name} = {{}}, changed_at = {{}} WHERE id IN (SELECT id FROM ({{}}) AS listed)",
+                self.value, moment, listed,
+            )
+        ]  # fmt: skip
+
+    def undo(self, listed: QueryString, moment: datetime) -> list[QueryString]:
+        """The statements that give those on the list what they had, where they still are as this deed left them."""
+        had = f"CAST(listed.had AS {self.taken})" if ON_POSTGRES else "listed.had"
+        return [
+            QueryString(
+                f"UPDATE job SET {self._name} = {had}, changed_at = {{}} FROM ({{}}) AS listed"
+                " WHERE job.id = listed.id AND job.deleted_at IS NULL AND {}",
+                moment, listed, self.done.querystring,
+            )
+        ]  # fmt: skip
+
+    @property
+    def had(self) -> Any:
+        """What is noted of each job."""
+        return self.column
+
+    @property
+    def _name(self) -> str:
+        return str(self.column._meta.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The job gets a row of its own in another table, or loses it: a tag, a place in a collection."""
+
+    table: str
+    column: str
+    value: str | UUID
+    there: bool
+
+    @property
+    def done(self) -> Condition:
+        """The jobs that are so already."""
+        return self._that(self.there)
+
+    def undone(self) -> Condition:
+        """The jobs that are not."""
+        return self._that(not self.there)
+
+    def do(self, listed: QueryString, moment: datetime) -> list[QueryString]:
+        """The statements that change the jobs on the list."""
+        return [(self._add if self.there else self._take)(listed), _touch(listed, moment)]
+
+    def undo(self, listed: QueryString, moment: datetime) -> list[QueryString]:
+        """The statements that give those on the list what they had, where they still are as this deed left them."""
+        still = QueryString(
+            "SELECT job.id FROM job WHERE job.id IN (SELECT id FROM ({}) AS listed) AND job.deleted_at IS NULL AND {}",
+            listed, self.done.querystring,
+        )  # fmt: skip
+        # Touched first: afterwards they are not as the deed left them any more.
+        return [_touch(still, moment), (self._take if self.there else self._add)(still)]
+
+    @property
+    def had(self) -> Any:
+        """What is noted of each job: that it is on the list says enough."""
+        return Job.id
+
+    def _that(self, have: bool) -> Condition:
+        which = f"(SELECT job FROM {self.table} WHERE {self.column} = {{}})"
+        return WhereRaw(f"job.id {'IN' if have else 'NOT IN'} {which}", self.value)
+
+    def _add(self, some: QueryString) -> QueryString:
+        return QueryString(
+            f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {NEW_ID}, those.id, {self._typed}"
+            " FROM ({}) AS those WHERE true ON CONFLICT DO NOTHING",
+            self.value, some,
+        )  # fmt: skip
+
+    def _take(self, some: QueryString) -> QueryString:
+        return QueryString(
+            f"DELETE FROM {self.table} WHERE {self.column} = {{}} AND job IN (SELECT id FROM ({{}}) AS those)",
+            self.value, some,
+        )  # fmt: skip
+
+    @property
+    def _typed(self) -> str:
+        """The value in a SELECT, where PostgreSQL cannot tell its type."""
+        return f"CAST({{}} AS {'uuid' if isinstance(self.value, UUID) else 'text'})" if ON_POSTGRES else "{}"
+
+
+Deed = Mark | Row
+
+
+def on_the_list(undo_id: UUID) -> QueryString:
+    """A query for the jobs that an Undo row names: id, and what each had."""
+    if ON_POSTGRES:
+        return QueryString(
+            "SELECT CAST(item.value ->> 0 AS uuid) AS id, item.value ->> 1 AS had"
+            " FROM undo, json_array_elements(undo.before) AS item (value) WHERE undo.id = {}",
+            undo_id,
+        )
+    return QueryString(
+        "SELECT json_extract(item.value, '$[0]') AS id, json_extract(item.value, '$[1]') AS had"
+        " FROM undo, json_each(undo.before) AS item WHERE undo.id = {}",
+        undo_id,
+    )
+
+
+async def note(undo_id: UUID, some: Condition, had: Any) -> int:
+    """Have an Undo row name these jobs, with what they have. Answers how many. They are locked until the commit."""
+    chosen = Job.select(Job.id, had.as_alias("had")).where(some).order_by(Job.id)
+    if ON_POSTGRES:
+        chosen = chosen.lock_rows("NO KEY UPDATE")
+    listed = "json_agg(json_build_array(id, had))" if ON_POSTGRES else "json_group_array(json_array(id, had))"
+    await Undo.raw(
+        f"UPDATE undo SET before = coalesce((SELECT {listed} FROM ({{}}) AS chosen), '[]') WHERE id = {{}}",
+        chosen.querystrings[0], undo_id,
+    )  # fmt: skip
+    [row] = await Undo.raw("SELECT json_array_length(before) AS jobs FROM undo WHERE id = {}", undo_id)
+    return int(row["jobs"])
+
+
+def _touch(some: QueryString, moment: datetime) -> QueryString:
+    return QueryString("UPDATE job SET changed_at = {} WHERE id IN (SELECT id FROM ({}) AS those)", moment, some)

@@ -1,0 +1,73 @@
+"""A library filled with made-up jobs: to look around in, and to measure with."""
+
+import logging
+from datetime import datetime
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from piccolo.table import Table
+
+from tasks.database import DB, now
+from tasks.demo import files, past, words
+from tasks.demo.files import Row
+from tasks.demo.past import Rows
+from tasks.storage import Storage
+from tasks.tables import TABLES, Collection, Job
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 10_000  # jobs of a transaction: others may write in between
+
+
+class NotEmpty(Exception):
+    """The library has jobs, and nobody said that made-up ones may come among them."""
+
+
+async def fill(
+    count: int, storage: Storage, *, seed: int = 0, into_existing: bool = False, until: datetime | None = None
+) -> None:
+    """Add so many jobs, as if they had been asked for in the two years up to a moment, now unless told otherwise.
+
+    The same seed and moment give the same jobs. They share a hundred files. Raises NotEmpty, and Failure where storage
+    does not take the files.
+    """
+    if not into_existing and await Job.exists():
+        raise NotEmpty
+    until = until or now()
+    shelf = await files.draw_all(storage, Random(seed))
+    chance = Random(f"{seed} {until}")  # so that another fill makes other jobs, with other ids
+    collections = [await _collection(name, until) for name in words.COLLECTIONS]
+    written = 0
+    for rows in past.jobs(count, until, shelf, collections, chance, AT_ONCE):
+        await _write(rows)
+        written += len(rows[Job])
+        log.info("%d of %d jobs", written, count)
+    await Job.raw("ANALYZE")  # plans are made for the library as it is now
+
+
+async def _collection(name: str, moment: datetime) -> UUID:
+    """The collection of this name, made where there is none."""
+    if (found := await Collection.objects().get(Collection.name == name)) is None:
+        found = Collection(name=name, created_at=moment)
+        await found.save()
+    id: UUID = found.id
+    return id
+
+
+async def _write(rows: Rows) -> None:
+    async with DB.transaction() as transaction:
+        for table in TABLES:  # what is referred to comes first
+            if table in rows:
+                await _write_table(transaction.connection, table, rows[table])
+
+
+async def _write_table(connection: Any, table: type[Table], rows: list[Row]) -> None:
+    """Write many rows, all of the same columns, in the quickest way of the database's driver: Piccolo's is too slow."""
+    names, records = list(rows[0]), [tuple(row.values()) for row in rows]
+    if DB.engine_type == "postgres":
+        await connection.copy_records_to_table(table._meta.tablename, records=records, columns=names)
+    else:
+        into = ", ".join(f'"{name}"' for name in names)
+        places = ", ".join("?" * len(names))
+        await connection.executemany(f"INSERT INTO {table._meta.tablename} ({into}) VALUES ({places})", records)

@@ -1,0 +1,80 @@
+"""Finished files as they are taken away: under a name that tells them apart, with how they were made written in."""
+
+import json
+import unicodedata
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from tasks.imprint import files
+from tasks.imprint.packet import Imprint
+from tasks.imprint.source import Edit, part_of, pieces, resulting_size
+from tasks.settings import settings
+from tasks.storage import Storage, Stored
+from tasks.tables import Job, Output
+
+NAME_WORDS, NAME_LENGTH = 6, 48  # words and characters of the prompt in a file's name
+TAIL = 6  # characters of the job's id
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file as it is taken away. name: without its extension. etag, size: those of what is sent."""
+
+    key: str
+    stored: Stored
+    name: str
+    edits: Sequence[Edit]
+
+    @property
+    def size(self) -> int:
+        return resulting_size(self.stored.size, self.edits)
+
+    @property
+    def etag(self) -> str:
+        if not self.edits:
+            return self.stored.etag
+        imprint = sha256(b"".join(edit.content for edit in self.edits)).hexdigest()
+        return f'{self.stored.etag[:-1]}-{imprint[:16]}"'
+
+    async def read(self, storage: Storage, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to and without `end`, a few at a time."""
+        for piece in part_of(pieces(self.stored.size, self.edits), start, end):
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            async for part in storage.read(self.key, *piece):
+                yield part
+
+
+async def prepare(key: str, stored: Stored, storage: Storage) -> Download | None:
+    """A stored file, ready to be taken away. None where it is not one job's result: then there is nothing to say of it.
+
+    Raises Failure("storage_unavailable").
+    """
+    outputs = await Output.objects().where(Output.key == key).limit(2)
+    if len(outputs) != 1:  # the jobs of a demonstration share files
+        return None
+    job = await Job.objects().get((Job.id == outputs[0].job) & Job.deleted_at.is_null())
+    if job is None:
+        return None
+
+    async def read(start: int, end: int) -> bytes:
+        return b"".join([piece async for piece in storage.read(key, start, end)])
+
+    extension = key.rpartition(".")[2]
+    edits = await files.edits(_imprint(job), extension, stored.size, read) if settings.embed_metadata else []
+    return Download(key, stored, _name(job, outputs[0].position), edits)
+
+
+def _imprint(job: Job) -> Imprint:
+    return Imprint(job.prompt, job.model, json.loads(job.parameters), job.id, job.created_at, job.seed)
+
+
+def _name(job: Job, position: int) -> str:
+    """The prompt's first words, the end of the job's id and, after its first file, a number."""
+    # Marks belong to the letters before them: without them words of many scripts fall apart.
+    kept = (letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in job.prompt.lower())
+    words = "-".join("".join(kept).split()[:NAME_WORDS])[:NAME_LENGTH].rstrip("-")
+    parts = [words or "darkroom", str(job.id)[-TAIL:], *([str(position + 1)] if position else [])]
+    return "-".join(parts)

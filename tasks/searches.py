@@ -1,0 +1,37 @@
+"""Saved searches: kept under a name, to come back to."""
+
+from uuid import UUID
+
+from tasks.admission import Rejected
+from tasks.database import now
+from tasks.schemas import Fault
+from tasks.search import Search
+from tasks.tables import SavedSearch, new_id
+
+LONGEST_NAME = 100  # characters
+MOST = 200
+
+
+async def saved() -> list[SavedSearch]:
+    """All of them, by name."""
+    return await SavedSearch.objects().order_by(SavedSearch.name)
+
+
+async def save(name: str, search: Search) -> None:
+    """Keep a search under a name, in place of one that has it. Raises Rejected."""
+    name = " ".join(name.split())
+    if not name:
+        raise Rejected("invalid_name", [Fault("/name", "The search needs a name.")])
+    if len(name) > LONGEST_NAME or "\x00" in name:
+        raise Rejected("invalid_name", [Fault("/name", f"The name may have {LONGEST_NAME} characters.")])
+    if not search:
+        raise Rejected("invalid_query", [Fault("/q", "There is no search to save.")])
+    row = SavedSearch(id=new_id(), name=name, query=str(search), created_at=now())
+    await SavedSearch.insert(row).on_conflict(
+        SavedSearch.name, "DO UPDATE", [SavedSearch.query, SavedSearch.created_at]
+    )
+
+
+async def forget(search_id: UUID) -> None:
+    """Keep it no longer. One that is gone is forgotten already."""
+    await SavedSearch.delete().where(SavedSearch.id == search_id)

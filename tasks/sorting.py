@@ -1,0 +1,171 @@
+"""The order of the gallery: its sorts, places in it, and which jobs come next from such a place.
+
+Keyset, not offset: the millionth page costs what the first does. Ids are UUIDs of version 7, so their order is that of
+time. With words in the search, SQLite's full-text index is walked in its own order, in which jobs were inserted: the
+same but for jobs of one moment. So the walk ends once the page is full, however many jobs have the word.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from piccolo.columns.combination import WhereRaw
+from piccolo.querystring import QueryString
+
+from tasks.database import DB
+from tasks.matching import but_words, condition, id_at, words_of, words_query
+from tasks.queue import Condition
+from tasks.search import Search, first_moment, moment_after
+from tasks.tables import Job
+
+FEW = ("seed", "batch", "from", "tag", "collection")  # fields by which few jobs are found
+
+
+class Sort(StrEnum):
+    """What comes first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    FAVOURITES = "favourites"
+    """Favourites first, the newest of them before the others; then the rest, newest first."""
+
+
+class NoPlace(Exception):
+    """A cursor that is none, or one of another sort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the order: just behind a job, or where one with its id would be.
+
+    favourite: among which of the two parts it is, where favourites come first.
+    """
+
+    sort: Sort
+    job_id: UUID
+    favourite: bool = False
+
+    def __str__(self) -> str:
+        """As a cursor: opaque, and only to be had from us."""
+        mark = (self.sort[0].upper() if self.favourite else self.sort[0]).encode()
+        return urlsafe_b64encode(mark + self.job_id.bytes).decode().rstrip("=")
+
+    @classmethod
+    def of(cls, cursor: str, sort: Sort) -> "Place":
+        """Read a cursor. Raises NoPlace."""
+        try:
+            read = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+            place = cls(sort, UUID(bytes=read[1:]), read[:1].isupper())
+        except ValueError:
+            raise NoPlace from None
+        if str(place) != cursor:
+            raise NoPlace
+        return place
+
+    @classmethod
+    def behind(cls, job: Job, sort: Sort) -> "Place":
+        """The place behind a job."""
+        return cls(sort, job.id, sort == Sort.FAVOURITES and job.favourite)
+
+    @classmethod
+    def before_month(cls, month: str, sort: Sort) -> "Place":
+        """The place from which the jobs of a month (2026-09) come next. Favourites come month by month as others do."""
+        if sort == Sort.OLDEST:
+            return cls(sort, UUID(int=id_at(first_moment(month)).int - 1))
+        return cls(sort, id_at(moment_after(month)))
+
+
+async def next_ids(search: Search, sort: Sort, place: Place | None, count: int) -> list[UUID]:
+    """The ids of the jobs that a search finds and that come next, in their order."""
+    return await _walked(search, _parts(sort, place), count)
+
+
+async def number_found(search: Search, most: int) -> int:
+    """How many jobs a search finds, counted up to `most`."""
+    [row] = await Job.raw("SELECT count(*) AS number FROM ({}) AS found", _walk(search, _Part(ascending=False), most))
+    return int(row["number"])
+
+
+async def ids_around(search: Search, sort: Sort, job: Job) -> tuple[UUID | None, UUID | None]:
+    """The ids of the jobs before and after a job, in the order of the grid."""
+    behind = Place.behind(job, sort)
+    before = await _walked(search, _backwards(sort, behind), 1)
+    after = await _walked(search, _parts(sort, behind), 1)
+    return next(iter(before), None), next(iter(after), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the order, walked by id: from an id on, exclusive; of favourites only, of others only, or of all."""
+
+    ascending: bool
+    start: UUID | None = None
+    favourite: bool | None = None
+
+
+def _parts(sort: Sort, place: Place | None) -> list[_Part]:
+    start = place.job_id if place else None
+    if sort != Sort.FAVOURITES:
+        return [_Part(sort == Sort.OLDEST, start)]
+    favourites, others = _Part(False, favourite=True), _Part(False, favourite=False)
+    if place is None:
+        return [favourites, others]
+    return [replace(favourites, start=start), others] if place.favourite else [replace(others, start=start)]
+
+
+def _backwards(sort: Sort, place: Place) -> list[_Part]:
+    if sort != Sort.FAVOURITES:
+        return [_Part(sort != Sort.OLDEST, place.job_id)]
+    own = _Part(True, place.job_id, place.favourite)
+    return [own] if place.favourite else [own, _Part(True, favourite=True)]
+
+
+async def _walked(search: Search, parts: Iterable[_Part], count: int) -> list[UUID]:
+    ids: list[UUID] = []
+    for part in parts:
+        if len(ids) < count:
+            rows = await Job.raw("{}", _walk(search, part, count - len(ids)))
+            ids += [row["id"] for row in rows]
+    return ids
+
+
+def _walk(search: Search, part: _Part, count: int) -> QueryString:
+    if words_of(search) and DB.engine_type == "sqlite" and not part.favourite:
+        return _walk_of_words(search, part, count)
+    where = condition(search) & _in_part(search, part) if part.favourite is not None else condition(search)
+    if part.start is not None:
+        where = where & (Job.id > part.start if part.ascending else Job.id < part.start)
+    return Job.select(Job.id).where(where).order_by(Job.id, ascending=part.ascending).limit(count).querystrings[0]
+
+
+def _walk_of_words(search: Search, part: _Part, count: int) -> QueryString:
+    """SQLite's walk along its full-text index. CROSS JOIN keeps this order of tables: else it would sort all hits."""
+    where: Condition = but_words(search)
+    if part.favourite is not None:
+        where = where & _in_part(search, part)
+    values: list[Any] = [words_query(*words_of(search)), where.querystring]
+    start = ""
+    if part.start is not None:
+        first, then, sign = ("DESC", "<=", ">") if part.ascending else ("ASC", ">=", "<")
+        edge = 0 if part.ascending else 2**63 - 1
+        start = (
+            f" AND job_search.rowid {sign} coalesce((SELECT number FROM job_words WHERE job {then} {{}}"
+            f" ORDER BY job {first} LIMIT 1), {edge})"
+        )
+        values.append(part.start)
+    return QueryString(
+        "SELECT job.id FROM job_search CROSS JOIN job_words ON job_words.number = job_search.rowid"
+        " CROSS JOIN job ON job.id = job_words.job WHERE job_search MATCH {} AND {}"
+        f"{start} ORDER BY job_search.rowid {'ASC' if part.ascending else 'DESC'} LIMIT {{}}",
+        *values,
+        count,
+    )
+
+
+def _in_part(search: Search, part: _Part) -> WhereRaw:
+    """`IS` keeps SQLite from walking all favourites where the search itself finds but a few jobs by an index."""
+    few = any(term.field in FEW and not term.negated for term in search.terms)
+    return WhereRaw(f"job.favourite {'IS' if few else '='} {'true' if part.favourite else 'false'}")

@@ -1,0 +1,75 @@
+"""The trash, emptied: what lies in it for long is deleted, and of what is deleted the files go, then the last rows.
+
+A deleted job counts as thrown away (`trashed_at`) for as long as something is left of it. So whoever is killed on the
+way leaves a job that the next look finds, by the same index as the trash itself.
+"""
+
+import asyncio
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from piccolo.columns.combination import WhereRaw
+
+from tasks import jobs, tidying
+from tasks.database import DB, now
+from tasks.failures import DatabaseAway, Failure
+from tasks.queue import Condition
+from tasks.settings import settings
+from tasks.storage import Storage
+from tasks.tables import Attempt, CollectionItem, Job, JobTag, Output
+
+INTERVAL = 60.0  # seconds between two looks
+PORTION = 100  # jobs whose files go at once
+BREATH = 0.05  # seconds between two portions, for others to write
+
+UNFINISHED = WhereRaw("job.deleted_at IS NOT NULL AND job.trashed_at IS NOT NULL")
+
+log = logging.getLogger(__name__)
+
+
+async def keep_emptying(storage: Storage) -> None:
+    """Delete what has been in the trash for TRASH_DAYS, and what is left of the deleted, for ever."""
+    while True:
+        try:
+            await tidying.forget_undone()
+            await empty_old()
+            await clear_all(storage)
+        except (DatabaseAway, Failure) as error:
+            log.warning("the trash is emptied later: %s", error)
+        except Exception:
+            log.exception("the trash could not be emptied; trying again")
+        await asyncio.sleep(INTERVAL)
+
+
+async def empty_old() -> int:
+    """Delete for good what has been in the trash for TRASH_DAYS. Answers how many jobs that were."""
+    return await jobs.delete_all(Job.trashed_at < now() - timedelta(days=settings.trash_days))
+
+
+async def clear_all(storage: Storage) -> None:
+    """Remove what is left of the deleted. Raises Failure where storage does not do as it is told."""
+    while portion := await _unfinished(WhereRaw("true")):
+        await _clear(storage, portion)
+        await asyncio.sleep(BREATH)
+
+
+async def clear(storage: Storage, job_id: UUID) -> None:
+    """Remove what is left of one deleted job. Raises Failure where storage does not do as it is told."""
+    await _clear(storage, await _unfinished(Job.id == job_id))
+
+
+async def _clear(storage: Storage, found: list[UUID]) -> None:
+    """The files first, then all rows but the tombstones: safe to be done again, or by several at once."""
+    if not found:
+        return
+    await storage.delete(await jobs.files_of(found))
+    async with DB.transaction():
+        for table in (Output, Attempt, JobTag, CollectionItem):
+            await table.delete().where(table.job.is_in(found))
+        await Job.update({**jobs.FORGOTTEN, Job.trashed_at: None}).where(Job.id.is_in(found) & UNFINISHED)
+
+
+async def _unfinished(some: Condition) -> list[UUID]:
+    rows = await Job.select(Job.id).where(some & UNFINISHED).order_by(Job.trashed_at).limit(PORTION)
+    return [row["id"] for row in rows]

@@ -1,0 +1,138 @@
+"""GET or POST /selection.zip: the files of a selection as one zip, made while it is sent and never held whole."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime
+from io import RawIOBase
+from typing import Any
+from uuid import UUID
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from litestar import HttpMethod, Request, route
+from starlette.responses import Response, StreamingResponse
+
+from tasks import library
+from tasks.database import now
+from tasks.failures import Failure
+from tasks.library import Card
+from tasks.queue import Condition
+from tasks.storage import Storage
+from tasks.tables import Job, Output
+from webapp.methods import READ
+from webapp.selection import chosen
+from webapp.views import job_json
+
+PORTION = 100  # jobs that are read at a time
+ID = 16  # bytes
+
+
+@route("/selection.zip", http_method=[*READ, HttpMethod.POST])
+async def download(request: Request[Any, Any, Any]) -> Response:
+    """The files of the jobs named by `job`, or with `all` of those that the search `q` finds, and metadata.json."""
+    asked = await request.form() if request.method == HttpMethod.POST else request.query_params
+    some = chosen(asked)
+    headers = {
+        "Content-Disposition": f'attachment; filename="darkroom-{now():%Y-%m-%d-%H%M%S}.zip"',
+        "Cache-Control": "no-store",
+    }
+    if request.method == HttpMethod.HEAD:
+        return Response(headers=headers, media_type="application/zip")
+    pieces = archive(some, request.app.state.storage)
+    return StreamingResponse(pieces, headers=headers, media_type="application/zip")
+
+
+async def archive(some: Condition, storage: Storage) -> AsyncIterator[bytes]:
+    """The zip, piece by piece: the files, then metadata.json with the JSON shape of every job.
+
+    Stored as they are, for pictures do not get smaller. A file that is not there is noted in metadata.json.
+    """
+    outlet, missing = _Outlet(), set[str]()
+    ids = bytearray()  # of what is in it: metadata.json speaks of the same jobs, whatever changes meanwhile
+    with ZipFile(outlet, "w", ZIP_STORED) as archive:
+        async for card in _cards(some):
+            ids += card.job.id.bytes
+            for output in card.outputs:
+                async for piece in _file(archive, outlet, storage, output, _name(card, output), missing):
+                    yield piece
+        with archive.open(_entry("metadata.json", now()), "w", force_zip64=True) as entry:
+            between = b"[\n"
+            for start in range(0, len(ids), PORTION * ID):
+                portion = ids[start : start + PORTION * ID]
+                job_ids = [UUID(bytes=bytes(portion[at : at + ID])) for at in range(0, len(portion), ID)]
+                for card in await library.cards(job_ids):
+                    entry.write(between + json.dumps(_metadata(card, missing), ensure_ascii=False).encode())
+                    between = b",\n"
+                yield outlet.drained()
+            entry.write(b"\n]\n" if ids else b"[]\n")
+    yield outlet.drained()
+
+
+class _Outlet(RawIOBase):
+    """What a zip is written to when nobody can go back in it: it gives away what it got."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def drained(self) -> bytes:
+        """All that was written since this was asked last."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+async def _cards(some: Condition) -> AsyncIterator[Card]:
+    """The jobs, newest first, a portion at a time: nothing is held open between two."""
+    last = UUID(int=2**128 - 1)
+    while True:
+        rows = await Job.select(Job.id).where(some & (Job.id < last)).order_by(Job.id, ascending=False).limit(PORTION)
+        for card in await library.cards([row["id"] for row in rows]):
+            if not card.deleted:
+                yield card
+        if len(rows) < PORTION:
+            return
+        last = rows[-1]["id"]
+
+
+async def _file(
+    archive: ZipFile, outlet: _Outlet, storage: Storage, output: Output, name: str, missing: set[str]
+) -> AsyncIterator[bytes]:
+    try:
+        stored = await storage.head(output.key)
+    except Failure:
+        stored = None
+    if stored is None:
+        missing.add(name)
+        return
+    with archive.open(_entry(name, stored.modified), "w", force_zip64=True) as entry:
+        try:
+            async for piece in storage.read(output.key, 0, stored.size):
+                entry.write(piece)
+                yield outlet.drained()
+        except Failure:  # what there is of it is sent already
+            missing.add(name)
+
+
+def _entry(name: str, modified: datetime) -> ZipInfo:
+    return ZipInfo(name, modified.timetuple()[:6])
+
+
+def _name(card: Card, output: Output) -> str:
+    """A name for people, with enough of the id that no other file has it: 2026-11-25 a-red-fox 0ab0c45d1e7b36.png"""
+    words = re.sub(r"[^\w]+", "-", card.job.prompt, flags=re.ASCII).strip("-_").lower()[:60].strip("-")
+    number = f"-{output.position + 1}" if len(card.outputs) > 1 else ""
+    ending = output.key.rpartition(".")[2]
+    return f"{card.job.created_at:%Y-%m-%d} {words or 'print'} {card.job.id.hex[-14:]}{number}.{ending}"
+
+
+def _metadata(card: Card, missing: set[str]) -> dict[str, Any]:
+    names = [_name(card, output) for output in card.outputs]
+    shape = job_json(card) | {"files": [name for name in names if name not in missing]}
+    absent = [name for name in names if name in missing]
+    return shape | ({"missing_files": absent} if absent else {})

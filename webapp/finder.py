@@ -1,0 +1,111 @@
+"""The finder: the search box and what stands around it, as the gallery's template gets it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from tasks import library, months, searches
+from tasks.schemas import Fault
+from tasks.search import FIELDS, Field, Search, Term, parse
+from tasks.sorting import Place, Sort
+from webapp.sheet import Sheet
+
+QUICK = {
+    "Favourites": "fav:yes",
+    "Pictures": "kind:image",
+    "Films": "kind:video",
+    "Sounds": "kind:audio",
+    "Failed": "status:failed",
+}
+"""Searches that are a press away: each a term."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A term to add (not on) or to take out (on)."""
+
+    words: str
+    address: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Somewhere to go. id: of the saved search that it leads to, if it is one."""
+
+    words: str
+    address: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """What the template gets. text: as typed. number: of the jobs found, None where nothing is searched for."""
+
+    text: str
+    sheet: Sheet
+    faults: Sequence[Fault]
+    quick: list[Chip]
+    terms: list[Chip]
+    years: dict[str, list[Link]]
+    saved: list[Link]
+    number: int | None
+
+    @property
+    def found(self) -> str:
+        """How many were found, in words."""
+        if self.number is None:
+            return ""
+        if self.number > library.COUNTED:
+            return f"More than {library.COUNTED:,} prints"
+        return f"{self.number:,} print{'s' if self.number != 1 else ''}" if self.number else "No prints"
+
+    @property
+    def clear(self) -> str:
+        """The address of the same without a search."""
+        return replace(self.sheet, search=Search(), place=None).address()
+
+    @property
+    def sorts(self) -> list[Sort]:
+        """What prints can be sorted by."""
+        return list(Sort)
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """What can be searched by, for the help."""
+        return FIELDS
+
+
+async def finder(query: Mapping[str, Any], sheet: Sheet | None, faults: Sequence[Fault] = ()) -> Finder:
+    """The finder of a sheet; of none where what was typed is unclear: then the faults say what is wrong with it."""
+    shown = sheet or Sheet()
+    quick = {words: parse(text).terms[0] for words, text in QUICK.items()}
+    return Finder(
+        text=query.get("q", "") if sheet is None else str(shown.search),
+        sheet=shown,
+        faults=faults,
+        quick=[_chip(shown, words, term) for words, term in quick.items()],
+        terms=[_chip(shown, str(term), term) for term in shown.search.terms if term not in quick.values()],
+        years=_by_year(await months.with_jobs(), shown),
+        saved=[Link(row.name, f"/?{urlencode({'q': row.query})}", str(row.id)) for row in await searches.saved()],
+        number=await library.count(shown.search) if shown.search else None,
+    )
+
+
+def _chip(sheet: Sheet, words: str, term: Term) -> Chip:
+    on = term in sheet.search.terms
+    search = sheet.search.without(term) if on else Search((*sheet.search.terms, term))
+    return Chip(words, replace(sheet, search=search, place=None).address(), on)
+
+
+def _by_year(known: list[str], sheet: Sheet) -> dict[str, list[Link]]:
+    """Links to the months, by year. Favourites are not in the order of time: from them one jumps to the newest."""
+    sorted_by_time = sheet if sheet.sort != Sort.FAVOURITES else replace(sheet, sort=Sort.NEWEST)
+    years: dict[str, list[Link]] = {}
+    for month in known:
+        words = f"{date.fromisoformat(month + '-01'):%B}"
+        address = sorted_by_time.address(Place.before_month(month, sorted_by_time.sort))
+        years.setdefault(month[:4], []).append(Link(words, address))
+    return years

@@ -1,0 +1,33 @@
+"""GET /jobs.json: what a search finds, page by page, for programs."""
+
+from typing import Any
+
+from litestar import Request, Response, route
+
+from tasks.admission import Rejected
+from tasks.schemas import Fault
+from webapp.methods import READ
+from webapp.sheet import PAGE, read
+from webapp.views import job_json
+
+MOST = 200  # jobs on one page
+
+
+@route("/jobs.json", http_method=READ)
+async def jobs_json(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """A page of the jobs that a search finds, and where the next one is: in the body, and as a Link (RFC 8288)."""
+    query = request.query_params
+    sheet, limit = read(query), _limit(query.get("limit", str(PAGE)))
+    cards, more = await sheet.cards(limit)
+    shape: dict[str, Any] = {"jobs": [job_json(card) for card in cards]}
+    headers = {"Cache-Control": "no-store"}
+    if more:
+        shape["next"] = sheet.address(more, path="/jobs.json", limit=limit)
+        headers["Link"] = f'<{shape["next"]}>; rel="next"'
+    return Response(shape, headers=headers)
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 3 or not 1 <= int(text) <= MOST:
+        raise Rejected("invalid_query", [Fault("/limit", f"The limit is a whole number from 1 to {MOST}.")])
+    return int(text)

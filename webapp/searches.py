@@ -1,0 +1,45 @@
+"""Saved searches, kept and forgotten by forms: POST /searches and /searches/{id}/delete."""
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from uuid import UUID
+
+from litestar import Request, Response, post
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from tasks import searches
+from webapp.fragments import finder_fragment
+from webapp.sheet import read
+from webapp.visitors import by_htmx, came_from
+
+AnyRequest = Request[Any, Any, Any]
+
+HTML = "text/html; charset=utf-8"
+
+
+@post("/searches", status_code=200)
+async def save(request: AnyRequest) -> Response[Any]:
+    """Keep a search under a name."""
+    form = await request.form()
+    query = {"q": str(form.get("q", ""))}
+    await searches.save(str(form.get("name", "")), read(query).search)
+    return await _shown(request, f"/?{urlencode(query)}")
+
+
+@post("/searches/{search_id:uuid}/delete", status_code=200)
+async def forget(request: AnyRequest, search_id: FromPath[UUID]) -> Response[Any]:
+    """Keep it no longer."""
+    await searches.forget(search_id)
+    return await _shown(request, came_from(request))
+
+
+async def _shown(request: AnyRequest, address: str) -> Response[Any]:
+    """The finder as it is then: in place of the one on the page, or with its page."""
+    if not by_htmx(request):
+        return Redirect(address, status_code=303)
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    return Response(await finder_fragment(dict(parse_qsl(page.query))), media_type=HTML)
+
+
+ROUTES = [save, forget]

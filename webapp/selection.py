@@ -1,0 +1,174 @@
+"""What is done to many jobs at once: POST /selection, and how it is taken back: POST /undo/{undo_id}."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, post, route
+from litestar.datastructures import FormMultiDict, MultiDict
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect
+
+from tasks import collections, marks, matching, tidying
+from tasks.queue import Condition
+from tasks.search import Unclear, parse
+from tasks.tables import Job
+from tasks.tidying import Outcome
+from webapp import pages
+from webapp.actions import HTML, for_people
+from webapp.errors import Problem, not_found
+from webapp.methods import READ
+from webapp.tidied import SHOWN, anew, notice, words
+from webapp.visitors import by_htmx, came_from
+
+AnyRequest = Request[Any, Any, Any]
+Fields = FormMultiDict | MultiDict[str]
+
+MOST = 10_000  # jobs that are named one by one; of more the filter is sent
+
+
+@post("/selection", status_code=200)
+async def act(request: AnyRequest) -> Response[Any]:
+    """Do something to the jobs named by `job`, or with `all` to those that the search `q` finds."""
+    form = await request.form()
+    action, argument = _asked(form)
+    try:
+        outcome = await _done(action, argument, chosen(form))
+    except ValueError as error:
+        raise Problem(422, "invalid_selection", str(error)) from error
+    if by_htmx(request):
+        return await _told(request, action, await _kept(action, argument), outcome)
+    if not for_people(request):
+        return Response(_shape(outcome))
+    if outcome.undo is None:
+        return Redirect(came_from(request), status_code=303)
+    query = {"back": came_from(request), "left_out": str(outcome.left_out)}
+    return Redirect(f"/undo/{outcome.undo}", query_params=query, status_code=303)
+
+
+@route("/selection/count", http_method=READ)
+async def count(q: FromQuery[str] = "") -> Response[str]:
+    """How many jobs the search `q` finds, as words for the button that selects them all."""
+    found = await Job.count().where(_condition(q))
+    return Response(f"All {found:,} that match", media_type=HTML)
+
+
+@route("/selection/names", http_method=READ)
+async def names(tag: FromQuery[str | None] = None) -> Response[str]:
+    """What completes a tag that is typed (`tag`), or a collection's name: the options of a list."""
+    known = await collections.names() if tag is None else await marks.tags_in_use(tag)
+    return pages.page("parts/options.html", names=known)
+
+
+@route("/undo/{undo_id:uuid}", http_method=READ)
+async def done(undo_id: FromPath[UUID], back: FromQuery[str] = "/", left_out: FromQuery[int] = 0) -> Response[str]:
+    """What was done, with a button that takes it back: where a form without script leads to."""
+    noted = await tidying.noted(undo_id)
+    if noted is None:
+        raise not_found("undo_gone", "That cannot be undone any more.")
+    action, argument, outcome = noted
+    said = await words(action, argument, Outcome(outcome.jobs, left_out=max(0, left_out)))
+    return pages.page("done.html", words=said, undo=undo_id, back=_own(back))
+
+
+@post("/undo/{undo_id:uuid}", status_code=200)
+async def undo(request: AnyRequest, undo_id: FromPath[UUID]) -> Response[Any]:
+    """Take an action back, of the jobs that still are as it left them."""
+    form = await request.form()
+    outcome = await tidying.undo(undo_id)
+    if outcome is None:
+        raise not_found("undo_gone", "That cannot be undone any more.")
+    if by_htmx(request):
+        return await _told(request, "undo", "", outcome)
+    if not for_people(request):
+        return Response(_shape(outcome))
+    return Redirect(_own(str(form.get("back") or "/")), status_code=303)
+
+
+def chosen(fields: Fields) -> Condition:
+    """The jobs that a form or an address names. Raises Problem where it names none, or does so in a wrong way."""
+    if fields.get("all"):
+        return _condition(str(fields.get("q") or ""))
+    try:
+        job_ids = [UUID(str(value)) for value in fields.getall("job", [])]
+    except ValueError:
+        raise Problem(422, "invalid_selection", "A job has an id that is none.") from None
+    if not job_ids:
+        raise Problem(422, "nothing_selected", "No print is selected.")
+    if len(job_ids) > MOST:
+        raise Problem(422, "invalid_selection", f"At most {MOST:,} prints are named one by one: send the search.")
+    return tidying.these(job_ids)
+
+
+def _condition(q: str) -> Condition:
+    try:
+        return matching.condition(parse(q))
+    except Unclear as unclear:
+        raise Problem(422, "unclear_search", str(unclear)) from unclear
+
+
+def _asked(form: FormMultiDict) -> tuple[str, str]:
+    """The action, and its argument: behind a colon, or in the field that belongs to it."""
+    action, _, argument = str(form.get("action") or "").partition(":")
+    tag, collection = str(form.get("tag") or ""), str(form.get("collection") or "")
+    if action == "typed":  # Enter in one of the fields
+        action = "tag" if tag else "collect"
+    if action in ("tag", "untag"):
+        argument = argument or tag
+    if action in ("collect", "take out"):
+        argument = argument or collection
+    return action, argument
+
+
+async def _done(action: str, argument: str, some: Condition) -> Outcome:
+    match action:
+        case "favourite":
+            return await tidying.favourite(some, argument != "no")
+        case "rate":
+            return await tidying.rate(some, int(argument) if argument.isdecimal() else -1)
+        case "tag":
+            return await tidying.tag(some, argument)
+        case "untag":
+            return await tidying.untag(some, argument)
+        case "collect":
+            return await tidying.collect(some, argument)
+        case "take out":
+            return await tidying.take_out(some, argument)
+        case "trash":
+            return await tidying.trash(some)
+        case "restore":
+            return await tidying.restore(some)
+        case "retry":
+            return await tidying.retry(some)
+        case "delete":
+            return await tidying.delete(some)
+    raise ValueError(f"There is no action {action!r}.")
+
+
+async def _told(request: AnyRequest, action: str, argument: str, outcome: Outcome) -> Response[Any]:
+    """The cards that changed, or word that the whole sheet has to come anew; and the notice."""
+    several = outcome.jobs > SHOWN or (outcome.jobs > 0 and not outcome.some)
+    html = await notice(action, argument, outcome)
+    if not several:
+        html = await anew(request, outcome.some) + html
+    return Response(html, media_type=HTML, headers={"HX-Trigger": "sheet-stale"} if several else {})
+
+
+async def _kept(action: str, argument: str) -> str:
+    """The argument as the Undo row has it."""
+    if action in ("collect", "take out"):
+        found = await collections.find(" ".join(argument.split()))
+        return str(found.id) if found else ""
+    return (argument or "yes") if action == "favourite" else argument
+
+
+def _shape(outcome: Outcome) -> dict[str, Any]:
+    undo = {"undo": f"/undo/{outcome.undo}"} if outcome.undo else {}
+    return {"changed": outcome.jobs, "left_out": outcome.left_out} | undo
+
+
+def _own(path: str) -> str:
+    """An address on this site, else the gallery."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+
+
+ROUTES = [act, count, names, done, undo]

@@ -1,0 +1,192 @@
+"""What people say of one job: favourite, rating, tags, collections, notes, trash; by forms, and by PATCH."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import Request, Response, patch, post
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from tasks import tidying
+from tasks.admission import Rejected
+from tasks.library import Card
+from tasks.names import tag_name
+from tasks.schemas import Fault
+from tasks.tidying import Outcome
+from webapp.actions import HTML, for_people
+from webapp.api import existing, json_object
+from webapp.errors import Problem
+from webapp.tidied import anew, notice
+from webapp.views import job_json
+from webapp.visitors import by_htmx, came_from
+
+AnyRequest = Request[Any, Any, Any]
+Members = dict[str, object]
+
+MEMBERS = ("favourite", "rating", "tags", "notes", "trashed")
+
+
+@post("/jobs/{job_id:str}/favourite", status_code=200)
+async def favourite(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Make a job a favourite (`favourite`: yes), or not any more (no)."""
+    card = await existing(job_id)
+    await tidying.favourite(_only(card), await _field(request, "favourite") != "no")
+    return await _answer(request, job_id)
+
+
+@post("/jobs/{job_id:str}/rating", status_code=200)
+async def rating(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Give a job stars (`rating`: 0 to 5)."""
+    card, stars = await existing(job_id), await _field(request, "rating")
+    if stars not in ("0", "1", "2", "3", "4", "5"):
+        raise _refused("rating", "A rating has 0 to 5 stars.")
+    await tidying.rate(_only(card), int(stars))
+    return await _answer(request, job_id)
+
+
+@post("/jobs/{job_id:str}/tags", status_code=200)
+async def tags(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Put tags on a job (`tag`: several with commas between), or take one off (`untag`)."""
+    card, off = await existing(job_id), await _field(request, "untag")
+    if off:
+        await _understood("untag", tidying.untag(_only(card), off))
+    for name in [] if off else (await _field(request, "tag")).strip(" ,").split(","):
+        await _understood("tag", tidying.tag(_only(card), name))
+    return await _answer(request, job_id)
+
+
+@post("/jobs/{job_id:str}/collect", status_code=200)
+async def collect(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Put a job into a collection (`collection`), or take it out of one (`take_out`)."""
+    card, out = await existing(job_id), await _field(request, "take_out")
+    if out:
+        await _understood("take_out", tidying.take_out(_only(card), out))
+    else:
+        await _understood("collection", tidying.collect(_only(card), await _field(request, "collection")))
+    return await _answer(request, job_id)
+
+
+@post("/jobs/{job_id:str}/notes", status_code=200)
+async def notes(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Keep what is written about a job (`notes`)."""
+    card = await existing(job_id)
+    written = (await _field(request, "notes")).replace("\r\n", "\n")  # HTML sends every line break as CRLF
+    await _understood("notes", tidying.write(card.job.id, written))
+    return await _answer(request, job_id)
+
+
+@post("/jobs/{job_id:str}/trash", status_code=200)
+async def trash(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Move an ended job to the trash."""
+    return await _moved(request, job_id, "trash", tidying.trash)
+
+
+@post("/jobs/{job_id:str}/restore", status_code=200)
+async def restore(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Take a job out of the trash."""
+    return await _moved(request, job_id, "restore", tidying.restore)
+
+
+@patch("/jobs/{job_id:str}", status_code=200)
+async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """What a program says of a job: any of MEMBERS. `tags` are all that it has afterwards."""
+    card, asked = await existing(job_id), _checked(await json_object(request))
+    one = _only(card)
+    if "trashed" in asked:
+        outcome = await (tidying.trash if asked["trashed"] else tidying.restore)(one)
+        _check_left_out(outcome)
+    if "favourite" in asked:
+        await tidying.favourite(one, bool(asked["favourite"]))
+    if isinstance(stars := asked.get("rating"), int):
+        await tidying.rate(one, stars)
+    if isinstance(wanted := asked.get("tags"), list):
+        names = {tag_name(name) for name in wanted}
+        for name in names.difference(card.marks.tags):
+            await tidying.tag(one, name)
+        for name in set(card.marks.tags) - names:
+            await tidying.untag(one, name)
+    if isinstance(written := asked.get("notes"), str):
+        await tidying.write(card.job.id, written)
+    return Response(job_json(await existing(job_id)))
+
+
+def _checked(body: Members) -> Members:
+    """What a program asks for. Raises Rejected with every fault in it."""
+    checks: dict[str, Callable[[Any], str | None]] = {
+        "favourite": lambda value: None if isinstance(value, bool) else "This must be true or false.",
+        "trashed": lambda value: None if isinstance(value, bool) else "This must be true or false.",
+        "rating": lambda value: None if type(value) is int and 0 <= value <= 5 else "A rating has 0 to 5 stars.",
+        "notes": lambda value: tidying.fault_of_notes(value) if isinstance(value, str) else "This must be a string.",
+        "tags": _fault_of_tags,
+    }
+    faults = [
+        Fault(f"/{name}", f"There is no member {name!r}. There are {', '.join(MEMBERS)}.")
+        for name in body
+        if name not in checks
+    ]
+    faults += [
+        Fault(f"/{name}", fault) for name, value in body.items() if name in checks and (fault := checks[name](value))
+    ]
+    if faults:
+        raise Rejected("invalid_request", faults)
+    return body
+
+
+def _fault_of_tags(value: Any) -> str | None:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        return "This must be a list of strings."
+    try:
+        for name in value:
+            tag_name(name)
+    except ValueError as error:
+        return str(error)
+    return None if len(value) <= 100 else "A job has 100 tags at most."
+
+
+async def _moved(
+    request: AnyRequest, job_id: str, action: str, move: Callable[[Any], Awaitable[Outcome]]
+) -> Response[Any]:
+    card = await existing(job_id)
+    outcome = await move(_only(card))
+    _check_left_out(outcome)
+    if by_htmx(request):
+        return Response(await anew(request, [card.job.id]) + await notice(action, "", outcome), media_type=HTML)
+    if for_people(request) and outcome.undo:
+        return Redirect(f"/undo/{outcome.undo}", query_params={"back": came_from(request)}, status_code=303)
+    return await _answer(request, job_id)
+
+
+async def _answer(request: AnyRequest, job_id: str) -> Response[Any]:
+    """The job as it is now, where it is shown; its JSON shape for a program."""
+    card = await existing(job_id)
+    if by_htmx(request):
+        return Response(await anew(request, [card.job.id]), media_type=HTML)
+    return Redirect(came_from(request), status_code=303) if for_people(request) else Response(job_json(card))
+
+
+async def _understood(field: str, doing: Awaitable[object]) -> None:
+    try:
+        await doing
+    except ValueError as error:
+        raise _refused(field, str(error)) from error
+
+
+async def _field(request: AnyRequest, name: str) -> str:
+    value = (await request.form()).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _only(card: Card) -> Any:
+    return tidying.these([card.job.id])
+
+
+def _refused(field: str, why: str) -> Rejected:
+    return Rejected("invalid_request", [Fault(f"/{field}", why)])
+
+
+def _check_left_out(outcome: Outcome) -> None:
+    if outcome.left_out:
+        raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
+
+
+ROUTES = [favourite, rating, tags, collect, notes, trash, restore, change]

@@ -1,0 +1,42 @@
+"""What pages were told of late: so that a look over the last seconds tells nothing twice."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tasks.database import now
+from tasks.library import Card
+
+BULK = 200  # jobs that change at one moment are those of one bulk action
+
+
+class Told:
+    """The changes that were told, by job; and the moments at which very many jobs changed, told all at once.
+
+    at_once: those moments. memory: how long either is remembered.
+    """
+
+    def __init__(self, memory: timedelta) -> None:
+        self.at_once: set[datetime] = set()
+        self._memory = memory
+        self._changes: dict[UUID, datetime] = {}
+
+    def untold(self, changes: Mapping[UUID, datetime]) -> list[UUID]:
+        """The jobs whose changes were not told."""
+        return [job_id for job_id, moment in changes.items() if self._changes.get(job_id) != moment]
+
+    def tell(self, cards: list[Card]) -> None:
+        """Remember that these cards were told, and forget what is long ago."""
+        self._remember({card.job.id: card.job.changed_at for card in cards})
+
+    def tell_at_once(self, changes: Mapping[UUID, datetime]) -> None:
+        """Remember these changes, and those at moments at which so many changed that they may be but some of them."""
+        self._remember(changes)
+        self.at_once |= {moment for moment, jobs in Counter(changes.values()).items() if jobs > BULK}
+
+    def _remember(self, changes: Mapping[UUID, datetime]) -> None:
+        long_ago = now() - self._memory
+        self._changes = {job_id: moment for job_id, moment in self._changes.items() if moment > long_ago}
+        self._changes.update(changes)
+        self.at_once = {moment for moment in self.at_once if moment > long_ago}
