@@ -44,16 +44,18 @@ async def submit(
     client: str = "",
     priority: Priority = Priority.NORMAL,
     finish_within: int | None = None,
+    made_from: UUID | None = None,
 ) -> Job:
     """A new job, waiting for its turn. It is in the database when this returns.
 
     client: who asks, for the fair share. finish_within: seconds until it counts as failed; None for the setting's.
+    made_from: the job whose result or settings it is made from.
     """
     moment, seconds = now(), finish_within or settings.finish_within
     row = Job(
         id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
         client=client, priority=priority, turn=queue.next_turn(client, int(priority)),
-        finish_within=seconds, deadline_at=from_now(seconds),
+        finish_within=seconds, deadline_at=from_now(seconds), made_from=made_from,
         status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
     )  # fmt: skip
     job = row_as_job((await Job.insert(row).returning(*Job.all_columns()))[0])

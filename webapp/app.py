@@ -18,7 +18,7 @@ from tasks.replicate import Replicate
 from tasks.settings import ROOT, settings
 from tasks.storage import Storage
 from tasks.webhooks import Signatures
-from webapp import actions, api, files, gallery, health, live, pages, webhooks
+from webapp import actions, api, files, gallery, health, live, pages, uploads, webhooks
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
 from webapp.methods import READ
@@ -60,6 +60,7 @@ def create_app() -> Litestar:
             webhooks.from_replicate,
             *gallery.ROUTES,
             *actions.ROUTES,
+            *uploads.ROUTES,
             live.stream,
             *files.routes,
             health.healthz,

@@ -1,12 +1,12 @@
 """The pieces of HTML that replace others: the same for a form's answer and for a live event."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from tasks import library
 from tasks.library import Card
+from tasks.lineage import lineage
 from webapp import pages
-from webapp.composer import as_query
+from webapp.reuse import uses
 from webapp.views import AttemptView, CardView
 
 PAGE = 60  # cards
@@ -47,11 +47,14 @@ def sheet_context(cards: list[Card]) -> dict[str, Any]:
 
 async def job_context(card: Card) -> dict[str, Any]:
     """What the template of a job needs."""
-    query = urlencode(as_query(card.job.prompt, card.job.model, card.parameters))
+    related = await lineage(card.job)
     return {
         "card": CardView(card),
         "attempts": [AttemptView(row) for row in await library.attempts(card.job.id)],
-        "use_again": f"/?{query}",
+        "uses": await uses(card),
+        "made_from": CardView(related.made_from) if related.made_from else None,
+        "led_to": [CardView(child) for child in related.led_to],
+        "led_to_more": related.more,
     }
 
 

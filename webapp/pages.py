@@ -116,3 +116,4 @@ environment = Environment(
 FILTERS = (ago, about, so_far, exact, seconds, clock, filesize, ordinal, short_model)
 environment.filters |= {function.__name__: function for function in FILTERS}
 environment.globals |= {"static": static, "standin": settings.standin, "halted": halted.known}
+environment.globals["largest_upload"] = settings.max_upload_mib * 2**20
