@@ -20,6 +20,13 @@ document.addEventListener("change", ({ target }) => {
   if (!seed.value) draw(seed);
 });
 
+// A morph leaves what was typed in a field: the seed of what was sent is taken out by hand.
+document.addEventListener("htmx:after:swap", ({ detail }) => {
+  const { sourceElement, response } = detail.ctx ?? {};
+  const seed = document.getElementById("p-seed");
+  if (sourceElement?.id === "composer" && response?.status < 400 && seed) seed.value = seed.defaultValue;
+});
+
 function numberOf(slider) {
   return slider.closest(".field").querySelector("input[type=number]");
 }
