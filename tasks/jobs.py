@@ -52,12 +52,15 @@ async def submit(
     client: str = "",
     priority: Priority = Priority.NORMAL,
     finish_within: int | None = None,
+    made_from: UUID | None = None,
 ) -> Job:
     """A new job, waiting for its turn. It is in the database when this returns.
 
     client: who asks, for the fair share. finish_within: seconds until it counts as failed; None for the setting's.
+    made_from: the job whose result or settings it is made from.
     """
-    row = _new(prompt, model, parameters, client, priority, finish_within, queue.next_turn(client, int(priority)))
+    turn = queue.next_turn(client, int(priority))
+    row = _new(prompt, model, parameters, client, priority, finish_within, turn, made_from=made_from)
     job = row_as_job((await Job.insert(row).returning(*Job.all_columns()))[0])
     announce(job)
     generate_later()
@@ -316,13 +319,14 @@ def _new(
     turn: int | QueryString,
     batch: UUID | None = None,
     place: int | None = None,
+    made_from: UUID | None = None,
 ) -> Job:
     moment, seconds = now(), finish_within or settings.finish_within
     return Job(
         id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
         client=client, priority=priority, turn=turn, finish_within=seconds, deadline_at=from_now(seconds),
         status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
-        batch=batch, batch_place=place,
+        batch=batch, batch_place=place, made_from=made_from,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ from webapp import (
     searches,
     selection,
     tidying,
+    uploads,
     webhooks,
 )
 from webapp.errors import EXCEPTION_HANDLERS
@@ -89,6 +90,7 @@ def create_app() -> Litestar:
             archive.download,
             *searches.ROUTES,
             *batches.ROUTES,
+            *uploads.ROUTES,
             live.stream,
             compare.compare,
             lightbox.panel,
