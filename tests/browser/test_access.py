@@ -98,7 +98,7 @@ def test_the_keyboard_reaches_the_composer_and_the_cards(page: Page, jobs: dict[
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
-    assert {"prompt", "model", "develop"} <= reached
+    assert {"prompt", "model-search", "develop"} <= reached
     assert f"job-{jobs['several']}-link" in reached
 
 
