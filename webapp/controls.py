@@ -138,7 +138,8 @@ def preview(address: str) -> str | None:
     """Where the preview of a file of ours is, if it has one."""
     key = inputs.key_of(address)
     media = MEDIA_TYPES.get(key.rpartition(".")[2]) if key else None
-    return f"/media/{uploads.preview_key(key)}" if key and media and media.kind in SHOWN else None
+    seen = media is not None and media.kind in SHOWN and media.extension != "svg"  # that one is never opened
+    return f"/media/{uploads.preview_key(key)}" if key and seen else None
 
 
 def _kind(name: str, schema: Schema, choices: Sequence[str]) -> str:

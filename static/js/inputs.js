@@ -143,7 +143,8 @@ document.addEventListener("change", ({ target }) => {
 
 document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
-  if (!files.length || !event.target.closest?.(".composer")) return;
+  const elsewhere = event.target.closest?.("input, textarea") && !event.target.closest(".composer");
+  if (!files.length || !composer() || elsewhere) return;
   event.preventDefault();
   take(files, event.target.closest("[data-takes]"));
 });

@@ -4,9 +4,11 @@ from base64 import b64encode
 from uuid import UUID
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Darkroom
+from tests.browser.test_access import SCHEMES
 from tests.tasks.samples import picture
 
 FLUX, NANO = "black-forest-labs/flux-schnell", "google/nano-banana"
@@ -67,6 +69,23 @@ def test_a_model_is_found_by_typing_and_chosen_by_keyboard(page: Page, darkroom:
     expect(prompt(page)).to_have_value("half a thought")
 
 
+def test_axe_finds_nothing_in_the_composer_with_its_list_open_and_a_file_given(page: Page, darkroom: Darkroom) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"/?model={NANO}")
+    give(page, "#prompt", "paste", PICTURE)
+    expect(page.locator("#p-image_input-files img")).to_be_visible()
+    page.locator("#more-settings-summary").click()
+    page.get_by_label("Model", exact=True).click()
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_timeout(300)
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+    for width in (320, 768, 3840):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+
+
 def test_a_model_that_is_not_listed_is_named(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     page.get_by_label("Model", exact=True).fill("nobody/nothing")
@@ -79,6 +98,8 @@ def test_models_used_last_come_first_and_bring_their_settings_back(page: Page, d
     page.goto(f"/?model={FLUX}")
     page.get_by_role("radio", name="3:2").check()
     page.get_by_label("Outputs", exact=True).fill("2")
+    page.locator("#more-settings-summary").click()
+    page.get_by_label("Go fast").uncheck()
     develop(page, "a fox with settings")
     page.goto("/")
     model = page.get_by_role("combobox", name="Model", exact=True)
@@ -88,6 +109,8 @@ def test_models_used_last_come_first_and_bring_their_settings_back(page: Page, d
     expect(page.get_by_role("radio", name="3:2")).to_be_checked()
     expect(page.get_by_label("Outputs", exact=True)).to_have_value("2")
     expect(page.get_by_label("Outputs, slider")).to_have_value("2")
+    expect(page.get_by_label("Go fast")).not_to_be_checked()
+    expect(page.locator("#more-settings-summary")).to_have_attribute("data-set", "1 set")
     page.goto(f"/?model={FLUX}&prompt=another")
     expect(page.get_by_label("Outputs", exact=True)).to_have_value("")
     expect(page.get_by_role("radio", name="1:1")).to_be_checked()
