@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from tasks import jobs, models
+from tasks import inputs, jobs, models
 from tasks.models import MAX_PROMPT, Model
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
@@ -36,19 +37,27 @@ async def admit(
     client: str = "",
     priority: object = None,
     finish_within: object = None,
+    made_from: object = None,
 ) -> Job:
-    """Check a request and make it a job. model, parameters, priority, finish_within: None for the default.
+    """Check a request and make it a job. model, parameters, priority, finish_within, made_from: None for the default.
 
-    client: who asks. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. Raises Rejected,
-    and Failure where Replicate had to be asked about the model and did not answer. Both change nothing.
+    client: who asks. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id
+    of a job. Raises Rejected, and Failure where Replicate had to be asked about the model and did not answer.
     """
-    reject([*prompt_faults(prompt), *_model_faults(model), *terms_faults(parameters, priority, finish_within)])
+    reject(
+        [
+            *prompt_faults(prompt), *_model_faults(model), *terms_faults(parameters, priority, finish_within),
+            *await made_from_faults(made_from),
+        ]
+    )  # fmt: skip
     assert isinstance(prompt, str)
     name = model if isinstance(model, str) else settings.default_model
     given, urgency, seconds = terms(parameters, priority, finish_within)
     known = await known_model(name, replicate)
-    reject(known.faults(prompt, given))
-    return await jobs.submit(prompt, name, given, client=client, priority=urgency, finish_within=seconds)
+    reject(await inputs.faults(known, prompt, given))
+    return await jobs.submit(
+        prompt, name, given, client=client, priority=urgency, finish_within=seconds, made_from=job_id_of(made_from)
+    )
 
 
 def reject(faults: list[Fault]) -> None:
@@ -137,6 +146,25 @@ def _finish_within_faults(seconds: object) -> list[Fault]:
         return []
     message = f"finish_within must be a whole number of seconds, from {SHORTEST} to {LONGEST:,}."
     return [Fault("/finish_within", message)]
+
+
+async def made_from_faults(made_from: object) -> list[Fault]:
+    """What is wrong with the job that something is said to be made from."""
+    if made_from is None:
+        return []
+    job_id = job_id_of(made_from)
+    there = (Job.id == job_id) & Job.deleted_at.is_null()
+    if job_id is not None and await Job.exists().where(there):
+        return []
+    return [Fault("/made_from", "made_from must be the id of a job that is there.")]
+
+
+def job_id_of(value: object) -> UUID | None:
+    """The id that stands there, or None where it is none."""
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _is_text(value: object) -> bool:

@@ -22,7 +22,7 @@ from webapp.methods import READ
 from webapp.views import job_json
 from webapp.visitors import client_of
 
-MEMBERS = ("prompt", "parameters", "model", "priority", "finish_within")
+MEMBERS = ("prompt", "parameters", "model", "priority", "finish_within", "made_from")
 POLLING = "1"  # seconds until a program should ask again
 
 
@@ -34,6 +34,7 @@ async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[R
     job = await admit(
         body.get("prompt"), body.get("model"), parameters_of(body), replicate,
         client=client, priority=body.get("priority"), finish_within=body.get("finish_within"),
+        made_from=body.get("made_from"),
     )  # fmt: skip
     return accepted(job, {"job_id": str(job.id), "status": job.status})
 

@@ -34,6 +34,7 @@ from webapp import (
     searches,
     selection,
     tidying,
+    uploads,
     webhooks,
 )
 from webapp.errors import EXCEPTION_HANDLERS
@@ -84,6 +85,7 @@ def create_app() -> Litestar:
             archive.download,
             *searches.ROUTES,
             *batches.ROUTES,
+            *uploads.ROUTES,
             live.stream,
             *files.routes,
             imprints.imprint,
