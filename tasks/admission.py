@@ -47,7 +47,7 @@ async def admit(
     reject(
         [
             *prompt_faults(prompt), *_model_faults(model), *terms_faults(parameters, priority, finish_within),
-            *await _made_from_faults(made_from),
+            *await made_from_faults(made_from),
         ]
     )  # fmt: skip
     assert isinstance(prompt, str)
@@ -56,7 +56,7 @@ async def admit(
     known = await known_model(name, replicate)
     reject(await inputs.faults(known, prompt, given))
     return await jobs.submit(
-        prompt, name, given, client=client, priority=urgency, finish_within=seconds, made_from=_id(made_from)
+        prompt, name, given, client=client, priority=urgency, finish_within=seconds, made_from=job_id_of(made_from)
     )
 
 
@@ -148,17 +148,19 @@ def _finish_within_faults(seconds: object) -> list[Fault]:
     return [Fault("/finish_within", message)]
 
 
-async def _made_from_faults(made_from: object) -> list[Fault]:
+async def made_from_faults(made_from: object) -> list[Fault]:
+    """What is wrong with the job that something is said to be made from."""
     if made_from is None:
         return []
-    job_id = _id(made_from)
+    job_id = job_id_of(made_from)
     there = (Job.id == job_id) & Job.deleted_at.is_null()
     if job_id is not None and await Job.exists().where(there):
         return []
     return [Fault("/made_from", "made_from must be the id of a job that is there.")]
 
 
-def _id(value: object) -> UUID | None:
+def job_id_of(value: object) -> UUID | None:
+    """The id that stands there, or None where it is none."""
     try:
         return UUID(value) if isinstance(value, str) else None
     except ValueError:

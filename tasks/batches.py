@@ -54,6 +54,7 @@ async def submit(
     client: str = "",
     priority: object = None,
     finish_within: object = None,
+    made_from: object = None,
 ) -> tuple[Batch, list[Job]]:
     """Check every combination as a request of its own, and make all of them jobs, or none.
 
@@ -65,6 +66,7 @@ async def submit(
         [
             *admission.prompt_faults(prompt), *_models_faults(models), *_seeds_faults(seeds),
             *admission.terms_faults(parameters, priority, finish_within),
+            *await admission.made_from_faults(made_from),
         ]
     )  # fmt: skip
     assert isinstance(prompt, str)
@@ -77,7 +79,7 @@ async def submit(
     reject(await _cells_faults(cells, {model.name: model for model in known}, given))
     batch = Batch(id=new_id(), prompt=prompt, axes=_axes_json(axes, seeds), jobs=len(cells), created_at=now())
     requests = [(cell.prompt, cell.model, _arguments(cell, given)) for cell in cells]
-    return batch, await jobs.submit_all(batch, requests, client, urgency, seconds)
+    return batch, await jobs.submit_all(batch, requests, client, urgency, seconds, admission.job_id_of(made_from))
 
 
 def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:
@@ -176,8 +178,9 @@ async def _cells_faults(
     """Everything wrong with any of the combinations, told once. Of several models, each fault names its own."""
     found: dict[Fault, None] = {}
     for cell in cells:
-        arguments = _arguments(cell, parameters)
-        faults = admission.prompt_faults(cell.prompt) or await inputs.faults(known[cell.model], cell.prompt, arguments)
+        faults = admission.prompt_faults(cell.prompt) or await inputs.faults(
+            known[cell.model], cell.prompt, _arguments(cell, parameters)
+        )
         for fault in faults:
             pointer = "/seeds" if cell.seed is not None and fault.pointer == "/parameters/seed" else fault.pointer
             if pointer == "/model":

@@ -60,7 +60,7 @@ async def submit(
     made_from: the job whose result or settings it is made from.
     """
     turn = queue.next_turn(client, int(priority))
-    row = _new(prompt, model, parameters, client, priority, finish_within, turn, made_from=made_from)
+    row = _new(prompt, model, parameters, client, priority, finish_within, made_from, turn)
     job = row_as_job((await Job.insert(row).returning(*Job.all_columns()))[0])
     announce(job)
     generate_later()
@@ -73,6 +73,7 @@ async def submit_all(
     client: str = "",
     priority: Priority = Priority.NORMAL,
     finish_within: int | None = None,
+    made_from: UUID | None = None,
 ) -> list[Job]:
     """A new batch and its jobs, all or none: prompt, model and parameters of each, in the order of their places.
 
@@ -82,7 +83,7 @@ async def submit_all(
         await Batch.insert(batch)
         first = await queue.first_turn(client, int(priority))
         rows = [
-            _new(prompt, model, parameters, client, priority, finish_within, first + place, batch.id, place)
+            _new(prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id, place)
             for place, (prompt, model, parameters) in enumerate(cells)
         ]
         inserted = await Job.insert(*rows).returning(*Job.all_columns())
@@ -316,17 +317,17 @@ def _new(
     client: str,
     priority: Priority,
     finish_within: int | None,
+    made_from: UUID | None,
     turn: int | QueryString,
     batch: UUID | None = None,
     place: int | None = None,
-    made_from: UUID | None = None,
 ) -> Job:
     moment, seconds = now(), finish_within or settings.finish_within
     return Job(
         id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
         client=client, priority=priority, turn=turn, finish_within=seconds, deadline_at=from_now(seconds),
         status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
-        batch=batch, batch_place=place, made_from=made_from,
+        made_from=made_from, batch=batch, batch_place=place,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from tasks.settings import settings
 from tasks.tables import Batch
 from webapp import pages
 from webapp.api import POLLING, body_of, parameters_of
-from webapp.composer import chosen_model, compose, settings_query
+from webapp.composer import after, chosen_model, compose, settings_query
 from webapp.errors import not_found, wants_html
 from webapp.grid import laid_out
 from webapp.matrix import Asked, Form, Sent, count, in_the_form
@@ -31,7 +31,7 @@ from webapp.visitors import by_htmx, client_of
 
 AnyRequest = Request[Any, Any, Any]
 
-MEMBERS = ("prompt", "models", "seeds", "parameters", "priority", "finish_within")
+MEMBERS = ("prompt", "models", "seeds", "parameters", "priority", "finish_within", "made_from")
 HTML = "text/html; charset=utf-8"
 
 
@@ -42,6 +42,7 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
     batch, made = await batches.submit(
         body.get("prompt"), body.get("models"), body.get("seeds"), parameters_of(body), replicate,
         client=client, priority=body.get("priority"), finish_within=body.get("finish_within"),
+        made_from=body.get("made_from"),
     )  # fmt: skip
     shape = {"batch_id": str(batch.id), "jobs": [{"job_id": str(job.id), "status": job.status} for job in made]}
     return _accepted(batch, shape)
@@ -92,20 +93,27 @@ async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     return await _as_json(batch, asked=True)
 
 
-async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, client: str) -> Batch:
+async def submit_matrix(
+    asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, client: str, made_from: str | None
+) -> Batch:
     """Submit what the composer's form asks for. Raises Rejected, with faults at its fields, and Failure."""
     try:
-        batch, _ = await batches.submit(asked.prompt, asked.models, asked.seeds, parameters, replicate, client=client)
+        batch, _ = await batches.submit(
+            asked.prompt, asked.models, asked.seeds, parameters, replicate, client=client, made_from=made_from
+        )
     except Rejected as rejected:
         raise in_the_form(rejected) from rejected
     return batch
 
 
 async def matrix_sent(request: AnyRequest, batch: Batch, form: Form, model: Model | None) -> Response[Any]:
-    """The answer to the form: the page of the batch or, in place, the composer emptied, with a link to it."""
+    """The answer to the form: the page of the batch or, in place, the composer with a link to it.
+
+    By htmx the page is told to empty the composer: js/matrix.js.
+    """
     if not by_htmx(request):
         return Redirect(f"/batches/{batch.id}", status_code=303)
-    kept = {name: values for name, values in form.items() if name not in ("prompt", "seeds", "models")}
+    kept = {name: values for name, values in after(form).items() if name not in ("seeds", "models")}
     composer = await compose(kept, model)
     composer = replace(composer, matrix=replace(composer.matrix, sent=Sent(batch.id, batch.jobs)))
     return pages.page("partials/composer.html", composer=composer, headers={"HX-Trigger": "matrix:sent"})

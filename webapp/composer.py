@@ -58,10 +58,8 @@ async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ())
     made = list(controls(model, {name: _last(form, name) for name in form}, by_control)) if model else []
     name = model.name if model else _last(form, "model") or _last(form, "other_model")
     source = await lineage.source(_last(form, "made_from"))
-    return Composer(
-        _last(form, "prompt"), name, choices, made, matrix_fields(form, name), shown,
-        source=CardView(source) if source else None, lock=bool(_last(form, "lock")),
-    )  # fmt: skip
+    view, matrix = CardView(source) if source else None, matrix_fields(form, name)
+    return Composer(_last(form, "prompt"), name, choices, made, matrix, shown, view, bool(_last(form, "lock")))
 
 
 def chosen_model(form: Form, default: str) -> str:
@@ -107,12 +105,13 @@ def as_query(
 ) -> list[tuple[str, str]]:
     """The query string that fills the form with these. A prompt that would be read as a matrix is written as text."""
     more = [("made_from", str(made_from))] if made_from else []
-    locked = [("lock", "on")] if lock else []
-    return [("prompt", quoted(prompt)), *settings_query(model, parameters), *more, *locked]
+    return [
+        ("prompt", quoted(prompt)), *settings_query(model, parameters), *more, *([("lock", "on")] if lock else []),
+    ]  # fmt: skip
 
 
 def settings_query(model: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The same, without a prompt."""
+    """The same, for a model and its parameters alone."""
     return [("model", model), *((f"{PREFIX}{name}", text(value)) for name, value in parameters.items())]
 
 

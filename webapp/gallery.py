@@ -63,11 +63,11 @@ async def submit(
         parameters = typed_parameters(form, model) if model else {}
         if unfit:
             raise Rejected("invalid_parameters", unfit)
-        matrix = asked_for(form, name)
+        matrix, source = asked_for(form, name), made_from(form)
         if matrix.several:
-            batch = await submit_matrix(matrix, parameters, replicate, client)
+            batch = await submit_matrix(matrix, parameters, replicate, client, source)
             return await matrix_sent(request, batch, form, model)
-        job = await admit(matrix.plain, name, parameters, replicate, client=client, made_from=made_from(form))
+        job = await admit(matrix.plain, name, parameters, replicate, client=client, made_from=source)
     except (Rejected, Failure) as error:
         return await _refused(request, form, replicate, error)
     if not by_htmx(request):

@@ -1,18 +1,10 @@
 """Jobs that have ended, for tests."""
 
-from tasks import jobs, library
+from tasks import jobs
 from tasks.failures import Failure
-from tasks.library import Card
-from tasks.search import Search
 from tasks.settings import settings
-from tasks.sorting import Sort
 from tasks.storage import Storage
 from tasks.tables import Job, Output, new_id
-
-
-async def newest(count: int = 5) -> list[Card]:
-    """The newest jobs that there are, up to so many."""
-    return (await library.page(Search(), Sort.NEWEST, None, count))[0]
 
 
 async def completed(prompt: str = "a fox in the snow") -> Job:

@@ -11,6 +11,7 @@ import pytest
 from tasks import jobs
 from tasks.failures import Failure
 from tasks.tables import Batch, Job
+from tests.webapp.made import completed
 from tests.webapp.test_gallery import FORM, HTMX, card_ids
 
 SDXL, FLUX = "stability-ai/sdxl", "black-forest-labs/flux-schnell"
@@ -101,13 +102,12 @@ async def test_alternatives_in_a_plain_form_make_a_batch_and_lead_to_its_page(we
     ]  # fmt: skip
 
 
-async def test_by_htmx_the_composer_is_emptied_and_links_to_the_batch(web: httpx.AsyncClient) -> None:
+async def test_by_htmx_the_composer_is_to_be_emptied_and_links_to_the_batch(web: httpx.AsyncClient) -> None:
     answer = await web.post("/jobs", data=MATRIX | {"seeds": "3 seeds"}, headers=HTMX)
     [batch] = await Batch.objects()
     assert answer.headers["hx-trigger"] == "matrix:sent"
     assert "6 prints are on the way." in answer.text
     assert f'href="/batches/{batch.id}"' in answer.text
-    assert "fox</textarea>" not in answer.text
     assert 'name="seeds" type="text" value=""' in answer.text
     assert 'name="p.width" value="512"' in answer.text
 
@@ -119,6 +119,19 @@ async def test_seeds_and_further_models_make_a_batch_of_a_plain_prompt(web: http
     assert [(job.model, job.parameters) for job in rows] == [
         (SDXL, '{"seed": 7}'), (SDXL, '{"seed": 8}'), (FLUX, '{"seed": 7}'), (FLUX, '{"seed": 8}'),
     ]  # fmt: skip
+
+
+async def test_files_and_what_it_is_made_from_go_into_every_print(web: httpx.AsyncClient) -> None:
+    source = await completed()
+    form = {"prompt": "a {red|blue} fox", "model": "google/nano-banana", "made_from": str(source.id)}
+    await web.post("/jobs", data=form | {"p.image_input": f"/media/{source.id}.png"})
+    rows = await Job.objects().where(Job.batch.is_not_null())
+    assert [(job.made_from, job.parameters) for job in rows] == [
+        (source.id, f'{{"image_input": ["/media/{source.id}.png"]}}')
+    ] * 2
+    answer = await web.post("/jobs", data=form | {"p.image_input": "/media/019ab0c4-5d1e-7b36-9533-e50ac26d7632.png"})
+    assert answer.status_code == 422
+    assert await Job.count() == 3
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 
 from tasks import attempts, jobs
 from tasks.tables import Job
-from tests.webapp.made import completed, newest
+from tests.newest import newest
+from tests.webapp.made import completed
 
 
 async def made() -> Job:
@@ -60,7 +61,7 @@ async def test_what_a_link_fills_in_becomes_a_job_that_knows_where_it_comes_from
     assert re.search(rf'name="made_from" value="{parent.id}" checked', composer.text)
     form = fields(await link(web, parent, "variation")) | {"prompt": "a fox at night"}
     assert (await web.post("/jobs", data=form)).status_code == 303
-    [child, _] = await newest()
+    [child, _] = await newest(5)
     assert child.job.made_from == parent.id
     below = await web.get(f"/jobs/{parent.id}")
     assert "Led to" in below.text
@@ -105,7 +106,7 @@ async def test_a_seed_is_used_once_unless_it_is_locked(web: httpx.AsyncClient, l
     form = {"prompt": "a fox", "model": "stability-ai/sdxl", "p.seed": "7", **lock}
     answer = await web.post("/jobs", data=form, headers={"HX-Request": "true"})
     assert f'id="p-seed" name="p.seed" value="{left}"' in answer.text
-    [card] = await newest()
+    [card] = await newest(5)
     assert card.parameters == {"seed": 7}
 
 

@@ -9,8 +9,8 @@ import pytest
 from tasks import jobs, uploads
 from tasks.settings import settings
 from tasks.tables import Job, Upload
+from tests.newest import newest
 from tests.tasks.samples import SVG, picture
-from tests.webapp.made import newest
 
 PICTURE = picture(120, 80)
 FORM = {"prompt": "a fox", "model": "stability-ai/sdxl"}
@@ -62,7 +62,7 @@ async def test_a_form_without_files_stays_small(web: httpx.AsyncClient) -> None:
 async def test_a_file_that_comes_with_the_form_is_the_input_of_its_job(web: httpx.AsyncClient) -> None:
     answer = await web.post("/jobs", data=FORM, files={"file:p.image": ("fox.png", PICTURE)})
     assert answer.status_code == 303, answer.text
-    [card] = await newest()
+    [card] = await newest(5)
     assert re.fullmatch(r"/media/upload-[0-9a-f-]{36}\.png", card.parameters["image"])
 
 
@@ -70,7 +70,7 @@ async def test_files_are_added_to_the_addresses_that_were_typed(web: httpx.Async
     form = {"prompt": "a fox", "model": "google/nano-banana", "p.image_input": "https://example.org/a.png"}
     files = [("files:p.image_input", ("1.png", picture(50, 50))), ("files:p.image_input", ("2.png", picture(51, 50)))]
     assert (await web.post("/jobs", data=form, files=files)).status_code == 303
-    [card] = await newest()
+    [card] = await newest(5)
     first, *ours = card.parameters["image_input"]
     assert first == "https://example.org/a.png"
     assert len({*ours}) == 2
@@ -79,7 +79,7 @@ async def test_files_are_added_to_the_addresses_that_were_typed(web: httpx.Async
 async def test_a_form_whose_file_field_was_left_empty_sends_none(web: httpx.AsyncClient) -> None:
     answer = await web.post("/jobs", data=FORM, files={"file:p.image": ("", b"")})
     assert answer.status_code == 303
-    [card] = await newest()
+    [card] = await newest(5)
     assert card.parameters == {}
 
 
