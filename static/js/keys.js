@@ -46,6 +46,7 @@ keep();
 
 function isForOthers({ target, key, ctrlKey, altKey, metaKey, isComposing }) {
   if (ctrlKey || altKey || metaKey || isComposing || document.querySelector("dialog[open]")) return true;
+  if (key === "Escape" && target.closest?.("details")) return true; // it is a menu that closes
   if (target.closest?.("video, audio")) return key === " " || key.length > 1; // they seek, and change their volume
   const field = "input:not([type='checkbox'], [type='button'], [type='submit']), textarea, select, [contenteditable], dialog";
   return Boolean(target.closest?.(field));

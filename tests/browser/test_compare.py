@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Darkroom
+from tests.browser.test_access import SCHEMES
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def test_two_lie_one_over_the_other_with_a_slider(page: Page, prints: list[UUID]
     slider = page.get_by_role("slider")
     slider.fill("25")
     cut = "getComputedStyle(document.querySelector('#sample-A .sample-face')).clipPath"
-    assert page.evaluate(cut) == "inset(0px calc(75%) 0px 0px)" or "75%" in page.evaluate(cut)
+    assert "75%" in page.evaluate(cut)
     slider.focus()
     page.keyboard.press("End")
     expect(slider).to_have_value("100")
@@ -69,11 +70,10 @@ def test_without_javascript_they_stand_side_by_side(no_script: Page, prints: lis
     expect(no_script.get_by_role("heading", name="Two to four, please")).to_be_visible()
 
 
-@pytest.mark.parametrize("count", [2, 4])
-def test_axe_finds_nothing_in_a_comparison_and_it_fits_everywhere(page: Page, prints: list[UUID], count: int) -> None:
-    for scheme in ("dark", "light"):
+def test_axe_finds_nothing_in_a_comparison_and_it_fits_everywhere(page: Page, prints: list[UUID]) -> None:
+    for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.goto(address(*prints[:count]))
+        page.goto(address(*prints))
         results = Axe().run(page)
         assert results.violations_count == 0, results.generate_report()
     for width in (320, 768, 3840):
