@@ -40,7 +40,7 @@ async def fill(
     collections = [await _collection(name, until) for name in words.COLLECTIONS]
     written = 0
     for rows in past.jobs(count, until, shelf, collections, chance, AT_ONCE):
-        await _write(rows)
+        await write(rows)
         written += len(rows[Job])
         log.info("%d of %d jobs", written, count)
     await Job.raw("ANALYZE")  # plans are made for the library as it is now
@@ -55,7 +55,8 @@ async def _collection(name: str, moment: datetime) -> UUID:
     return id
 
 
-async def _write(rows: Rows) -> None:
+async def write(rows: Rows) -> None:
+    """Write rows of several tables in one transaction."""
     async with DB.transaction() as transaction:
         for table in TABLES:  # what is referred to comes first
             if table in rows:

@@ -80,10 +80,14 @@ async def test_real_jobs_are_not_mixed_with_made_up_ones_unless_that_is_wanted(f
     assert await Job.count() == 11
 
 
+def _output(key: str) -> dict[str, object]:
+    return {"key": key, "width": 768, "height": 512}
+
+
 SHELF = Shelf(
-    {subject: [Picture("3:2", {"key": f"{subject}.png", "width": 768, "height": 512})] for subject in words.SUBJECTS},
-    {subject: {"key": f"{subject}.mp4"} for subject in words.SUBJECTS},
-    [{"key": "sound.mp3"}],
+    {subject: [Picture("3:2", _output(f"{subject}.png"))] for subject in words.SUBJECTS},
+    {subject: _output(f"{subject}.mp4") for subject in words.SUBJECTS},
+    [_output("sound.mp3")],
 )
 
 
