@@ -15,9 +15,10 @@ function pictureFor(url = "") {
   return document.querySelector(".pswp__item:not([inert]) .pswp__img") ?? document.querySelector(`#job-${job} .card-picture`);
 }
 
+/** Where the other page takes no part in it, the transition rejects; that is no error. */
 async function name(picture, transition) {
-  if (!picture) return;
-  picture.style.viewTransitionName = NAME;
+  transition.ready.catch(() => undefined);
+  if (picture) picture.style.viewTransitionName = NAME;
   await transition.finished.catch(() => undefined);
-  picture.style.viewTransitionName = "";
+  if (picture) picture.style.viewTransitionName = "";
 }
