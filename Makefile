@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 # The requirements name everything with its hash. Left to look for more, an older pip (23.2, say) stumbles over extras.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 PYTEST := $(BIN)/python -m pytest
-TWO_AT_A_TIME := -n 2 --dist worksteal
 UV ?= uv
 ROUNDS ?= 1
 DATABASE ?= both
@@ -21,11 +20,7 @@ run: $(VENV)/installed ## start everything on http://127.0.0.1:8000 (Ctrl-C stop
 	@exec $(BIN)/python -m webapp up --with-parent
 
 test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser, in a short storm
-	@$(BIN)/python -m tests.chromium
-	$(PYTEST) $(TWO_AT_A_TIME) --ignore=tests/browser --ignore=tests/chaos/test_short.py
-	TEST_DATABASE=postgres $(PYTEST) $(TWO_AT_A_TIME) tests/tasks tests/webapp --ignore=tests/tasks/standin --ignore=tests/webapp/test_up.py
-	$(PYTEST) $(TWO_AT_A_TIME) tests/browser
-	$(PYTEST) tests/chaos/test_short.py
+	$(BIN)/python -m tests
 
 chaos: $(VENV)/installed-dev ## kill every part under load, count what is lost: ROUNDS=10 DATABASE=postgres SEED=1
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))

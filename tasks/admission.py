@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from tasks import jobs, models
-from tasks.models import MAX_PROMPT
+from tasks import inputs, jobs, models
+from tasks.models import MAX_PROMPT, Model
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import MODEL_NAME, settings
@@ -36,29 +37,56 @@ async def admit(
     client: str = "",
     priority: object = None,
     finish_within: object = None,
+    made_from: object = None,
 ) -> Job:
-    """Check a request and make it a job. model, parameters, priority, finish_within: None for the default.
+    """Check a request and make it a job. model, parameters, priority, finish_within, made_from: None for the default.
 
-    client: who asks. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. Raises Rejected,
-    and Failure where Replicate had to be asked about the model and did not answer. Both change nothing.
+    client: who asks. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id
+    of a job. Raises Rejected, and Failure where Replicate had to be asked about the model and did not answer.
     """
-    faults = [
-        *_prompt_faults(prompt), *_model_faults(model), *_parameters_faults(parameters),
-        *_priority_faults(priority), *_finish_within_faults(finish_within),
-    ]  # fmt: skip
-    if faults:
-        raise Rejected(_code(faults), faults)
+    reject(
+        [
+            *prompt_faults(prompt), *_model_faults(model), *terms_faults(parameters, priority, finish_within),
+            *await made_from_faults(made_from),
+        ]
+    )  # fmt: skip
     assert isinstance(prompt, str)
     name = model if isinstance(model, str) else settings.default_model
-    given: Mapping[str, Any] = parameters if isinstance(parameters, Mapping) else {}
+    given, urgency, seconds = terms(parameters, priority, finish_within)
+    known = await known_model(name, replicate)
+    reject(await inputs.faults(known, prompt, given))
+    return await jobs.submit(
+        prompt, name, given, client=client, priority=urgency, finish_within=seconds, made_from=job_id_of(made_from)
+    )
+
+
+def reject(faults: list[Fault]) -> None:
+    """Nothing where there are no faults. Raises Rejected.
+
+    Its code is invalid_prompt, invalid_model, ... where all faults are in one place, else invalid_request.
+    """
+    places = {fault.pointer.split("/")[1] for fault in faults}
+    if faults:
+        raise Rejected(f"invalid_{places.pop()}" if len(places) == 1 else "invalid_request", faults)
+
+
+async def known_model(name: str, replicate: Replicate, pointer: str = "/model") -> Model:
+    """The model with this name. Raises Rejected where there is none, and Failure where Replicate does not answer."""
     known = await models.find(name, replicate)
     if known is None:
-        raise Rejected("unknown_model", [Fault("/model", f"Replicate has no model {name}.")])
-    if faults := known.faults(prompt, given):
-        raise Rejected(_code(faults), faults)
-    urgency = PRIORITIES[priority] if isinstance(priority, str) else Priority.NORMAL
-    seconds = finish_within if isinstance(finish_within, int) else None
-    return await jobs.submit(prompt, name, given, client=client, priority=urgency, finish_within=seconds)
+        raise Rejected("unknown_model", [Fault(pointer, f"Replicate has no model {name}.")])
+    return known
+
+
+def terms(
+    parameters: object, priority: object, finish_within: object
+) -> tuple[Mapping[str, Any], Priority, int | None]:
+    """What has no `terms_faults`, as jobs take it."""
+    return (
+        parameters if isinstance(parameters, Mapping) else {},
+        PRIORITIES[priority] if isinstance(priority, str) else Priority.NORMAL,
+        finish_within if isinstance(finish_within, int) else None,
+    )
 
 
 def is_model_name(text: str) -> bool:
@@ -66,7 +94,8 @@ def is_model_name(text: str) -> bool:
     return re.fullmatch(MODEL_NAME, text) is not None
 
 
-def _prompt_faults(prompt: object) -> list[Fault]:
+def prompt_faults(prompt: object) -> list[Fault]:
+    """What is wrong with a prompt, whatever the model."""
     if prompt is None:
         return [Fault("/prompt", "A prompt is required.")]
     if not isinstance(prompt, str):
@@ -79,9 +108,19 @@ def _prompt_faults(prompt: object) -> list[Fault]:
 
 
 def _model_faults(model: object) -> list[Fault]:
-    if model is None or (isinstance(model, str) and is_model_name(model)):
+    return [] if model is None else model_faults(model, "/model")
+
+
+def model_faults(model: object, pointer: str) -> list[Fault]:
+    """What is wrong with the name of a model, which stands there."""
+    if isinstance(model, str) and is_model_name(model):
         return []
-    return [Fault("/model", "The model must be named as owner/name or owner/name:version.")]
+    return [Fault(pointer, "The model must be named as owner/name or owner/name:version.")]
+
+
+def terms_faults(parameters: object, priority: object, finish_within: object) -> list[Fault]:
+    """What is wrong with the rest of a request, whatever the model."""
+    return [*_parameters_faults(parameters), *_priority_faults(priority), *_finish_within_faults(finish_within)]
 
 
 def _parameters_faults(parameters: object) -> list[Fault]:
@@ -109,6 +148,25 @@ def _finish_within_faults(seconds: object) -> list[Fault]:
     return [Fault("/finish_within", message)]
 
 
+async def made_from_faults(made_from: object) -> list[Fault]:
+    """What is wrong with the job that something is said to be made from."""
+    if made_from is None:
+        return []
+    job_id = job_id_of(made_from)
+    there = (Job.id == job_id) & Job.deleted_at.is_null()
+    if job_id is not None and await Job.exists().where(there):
+        return []
+    return [Fault("/made_from", "made_from must be the id of a job that is there.")]
+
+
+def job_id_of(value: object) -> UUID | None:
+    """The id that stands there, or None where it is none."""
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def _is_text(value: object) -> bool:
     """Whether every string in a JSON value can be stored: no NUL, no half of a surrogate pair."""
     if isinstance(value, str):
@@ -116,9 +174,3 @@ def _is_text(value: object) -> bool:
     if isinstance(value, Mapping):
         return all(_is_text(name) and _is_text(item) for name, item in value.items())
     return all(_is_text(item) for item in value) if isinstance(value, list) else True
-
-
-def _code(faults: list[Fault]) -> str:
-    """invalid_prompt, invalid_model, ... where all faults are in one place, else invalid_request."""
-    places = {fault.pointer.split("/")[1] for fault in faults}
-    return f"invalid_{places.pop()}" if len(places) == 1 else "invalid_request"

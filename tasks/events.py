@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -28,6 +28,7 @@ NEWS = "darkroom:news"
 WORKERS = "darkroom:workers"
 WORKER_SEEN_SECONDS = 30
 TIMEOUT = 2.0  # seconds; a hint later than that is of no use
+CONNECTIONS = 20  # of a process; many hints at once wait for each other
 
 _under_way: set[asyncio.Task[None]] = set()
 _clients: dict[asyncio.AbstractEventLoop, Redis] = {}
@@ -37,9 +38,11 @@ def redis() -> Redis:
     """This event loop's client. It fails at once rather than retry: callers have the database to fall back on."""
     loop = asyncio.get_running_loop()
     if loop not in _clients:
-        _clients[loop] = Redis.from_url(
-            settings.queue_url, socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
-        )
+        pool = BlockingConnectionPool.from_url(
+            settings.queue_url, max_connections=CONNECTIONS, timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0),
+        )  # fmt: skip
+        _clients[loop] = Redis.from_pool(pool)
     return _clients[loop]
 
 

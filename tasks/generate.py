@@ -85,7 +85,7 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
             return
         if job.attempt is None and _overdue(job):
             raise jobs.too_late()
-        prediction = await submission.prediction_of(lease, tools.replicate)
+        prediction = await submission.prediction_of(lease, tools.replicate, tools.storage)
         if probing:
             await halts.lift()
         prediction = await follow.to_the_end(lease, prediction, tools.replicate)

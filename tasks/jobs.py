@@ -6,7 +6,7 @@ says that the job changed. What a worker changes is fenced by the token of its c
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,11 +21,11 @@ from tasks.failures import Failure
 from tasks.queue import Condition
 from tasks.replicate import Prediction
 from tasks.settings import settings
-from tasks.tables import Attempt, Job, Output, Priority, Stage, Status, new_id
+from tasks.tables import Attempt, Batch, Job, Output, Priority, Stage, Status, new_id
 from tasks.transitions import (
     Changes,
     announce,
-    announce_ids,
+    announce_all,
     change,
     change_all,
     end_attempt,
@@ -43,7 +43,6 @@ ENDED_BADLY: Condition = WhereRaw(
 DELETABLE: Condition = WhereRaw("job.status IN ('completed', 'failed', 'canceled') AND job.deleted_at IS NULL")
 FORGOTTEN: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: ""}
 PORTION = 1000  # jobs that one transaction of many changes
-ANNOUNCED = 200  # jobs of one action: of more, open pages learn at their next look
 
 
 async def submit(
@@ -53,22 +52,45 @@ async def submit(
     client: str = "",
     priority: Priority = Priority.NORMAL,
     finish_within: int | None = None,
+    made_from: UUID | None = None,
 ) -> Job:
     """A new job, waiting for its turn. It is in the database when this returns.
 
     client: who asks, for the fair share. finish_within: seconds until it counts as failed; None for the setting's.
+    made_from: the job whose result or settings it is made from.
     """
-    moment, seconds = now(), finish_within or settings.finish_within
-    row = Job(
-        id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
-        client=client, priority=priority, turn=queue.next_turn(client, int(priority)),
-        finish_within=seconds, deadline_at=from_now(seconds),
-        status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
-    )  # fmt: skip
+    turn = queue.next_turn(client, int(priority))
+    row = _new(prompt, model, parameters, client, priority, finish_within, made_from, turn)
     job = row_as_job((await Job.insert(row).returning(*Job.all_columns()))[0])
     announce(job)
     generate_later()
     return job
+
+
+async def submit_all(
+    batch: Batch,
+    cells: Iterable[tuple[str, str, Mapping[str, Any]]],
+    client: str = "",
+    priority: Priority = Priority.NORMAL,
+    finish_within: int | None = None,
+    made_from: UUID | None = None,
+) -> list[Job]:
+    """A new batch and its jobs, all or none: prompt, model and parameters of each, in the order of their places.
+
+    The client has as many turns as if it had submitted them one by one.
+    """
+    async with DB.transaction():
+        await Batch.insert(batch)
+        first = await queue.first_turn(client, int(priority))
+        rows = [
+            _new(prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id, place)
+            for place, (prompt, model, parameters) in enumerate(cells)
+        ]
+        inserted = await Job.insert(*rows).returning(*Job.all_columns())
+    jobs = sorted((row_as_job(row) for row in inserted), key=lambda job: job.batch_place)
+    announce_all(job.id for job in jobs)
+    generate_later(len(jobs))
+    return jobs
 
 
 async def claim(lease_seconds: float, although_halted: bool = False) -> Job | None:
@@ -175,6 +197,21 @@ async def cancel(job_id: UUID) -> Job | None:
     return await _unless_canceled(job)
 
 
+async def cancel_batch(batch_id: UUID) -> None:
+    """Call off what has not ended of a batch: at once what has no prediction, of the rest a worker is asked to."""
+    of_batch = Job.batch == batch_id
+    goes_on = of_batch & Job.status.is_in([Status.QUEUED, Status.RUNNING])
+    asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
+    waits_in_vain = of_batch & (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
+    await change_all(waits_in_vain, {Job.status: Status.CANCELED, **let_go(Status.CANCELED)})
+    announce_all(job.id for job in asked)
+    for job in asked:
+        if job.status == Status.RUNNING:
+            events.publish(events.CANCEL, job.id)
+        elif job.attempt is not None:
+            generate_later()
+
+
 async def retry(job_id: UUID) -> Job | None:
     """Have a failed or canceled job wait again, its retries and its time counted anew.
 
@@ -205,8 +242,7 @@ async def retry_all(some: Condition) -> int:
                 retried = await change_all(these, _again(client, priority, finish_within))
                 await queue.line_up([job.id for job in retried])
                 again += retried
-        for job in again[:ANNOUNCED]:
-            announce(job)
+        announce_all(job.id for job in again)
         generate_later(min(len(again), settings.worker_concurrency))
         count += len(again)
     return count
@@ -254,7 +290,7 @@ async def delete_all(some: Condition) -> int:
         if not deleted:
             return count
         if not count:
-            announce_ids([row["id"] for row in deleted[:ANNOUNCED]])
+            announce_all(row["id"] for row in deleted)
         count += len(deleted)
 
 
@@ -272,6 +308,27 @@ def _deleted() -> Changes:
     moment = now()
     in_trash_since = QueryString("coalesce(trashed_at, {})", moment)
     return {Job.deleted_at: moment, Job.trashed_at: in_trash_since, Job.changed_at: moment}
+
+
+def _new(
+    prompt: str,
+    model: str,
+    parameters: Mapping[str, Any],
+    client: str,
+    priority: Priority,
+    finish_within: int | None,
+    made_from: UUID | None,
+    turn: int | QueryString,
+    batch: UUID | None = None,
+    place: int | None = None,
+) -> Job:
+    moment, seconds = now(), finish_within or settings.finish_within
+    return Job(
+        id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
+        client=client, priority=priority, turn=turn, finish_within=seconds, deadline_at=from_now(seconds),
+        status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
+        made_from=made_from, batch=batch, batch_place=place,
+    )  # fmt: skip
 
 
 async def _unless_canceled(job: Job | None) -> Job | None:

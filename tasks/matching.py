@@ -31,7 +31,7 @@ MODELS_IN_USE = f"{NAMES} SELECT model FROM names"
 def condition(search: Search) -> Condition:
     """The jobs that a search finds. What is deleted for good is never found; what is in the trash only there."""
     words = words_of(search)
-    return but_words(search) & _with_words(*words) if words else but_words(search)
+    return but_words(search) & with_words(*words) if words else but_words(search)
 
 
 def words_of(search: Search) -> list[Term]:
@@ -66,6 +66,23 @@ def but_words(search: Search) -> Condition:
     return reduce(and_, map(_matches, others), found)
 
 
+def with_words(*terms: Term, beyond: QueryString | None = None) -> Condition:
+    """The jobs that have all these words. beyond: a condition on `job_words.job` that leaves some of them out early."""
+    if DB.engine_type == "postgres":
+        matching, values = f"SELECT job FROM job_words WHERE words @@ {_tsquery(*terms)}", []
+    else:
+        matching, values = (
+            (
+                "SELECT job_words.job FROM job_search JOIN job_words ON job_words.number = job_search.rowid"
+                " WHERE job_search MATCH {}"
+            ),
+            [words_query(*terms)],
+        )
+    if beyond is None:
+        return WhereRaw(f"job.id IN ({matching})", *values)
+    return WhereRaw(f"job.id IN ({matching} AND {{}})", *values, beyond)
+
+
 def words_query(*terms: Term) -> str:
     """Words and phrases, all of which must be there, in the language of this database's full-text index."""
     if DB.engine_type == "postgres":
@@ -85,23 +102,12 @@ def moment_of(job_id: UUID) -> datetime:
     return datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC)
 
 
-def _with_words(*terms: Term) -> Condition:
-    """All of these words. Where few jobs have them, those are looked up; where many do, the walk finds them soon."""
-    if DB.engine_type == "postgres":
-        return WhereRaw(f"job.id IN (SELECT job FROM job_words WHERE words @@ {_tsquery(*terms)})")
-    matching = (
-        "SELECT job_words.job FROM job_search JOIN job_words ON job_words.number = job_search.rowid"
-        " WHERE job_search MATCH {}"
-    )
-    return WhereRaw(f"job.id IN ({matching})", words_query(*terms))
-
-
 def _without_words(term: Term) -> Condition:
     """None of these words. On PostgreSQL each job that the walk comes by is asked, so that not all are gathered."""
     if DB.engine_type == "postgres":
         has = f"SELECT 1 FROM job_words WHERE job_words.job = job.id AND words @@ {_tsquery(term)}"
         return WhereRaw(f"NOT EXISTS ({has})")
-    return WhereRaw("NOT ({})", _with_words(term).querystring)
+    return WhereRaw("NOT ({})", with_words(term).querystring)
 
 
 def _tsquery(*terms: Term) -> str:
@@ -113,7 +119,7 @@ def _tsquery(*terms: Term) -> str:
 def _matches(term: Term) -> Condition:
     if term.negated and not term.field:
         return _without_words(term)
-    any_of = reduce(or_, [_has(term.field, value) for value in term.values]) if term.field else _with_words(term)
+    any_of = reduce(or_, [_has(term.field, value) for value in term.values]) if term.field else with_words(term)
     return WhereRaw("NOT coalesce(({}), {})", any_of.querystring, False) if term.negated else any_of
 
 

@@ -104,10 +104,7 @@ async def find(name: str, replicate: Replicate) -> Model | None:
 
     None: Replicate knows no such model. Raises Failure when Replicate could not be asked.
     """
-    row = await ModelSchema.objects().where(ModelSchema.name == name).first()
-    if row is not None:
-        return _from_row(row)
-    return built_in(name) or await refresh(name, replicate)
+    return await stored(name) or await refresh(name, replicate)
 
 
 async def refresh(name: str, replicate: Replicate) -> Model | None:
@@ -131,6 +128,12 @@ async def refresh(name: str, replicate: Replicate) -> Model | None:
         target=ModelSchema.name, action="DO UPDATE", values=list(changes)
     )
     return model
+
+
+async def stored(name: str) -> Model | None:
+    """A model by its name, without asking Replicate."""
+    row = await ModelSchema.objects().where(ModelSchema.name == name).first()
+    return _from_row(row) if row is not None else built_in(name)
 
 
 async def known() -> list[Model]:

@@ -22,6 +22,8 @@ Query = TypeVar("Query", bound=Any)
 QUEUED = QueryString("'queued'")  # literals: indexes of a part of the rows are not found for a bound value
 RUNNING = QueryString("'running'")
 
+TURN_LOCK = 0x7475726E  # any number, the same in every process: PostgreSQL's advisory locks have no names
+
 PLACES_SHOWN = 50  # how far back in the queue the cards of a page tell their place
 PLACES_COUNTED = 1000  # how far back a single job does
 
@@ -69,6 +71,17 @@ async def line_up(job_ids: Sequence[UUID]) -> None:
             " FROM ({}) AS those) AS line WHERE job.id = line.id",
             in_line,
         )
+
+
+async def first_turn(client: str, priority: int) -> int:
+    """The turn of a client's next job, as a number: where it submits many at once, each has one more than the last.
+
+    Within a transaction, which on PostgreSQL keeps the client's other batches waiting: SQLite has one writer anyway.
+    """
+    if DB.engine_type == "postgres":
+        await Job.raw("SELECT pg_advisory_xact_lock({}, hashtext({}))", TURN_LOCK, client)
+    [row] = await Job.raw("SELECT {} AS turn", next_turn(client, priority))
+    return int(row["turn"])
 
 
 async def front() -> dict[UUID, int]:

@@ -55,6 +55,8 @@ def refusal(response: httpx.Response) -> Failure:
             )
         case 404:
             return NotFound("not_found", "Replicate does not know it.")
+        case 413:
+            return Refused("input_too_large", "A file that was given as input is larger than Replicate takes.")
         case 422:
             return InvalidInput(
                 "invalid_input", f"Replicate refused the input: {detail.removeprefix('- ') or 'it did not say why'}"

@@ -1,8 +1,8 @@
 """Replicate's HTTP API in the few calls we need."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -80,6 +80,19 @@ class WebhookSecret(msgspec.Struct):
     key: str
 
 
+class Addresses(msgspec.Struct):
+    """Where a file is that was given to Replicate."""
+
+    get: str
+
+
+class RemoteFile(msgspec.Struct):
+    """A file that was given to Replicate as input, which keeps it for a day."""
+
+    id: str
+    urls: Addresses
+
+
 class RemoteModel(msgspec.Struct):
     """A model as Replicate describes it."""
 
@@ -132,13 +145,18 @@ class Replicate:
         await self._ask("POST", f"/predictions/{prediction_id}/cancel", dict[str, Any])
 
     async def find(
-        self, model: str, arguments: Mapping[str, Any], created_after: datetime, webhook: str | None = None
+        self,
+        model: str,
+        arguments: Mapping[str, Any],
+        created_after: datetime,
+        webhook: str | None = None,
+        besides: Collection[str] = (),
     ) -> list[Prediction]:
         """The predictions that may be the one that was asked for since, the likeliest first.
 
         Those which echo the webhook are it; else those of the model (owner/name) with exactly this input, newest first.
         Replicate knows no idempotency key; the input holds a seed of ours where the model takes one, so it tells them
-        apart. Raises Refused or OutcomeUnknown.
+        apart. besides: inputs that are not compared. Raises Refused or OutcomeUnknown.
         """
         found: list[Prediction] = []
         address = str(
@@ -153,8 +171,14 @@ class Replicate:
         echoing = [prediction for prediction in found if webhook and prediction.webhook == webhook]
         return echoing or [
             prediction for prediction in found
-            if prediction.input == dict(arguments) and prediction.webhook is None and _may_be_of(prediction, model)
+            if prediction.input is not None and prediction.webhook is None and _may_be_of(prediction, model)
+            and _without(besides, prediction.input) == _without(besides, arguments)
         ]  # fmt: skip
+
+    async def upload(self, name: str, media_type: str, content: IO[bytes]) -> str:
+        """Give Replicate a file as input for a prediction. Answers its address. Raises Refused or OutcomeUnknown."""
+        file = await self._ask("POST", "/files", RemoteFile, files={"content": (name, content, media_type)})
+        return file.urls.get
 
     async def account(self) -> None:
         """Ask for something that costs nothing, to see whether the token is taken. Raises Refused or OutcomeUnknown."""
@@ -199,6 +223,10 @@ def _may_be_of(prediction: Prediction, model: str) -> bool:
     """Whether a prediction is of the model, as far as one can tell: official ones ran under internal names before."""
     told = (prediction.model or "").lower()
     return not told or told == model.lower() or told.partition("/")[0].startswith("replicate")
+
+
+def _without(names: Collection[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in names}
 
 
 async def _heed(headers: Mapping[str, str]) -> None:

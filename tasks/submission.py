@@ -3,13 +3,14 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from math import ceil
 from typing import Any, TypeVar
 
-from tasks import attempts, leases, limits, models
+from tasks import attempts, inputs, leases, limits, models
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.leases import Lease, Lost
@@ -17,6 +18,7 @@ from tasks.models import Model
 from tasks.refusals import InvalidInput, OutcomeDoubtful, OutcomeUnknown, Refused, Throttled
 from tasks.replicate import UNSEEN, Prediction, Replicate
 from tasks.settings import settings
+from tasks.storage import Storage
 from tasks.tables import Attempt, Job
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ parting: set[asyncio.Task[Any] | None] = set()
 """Those who were cancelled, and wait for the answer to a request that is out."""
 
 
-async def prediction_of(lease: Lease, replicate: Replicate) -> Prediction:
+async def prediction_of(lease: Lease, replicate: Replicate, storage: Storage) -> Prediction:
     """The prediction of a claimed job, its id saved.
 
     Raises Failure, which says in `settled` whether another may be created, and Lost where another worker has the job.
@@ -42,7 +44,7 @@ async def prediction_of(lease: Lease, replicate: Replicate) -> Prediction:
     job = lease.job
     attempt = await attempts.under_way(job)
     if attempt is None:
-        return await _create(lease, replicate)
+        return await _create(lease, replicate, storage)
     if attempt.prediction_id is not None:
         return Prediction(attempt.prediction_id, UNSEEN)
     if attempt.error_code:  # noted when its request was refused, or met an internal error
@@ -56,13 +58,16 @@ def webhook_of(attempt: Attempt) -> str | None:
     return f"{settings.webhooks}?attempt={attempt.id}" if settings.webhooks else None
 
 
-async def _create(lease: Lease, replicate: Replicate) -> Prediction:
+async def _create(lease: Lease, replicate: Replicate, storage: Storage) -> Prediction:
     job = lease.job
     model = await models.find(job.model, replicate)
     if model is None:
         raise _unknown(job.model)
+    arguments = model.arguments(job.prompt, json.loads(job.parameters))
     try:
-        return await _to_its_end(_sent(lease, model, replicate))
+        with _before_it_is_asked_for():
+            sent = await inputs.sent(model, arguments, storage, replicate)
+        return await _to_its_end(_sent(lease, model, arguments, sent, replicate))
     except InvalidInput as refused:
         raise await _looked_up_anew(refused, model, replicate) from refused
     except Refused as refused:
@@ -94,17 +99,31 @@ async def _to_its_end(sending: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-async def _sent(lease: Lease, model: Model, replicate: Replicate) -> Prediction:
-    """Write down the attempt, create its prediction, save its id: with nothing between them that may be interrupted."""
+@contextmanager
+def _before_it_is_asked_for() -> Iterator[None]:
+    """What fails here is settled: no prediction can come of it."""
+    try:
+        yield
+    except Failure as failure:
+        failure.settled = True
+        raise
+
+
+async def _sent(
+    lease: Lease, model: Model, arguments: Mapping[str, Any], sent: Mapping[str, Any], replicate: Replicate
+) -> Prediction:
+    """Write down the attempt, create its prediction, save its id: with nothing between them that may be interrupted.
+
+    arguments: its input, with our own addresses of files, as it is written down. sent: as Replicate takes it.
+    """
     job = lease.job
-    arguments = model.arguments(job.prompt, json.loads(job.parameters))
     attempt = await attempts.begin(job, model.reference, arguments)
     if attempt is None:
         if await leases.call_off_where_asked(lease):
             raise Failure("canceled", "Canceled.", settled=True)
         raise Lost
     try:
-        prediction = await replicate.create(model.reference, arguments, _time_left(job), webhook_of(attempt))
+        prediction = await replicate.create(model.reference, sent, _time_left(job), webhook_of(attempt))
     except (Refused, OutcomeDoubtful) as answered:  # noted, so that it stays known whatever happens to this worker
         if not await _written(partial(attempts.note, job, attempt, answered)):
             raise Lost from answered
@@ -195,7 +214,8 @@ async def _search(job: Job, attempt: Attempt, replicate: Replicate) -> Predictio
         return Prediction(now_known.prediction_id, UNSEEN)
     arguments: Mapping[str, Any] = json.loads(attempt.input)
     model = attempt.version.partition(":")[0]
-    found = await replicate.find(model, arguments, attempt.created_at - CLOCKS_DIFFER, webhook_of(attempt))
+    since, webhook = attempt.created_at - CLOCKS_DIFFER, webhook_of(attempt)
+    found = await replicate.find(model, arguments, since, webhook, inputs.names_of_ours(arguments))
     for candidate in found:
         now_known = await attempts.adopt(job, attempt, candidate.id)
         if now_known is None:

@@ -18,9 +18,8 @@ from tasks.deeds import Deed, Mark, Row, note, on_the_list
 from tasks.names import tag_name
 from tasks.queue import Condition
 from tasks.tables import Job, Undo, new_id
-from tasks.transitions import announce_ids, change
+from tasks.transitions import ANNOUNCED, announce_all, change
 
-ANNOUNCED = 200  # jobs
 KEPT = timedelta(days=1)  # how long an action can be taken back
 MAX_NOTES = 10_000  # characters
 TURN = 0x74696479  # any number: one bulk action at a time on PostgreSQL, as everything is on SQLite
@@ -145,7 +144,7 @@ async def undo(undo_id: UUID) -> Outcome | None:
         for statement in deed.undo(listed, moment):
             await Job.raw("{}", statement)
         await Undo.delete().where(Undo.id == undo_id)
-    announce_ids(some)
+    announce_all(some)
     return Outcome(count, some=some)
 
 
@@ -167,7 +166,7 @@ async def _do(action: str, argument: str, some: Condition, left_out: int = 0) ->
         for statement in deed.do(listed, moment):
             await Job.raw("{}", statement)
         changed = await _first(QueryString("SELECT id FROM ({}) AS listed ORDER BY id DESC", listed))
-    announce_ids(changed)
+    announce_all(changed)
     return Outcome(count, undo_id, left_out, changed)
 
 

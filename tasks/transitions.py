@@ -4,6 +4,7 @@ The verbs are in tasks/jobs.py; nobody else calls this.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from tasks.failures import Failure
 from tasks.queue import Condition
 from tasks.replicate import Prediction
 from tasks.tables import ENDED, Attempt, Job, Output, Status
+
+ANNOUNCED = 200  # jobs of one action
 
 Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
 
@@ -42,9 +45,9 @@ def announce(job: Job) -> None:
     events.publish(events.CHANGED, job.id)
 
 
-def announce_ids(job_ids: Iterable[UUID]) -> None:
-    """Say that these jobs changed: a few of one action, for each has every open page look. Never in a transaction."""
-    for job_id in job_ids:
+def announce_all(job_ids: Iterable[UUID]) -> None:
+    """Say that many jobs changed: of more than ANNOUNCED, pages learn at their next look. Never in a transaction."""
+    for job_id in islice(job_ids, ANNOUNCED):
         events.publish(events.CHANGED, job_id)
 
 

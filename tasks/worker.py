@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
-from tasks import database, events, generate, leases, outputs, rescue, trash
+from tasks import database, events, generate, leases, outputs, rescue, trash, uploads
 from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
-from tasks.failures import Failure
+from tasks.failures import DatabaseAway, Failure
 from tasks.replicate import Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
@@ -72,10 +72,11 @@ async def _show_signs_of_life() -> None:
 
 
 async def _sweep(storage: Storage) -> None:
-    """Remove from time to time what a killed process left half-written in storage."""
+    """Remove from time to time what a killed process left half-written in storage, and uploads that nobody uses."""
     while True:
         try:
             await storage.sweep()
-        except Failure as failure:
+            await uploads.sweep(storage)
+        except (Failure, DatabaseAway) as failure:
             log.warning("storage was not swept: %s", failure)
         await asyncio.sleep(BETWEEN_SWEEPS)

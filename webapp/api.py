@@ -1,5 +1,6 @@
 """The JSON API: POST /generate and GET /status/{job_id}."""
 
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from webapp.methods import READ
 from webapp.views import job_json
 from webapp.visitors import client_of
 
-MEMBERS = ("prompt", "parameters", "model", "priority", "finish_within")
+MEMBERS = ("prompt", "parameters", "model", "priority", "finish_within", "made_from")
 POLLING = "1"  # seconds until a program should ask again
 
 
@@ -29,15 +30,11 @@ POLLING = "1"  # seconds until a program should ask again
 async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
     """Have a prompt made into media. The job is in the database when this answers."""
     client = client_of(request)
-    body = await json_object(request)
-    if unknown := [name for name in body if name not in MEMBERS]:
-        faults = [
-            Fault(f"/{name}", f"There is no member {name!r}. There are {', '.join(MEMBERS)}.") for name in unknown
-        ]
-        raise Rejected("invalid_request", faults)
+    body = await body_of(request, MEMBERS)
     job = await admit(
-        body.get("prompt"), body.get("model"), _parameters(body.get("parameters")), replicate,
+        body.get("prompt"), body.get("model"), parameters_of(body), replicate,
         client=client, priority=body.get("priority"), finish_within=body.get("finish_within"),
+        made_from=body.get("made_from"),
     )  # fmt: skip
     return accepted(job, {"job_id": str(job.id), "status": job.status})
 
@@ -70,6 +67,17 @@ async def existing(job_id: str) -> Card:
     return card
 
 
+async def body_of(request: Request[Any, Any, Any], members: Sequence[str]) -> dict[str, object]:
+    """The JSON object that a program sent. Raises Problem where it is none, Rejected where it has other members."""
+    body = await json_object(request)
+    if unknown := [name for name in body if name not in members]:
+        faults = [
+            Fault(f"/{name}", f"There is no member {name!r}. There are {', '.join(members)}.") for name in unknown
+        ]
+        raise Rejected("invalid_request", faults)
+    return body
+
+
 async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
     """The JSON object that a program sent. Raises Problem or Rejected where it sent anything else."""
     media_type, _ = request.content_type
@@ -84,8 +92,9 @@ async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
     return body
 
 
-def _parameters(parameters: object) -> object:
-    """The parameters themselves, where a string holds them."""
+def parameters_of(body: Mapping[str, object]) -> object:
+    """The parameters in a body: themselves, where a string holds them. Raises Rejected."""
+    parameters = body.get("parameters")
     if not isinstance(parameters, str):
         return parameters
     try:

@@ -1,5 +1,6 @@
 """create_app(): every part put together. The only room that knows them all."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -19,15 +20,34 @@ from tasks.settings import ROOT, settings
 from tasks.storage import Storage
 from tasks.webhooks import Signatures
 from webapp import (
-    actions, api, archive, collections, files, gallery, health, imprints, listing, live, pages, searches, selection,
-    tidying, webhooks,
-)  # fmt: skip
+    actions,
+    api,
+    archive,
+    batches,
+    collections,
+    compare,
+    files,
+    gallery,
+    health,
+    imprints,
+    lightbox,
+    listing,
+    live,
+    news,
+    pages,
+    searches,
+    selection,
+    tidying,
+    uploads,
+    webhooks,
+)
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.live import Hub
 from webapp.methods import READ
 from webapp.origin import same_origin_only
 
 MAX_BODY = 1024 * 1024  # bytes
+VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -69,7 +89,12 @@ def create_app() -> Litestar:
             *collections.ROUTES,
             archive.download,
             *searches.ROUTES,
+            *batches.ROUTES,
+            *uploads.ROUTES,
             live.stream,
+            compare.compare,
+            lightbox.panel,
+            news.finished,
             *files.routes,
             imprints.imprint,
             health.healthz,
@@ -109,12 +134,12 @@ async def openapi_document() -> Response[bytes]:
 
 
 class _StaticFiles(StaticFiles):
-    """Files whose address changes with their bytes are kept for a year."""
+    """Files whose address changes with their bytes are kept for a year; others are asked for again each time."""
 
     def file_response(self, full_path: Any, stat_result: Any, scope: Any, status_code: int = 200) -> Any:
         response = super().file_response(full_path, stat_result, scope, status_code)
-        if scope["query_string"].startswith(b"v="):
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        kept = scope["query_string"].startswith(b"v=") or VERSIONED.search(scope["path"])
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
         return response
 
 

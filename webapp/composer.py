@@ -1,46 +1,21 @@
-"""The form that a prompt is written in: real controls made from a model's schema, and what was typed read back."""
+"""The form that a prompt is written in: made from a model's schema, filled in, and what was typed read back."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks import models
+from tasks import lineage, models
+from tasks.matrix import quoted
 from tasks.models import Model
 from tasks.schemas import Fault, Schema
+from webapp.controls import PREFIX, Control, controls, text, types
+from webapp.matrix import MatrixFields, matrix_fields
+from webapp.views import CardView
 
-PREFIX = "p."  # of the names of the parameters' form fields
-MAIN = (
-    "aspect_ratio",
-    "width",
-    "height",
-    "image_input",
-    "first_frame_image",
-    "duration",
-    "resolution",
-    "num_outputs",
-    "seed",
-)
-"""The parameters people use most, shown at once; the others are folded away."""
+SEED = f"{PREFIX}seed"
 
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """One parameter as a form control. kind: choice, integer, number, switch, text, url or urls."""
-
-    name: str
-    label: str
-    kind: str
-    value: str
-    default: str
-    choices: list[str]
-    minimum: float | None
-    maximum: float | None
-    step: str
-    help: str
-    main: bool
-    required: bool
-    fault: str | None
+Form = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +38,38 @@ class FormFault:
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """The form, filled in."""
+    """The form, filled in. source: the job that something is made from. lock: whether the seed stays for the next."""
 
     prompt: str
     model: str
     models: list[Choice]
     controls: list[Control]
+    matrix: MatrixFields
     faults: list[FormFault] = field(default_factory=list)
+    source: CardView | None = None
+    lock: bool = False
 
 
-async def compose(form: Mapping[str, Sequence[str]], model: Model | None, faults: Sequence[Fault] = ()) -> Composer:
+async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ()) -> Composer:
     """The form for a model (None: one that is not known yet), with what was typed and what is wrong with it."""
     shown = [FormFault(fault.message, _control_name(fault.pointer)) for fault in faults]
     by_control = {fault.control: fault.sentence for fault in reversed(shown)}
     choices = [Choice(known.name, _title(known.name), known.kind, known.description) for known in await models.known()]
-    controls = list(_controls(model, form, by_control)) if model else []
+    made = list(controls(model, {name: _last(form, name) for name in form}, by_control)) if model else []
     name = model.name if model else _last(form, "model") or _last(form, "other_model")
-    return Composer(_last(form, "prompt"), name, choices, controls, shown)
+    source = await lineage.source(_last(form, "made_from"))
+    view, matrix = CardView(source) if source else None, matrix_fields(form, name)
+    return Composer(_last(form, "prompt"), name, choices, made, matrix, shown, view, bool(_last(form, "lock")))
 
 
-def chosen_model(form: Mapping[str, Sequence[str]], default: str) -> str:
+def chosen_model(form: Form, default: str) -> str:
     """The name of the model that was chosen or typed in."""
     if "model" not in form:
         return default
     return _last(form, "model") or _last(form, "other_model").strip()
 
 
-def typed_parameters(form: Mapping[str, Sequence[str]], model: Model) -> dict[str, Any]:
+def typed_parameters(form: Form, model: Model) -> dict[str, Any]:
     """The parameters in the form, as the types the model's schema asks for.
 
     What cannot be read stays text, for its fault.
@@ -97,82 +77,60 @@ def typed_parameters(form: Mapping[str, Sequence[str]], model: Model) -> dict[st
     properties = model.input_schema["properties"]
     parameters = {}
     for name in form:
-        if name.startswith(PREFIX) and (text := _last(form, name).strip()):
-            parameters[name.removeprefix(PREFIX)] = _typed(text, properties.get(name.removeprefix(PREFIX), {}))
+        if name.startswith(PREFIX) and (typed := _last(form, name).strip()):
+            parameters[name.removeprefix(PREFIX)] = _typed(typed, properties.get(name.removeprefix(PREFIX), {}))
     return parameters
 
 
-def as_query(prompt: str, model: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The query string that fills the form with these."""
-    fields = [(f"{PREFIX}{name}", _text(value)) for name, value in parameters.items()]
-    return [("prompt", prompt), ("model", model), *fields]
+def made_from(form: Form) -> str | None:
+    """The id of the job that something is made from, as the form has it."""
+    return _last(form, "made_from") or None
 
 
-def _controls(model: Model, form: Mapping[str, Sequence[str]], faults: Mapping[str | None, str]) -> Iterator[Control]:
-    required = model.input_schema.get("required", [])
-    for name, schema in model.input_schema["properties"].items():
-        if name == model.prompt_name:
-            continue
-        field_name = PREFIX + name
-        yield Control(
-            name=field_name,
-            label=name.removeprefix("num_").replace("_", " ").capitalize(),
-            kind=_kind(schema),
-            value=_last(form, field_name),
-            default=_text(schema.get("default")),
-            choices=[str(choice) for choice in schema.get("enum", []) if choice is not None],
-            minimum=schema.get("minimum"),
-            maximum=schema.get("maximum"),
-            step="1" if "integer" in _types(schema) else "any",
-            help=schema.get("description", ""),
-            main=name in MAIN or name in required,
-            required=name in required,
-            fault=faults.get(field_name),
-        )
+def fitting(form: Form, model: Model | None) -> Form:
+    """The form without the parameters of another model that this one does not take, or not so."""
+    if model is None:
+        return form
+    wrong = {_control_name(fault.pointer) for fault in model.faults("any", typed_parameters(form, model))}
+    return {name: values for name, values in form.items() if name not in wrong}
 
 
-def _kind(schema: Schema) -> str:
-    types = _types(schema)
-    if "enum" in schema:
-        return "choice"
-    if "array" in types:
-        return "urls"
-    for kind, name in (("integer", "integer"), ("number", "number"), ("boolean", "switch")):
-        if kind in types:
-            return name
-    return "url" if schema.get("format") == "uri" else "text"
+def after(form: Form) -> Form:
+    """The form once it was sent: the seed is gone, unless it is locked."""
+    return form if _last(form, "lock") else {name: values for name, values in form.items() if name != SEED}
 
 
-def _types(schema: Schema) -> list[str]:
-    types = schema.get("type", "string")
-    return types if isinstance(types, list) else [types]
+def as_query(
+    prompt: str, model: str, parameters: Mapping[str, Any], made_from: object = None, lock: bool = False
+) -> list[tuple[str, str]]:
+    """The query string that fills the form with these. A prompt that would be read as a matrix is written as text."""
+    more = [("made_from", str(made_from))] if made_from else []
+    return [
+        ("prompt", quoted(prompt)), *settings_query(model, parameters), *more, *([("lock", "on")] if lock else []),
+    ]  # fmt: skip
 
 
-def _typed(text: str, schema: Schema) -> Any:
-    types = _types(schema)
-    if "array" in types:
-        return text.split()
+def settings_query(model: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The same, for a model and its parameters alone."""
+    return [("model", model), *((f"{PREFIX}{name}", text(value)) for name, value in parameters.items())]
+
+
+def _typed(typed: str, schema: Schema) -> Any:
+    told = types(schema)
+    if "array" in told:
+        return typed.split()
     for choice in schema.get("enum", []):
-        if str(choice) == text:
+        if str(choice) == typed:
             return choice
-    if {"integer", "number", "boolean", "object"} & set(types):
+    if {"integer", "number", "boolean", "object"} & set(told):
         try:
-            return json.loads(text)
+            return json.loads(typed)
         except ValueError:
-            return text
-    return text
+            return typed
+    return typed
 
 
-def _text(value: object) -> str:
-    """A value as a form field shows it."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return "\n".join(_text(item) for item in value)
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _last(form: Mapping[str, Sequence[str]], name: str) -> str:
+def _last(form: Form, name: str) -> str:
     """A field's value; the last one, where a switch sends its hidden "false" before its "true"."""
     values = form.get(name) or [""]
     return values[-1]

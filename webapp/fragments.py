@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from tasks import library
 from tasks.admission import Rejected
 from tasks.library import Card
+from tasks.lineage import lineage
 from tasks.schemas import Fault
 from tasks.sorting import Place
 from webapp import pages
-from webapp.composer import as_query
 from webapp.finder import finder
+from webapp.reuse import uses
 from webapp.sheet import Sheet, read
 from webapp.views import AttemptView, CardView
 
@@ -97,11 +97,14 @@ def _context_of(sheet: Sheet, cards: list[Card], more: Place | None) -> dict[str
 
 async def job_context(card: Card) -> dict[str, Any]:
     """What the template of a job needs."""
-    query = urlencode(as_query(card.job.prompt, card.job.model, card.parameters))
+    related = await lineage(card.job)
     return {
         "card": CardView(card),
         "attempts": [AttemptView(row) for row in await library.attempts(card.job.id)],
-        "use_again": f"/?{query}",
+        "uses": await uses(card),
+        "made_from": CardView(related.made_from) if related.made_from else None,
+        "led_to": [CardView(child) for child in related.led_to],
+        "led_to_more": related.more,
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from tasks import admission, models
@@ -15,17 +15,20 @@ from tasks.models import Model
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
+from tasks.storage import Storage
 from webapp import pages
 from webapp.api import existing
-from webapp.composer import Composer, chosen_model, compose, typed_parameters
+from webapp.batches import matrix_sent, submit_matrix
+from webapp.composer import Composer, after, chosen_model, compose, fitting, made_from, typed_parameters
 from webapp.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
+from webapp.lightbox import beside_context
+from webapp.matrix import asked_for
 from webapp.methods import READ
 from webapp.sheet import read
+from webapp.uploads import MAX_BODY, Form, received
 from webapp.visitors import by_htmx, client_of, keep_session
 
 AnyRequest = Request[Any, Any, Any]
-Form = Mapping[str, list[str]]
-
 HTML = "text/html; charset=utf-8"
 
 
@@ -45,32 +48,40 @@ async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) ->
 @route("/composer", http_method=READ)
 async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
     """The controls of the model that was just chosen."""
-    return pages.page("partials/controls.html", composer=await _filled_in(_query(request), replicate))
+    return pages.page("partials/controls.html", composer=await _filled_in(_query(request), replicate, anew=True))
 
 
-@post("/jobs", status_code=200)
-async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[Any]:
+@post("/jobs", status_code=200, request_max_body_size=MAX_BODY)
+async def submit(
+    request: AnyRequest, replicate: NamedDependency[Replicate], storage: NamedDependency[Storage]
+) -> Response[Any]:
     """What the composer sends: a new card, or the composer again with what is wrong."""
-    client, form = client_of(request), await _form(request)
-    prompt = (form.get("prompt") or [""])[-1].replace("\r\n", "\n")  # HTML sends every line break as CRLF
+    client, (form, unfit) = client_of(request), await received(request, storage)
     name = chosen_model(form, settings.default_model)
     try:
         model = await _model(name, replicate)
         parameters = typed_parameters(form, model) if model else {}
-        job = await admit(prompt, name, parameters, replicate, client=client)
+        if unfit:
+            raise Rejected("invalid_parameters", unfit)
+        matrix, source = asked_for(form, name), made_from(form)
+        if matrix.several:
+            batch = await submit_matrix(matrix, parameters, replicate, client, source)
+            return await matrix_sent(request, batch, form, model)
+        job = await admit(matrix.plain, name, parameters, replicate, client=client, made_from=source)
     except (Rejected, Failure) as error:
         return await _refused(request, form, replicate, error)
     if not by_htmx(request):
         return Redirect("/", status_code=303)
-    composer = pages.render("partials/composer.html", composer=await compose(form, model))
+    composer = pages.render("partials/composer.html", composer=await compose(after(form), model))
     return Response(composer + card_fragment(await existing(str(job.id))), media_type=HTML)
 
 
 @route("/jobs/{job_id:str}", http_method=READ)
-async def job_page(job_id: FromPath[str]) -> Response[str]:
-    """The page of one job."""
+async def job_page(job_id: FromPath[str], q: FromQuery[str] = "", sort: FromQuery[str] = "") -> Response[str]:
+    """The page of one job, with the way to those beside it in the grid it was opened from."""
     card = await existing(job_id)
-    return pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card))
+    beside = await beside_context(card, q, sort)
+    return pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
 
 
 async def _refused(request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | Failure) -> Response[str]:
@@ -86,8 +97,13 @@ async def _gallery_page(composer: Composer, query: Mapping[str, Any], status: in
     return pages.page("gallery.html", status, composer=composer, **await prints_context(query))
 
 
-async def _filled_in(form: Form, replicate: Replicate, faults: list[Fault] | None = None) -> Composer:
-    """The composer with what a form or an address holds, and a fault where it names a model that is none."""
+async def _filled_in(
+    form: Form, replicate: Replicate, faults: list[Fault] | None = None, anew: bool = False
+) -> Composer:
+    """The composer with what a form or an address holds, and a fault where it names a model that is none.
+
+    anew: the model was just chosen, and what the one before took need not suit it.
+    """
     name = chosen_model(form, settings.default_model)
     try:
         model = await _model(name, replicate)
@@ -95,16 +111,11 @@ async def _filled_in(form: Form, replicate: Replicate, faults: list[Fault] | Non
         model, faults = None, faults or [Fault("/model", failure.message)]
     if model is None and name and not faults:
         faults = [Fault("/model", f"Replicate has no model {name}.")]
-    return await compose(form, model, faults or [])
+    return await compose(fitting(form, model) if anew else form, model, faults or [])
 
 
 async def _model(name: str, replicate: Replicate) -> Model | None:
     return await models.find(name, replicate) if admission.is_model_name(name) else None
-
-
-async def _form(request: AnyRequest) -> Form:
-    form = await request.form()
-    return {name: [value for value in form.getall(name) if isinstance(value, str)] for name in form}
 
 
 def _query(request: AnyRequest) -> Form:

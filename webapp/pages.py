@@ -11,6 +11,7 @@ from litestar import MediaType, Response
 
 from tasks.settings import ROOT, settings
 from webapp import halted
+from webapp.controls import preview
 
 STATIC = ROOT / "static"
 
@@ -113,11 +114,12 @@ environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-FILTERS = (ago, about, so_far, exact, seconds, clock, filesize, ordinal, short_model)
+FILTERS = (ago, about, so_far, exact, seconds, clock, filesize, ordinal, short_model, preview)
 environment.filters |= {function.__name__: function for function in FILTERS}
 environment.globals |= {
     "static": static,
     "standin": settings.standin,
     "halted": halted.known,
+    "largest_upload": settings.max_upload_mib * 2**20,
     "trash_days": settings.trash_days,
 }

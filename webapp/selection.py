@@ -9,6 +9,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from tasks import collections, marks, matching, tidying
+from tasks.names import tag_name
 from tasks.queue import Condition
 from tasks.search import Unclear, parse
 from tasks.tables import Job
@@ -158,6 +159,8 @@ async def _kept(action: str, argument: str) -> str:
     if action in ("collect", "take out"):
         found = await collections.find(" ".join(argument.split()))
         return str(found.id) if found else ""
+    if action in ("tag", "untag"):
+        return tag_name(argument)
     return (argument or "yes") if action == "favourite" else argument
 
 

@@ -71,6 +71,12 @@ class CardView:
         self.width, self.height = card.size
 
     @property
+    def slides(self) -> str:
+        """Its finished outputs as the lightbox takes them: JSON, "" while there are none."""
+        finished = self.outputs if self.job.status == Status.COMPLETED else []
+        return json.dumps([_slide(output) for output in finished], separators=(",", ":")) if finished else ""
+
+    @property
     def ratio_class(self) -> str:
         """The class of static/css/ratios.css with its proportions, to 1 %: the CSP forbids style attributes."""
         step = round(math.log(self.width / self.height / RATIO_LEAST, RATIO_STEP))
@@ -118,6 +124,19 @@ def job_json(card: Card) -> dict[str, Any]:
         "trashed_at": _time(job.trashed_at),
     }
     return _present(shape)
+
+
+def _slide(output: OutputView) -> dict[str, Any]:
+    return _present(
+        {
+            "kind": output.kind,
+            "src": output.url,
+            "width": output.width,
+            "height": output.height,
+            "msrc": output.preview_url,
+            "text": output.text,
+        }
+    )
 
 
 def _priority(job: Job) -> str:

@@ -16,6 +16,9 @@ document.addEventListener("htmx:error", ({ detail }) => {
   if (detail.ctx && detail.ctx.sourceElement.id !== "live") say("The server cannot be reached. Please try again.");
 });
 
+/** Other scripts have something to say, too. */
+document.addEventListener("darkroom:say", ({ detail }) => say(detail));
+
 function say(words) {
   const note = document.getElementById("notice");
   note.hidden = false;

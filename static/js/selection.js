@@ -23,6 +23,7 @@ function tell() {
     searched = q;
     began = false;
   }
+  document.getElementById("selection-view").hidden = false;
   const count = selected().length;
   document.getElementById("selection-count").textContent = all().checked ? "All selected" : `${count.toLocaleString("en")} selected`;
   const begins = count > 0 || all().checked || document.getElementById("selection-mode").checked;
@@ -44,9 +45,7 @@ function choose(box, checked, range) {
 }
 
 if (bar) {
-  const view = document.getElementById("selection-view");
-  view.hidden = false;
-  view.addEventListener("click", () => {
+  document.getElementById("selection-view").addEventListener("click", () => {
     for (const box of boxes()) box.checked = true;
     tell();
   });

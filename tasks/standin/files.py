@@ -29,7 +29,7 @@ async def upload(request: Request) -> Response:
     except (msgspec.DecodeError, msgspec.ValidationError):
         raise malformed("metadata is not a JSON object") from None
     media_type = head.content_type or "application/octet-stream"
-    kept = room.uploads.add(content, head.filename or "file", media_type, metadata, room.clock())
+    kept = room.uploads.add(bytes(content), head.filename or "file", media_type, metadata, room.clock())
     return answer(_shown(request, kept), 201)
 
 
@@ -58,12 +58,12 @@ def _upload(request: Request) -> Upload:
     return found
 
 
-async def _parts(request: Request) -> dict[str, tuple[MultipartSegment, bytes]]:
+async def _parts(request: Request) -> dict[str, tuple[MultipartSegment, bytearray]]:
     """The form's parts by name, with their bytes."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != "multipart/form-data" or "boundary" not in options:
         raise malformed("Expected multipart/form-data")
-    parts: dict[str, tuple[MultipartSegment, bytes]] = {}
+    parts: dict[str, tuple[MultipartSegment, bytearray]] = {}
     try:
         with PushMultipartParser(options["boundary"], max_segment_size=LARGEST) as parser:
             async for chunk in request.stream():
@@ -75,13 +75,12 @@ async def _parts(request: Request) -> dict[str, tuple[MultipartSegment, bytes]]:
     return parts
 
 
-def _take(parser: PushMultipartParser, chunk: bytes, parts: dict[str, tuple[MultipartSegment, bytes]]) -> None:
+def _take(parser: PushMultipartParser, chunk: bytes, parts: dict[str, tuple[MultipartSegment, bytearray]]) -> None:
     for event in parser.parse(chunk) if chunk else ():
         if isinstance(event, MultipartSegment):
-            parts[event.name] = event, b""
+            parts[event.name] = event, bytearray()
         elif event:
-            name = [*parts][-1]
-            parts[name] = parts[name][0], parts[name][1] + bytes(event)
+            [*parts.values()][-1][1].extend(event)
 
 
 def _shown(request: Request, kept: Upload) -> Json:

@@ -5,6 +5,7 @@ from uuid import UUID
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Darkroom
+from tests.tasks import samples
 
 
 def test_a_prompt_is_sent_and_its_picture_found(no_script: Page, darkroom: Darkroom) -> None:
@@ -39,6 +40,26 @@ def test_another_model_is_chosen_with_a_button(no_script: Page, darkroom: Darkro
     no_script.get_by_role("button", name="Use this model").click()
     expect(no_script.get_by_label("Duration")).to_be_visible()
     expect(no_script.get_by_label("Prompt", exact=True)).to_have_value("half a thought")
+
+
+def test_a_file_is_chosen_as_input_and_its_job_leads_on(no_script: Page, darkroom: Darkroom) -> None:
+    no_script.goto("/?model=google/nano-banana")
+    no_script.get_by_label("Prompt", exact=True).fill("a scriptless fox at night")
+    picture = {"name": "fox.png", "mimeType": "image/png", "buffer": samples.picture(90, 60)}
+    no_script.get_by_label("Image input: choose files").set_input_files(picture)  # type: ignore[arg-type]
+    no_script.get_by_role("button", name="Develop").click()
+    expect(no_script).to_have_url(f"{darkroom.url}/")
+    job_id = (no_script.locator("#sheet article").first.get_attribute("id") or "").removeprefix("job-")
+    made = darkroom.finished(UUID(job_id))
+    assert made["status"] == "completed"
+    assert made["parameters"]["image_input"][0].startswith("/media/upload-")
+    no_script.goto(f"/jobs/{job_id}")
+    no_script.get_by_role("link", name="Use as input image").click()
+    expect(no_script.get_by_label("Image input", exact=True)).to_have_value(made["result_url"])
+    no_script.get_by_label("Prompt", exact=True).fill("a scriptless fox at noon")
+    no_script.get_by_role("button", name="Develop").click()
+    no_script.goto(f"/jobs/{job_id}")
+    expect(no_script.get_by_role("heading", name="Led to")).to_be_visible()
 
 
 def test_a_failed_job_is_retried_and_an_ended_one_deleted(no_script: Page, darkroom: Darkroom) -> None:

@@ -42,6 +42,8 @@ def _job(number: int) -> Job:
 
 async def test_the_gallerys_queries_scan_and_sort_but_a_little() -> None:
     middle = await library_of_months()
+    assert await troubles(Job.select(Job.id).where(Job.notes == "x").run())
+    assert await troubles(Job.select(Job.id).order_by(Job.prompt).limit(5).run())
     found = []
     for sort in Sort:
         by_time = sort != Sort.FAVOURITES

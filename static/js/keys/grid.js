@@ -1,0 +1,143 @@
+/**
+ * The sheet as one stop of the Tab key: arrows move among its cards, Tab goes on through what the card with the focus
+ * offers, and out. The focus is not lost when a card changes, or goes away, under it.
+ */
+
+const OFFERED = "a[href], button, input, select, textarea, summary, video, audio";
+
+let current = null; // the card that Tab comes to
+let held = null; // what has the focus, on the sheet
+let column = null; // where one came from, going up and down
+
+/** Moves the focus: left, right, up, down, first, last. Answers whether that is possible from where it is. */
+export function move(way) {
+  const sheet = document.getElementById("sheet");
+  const card = document.activeElement?.closest("#sheet .card");
+  if (document.querySelector(".pswp[data-job]") || !sheet) return false;
+  if (!card) return document.activeElement === document.body && ["left", "right"].includes(way) && focus(inView(sheet));
+  if (way === "up" || way === "down") return focus(nextRow(card, way === "down"));
+  column = null;
+  if (way === "left") return focus(beside(card, false));
+  if (way === "right") return focus(beside(card, true));
+  const cards = sheet.querySelectorAll(":scope > .card");
+  return focus(cards[way === "first" ? 0 : cards.length - 1]);
+}
+
+/** Looks after the sheet of this page, also where another takes its place. */
+export function keep() {
+  if (!document.getElementById("sheet")) return;
+  const page = document.getElementById("main");
+  new MutationObserver(follow).observe(page, { childList: true, subtree: true, attributeFilter: ["tabindex"] });
+  page.addEventListener("focusin", ({ target }) => {
+    const card = target.closest("#sheet .card");
+    held = card && target;
+    if (!card || card === current) return;
+    const before = current;
+    current = card;
+    if (before) rove(before);
+    rove(card);
+  });
+  page.addEventListener("focusout", ({ target }) => {
+    setTimeout(() => held === target && target.isConnected && (held = null)); // what is taken away stays held: `follow`
+  });
+  page.addEventListener("pointerdown", () => (column = null));
+  settle();
+}
+
+function focus(card) {
+  const link = card?.querySelector("a[id$='-link']");
+  link?.focus({ preventScroll: true });
+  link?.closest(".card").scrollIntoView({ block: "nearest" });
+  return Boolean(link);
+}
+
+function beside(card, after) {
+  let other = card;
+  do other = after ? other.nextElementSibling : other.previousElementSibling;
+  while (other && !other.matches(".card"));
+  return other;
+}
+
+/** In the next row, the card nearest to where one came from: rows are as uneven as their pictures. */
+function nextRow(card, down) {
+  const { top } = card.getBoundingClientRect();
+  column ??= middle(card);
+  let row = null;
+  let nearest = null;
+  for (let other = beside(card, down); other; other = beside(other, down)) {
+    const edge = other.getBoundingClientRect().top;
+    if (Math.abs(edge - top) < 1) continue;
+    row ??= edge;
+    if (Math.abs(edge - row) >= 1) break;
+    if (!nearest || away(other) < away(nearest)) nearest = other;
+  }
+  return nearest;
+}
+
+/** How far a card is from the column: 0 where it reaches over it. */
+function away(card) {
+  const { left, right } = card.getBoundingClientRect();
+  return Math.max(left - column, column - right, 0);
+}
+
+function middle(card) {
+  const { left, right } = card.getBoundingClientRect();
+  return (left + right) / 2;
+}
+
+function inView(sheet) {
+  const cards = [...sheet.querySelectorAll(":scope > .card")];
+  return cards.find((card) => card.getBoundingClientRect().top >= 0) ?? cards[0];
+}
+
+function follow(changes) {
+  const changed = new Set();
+  for (const { target, addedNodes } of changes) {
+    for (const node of [target, ...addedNodes]) {
+      const card = node.nodeType === Node.ELEMENT_NODE && node.closest("#sheet .card");
+      if (card) changed.add(card);
+    }
+  }
+  if (held && !held.isConnected) catchFocus(changes);
+  if (!current?.isConnected) settle();
+  else for (const card of changed) rove(card);
+}
+
+/** What had the focus is gone: its card takes it, or the card that came after, or the one before. */
+function catchFocus(changes) {
+  const lost = held;
+  held = null;
+  if (document.activeElement !== document.body) return;
+  const card = document.getElementById(current?.id ?? "");
+  if (card) return focus(card);
+  const gone = changes.find(({ removedNodes }) => [...removedNodes].some((node) => node === current || node.contains(lost)));
+  const next = [gone?.nextSibling, gone?.previousSibling].map(cardFrom).find(Boolean);
+  focus(next ?? document.querySelector("#sheet > .card"));
+}
+
+/** The card at or after a node that may be a text between two. */
+function cardFrom(node) {
+  while (node && !node.matches?.(".card")) node = node.nextSibling;
+  return node?.isConnected ? node : null;
+}
+
+/** Makes the card that Tab comes to the first one, where the last one is gone. */
+function settle() {
+  const cards = document.querySelectorAll("#sheet > .card");
+  if (!current?.isConnected) current = cards[0] ?? null;
+  for (const card of cards) rove(card);
+}
+
+/** Lets Tab come to a card, or pass it by. What Tab does not come to anyway stays so. */
+function rove(card) {
+  const passed = card !== current;
+  for (const element of card.querySelectorAll(OFFERED)) {
+    if (passed && element.getAttribute("tabindex") !== "-1") {
+      element.tabIndex = -1;
+      element.dataset.roved = "";
+    } else if (!passed && "roved" in element.dataset) {
+      element.removeAttribute("tabindex");
+      delete element.dataset.roved;
+    }
+  }
+}

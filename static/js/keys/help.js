@@ -1,0 +1,54 @@
+/** The help: every key of the table in a dialog, and the switch for notifications. */
+
+import { notificationSwitch } from "./notify.js";
+
+let dialog = null;
+
+const styles = new Promise((loaded) => {
+  const href = new URL("../../css/help.css", import.meta.url).href;
+  document.head.append(
+    Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: loaded, onerror: loaded }),
+  );
+});
+
+export async function open(table) {
+  await styles;
+  dialog ??= made(table);
+  if (!dialog.open) dialog.showModal();
+}
+
+function made(table) {
+  const groups = [...new Set(table.map(({ group }) => group))];
+  const close = element("button", { type: "button", className: "button", textContent: "Close", id: "help-close", autofocus: true });
+  const help = element("dialog", { className: "help", id: "help" }, [
+    element("h2", { className: "help-title", id: "help-title", textContent: "Keys" }),
+    element("div", { className: "help-groups" }, groups.map((name) => section(name, table))),
+    notificationSwitch(),
+    close,
+  ]);
+  help.setAttribute("aria-labelledby", "help-title");
+  close.addEventListener("click", () => help.close());
+  help.addEventListener("click", ({ target }) => target === help && help.close()); // beside it
+  help.addEventListener("keydown", (event) => {
+    if (event.key === "?") help.close();
+  });
+  document.body.append(help);
+  return help;
+}
+
+function section(name, table) {
+  const rows = table.filter(({ group, shown }) => group === name && shown);
+  const list = rows.map(({ shown, words }) =>
+    element("div", {}, [
+      element("dt", {}, shown.map((key) => element("kbd", { textContent: key }))),
+      element("dd", { textContent: words }),
+    ]),
+  );
+  return element("section", {}, [element("h3", { textContent: name }), element("dl", {}, list)]);
+}
+
+function element(tag, properties, children = []) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}

@@ -1,0 +1,84 @@
+/**
+ * While nobody looks at this tab, its title counts the prints that are finished; and where somebody asked for it, the
+ * system says so. A hidden tab keeps no stream open: it asks now and then.
+ */
+
+const EVERY = 15_000;
+const OVERLAP = 5_000; // asked for once more each time: what was finished may be committed a little later
+const WISH = "darkroom-notifications";
+
+const counted = new Set();
+let until = "";
+let timer = 0;
+
+document.addEventListener("visibilitychange", () => (document.hidden ? leave() : comeBack()));
+if (document.hidden) leave();
+
+export function notificationSwitch() {
+  const label = document.createElement("label");
+  const box = Object.assign(document.createElement("input"), { type: "checkbox", id: "notifications" });
+  const words = Object.assign(document.createElement("span"), { textContent: "Notify me of finished prints while I look at something else" });
+  const note = Object.assign(document.createElement("span"), { className: "help-note", id: "notifications-note" });
+  label.className = "help-switch";
+  box.setAttribute("role", "switch");
+  box.setAttribute("aria-describedby", note.id);
+  note.setAttribute("role", "status");
+  box.checked = isWished();
+  box.addEventListener("change", async () => {
+    const wished = box.checked && (await isPermitted());
+    if (box.checked && !wished) note.textContent = "This browser does not allow notifications from here.";
+    box.checked = wished;
+    localStorage.setItem(WISH, wished ? "yes" : "no");
+  });
+  label.append(box, words, note);
+  return label;
+}
+
+function isWished() {
+  return localStorage.getItem(WISH) === "yes" && window.Notification?.permission === "granted";
+}
+
+async function isPermitted() {
+  return (await window.Notification?.requestPermission()) === "granted";
+}
+
+function leave() {
+  counted.clear();
+  until = "";
+  look();
+}
+
+function comeBack() {
+  clearTimeout(timer);
+  counted.clear();
+  document.title = bare(document.title);
+}
+
+async function look() {
+  clearTimeout(timer);
+  timer = setTimeout(look, EVERY);
+  const since = until && new Date(Date.parse(until) - OVERLAP).toISOString();
+  const answer = await fetch(`/finished.json${since ? `?since=${encodeURIComponent(since)}` : ""}`).catch(() => null);
+  if (!answer?.ok || !document.hidden) return; // asked again in a while
+  const told = await answer.json();
+  until = told.until;
+  count(told.finished);
+}
+
+function count(finished) {
+  const fresh = finished.filter(({ job_id }) => !counted.has(job_id));
+  if (!fresh.length || !document.hidden) return;
+  for (const { job_id } of fresh) counted.add(job_id);
+  document.title = `(${counted.size}) ${bare(document.title)}`;
+  if (!isWished()) return;
+  const title = counted.size === 1 ? "A print is finished" : `${counted.size} prints are finished`;
+  const note = new Notification(title, { body: fresh.at(-1).prompt, tag: "darkroom-finished" }); // one for all tabs
+  note.onclick = () => {
+    window.focus();
+    note.close();
+  };
+}
+
+function bare(title) {
+  return title.replace(/^\(\d+\) /, "");
+}

@@ -1,0 +1,61 @@
+/**
+ * A click on a finished print opens it in the lightbox, whose viewer comes only then. Its address is that of the print's
+ * own page: going back closes it, a reload shows that page.
+ */
+
+const loaded = location.pathname;
+let viewer = null;
+let opening = null; // a second click finds it so
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.(".card[data-slides] a[id$='-link']");
+  if (!link || !isPlain(event)) return;
+  event.preventDefault();
+  const job = link.closest(".card").id.slice("job-".length);
+  open(job, () => history.pushState({ print: job }, "", address(job))).catch(() => location.assign(link.href));
+});
+
+// A page that was loaded anew under a print's address is that print's own; to the browser the two are still one document.
+addEventListener("popstate", ({ state }) => {
+  if (state?.print) open(state.print).catch(() => location.reload());
+  else if (viewer) viewer.close();
+  else if (location.pathname !== loaded) location.reload();
+});
+
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && !history.state?.print) viewer?.close();
+});
+
+function isPlain(event) {
+  const modified = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+  return event.button === 0 && !modified && !event.defaultPrevented;
+}
+
+/** Rejects where the print is not on the sheet, or the viewer cannot be fetched. */
+async function open(job, before = () => undefined) {
+  if (viewer) return viewer.turnTo(job);
+  opening ??= import("./lightbox/viewer.js").then(({ look }) => look(job, { moved, closed, before }));
+  try {
+    viewer = await opening;
+  } finally {
+    opening = null;
+  }
+}
+
+/** The grid's search and order go along, so that the page leads on to the same prints. */
+function address(job) {
+  const here = new URLSearchParams(location.search);
+  const within = new URLSearchParams([...here].filter(([name, value]) => value && (name === "q" || name === "sort")));
+  return `/jobs/${job}${within.size ? `?${within}` : ""}`;
+}
+
+function moved(job) {
+  if (history.state?.print && history.state.print !== job) history.replaceState({ print: job }, "", address(job));
+}
+
+function closed(job) {
+  viewer = null;
+  if (history.state?.print) history.back();
+  document.getElementById(`job-${job}-link`)?.focus({ preventScroll: true });
+  document.dispatchEvent(new CustomEvent("lightbox:closed", { detail: { job } }));
+}

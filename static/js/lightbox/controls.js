@@ -1,0 +1,118 @@
+/** What stands at the top of the lightbox, beside what PhotoSwipe puts there. */
+
+export function addControls(pswp, panel) {
+  pswp.on("uiRegister", () => {
+    for (const control of [told, place, stars, favourite, save, about]) pswp.ui.registerElement(control(pswp, panel));
+  });
+}
+
+/** For those who do not see it: what one has turned to. */
+function told(pswp) {
+  return {
+    name: "told",
+    className: "visually-hidden",
+    onInit: (element) => {
+      element.setAttribute("role", "status");
+      pswp.on("change", () => say(element, [pswp.currSlide.data.alt, among(pswp)].filter(Boolean).join(", ")));
+    },
+  };
+}
+
+/** Which of several results. */
+function place(pswp) {
+  return {
+    name: "place",
+    order: 1,
+    onInit: (element) => {
+      element.setAttribute("aria-hidden", "true");
+      pswp.on("change", () => say(element, among(pswp)));
+    },
+  };
+}
+
+/** The rating that its card has. */
+function stars(pswp) {
+  return {
+    name: "stars",
+    order: 2,
+    onInit: (element) => {
+      element.setAttribute("role", "status");
+      always(pswp, () => {
+        const rating = Number(mark(pswp, "rate", "[aria-pressed='true']")?.value ?? 0);
+        say(element, "\u2605".repeat(rating));
+        element.setAttribute("aria-label", rating ? `Rated ${rating} of 5` : "");
+      });
+    },
+  };
+}
+
+/** The button of its card, within reach. */
+function favourite(pswp) {
+  return {
+    name: "favourite",
+    order: 7,
+    isButton: true,
+    title: "Favourite",
+    html: icon("heart") + icon("heart-fill"),
+    onInit: (button) =>
+      always(pswp, () => {
+        const own = mark(pswp, "favourite");
+        button.hidden = !own;
+        button.setAttribute("aria-pressed", own?.getAttribute("aria-pressed") ?? "false");
+      }),
+    onClick: () => mark(pswp, "favourite")?.click(),
+  };
+}
+
+function save(pswp) {
+  return {
+    name: "save",
+    order: 8,
+    isButton: true,
+    tagName: "a",
+    title: "Download",
+    html: icon("download-simple"),
+    onInit: (link) => {
+      link.download = "";
+      pswp.on("change", () => (link.href = `${pswp.currSlide.data.src}?download`));
+    },
+  };
+}
+
+function about(pswp, panel) {
+  return {
+    name: "about",
+    order: 9,
+    isButton: true,
+    title: "About this print",
+    html: icon("info"),
+    onInit: (button) => pswp.on("afterInit", () => panel.attach(button)),
+    onClick: () => panel.toggle(),
+  };
+}
+
+function among(pswp) {
+  const { number, of } = pswp.currSlide.data;
+  return of > 1 ? `${number} of ${of}` : "";
+}
+
+/** A button of the forms on the card of what is looked at. */
+function mark(pswp, action, state = "") {
+  const card = document.getElementById(`job-${pswp.currSlide.data.job}`);
+  return card?.querySelector(`form[data-action="${action}"] button${state}`);
+}
+
+function always(pswp, tell) {
+  pswp.on("change", tell);
+  pswp.on("cardChange", tell);
+}
+
+function say(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+/** One of our own icons, from the sprite that the page uses already. */
+function icon(name) {
+  const [sprite] = document.querySelector(".icon use").getAttribute("href").split("#");
+  return `<svg class="lightbox-icon icon-${name}" viewBox="0 0 256 256" aria-hidden="true"><use href="${sprite}#${name}"></use></svg>`;
+}

@@ -1,0 +1,79 @@
+/** The slides of the lightbox: every output of every finished card on the sheet, in the sheet's order. */
+
+const USUAL = 1024; // pixels, where nobody measured a picture
+
+const ELEMENTS = {
+  video: ({ src, msrc, alt }) => {
+    const film = Object.assign(document.createElement("video"), { controls: true, loop: true, playsInline: true, src });
+    if (msrc) film.poster = msrc;
+    film.setAttribute("aria-label", alt);
+    return film;
+  },
+  audio: ({ src, alt }) => {
+    const sound = Object.assign(document.createElement("audio"), { controls: true, src });
+    sound.setAttribute("aria-label", alt);
+    return framed("slide-sound", sound);
+  },
+  text: ({ text, alt }) => framed("slide-text", words(text ?? alt)),
+  file: ({ alt }) => framed("slide-text", words(alt)),
+};
+
+export function slidesOf(sheet) {
+  return [...sheet.querySelectorAll(".card[data-slides]")].flatMap((card) => {
+    const job = card.id.slice("job-".length);
+    const alt = card.querySelector(".card-picture")?.alt ?? card.querySelector(".card-title")?.textContent ?? "";
+    return JSON.parse(card.dataset.slides).map((output, at, all) => ({
+      ...output,
+      ...(output.kind === "image" && { width: output.width ?? USUAL, height: output.height ?? USUAL }),
+      type: output.kind,
+      thumbCropped: true,
+      alt,
+      job,
+      key: `${job} ${at}`,
+      number: at + 1,
+      of: all.length,
+    }));
+  });
+}
+
+/** Has films, sounds and texts shown as what they are, and leaves their own controls to them. */
+export function showOtherKinds(pswp) {
+  pswp.on("contentLoad", (event) => {
+    const make = ELEMENTS[event.content.type];
+    if (!make) return;
+    event.preventDefault();
+    event.content.element ??= make(event.content.data);
+    event.content.onLoaded();
+  });
+  pswp.on("contentActivate", ({ content }) => {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (content.type === "video" && !still) content.element?.play().catch(() => undefined); // it may not play by itself
+  });
+  pswp.on("contentDeactivate", ({ content }) => media(content)?.pause());
+  pswp.on("contentDestroy", ({ content }) => media(content)?.pause());
+  pswp.on("pointerDown", (event) => isForItself(event.originalEvent) && event.preventDefault());
+  pswp.addFilter("preventPointerEvent", (prevent, event) => prevent && !isForItself(event));
+}
+
+function media({ element }) {
+  return element?.matches("video, audio") ? element : element?.querySelector("audio");
+}
+
+/** A film is swiped like a picture, but for its foot, where its controls are. */
+function isForItself({ target, clientY }) {
+  if (target.matches?.("video")) return clientY > target.getBoundingClientRect().bottom - 80;
+  return Boolean(target.closest?.("audio, .slide-text"));
+}
+
+function framed(name, element) {
+  const frame = document.createElement("div");
+  frame.className = `slide-frame ${name}`;
+  frame.append(element);
+  return frame;
+}
+
+function words(text) {
+  const paragraph = Object.assign(document.createElement("p"), { textContent: text, dir: "auto", tabIndex: 0 });
+  paragraph.addEventListener("wheel", (event) => event.stopPropagation());
+  return paragraph;
+}

@@ -1,0 +1,134 @@
+/**
+ * The lightbox: PhotoSwipe over what is on the sheet. Older prints are asked for as one nears the end; prints that come
+ * or go meanwhile move nothing but the one that is gone, whose place the next one takes.
+ */
+
+import PhotoSwipe from "../../vendor/photoswipe-5.4.4.esm.min.js";
+import { addControls } from "./controls.js";
+import { Panel } from "./panel.js";
+import { showOtherKinds, slidesOf } from "./slides.js";
+
+const NEAR = 8; // slides from the end, where older ones are asked for
+const AGAIN = 120; // milliseconds until a swipe is over
+const PANS = ["ArrowUp", "ArrowDown"]; // PhotoSwipe's own keys; all others are in keys.js
+
+const styles = new Promise((loaded, failed) => {
+  const href = new URL("../../css/lightbox.css", import.meta.url).href;
+  document.head.append(
+    Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: loaded, onerror: failed }),
+  );
+});
+
+/**
+ * Shows a job's print. before: called when it is certain to be shown. moved: told of every job that is turned to, closed
+ * of the last one. Rejects where the job is not on the sheet.
+ */
+export async function look(job, { moved, closed, before }) {
+  await styles;
+  const slides = slidesOf(document.getElementById("sheet"));
+  const index = slides.findIndex((slide) => slide.job === job);
+  if (index < 0) throw new Error("not on the sheet");
+  before();
+  const pswp = new PhotoSwipe({
+    dataSource: slides,
+    index,
+    loop: false,
+    bgOpacity: 1,
+    counter: false,
+    escKey: false,
+    returnFocus: false,
+    showAnimationDuration: 260,
+    hideAnimationDuration: 220,
+    errorMsg: "This file cannot be shown.",
+  });
+  const panel = new Panel(pswp);
+  const watch = new MutationObserver(() => {
+    follow(pswp, slides);
+    pswp.dispatch("cardChange");
+  });
+  pswp.addFilter("thumbEl", (_, { job, number }) => (number === 1 ? pictureOf(job) : null));
+  pswp.addFilter("placeholderSrc", (_, { data }) => data.msrc ?? false);
+  showOtherKinds(pswp);
+  addControls(pswp, panel);
+  pswp.on("keydown", (event) => PANS.includes(event.originalEvent.key) || event.preventDefault());
+  pswp.on("change", () => {
+    const { data } = pswp.currSlide;
+    pswp.element.dataset.job = data.job;
+    pswp.element.setAttribute("aria-label", `Print: ${data.alt}`);
+    pswp.mainScroll.itemHolders.forEach(({ el }, at) => (el.inert = at !== 1));
+    panel.tell(data.job);
+    moved(data.job);
+    if (slides.length - pswp.currIndex <= NEAR) askForOlder();
+  });
+  pswp.on("close", () => {
+    delete pswp.element.dataset.job; // the keys are the grid's again
+    pictureOf(pswp.currSlide.data.job)?.scrollIntoView({ block: "nearest" });
+  });
+  pswp.on("destroy", () => {
+    watch.disconnect();
+    closed(pswp.currSlide.data.job);
+  });
+  pswp.init();
+  pswp.element.setAttribute("aria-modal", "true");
+  watch.observe(document.getElementById("main"), {
+    childList: true,
+    subtree: true,
+    attributeFilter: ["data-slides", "aria-pressed"],
+  });
+  return {
+    close: () => whenOpen(pswp, () => pswp.close()),
+    turnTo: (other) => pswp.goTo(Math.max(0, slides.findIndex((slide) => slide.job === other))),
+  };
+}
+
+/** PhotoSwipe takes no order to close while it opens. */
+function whenOpen(pswp, act) {
+  if (pswp.opener.isOpening) pswp.on("openingAnimationEnd", () => queueMicrotask(act));
+  else act();
+}
+
+function pictureOf(job) {
+  return document.getElementById(`job-${job}`)?.querySelector(".card-picture");
+}
+
+function askForOlder() {
+  const link = document.getElementById("older-link");
+  if (!link || link.dataset.asked) return;
+  link.dataset.asked = "";
+  window.htmx.trigger(link, "intersect"); // what htmx makes of `revealed`
+}
+
+/** Takes over what is on the sheet now. The slide that is looked at stays, with its zoom, whatever its new place. */
+function follow(pswp, slides) {
+  if (pswp.isDestroying) return;
+  const fresh = slidesOf(document.getElementById("sheet"));
+  if (fresh.length === slides.length && fresh.every(({ key }, at) => key === slides[at].key)) return;
+  if (pswp.mainScroll.isShifted() || !pswp.opener.isOpen) {
+    setTimeout(() => follow(pswp, slides), AGAIN);
+    return;
+  }
+  const { key } = slides[pswp.currIndex];
+  const stays = fresh.findIndex((slide) => slide.key === key);
+  const at = stays >= 0 ? stays : heir(slides, pswp.currIndex, fresh);
+  if (at < 0) return pswp.close();
+  for (const index of slides.keys()) pswp.contentLoader.removeByIndex(index);
+  slides.splice(0, slides.length, ...fresh);
+  pswp.currIndex = pswp.potentialIndex = at;
+  const [before, here, after] = pswp.mainScroll.itemHolders;
+  if (stays >= 0) {
+    here.slide.index = here.slide.content.index = at;
+    pswp.contentLoader.addToCache(here.slide.content);
+  } else {
+    pswp.setContent(here, at, true);
+  }
+  pswp.setContent(before, at - 1, true);
+  pswp.setContent(after, at + 1, true);
+  pswp.dispatch("change");
+}
+
+/** Where the next one is that is still there; else the one before. -1 where all are gone. */
+function heir(slides, index, fresh) {
+  const order = [...slides.slice(index), ...slides.slice(0, index).reverse()];
+  const next = order.find(({ key }) => fresh.some((slide) => slide.key === key));
+  return next ? fresh.findIndex(({ key }) => key === next.key) : -1;
+}

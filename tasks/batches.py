@@ -1,0 +1,202 @@
+"""Batches: the prints of a matrix, checked and submitted as one, and how they are doing."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tasks import admission, inputs, jobs, library
+from tasks.admission import Rejected, known_model, reject
+from tasks.database import now
+from tasks.library import Card
+from tasks.matrix import CAP, Axis, Cell, Parts, Unreadable, expand, read, size
+from tasks.models import MAX_SEED, Model
+from tasks.replicate import Replicate
+from tasks.schemas import Fault
+from tasks.settings import settings
+from tasks.tables import ENDED, Batch, Job, Status, new_id
+
+LEAST_SEED, MOST_SEED = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many of a batch's jobs are where. size: all of them. counts: by status, without what is deleted."""
+
+    size: int
+    counts: Mapping[str, int]
+
+    @property
+    def deleted(self) -> int:
+        """How many somebody deleted since."""
+        return self.size - sum(self.counts.values())
+
+    @property
+    def ended(self) -> int:
+        """How many there is nothing more to come of."""
+        return self.deleted + sum(self.counts[status] for status in ENDED)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is something left to wait for, or to cancel."""
+        return self.ended < self.size
+
+
+async def submit(
+    prompt: object,
+    models: object,
+    seeds: object,
+    parameters: object,
+    replicate: Replicate,
+    *,
+    client: str = "",
+    priority: object = None,
+    finish_within: object = None,
+    made_from: object = None,
+) -> tuple[Batch, list[Job]]:
+    """Check every combination as a request of its own, and make all of them jobs, or none.
+
+    models: a list of names; None for the default one. seeds: a list, or how many there should be; None for what each
+    model has. All else: as for a single job. Raises Rejected, and Failure where Replicate had to be asked about a model
+    and did not answer. Both change nothing.
+    """
+    reject(
+        [
+            *admission.prompt_faults(prompt), *_models_faults(models), *_seeds_faults(seeds),
+            *admission.terms_faults(parameters, priority, finish_within),
+            *await admission.made_from_faults(made_from),
+        ]
+    )  # fmt: skip
+    assert isinstance(prompt, str)
+    names = list(dict.fromkeys(models)) if isinstance(models, list) else [settings.default_model]
+    given, urgency, seconds = admission.terms(parameters, priority, finish_within)
+    parts = measured(prompt, names, seeds)
+    known = [await known_model(name, replicate, f"/models/{place}") for place, name in enumerate(names)]
+    reject(_seed_faults(seeds, known, given))
+    axes, cells = expand(parts, names, _chosen(seeds, known))
+    reject(await _cells_faults(cells, {model.name: model for model in known}, given))
+    batch = Batch(id=new_id(), prompt=prompt, axes=_axes_json(axes, seeds), jobs=len(cells), created_at=now())
+    requests = [(cell.prompt, cell.model, _arguments(cell, given)) for cell in cells]
+    return batch, await jobs.submit_all(batch, requests, client, urgency, seconds, admission.job_id_of(made_from))
+
+
+def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:
+    """A matrix read, and found to be none too large. Raises Rejected."""
+    try:
+        parts = read(prompt)
+    except Unreadable as unreadable:
+        raise Rejected("invalid_prompt", [Fault("/prompt", str(unreadable))]) from unreadable
+    if (count := size(parts, names, seeds if isinstance(seeds, int | list) else None)) > CAP:
+        raise Rejected(
+            "too_many", [Fault("", f"That makes {in_figures(count)} prints; {CAP} at most are made at once.")]
+        )
+    return parts
+
+
+def in_figures(count: int) -> str:
+    """A number, where it is one that anybody reads."""
+    return f"{count:,}" if count < 10**9 else "far too many"
+
+
+async def find(batch_id: UUID) -> Batch | None:
+    """A batch, or None."""
+    return await Batch.objects().get(Batch.id == batch_id)
+
+
+async def cards(batch: Batch) -> list[Card]:
+    """The jobs of a batch by their places, deleted ones too."""
+    rows = await Job.select(Job.id).where(Job.batch == batch.id)
+    return sorted(await library.cards([row["id"] for row in rows]), key=lambda card: card.job.batch_place)
+
+
+async def progress(batch: Batch) -> Progress:
+    """How a batch is doing."""
+    rows = await Job.raw(
+        "SELECT status, count(*) AS jobs FROM job WHERE batch = {} AND deleted_at IS NULL GROUP BY status", batch.id
+    )
+    found = {row["status"]: row["jobs"] for row in rows}
+    return Progress(batch.jobs, {status: found.get(status, 0) for status in Status})
+
+
+def axes(batch: Batch) -> list[dict[str, Any]]:
+    """The axes of a batch, the slowest first: name and values, and of random seeds how they were asked for."""
+    return list(json.loads(batch.axes))
+
+
+def _models_faults(models: object) -> list[Fault]:
+    if models is None:
+        return []
+    if not isinstance(models, list) or not models:
+        return [Fault("/models", "The models must be a list of names, one at least.")]
+    if len(models) > CAP:
+        return [Fault("/models", f"There are {len(models):,} models; {CAP} at most.")]
+    return [fault for place, name in enumerate(models) for fault in admission.model_faults(name, f"/models/{place}")]
+
+
+def _seeds_faults(seeds: object) -> list[Fault]:
+    if seeds is None:
+        return []
+    if type(seeds) is int:  # to Python, true is a number
+        return [] if 1 <= seeds <= CAP else [Fault("/seeds", f"There may be 1 to {CAP} seeds.")]
+    if not isinstance(seeds, list) or not seeds:
+        return [Fault("/seeds", "The seeds must be a list of whole numbers, or how many there should be.")]
+    return [
+        Fault(f"/seeds/{place}", "A seed must be a whole number of 64 bits.")
+        for place, seed in enumerate(seeds)
+        if type(seed) is not int or not LEAST_SEED <= seed <= MOST_SEED
+    ][:CAP]
+
+
+def _seed_faults(seeds: object, known: Sequence[Model], parameters: Mapping[str, Any]) -> list[Fault]:
+    if seeds is None:
+        return []
+    if "seed" in parameters:
+        return [Fault("/seeds", "There is a seed among the parameters already: give one or the other.")]
+    return [Fault("/seeds", f"{model.name} takes no seed.") for model in known if _seed_schema(model) is None]
+
+
+def _chosen(seeds: object, known: Sequence[Model]) -> list[int]:
+    """The seeds themselves: those that are listed, or as many random ones that every model takes."""
+    if isinstance(seeds, list):
+        return list(dict.fromkeys(seeds))
+    if not isinstance(seeds, int):
+        return []
+    most = min(int((_seed_schema(model) or {}).get("maximum", MAX_SEED)) for model in known)
+    return secrets.SystemRandom().sample(range(max(most + 1, seeds)), seeds)
+
+
+def _seed_schema(model: Model) -> dict[str, Any] | None:
+    schema: dict[str, Any] | None = model.input_schema["properties"].get("seed")
+    return schema
+
+
+async def _cells_faults(
+    cells: Sequence[Cell], known: Mapping[str, Model], parameters: Mapping[str, Any]
+) -> list[Fault]:
+    """Everything wrong with any of the combinations, told once. Of several models, each fault names its own."""
+    found: dict[Fault, None] = {}
+    for cell in cells:
+        faults = admission.prompt_faults(cell.prompt) or await inputs.faults(
+            known[cell.model], cell.prompt, _arguments(cell, parameters)
+        )
+        for fault in faults:
+            pointer = "/seeds" if cell.seed is not None and fault.pointer == "/parameters/seed" else fault.pointer
+            if pointer == "/model":
+                pointer = f"/models/{list(known).index(cell.model)}"
+            named = len(known) > 1 and fault.pointer != "/prompt" and cell.model not in fault.message
+            found[Fault(pointer, f"{cell.model}: {fault.message}" if named else fault.message)] = None
+    return list(found)
+
+
+def _arguments(cell: Cell, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    return parameters if cell.seed is None else {**parameters, "seed": cell.seed}
+
+
+def _axes_json(axes: Sequence[Axis], seeds: object) -> str:
+    shown: list[dict[str, Any]] = [{"name": axis.name, "values": axis.values} for axis in axes]
+    for axis in shown:
+        if axis["name"] == "seed" and isinstance(seeds, int):
+            axis["random"] = True
+    return json.dumps(shown, ensure_ascii=False)

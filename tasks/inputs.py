@@ -1,0 +1,122 @@
+"""Parameters that are files: which those of a model are, which of them are ours, and how ours are sent to Replicate."""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from tasks import uploads
+from tasks.failures import Failure
+from tasks.fetch import Scratch
+from tasks.media_types import MEDIA_TYPES
+from tasks.models import Model
+from tasks.replicate import Replicate
+from tasks.schemas import Fault, Schema
+from tasks.storage import Storage, Stored
+from tasks.tables import Output
+
+OURS = re.compile(r"/media/([A-Za-z0-9-]{36,80}(?:\.[A-Za-z0-9]{1,10}){1,3})")
+INLINE = 256_000  # bytes that are sent as a data: URL; Replicate wants what is larger at an address
+SOMEWHERE = "https://darkroom.invalid"  # makes an address of ours one that schemas take
+
+
+def takes_file(schema: Schema) -> bool:
+    """Whether a parameter is a file, or a list of files."""
+    return schema.get("format") == "uri" or is_list(schema)
+
+
+def is_list(schema: Schema) -> bool:
+    """Whether a parameter is a list of files."""
+    items = schema.get("items")
+    return isinstance(items, dict) and items.get("format") == "uri"
+
+
+def key_of(value: object) -> str | None:
+    """The key in storage that an address of ours (/media/...) names, else None."""
+    match = OURS.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else None
+
+
+async def faults(model: Model, prompt: str, parameters: Mapping[str, Any]) -> list[Fault]:
+    """Everything that is wrong with a request for a model, files of ours that are not there among it.
+
+    Those that were uploaded are kept from the sweep for a day, so that they outlast the way to the job.
+    """
+    files = dict(_files(model, parameters))
+    found = model.faults(prompt, _with(model, parameters, lambda address: SOMEWHERE + address))
+    missing = [pointer for pointer, key in files.items() if not await _is_there(key)]
+    return [*found, *(Fault(pointer, "There is no such file here (any more).") for pointer in missing)]
+
+
+async def sent(model: Model, arguments: Mapping[str, Any], storage: Storage, replicate: Replicate) -> dict[str, Any]:
+    """The input as Replicate takes it: our files as data: URLs where they are small, else by Replicate's files API.
+
+    Raises Failure: input_gone, storage_unavailable, or what Replicate's files API answers.
+    """
+    keys = set(dict(_files(model, arguments)).values())
+    addresses = {f"/media/{key}": await _carried(key, storage, replicate) for key in keys}
+    return _with(model, arguments, lambda address: addresses[address])
+
+
+def names_of_ours(arguments: Mapping[str, Any]) -> Collection[str]:
+    """The inputs that hold files of ours: of these, Replicate tells other addresses than we keep."""
+    return {
+        name for name, value in arguments.items()
+        if any(key_of(item) for item in (value if isinstance(value, list) else [value]))
+    }  # fmt: skip
+
+
+def _files(model: Model, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where in the request's body a file of ours is named, and its key."""
+    for name, value in arguments.items():
+        if takes_file(model.input_schema["properties"].get(name, {})):
+            if key := key_of(value):
+                yield f"/parameters/{name}", key
+            for place, item in enumerate(value if isinstance(value, list) else []):
+                if key := key_of(item):
+                    yield f"/parameters/{name}/{place}", key
+
+
+def _with(model: Model, arguments: Mapping[str, Any], address: Callable[[str], str]) -> dict[str, Any]:
+    """The arguments, with another address in place of each of ours."""
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, list):
+            return [replaced(item) for item in value]
+        return address(value) if key_of(value) else value
+
+    properties = model.input_schema["properties"]
+    return {
+        name: replaced(value) if takes_file(properties.get(name, {})) else value for name, value in arguments.items()
+    }
+
+
+async def _is_there(key: str) -> bool:
+    if key.startswith(uploads.PREFIX):
+        return await uploads.claim(key)
+    try:
+        job = UUID(key[:36])
+    except ValueError:
+        return False
+    return await Output.exists().where((Output.job == job) & (Output.key == key))
+
+
+async def _carried(key: str, storage: Storage, replicate: Replicate) -> str:
+    """An address at which Replicate finds the file."""
+    stored = await storage.head(key)
+    if stored is None:
+        raise Failure("input_gone", "A file that was given as input is not here any more.")
+    media_type = MEDIA_TYPES.get(key.rpartition(".")[2], MEDIA_TYPES["bin"]).name.partition(";")[0]
+    if stored.size > INLINE:
+        return await _handed_over(key, media_type, stored, storage, replicate)
+    content = b"".join([piece async for piece in storage.read(key, 0, stored.size)])
+    return f"data:{media_type};base64,{b64encode(content).decode()}"
+
+
+async def _handed_over(key: str, media_type: str, stored: Stored, storage: Storage, replicate: Replicate) -> str:
+    with Scratch(stored.size) as scratch:  # read whole first: storage and Replicate need not wait for each other
+        async for piece in storage.read(key, 0, stored.size):
+            scratch.write(piece)
+        scratch.file.seek(0)
+        return await replicate.upload(key, media_type, scratch.file)

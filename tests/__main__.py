@@ -1,0 +1,93 @@
+"""`make test`: every test, in parts of a pytest each that run side by side, as most tests wait most of the time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from tempfile import TemporaryFile
+
+from tests import chromium
+
+AT_A_TIME = 2  # parts; each of them runs as many tests at a time
+STOPPED = 128 + signal.SIGINT
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the tests. words: for pytest."""
+
+    name: str
+    words: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a part ended. said: what its pytest printed."""
+
+    part: Part
+    code: int
+    seconds: float
+    said: str
+
+
+PARTS = (  # the longest first
+    Part("SQLite", "-n 2 --dist worksteal --ignore=tests/browser --ignore=tests/chaos/test_short.py"),
+    Part("browser", "-n 2 --dist worksteal tests/browser"),
+    Part(
+        "PostgreSQL",
+        "-n 2 --dist worksteal tests/tasks tests/webapp --ignore=tests/tasks/standin --ignore=tests/webapp/test_up.py",
+        {"TEST_DATABASE": "postgres"},
+    ),
+    Part("storm", "tests/chaos/test_short.py"),
+)
+
+
+def main() -> int:
+    """Run the parts, and print what each has to say when it has ended. Returns 0 if every test passed."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def stop(*_: object) -> None:  # of Ctrl-C the parts hear by themselves
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    chromium.install()
+    outcomes = []
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        try:
+            for ended in as_completed([pool.submit(_run, part, running) for part in PARTS]):
+                outcomes.append(ended.result())
+                _tell(outcomes[-1])
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            return STOPPED
+    failed = [outcome.part.name for outcome in outcomes if outcome.code]
+    print(f"Tests failed: {', '.join(failed)}" if failed else "Every test passed.")
+    return 1 if failed else 0
+
+
+def _run(part: Part, running: list[subprocess.Popen[bytes]]) -> Outcome:
+    print(f"{part.name}: started", flush=True)
+    start = time.monotonic()
+    with TemporaryFile() as output:
+        command = [sys.executable, "-m", "pytest", *part.words.split()]
+        process = subprocess.Popen(command, env=os.environ | part.environment, stdout=output, stderr=output)
+        running.append(process)
+        code = process.wait()
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    return Outcome(part, code, time.monotonic() - start, said)
+
+
+def _tell(outcome: Outcome) -> None:
+    print(f"\n{outcome.part.name}: {'failed' if outcome.code else 'passed'} after {outcome.seconds:.0f} s", flush=True)
+    print(outcome.said, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

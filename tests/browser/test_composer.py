@@ -1,0 +1,206 @@
+"""The composer with script: a searched list of models, sliders, dice and lock, files, and what it remembers."""
+
+from base64 import b64encode
+from uuid import UUID
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.conftest import Darkroom
+from tests.browser.test_access import SCHEMES
+from tests.tasks.samples import picture
+
+FLUX, NANO = "black-forest-labs/flux-schnell", "google/nano-banana"
+PICTURE = b64encode(picture(60, 40)).decode()
+
+GIVE = """([selector, name, content, uri]) => {
+  const transfer = new DataTransfer();
+  if (content) {
+    const bytes = Uint8Array.from(atob(content), character => character.charCodeAt(0));
+    transfer.items.add(new File([bytes], 'fox.png', {type: 'image/png'}));
+  }
+  if (uri) transfer.setData('text/uri-list', uri);
+  const init = {bubbles: true, cancelable: true};
+  const event = name === 'paste' ? new ClipboardEvent(name, {...init, clipboardData: transfer})
+    : new DragEvent(name, {...init, dataTransfer: transfer});
+  document.querySelector(selector).dispatchEvent(event);
+}"""
+
+
+def prompt(page: Page) -> Locator:
+    return page.get_by_label("Prompt", exact=True)
+
+
+def develop(page: Page, words: str) -> None:
+    prompt(page).fill(words)
+    with page.expect_response("**/jobs") as answered:
+        page.get_by_role("button", name="Develop").click()
+    assert answered.value.status == 200
+
+
+def give(page: Page, selector: str, event: str, content: str = "", uri: str = "") -> None:
+    """Paste or drop a picture, or drop an address."""
+    page.evaluate(GIVE, [selector, event, content, uri])
+
+
+def test_a_model_is_found_by_typing_and_chosen_by_keyboard(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/")
+    prompt(page).fill("half a thought")
+    model = page.get_by_role("combobox", name="Model", exact=True)
+    expect(model).to_have_value("sdxl")
+    model.focus()
+    page.keyboard.press("ArrowDown")
+    expect(model).to_have_attribute("aria-expanded", "true")
+    expect(page.get_by_role("listbox", name="Models").get_by_role("option", selected=True)).to_contain_text("sdxl")
+    page.keyboard.type("banana")
+    expect(page.get_by_role("listbox", name="Models").get_by_role("option")).to_have_count(2)
+    page.keyboard.press("Escape")
+    expect(model).to_have_attribute("aria-expanded", "false")
+    expect(model).to_have_value("sdxl")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    active = page.locator(f"#{model.get_attribute('aria-activedescendant')}")
+    expect(active).to_contain_text("flux-schnell")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Aspect ratio")).to_be_visible()
+    expect(model).to_have_value("flux-schnell")
+    expect(model).to_be_focused()
+    expect(prompt(page)).to_have_value("half a thought")
+
+
+def test_axe_finds_nothing_in_the_composer_with_its_list_open_and_a_file_given(page: Page, darkroom: Darkroom) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"/?model={NANO}")
+    give(page, "#prompt", "paste", PICTURE)
+    expect(page.locator("#p-image_input-files img")).to_be_visible()
+    page.locator("#more-settings-summary").click()
+    page.get_by_label("Model", exact=True).click()
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_timeout(300)
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+    for width in (320, 768, 3840):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+
+
+def test_a_model_that_is_not_listed_is_named(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/")
+    page.get_by_label("Model", exact=True).fill("nobody/nothing")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Name on Replicate")).to_have_value("nobody/nothing")
+    expect(page.locator("#model-fault")).to_have_text("Replicate has no model nobody/nothing.")
+
+
+def test_models_used_last_come_first_and_bring_their_settings_back(page: Page, darkroom: Darkroom) -> None:
+    page.goto(f"/?model={FLUX}")
+    page.get_by_role("radio", name="3:2").check()
+    page.get_by_label("Outputs", exact=True).fill("2")
+    page.locator("#more-settings-summary").click()
+    page.get_by_label("Go fast").uncheck()
+    develop(page, "a fox with settings")
+    page.goto("/")
+    model = page.get_by_role("combobox", name="Model", exact=True)
+    model.click()
+    expect(page.get_by_role("group", name="Recent").get_by_role("option")).to_contain_text(["flux-schnell"])
+    page.get_by_role("group", name="Recent").get_by_role("option").click()
+    expect(page.get_by_role("radio", name="3:2")).to_be_checked()
+    expect(page.get_by_label("Outputs", exact=True)).to_have_value("2")
+    expect(page.get_by_label("Outputs, slider")).to_have_value("2")
+    expect(page.get_by_label("Go fast")).not_to_be_checked()
+    expect(page.locator("#more-settings-summary")).to_have_attribute("data-set", "1 set")
+    page.goto(f"/?model={FLUX}&prompt=another")
+    expect(page.get_by_label("Outputs", exact=True)).to_have_value("")
+    expect(page.get_by_role("radio", name="1:1")).to_be_checked()
+
+
+def test_a_slider_moves_with_its_number_and_what_is_not_set_is_not_sent(page: Page, darkroom: Darkroom) -> None:
+    page.goto(f"/?model={FLUX}")
+    number, slider = page.get_by_label("Outputs", exact=True), page.get_by_label("Outputs, slider")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(number).to_have_value("2")
+    number.fill("3")
+    expect(slider).to_have_value("3")
+    number.fill("")
+    expect(slider).to_have_value("1")
+    develop(page, "a fox of no number")
+    [newest] = page.locator("#sheet article").evaluate_all("cards => [cards[0].id]")
+    assert darkroom.status(UUID(newest.removeprefix("job-")))["parameters"] == {}
+
+
+def test_dice_draw_a_seed_that_only_the_lock_keeps(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/")
+    seed = page.get_by_label("Seed", exact=True)
+    page.get_by_role("button", name="Draw a seed").click()
+    expect(seed).not_to_have_value("")
+    develop(page, "a fox of one seed")
+    expect(seed).to_have_value("")
+    page.get_by_label("Keep the seed").check()
+    kept = seed.input_value()
+    assert kept
+    develop(page, "a fox of a kept seed")
+    expect(seed).to_have_value(kept)
+    expect(page.get_by_label("Keep the seed")).to_be_checked()
+
+
+def test_prompts_come_back_with_alt_and_the_arrows(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/")
+    for words in ("the first fox", "the second fox"):
+        develop(page, words)
+    prompt(page).fill("a fox under way")
+    for key, words in (("Up", "the second fox"), ("Up", "the first fox"), ("Up", "the first fox")):
+        page.keyboard.press(f"Alt+Arrow{key}")
+        expect(prompt(page)).to_have_value(words)
+    for words in ("the second fox", "a fox under way"):
+        page.keyboard.press("Alt+ArrowDown")
+        expect(prompt(page)).to_have_value(words)
+
+
+@pytest.mark.parametrize("event", ["paste", "drop"])
+def test_a_picture_that_is_pasted_or_dropped_becomes_input(page: Page, darkroom: Darkroom, event: str) -> None:
+    page.goto(f"/?model={NANO}")
+    give(page, "#p-image_input" if event == "drop" else "#prompt", event, PICTURE)
+    shown = page.locator("#p-image_input-files img")
+    expect(shown).to_be_visible()
+    develop(page, f"a fox from a picture by {event}")
+    [newest] = page.locator("#sheet article").evaluate_all("cards => [cards[0].id]")
+    [address] = darkroom.status(UUID(newest.removeprefix("job-")))["parameters"]["image_input"]
+    assert address.startswith("/media/upload-")
+    page.get_by_role("button", name="Remove upload").click()
+    expect(shown).to_have_count(0)
+    expect(page.get_by_label("Image input", exact=True)).to_have_value("")
+
+
+def test_a_card_that_is_dropped_gives_its_result(page: Page, darkroom: Darkroom) -> None:
+    job_id = darkroom.post("a fox to drag")
+    made = darkroom.finished(job_id)
+    page.goto(f"/?model={NANO}")
+    give(page, "#prompt", "drop", uri=f"{darkroom.url}/jobs/{job_id}")
+    expect(page.get_by_label("Image input", exact=True)).to_have_value(made["result_url"])
+
+
+def test_a_file_that_the_model_does_not_take_is_told(page: Page, darkroom: Darkroom) -> None:
+    page.goto(f"/?model={FLUX}")
+    give(page, "#prompt", "paste", PICTURE)
+    expect(page.locator("#notice")).to_have_text("flux-schnell takes no such file.")
+
+
+def test_a_file_of_ours_on_the_prompt_brings_its_settings_back(page: Page, darkroom: Darkroom) -> None:
+    def told(route: Route) -> None:
+        route.fulfill(json={"use": "/?prompt=a+fox+restored&model=stability-ai/sdxl&p.width=256"})
+
+    page.route("**/imprint", told)
+    page.goto("/")
+    give(page, "#prompt", "drop", PICTURE)
+    expect(prompt(page)).to_have_value("a fox restored")
+    expect(page.get_by_label("Width", exact=True)).to_have_value("256")
+
+
+def test_a_file_of_others_on_the_prompt_becomes_input(page: Page, darkroom: Darkroom) -> None:
+    page.route("**/imprint", lambda route: route.fulfill(status=422, json={"code": "no_imprint"}))
+    page.goto("/")
+    give(page, "#prompt", "drop", PICTURE)
+    expect(page.locator("#p-image-files img")).to_be_visible()

@@ -1,0 +1,240 @@
+"""The lightbox: prints looked at closely, one after the other, without leaving the grid."""
+
+import re
+from uuid import UUID
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Darkroom
+from tests.browser.test_access import SCHEMES
+from tests.waiting import wait_until
+
+FLUX, FILM, SOUND = "black-forest-labs/flux-schnell", "minimax/hailuo-02", "meta/musicgen"
+
+
+@pytest.fixture(scope="module")
+def prints(darkroom: Darkroom) -> dict[str, UUID]:
+    """Finished prints of several kinds, the last one the newest."""
+    prints = {
+        "sound": darkroom.post("lightbox sound", SOUND),
+        "film": darkroom.post("lightbox film", FILM),
+        "wide": darkroom.post("lightbox wide", width=1536, height=768),
+        "stack": darkroom.post("lightbox stack", FLUX, num_outputs=2),
+        "first": darkroom.post("lightbox first"),
+    }
+    for job_id in prints.values():
+        assert darkroom.finished(job_id)["status"] == "completed"
+    return prints
+
+
+def lightbox(page: Page) -> Locator:
+    return page.locator(".pswp[data-job]")
+
+
+def open_lightbox(page: Page, job_id: UUID) -> Locator:
+    """Click on a card, and wait until its print is open."""
+    page.locator(f"#job-{job_id}-link").click()
+    expect(lightbox(page)).to_have_attribute("data-job", str(job_id))
+    expect(page.locator(".pswp")).to_be_focused()
+    return lightbox(page)
+
+
+def at(darkroom: Darkroom, job_id: UUID) -> re.Pattern[str]:
+    return re.compile(rf"^{re.escape(darkroom.url)}/jobs/{job_id}$")
+
+
+def test_a_click_opens_a_print_and_going_back_closes_it_where_it_was(
+    page: Page, darkroom: Darkroom, prints: dict[str, UUID]
+) -> None:
+    page.goto("/")
+    open_lightbox(page, prints["wide"])
+    expect(page).to_have_url(at(darkroom, prints["wide"]))
+    shown = page.locator(".pswp__item:not([inert]) img.pswp__img:not(.pswp__img--placeholder)")
+    wait_until(lambda: shown.evaluate("img => img.naturalWidth") == 1536)
+    page.go_back()
+    expect(page).to_have_url(f"{darkroom.url}/")
+    expect(page.locator(".pswp")).to_have_count(0)
+    expect(page.locator(f"#job-{prints['wide']}-link")).to_be_focused()
+
+
+def test_arrows_turn_through_the_prints_and_the_outputs_of_each(
+    page: Page, darkroom: Darkroom, prints: dict[str, UUID]
+) -> None:
+    page.goto("/")
+    shown = open_lightbox(page, prints["first"])
+    page.keyboard.press("ArrowRight")
+    expect(shown).to_have_attribute("data-job", str(prints["stack"]))
+    expect(page.locator(".pswp__place")).to_have_text("1 of 2")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".pswp__place")).to_have_text("2 of 2")
+    page.keyboard.press("ArrowRight")
+    expect(shown).to_have_attribute("data-job", str(prints["wide"]))
+    expect(page).to_have_url(at(darkroom, prints["wide"]))
+    page.keyboard.press("ArrowLeft")
+    expect(shown).to_have_attribute("data-job", str(prints["stack"]))
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(f"{darkroom.url}/")
+    expect(page.locator(f"#job-{prints['stack']}-link")).to_be_focused()
+    page.go_forward()
+    expect(lightbox(page)).to_have_attribute("data-job", str(prints["stack"]))
+
+
+def test_a_reload_shows_the_prints_own_page_which_leads_on_within_the_search(
+    page: Page, darkroom: Darkroom, prints: dict[str, UUID]
+) -> None:
+    page.goto("/?q=lightbox&sort=newest")
+    open_lightbox(page, prints["stack"])
+    page.reload()
+    expect(page.locator(f"#job-page-{prints['stack']}")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(f"#job-page-{prints['wide']}")).to_be_visible()
+    expect(page).to_have_url(f"{darkroom.url}/jobs/{prints['wide']}?q=lightbox&sort=newest")
+
+
+def test_films_and_sounds_play_in_it(page: Page, darkroom: Darkroom, prints: dict[str, UUID]) -> None:
+    page.goto("/")
+    page.locator(f"#job-{prints['film']}").hover()
+    open_lightbox(page, prints["film"])
+    film = page.locator(".pswp__item:not([inert]) video")
+    wait_until(lambda: film.evaluate("film => film.currentTime > 0"))
+    page.keyboard.press("ArrowRight")
+    sound = page.locator(".pswp__item:not([inert]) audio")
+    expect(sound).to_be_visible()
+    sound.evaluate("sound => sound.play()")
+    wait_until(lambda: sound.evaluate("sound => sound.currentTime > 0"))
+    assert page.locator("video").evaluate_all("films => films.every(film => film.paused)")
+
+
+def test_the_panel_tells_of_the_print_that_is_looked_at(page: Page, prints: dict[str, UUID]) -> None:
+    page.goto("/")
+    open_lightbox(page, prints["first"])
+    page.keyboard.press("i")
+    panel = page.get_by_role("complementary", name="About this print")
+    expect(panel.get_by_role("heading", name="lightbox first")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(panel.get_by_role("heading", name="lightbox stack")).to_be_visible()
+    expect(panel).to_contain_text(FLUX)
+    panel.get_by_role("link", name="Open its page").click()
+    expect(page.locator(f"#job-page-{prints['stack']}")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#sheet")).to_be_visible()
+    expect(page.locator(".pswp")).to_have_count(0)
+
+
+def test_prints_that_arrive_do_not_move_the_one_that_is_looked_at(
+    page: Page, darkroom: Darkroom, prints: dict[str, UUID]
+) -> None:
+    page.goto("/")
+    shown = open_lightbox(page, prints["stack"])
+    picture = page.locator(".pswp__item:not([inert]) img.pswp__img:not(.pswp__img--placeholder)")
+    picture.evaluate("img => { img.stayed = true }")
+    arrived = darkroom.post("arrived while one looked")
+    card = page.locator(f"#job-{arrived}")
+    expect(card).to_have_attribute("data-status", "completed", timeout=20_000)
+    expect(shown).to_have_attribute("data-job", str(prints["stack"]))
+    assert picture.evaluate("img => img.stayed")
+    for other in (prints["first"], arrived):
+        wait_until(lambda other=other: _turned(page, shown, "ArrowLeft", other))  # type: ignore[misc]
+
+
+def _turned(page: Page, shown: Locator, key: str, job_id: UUID) -> bool:
+    """Whether that print is shown by now; if not, the key is pressed."""
+    if shown.get_attribute("data-job") == str(job_id):
+        return True
+    page.keyboard.press(key)
+    return False
+
+
+def test_where_the_print_goes_away_the_next_one_takes_its_place(page: Page, prints: dict[str, UUID]) -> None:
+    page.goto("/")
+    shown = open_lightbox(page, prints["stack"])
+    page.locator(f"#job-{prints['stack']}").evaluate("card => card.remove()")
+    expect(shown).to_have_attribute("data-job", str(prints["wide"]))
+    page.keyboard.press("Escape")
+    expect(page.locator(f"#job-{prints['wide']}-link")).to_be_focused()
+
+
+def test_what_its_card_says_of_a_print_is_seen_and_changed_in_the_lightbox(page: Page, prints: dict[str, UUID]) -> None:
+    page.goto("/")
+    card = page.locator(f"#job-{prints['first']}")
+    card.evaluate(
+        """card => {
+            for (const own of card.querySelectorAll("[data-action]")) own.remove();
+            const form = (action, value, pressed) => `<form data-action="${action}"><button type="button"
+                value="${value}" aria-pressed="${pressed}">Mark</button></form>`;
+            card.insertAdjacentHTML("beforeend", form("rate", 4, true) + form("favourite", "", false));
+            const button = card.querySelector("[data-action='favourite'] button");
+            button.onclick = () => { button.ariaPressed = "true" };
+        }"""
+    )
+    open_lightbox(page, prints["first"])
+    expect(page.get_by_label("Rated 4 of 5")).to_be_visible()
+    favourite = page.locator(".pswp__button--favourite")
+    expect(favourite).to_have_attribute("aria-pressed", "false")
+    favourite.click()
+    expect(favourite).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("ArrowRight")
+    expect(favourite).to_have_count(1)
+    expect(page.get_by_label("Rated 4 of 5")).to_have_count(0)
+
+
+def test_near_the_end_older_prints_are_fetched(page: Page, prints: dict[str, UUID]) -> None:
+    page.goto("/")
+    older = page.evaluate(
+        """first => {
+            const cards = [...document.querySelectorAll("#sheet > .card")];
+            const after = cards.slice(cards.findIndex(card => card.id === first) + 1);
+            document.getElementById("older")?.remove();
+            const html = after.map(card => card.outerHTML).join("");
+            for (const card of after) card.remove();
+            const link = `<p id="older" hidden><a id="older-link" href="/older" hx-get="/older" hx-trigger="revealed"
+                hx-target="#older" hx-swap="outerHTML">Older</a></p>`;
+            document.getElementById("sheet").insertAdjacentHTML("beforeend", link);
+            htmx.process(document.getElementById("older"));
+            return html;
+        }""",
+        f"job-{prints['first']}",
+    )
+    page.route("**/older", lambda route: route.fulfill(body=older, content_type="text/html"))
+    shown = open_lightbox(page, prints["first"])
+    wait_until(lambda: _turned(page, shown, "ArrowRight", prints["wide"]))
+
+
+def test_a_click_with_a_modifier_is_the_browsers(page: Page, darkroom: Darkroom, prints: dict[str, UUID]) -> None:
+    page.goto("/")
+    with page.context.expect_page() as opened:
+        page.locator(f"#job-{prints['first']}-link").click(modifiers=["ControlOrMeta"])
+    expect(opened.value.locator(f"#job-page-{prints['first']}")).to_be_visible()
+    expect(page).to_have_url(f"{darkroom.url}/")
+
+
+def test_without_javascript_a_click_leads_to_the_prints_page(no_script: Page, prints: dict[str, UUID]) -> None:
+    no_script.goto("/")
+    no_script.locator(f"#job-{prints['stack']}-link").click()
+    expect(no_script.locator(".print-picture")).to_have_count(2)
+    no_script.get_by_role("link", name="Next", exact=True).click()
+    expect(no_script.get_by_role("heading", level=1)).to_have_text("lightbox wide")
+    no_script.get_by_role("link", name="previous", exact=True).click()
+    expect(no_script.get_by_role("heading", level=1)).to_have_text("2 prints compared")
+
+
+def test_axe_finds_nothing_in_the_lightbox(page: Page, prints: dict[str, UUID]) -> None:
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    page.goto("/")
+    open_lightbox(page, prints["stack"])
+    page.keyboard.press("i")
+    expect(page.locator(".panel-prompt")).to_be_visible()
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_timeout(300)
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+
+
+def test_the_viewer_comes_only_when_something_is_opened(darkroom: Darkroom, prints: dict[str, UUID]) -> None:
+    page = httpx.get(f"{darkroom.url}/").text
+    assert "photoswipe" not in page
+    assert "lightbox/" not in page

@@ -1,0 +1,173 @@
+"""Matrices in a real browser: written, counted, sent, and watched as they develop on a page of their own."""
+
+import re
+from typing import Literal
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Darkroom
+from tests.waiting import wait_until
+
+LONG = 20_000  # milliseconds
+SCHEMES: list[Literal["dark", "light"]] = ["dark", "light"]
+SMALL = {"width": 64, "height": 64}
+
+
+def posted(darkroom: Darkroom, **body: object) -> str:
+    """Have a program send a matrix. Answers the batch's id."""
+    answer = httpx.post(f"{darkroom.url}/batches", json={"parameters": SMALL} | body)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["batch_id"])
+
+
+def counts(darkroom: Darkroom, batch_id: str) -> dict[str, int]:
+    return dict(httpx.get(f"{darkroom.url}/batches/{batch_id}.json").json()["counts"])
+
+
+def test_a_matrix_is_counted_as_it_is_written_sent_and_watched(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/")
+    page.evaluate("window.stayed = true")
+    page.get_by_label("Width", exact=True).fill("64")
+    page.get_by_label("Height", exact=True).fill("64")
+    page.get_by_label("Prompt", exact=True).fill("{amber|jade} stones by the {sea|road}")
+    expect(page.locator("#matrix-count")).to_have_text("4 prompts = 4 prints")
+    page.locator("#matrix-summary").click()
+    page.get_by_label("Seeds").fill("5, 6")
+    expect(page.locator("#matrix-count")).to_contain_text("= 8 prints")
+    page.get_by_label("Prompt", exact=True).press("Control+Enter")
+    link = page.get_by_role("link", name="See the matrix")
+    expect(link).to_be_visible()
+    expect(page.locator("#matrix-sent")).to_contain_text("8 prints are on the way.")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("")
+    expect(page.get_by_label("Prompt", exact=True)).to_be_focused()
+    expect(page.locator("#seeds")).to_have_value("")
+    expect(page.locator("#matrix-count")).to_have_text("")
+    expect(page.locator("#sheet article", has_text="jade stones by the road")).to_have_count(2, timeout=LONG)
+    assert page.evaluate("window.stayed")
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("{amber|jade} stones by the {sea|road}")
+    expect(page.get_by_role("columnheader", name="Seed 6")).to_have_count(2)
+    expect(page.get_by_role("rowheader", name="sea")).to_have_count(2)
+    expect(page.locator("#batch-sum")).to_have_text("8 of 8 finished", timeout=LONG)
+    expect(page.locator('#batch-grid article[data-status="completed"]')).to_have_count(8)
+    page.get_by_role("link", name="Use again").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("{amber|jade} stones by the {sea|road}")
+    expect(page.locator("#seeds")).to_have_value("5, 6")
+    expect(page.locator("#matrix-count")).to_contain_text("= 8 prints")
+
+
+def test_prints_develop_in_their_cells_and_what_is_left_is_cancelled(page: Page, darkroom: Darkroom) -> None:
+    darkroom.script(
+        {"on": "create", "match": "slow cell", "do": "run", "seconds": 90, "times": 0},
+        {"on": "create", "match": "later cell", "do": "run", "seconds": 4, "times": 0},
+    )
+    batch_id = posted(darkroom, prompt="a {slow|later} cell of {clay|chalk}")
+    page.goto(f"/batches/{batch_id}")
+    page.evaluate("window.stayed = true")
+    expect(page.locator("#batch-sum")).to_have_text("2 of 4 finished", timeout=LONG)
+    later = page.get_by_role("row", name=re.compile("^later"))
+    expect(later.locator('article[data-status="completed"]')).to_have_count(2, timeout=LONG)
+    cancel = page.get_by_role("button", name="Cancel what is left")
+    cancel.click()
+    expect(page.locator("#batch-sum")).to_have_text("2 of 4 finished, 2 cancelled", timeout=LONG)
+    expect(page.locator('article[data-status="canceled"]')).to_have_count(2, timeout=LONG)
+    expect(cancel).to_have_count(0)
+    assert page.evaluate("window.stayed")
+    assert counts(darkroom, batch_id)["canceled"] == 2
+
+
+def test_a_grid_that_missed_events_is_right_again_when_the_stream_is_back(page: Page, darkroom: Darkroom) -> None:
+    batch_id = posted(darkroom, prompt="a missed cell of {tin|zinc}")
+    page.goto(f"/batches/{batch_id}")
+    expect(page.locator("#batch-sum")).to_have_text("2 of 2 finished", timeout=LONG)
+    missed = page.locator("#batch-grid article").first
+    missed.evaluate("card => { card.dataset.status = 'running'; card.textContent = 'as if it still ran'; }")
+    page.evaluate("document.dispatchEvent(new Event('htmx:sse:after:connection'))")
+    expect(missed).to_have_attribute("data-status", "completed")
+    expect(missed.get_by_alt_text("a missed cell of tin")).to_be_visible()
+
+
+def test_too_large_a_matrix_is_told_and_nothing_is_sent(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/")
+    page.get_by_label("Prompt", exact=True).fill("{a|b}" * 9)
+    expect(page.locator("#matrix-count")).to_contain_text("512 prints; 256 at most")
+    page.get_by_role("button", name="Develop").click()
+    expect(page.get_by_role("alert").first).to_contain_text("That makes 512 prints; 256 at most are made at once.")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("{a|b}" * 9)
+
+
+def test_the_chosen_model_is_no_further_one(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/")
+    page.locator("#matrix-summary").click()
+    boxes = page.locator("#models")
+    expect(boxes.get_by_text("sdxl", exact=True)).to_be_hidden()
+    page.get_by_label("Model", exact=True).select_option("black-forest-labs/flux-schnell")
+    expect(boxes.get_by_text("flux-schnell", exact=True)).to_be_hidden()
+    boxes.get_by_text("sdxl", exact=True).click()
+    expect(page.locator("#matrix-count")).to_have_text("2 models = 2 prints")
+
+
+def test_without_javascript_a_matrix_is_counted_sent_and_cancelled(no_script: Page, darkroom: Darkroom) -> None:
+    darkroom.script({"on": "create", "match": "scriptless stones", "do": "run", "seconds": 90, "times": 0})
+    no_script.goto("/")
+    no_script.get_by_label("Prompt", exact=True).fill("scriptless stones by the {sea|road}")
+    no_script.get_by_label("Width", exact=True).fill("64")
+    no_script.get_by_label("Height", exact=True).fill("64")
+    no_script.locator("#matrix-summary").click()
+    no_script.get_by_label("Seeds").fill("2 seeds")
+    no_script.get_by_role("button", name="Count").click()
+    expect(no_script.locator("#matrix-count")).to_contain_text("= 4 prints")
+    expect(no_script.get_by_label("Prompt", exact=True)).to_have_value("scriptless stones by the {sea|road}")
+    no_script.get_by_role("button", name="Develop").click()
+    expect(no_script).to_have_url(re.compile(f"{darkroom.url}/batches/"))
+    expect(no_script.locator("#batch-grid article")).to_have_count(4)
+    no_script.get_by_role("button", name="Cancel what is left").click()
+    batch_id = no_script.url.rpartition("/")[2]
+    wait_until(lambda: counts(darkroom, batch_id)["canceled"] == 4, 30)
+    no_script.reload()
+    expect(no_script.locator("#batch-sum")).to_have_text("0 of 4 finished, 4 cancelled")
+
+
+@pytest.mark.parametrize("axes", ["line", "table", "sections"])
+def test_axe_finds_nothing_on_the_page_of_a_batch_and_nothing_overflows(
+    page: Page, darkroom: Darkroom, axes: str
+) -> None:
+    darkroom.script(
+        {"on": "create", "match": "axe bad", "do": "fail_prediction", "error": "NSFW", "times": 0},
+        {"on": "create", "match": "axe run", "do": "run", "seconds": 90, "times": 0},
+    )
+    prompts = {
+        "line": "axe {good|bad|run}",
+        "table": "axe {good|bad|run} in {one|two}",
+        "sections": "{an|the} axe {good|bad|run}",
+    }
+    batch_id = posted(darkroom, prompt=prompts[axes], seeds=[1, 2, 3, 4] if axes == "sections" else None)
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    page.goto(f"/batches/{batch_id}")
+    expect(page.locator('article[data-status="completed"]').first).to_be_visible(timeout=LONG)
+    expect(page.locator('article[data-status="failed"]').first).to_be_visible(timeout=LONG)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_timeout(300)
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+    for width in (320, 768, 3840):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    httpx.post(f"{darkroom.url}/batches/{batch_id}/cancel")
+
+
+def test_axe_finds_nothing_in_an_open_matrix(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/?prompt=" + "{a|b} fox&seeds=three&models=google/nano-banana")
+    expect(page.locator("#matrix-count")).to_contain_text("Seeds are a list")
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_timeout(300)
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+    for width in (320, 768, 3840):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width

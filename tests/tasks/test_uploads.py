@@ -1,0 +1,109 @@
+"""Files that people give us: taken once, measured, refused where they are unfit, and gone when nobody uses them."""
+
+import os
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from tasks import jobs, uploads
+from tasks.database import now
+from tasks.settings import settings
+from tasks.storage import Storage
+from tasks.tables import Upload
+from tasks.uploads import Unfit
+from tests.tasks.samples import HTML, SVG, film, picture
+from tests.tasks.work import SDXL, stored
+
+OLD = timedelta(days=2)
+
+
+async def pieces(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), 1000):
+        yield content[start : start + 1000]
+
+
+async def kept(content: bytes, max_bytes: int = 2**20) -> Upload:
+    return await uploads.keep(pieces(content), Storage.open(settings.storage_url), max_bytes)
+
+
+async def is_there(key: str) -> bool:
+    return await Storage.open(settings.storage_url).head(key) is not None
+
+
+async def aged(upload: Upload) -> Upload:
+    await Upload.update({Upload.created_at: now() - OLD}).where(Upload.key == upload.key)
+    return upload
+
+
+async def test_a_picture_is_kept_as_it_came_with_its_measures_and_a_preview() -> None:
+    content = picture(300, 200)
+    upload = await kept(content)
+    assert await stored(upload.key) == content
+    assert await is_there(uploads.preview_key(upload.key))
+    assert (upload.media_type, upload.bytes, upload.width, upload.height) == ("image/png", len(content), 300, 200)
+
+
+async def test_the_same_file_is_kept_once_and_its_day_begins_anew() -> None:
+    first = await aged(await kept(picture(31, 32)))
+    second = await kept(picture(31, 32))
+    assert second.key == first.key
+    assert await uploads.sweep(Storage.open(settings.storage_url)) == 0
+
+
+async def test_a_file_whose_bytes_are_gone_is_stored_again() -> None:
+    first = await kept(picture(33, 32))
+    await Storage.open(settings.storage_url).delete([first.key])
+    again = await kept(picture(33, 32))
+    assert await stored(again.key) == picture(33, 32)
+
+
+async def test_films_are_taken_too() -> None:
+    assert (await kept(film())).media_type == "video/mp4"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "upload_empty"),
+        (SVG, "upload_type_refused"),
+        (HTML, "upload_type_refused"),
+        (picture(64, 64)[:200], "upload_unreadable"),
+        (picture(10_000, 10_000, mode="L"), "upload_unreadable"),
+        (os.urandom(2**20 + 1), "upload_too_large"),
+    ],
+    ids=["empty", "svg", "html", "damaged", "bomb", "large"],
+)
+async def test_what_is_unfit_is_refused_and_leaves_nothing(content: bytes, code: str) -> None:
+    with pytest.raises(Unfit) as refused:
+        await kept(content)
+    assert refused.value.code == code
+    assert await Upload.count() == 0
+
+
+async def test_the_sweep_takes_what_nobody_uses_and_leaves_what_a_job_names() -> None:
+    used, unused, young = (
+        await aged(await kept(picture(41, 9))),
+        await aged(await kept(picture(42, 9))),
+        await kept(picture(43, 9)),
+    )
+    await jobs.submit("a fox", SDXL, {"image": f"/media/{used.key}"})
+    assert await uploads.sweep(Storage.open(settings.storage_url)) == 1
+    assert [await is_there(upload.key) for upload in (used, unused, young)] == [True, False, True]
+    assert not await is_there(uploads.preview_key(unused.key))
+    assert {row["key"] for row in await Upload.select(Upload.key)} == {used.key, young.key}
+
+
+async def test_an_upload_that_is_claimed_outlasts_the_sweep() -> None:
+    upload = await aged(await kept(picture(44, 9)))
+    assert await uploads.claim(upload.key)
+    assert await uploads.sweep(Storage.open(settings.storage_url)) == 0
+    assert not await uploads.claim("upload-00000000-0000-0000-0000-000000000000.png")
+
+
+async def test_an_upload_goes_once_its_last_job_was_deleted() -> None:
+    upload = await aged(await kept(picture(45, 9)))
+    job = await jobs.submit("a fox", SDXL, {"image": f"/media/{upload.key}"})
+    await jobs.cancel(job.id)
+    await jobs.delete(job.id)
+    assert await uploads.sweep(Storage.open(settings.storage_url)) == 1

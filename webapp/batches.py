@@ -1,0 +1,179 @@
+"""Batches: POST /batches and GET /batches/{batch_id}.json, the page of a batch, and the composer's matrix."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Request, Response, post, route
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from tasks import batches, jobs
+from tasks.admission import Rejected
+from tasks.database import now
+from tasks.library import Card
+from tasks.models import Model
+from tasks.replicate import Replicate
+from tasks.settings import settings
+from tasks.tables import Batch
+from webapp import pages
+from webapp.api import POLLING, body_of, parameters_of
+from webapp.composer import after, chosen_model, compose, settings_query
+from webapp.errors import not_found, wants_html
+from webapp.grid import laid_out
+from webapp.matrix import Asked, Form, Sent, count, in_the_form
+from webapp.methods import READ
+from webapp.views import job_json
+from webapp.visitors import by_htmx, client_of
+
+AnyRequest = Request[Any, Any, Any]
+
+MEMBERS = ("prompt", "models", "seeds", "parameters", "priority", "finish_within", "made_from")
+HTML = "text/html; charset=utf-8"
+
+
+@post("/batches", status_code=202)
+async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
+    """Have every combination of a matrix made. All jobs are in the database when this answers, or none is."""
+    client, body = client_of(request), await body_of(request, MEMBERS)
+    batch, made = await batches.submit(
+        body.get("prompt"), body.get("models"), body.get("seeds"), parameters_of(body), replicate,
+        client=client, priority=body.get("priority"), finish_within=body.get("finish_within"),
+        made_from=body.get("made_from"),
+    )  # fmt: skip
+    shape = {"batch_id": str(batch.id), "jobs": [{"job_id": str(job.id), "status": job.status} for job in made]}
+    return _accepted(batch, shape)
+
+
+@post("/batches/count", status_code=200)
+async def counted(request: AnyRequest) -> Response[str]:
+    """How many prints the composer's matrix makes, while it is written."""
+    form = {name: list(map(str, values)) for name, values in (await request.form()).dict().items()}
+    sentence, fits = count(form, chosen_model(form, settings.default_model))
+    return pages.page("partials/count.html", counted=sentence, fits=fits)
+
+
+@route("/batches/{batch_id:str}", http_method=READ)
+async def shown(batch_id: FromPath[str]) -> Response[Any]:
+    """The page of a batch; with .json after its id, the batch for programs."""
+    if batch_id.endswith(".json"):
+        return await _as_json(await _existing(batch_id.removesuffix(".json")))
+    moment = now()  # taken before the cards are read: what changes meanwhile comes as an event
+    batch = await _existing(batch_id)
+    live = f"/events?{urlencode({'q': f'batch:{batch.id}', 'since': moment.isoformat()})}"
+    return pages.page("batch.html", live=live, **await _context(batch))
+
+
+@route("/batches/{batch_id:str}/progress", http_method=READ)
+async def progress(batch_id: FromPath[str]) -> Response[str]:
+    """How far a batch is, for its page."""
+    batch = await _existing(batch_id)
+    return pages.page("partials/batch.html", batch=batch, progress=await batches.progress(batch))
+
+
+@route("/batches/{batch_id:str}/grid", http_method=READ)
+async def grid(batch_id: FromPath[str]) -> Response[str]:
+    """The prints of a batch, for a page of it that may have missed some."""
+    batch = await _existing(batch_id)
+    return pages.page("partials/grid.html", batch=batch, grid=laid_out(batches.axes(batch), await batches.cards(batch)))
+
+
+@post("/batches/{batch_id:str}/cancel", status_code=200)
+async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
+    """Call off what has not ended of a batch. 202 while workers are still being waited for."""
+    batch = await _existing(batch_id)
+    await jobs.cancel_batch(batch.id)
+    if by_htmx(request):
+        return pages.page("partials/batch.html", batch=batch, progress=await batches.progress(batch))
+    if wants_html(request):
+        return Redirect(f"/batches/{batch.id}", status_code=303)
+    return await _as_json(batch, asked=True)
+
+
+async def submit_matrix(
+    asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, client: str, made_from: str | None
+) -> Batch:
+    """Submit what the composer's form asks for. Raises Rejected, with faults at its fields, and Failure."""
+    try:
+        batch, _ = await batches.submit(
+            asked.prompt, asked.models, asked.seeds, parameters, replicate, client=client, made_from=made_from
+        )
+    except Rejected as rejected:
+        raise in_the_form(rejected) from rejected
+    return batch
+
+
+async def matrix_sent(request: AnyRequest, batch: Batch, form: Form, model: Model | None) -> Response[Any]:
+    """The answer to the form: the page of the batch or, in place, the composer with a link to it.
+
+    By htmx the page is told to empty the composer: js/matrix.js.
+    """
+    if not by_htmx(request):
+        return Redirect(f"/batches/{batch.id}", status_code=303)
+    kept = {name: values for name, values in after(form).items() if name not in ("seeds", "models")}
+    composer = await compose(kept, model)
+    composer = replace(composer, matrix=replace(composer.matrix, sent=Sent(batch.id, batch.jobs)))
+    return pages.page("partials/composer.html", composer=composer, headers={"HX-Trigger": "matrix:sent"})
+
+
+async def _existing(batch_id: str) -> Batch:
+    try:
+        batch = await batches.find(UUID(batch_id))
+    except ValueError:
+        batch = None
+    if batch is None:
+        raise not_found("batch_not_found", "There is no such batch.")
+    return batch
+
+
+async def _context(batch: Batch) -> dict[str, Any]:
+    cards, axes = await batches.cards(batch), batches.axes(batch)
+    return {
+        "batch": batch,
+        "progress": await batches.progress(batch),
+        "grid": laid_out(axes, cards),
+        "use_again": f"/?{urlencode(_as_it_was_written(batch, axes, cards))}",
+    }
+
+
+def _as_it_was_written(batch: Batch, axes: list[dict[str, Any]], cards: list[Card]) -> list[tuple[str, str]]:
+    """The query string that fills the composer with a batch's matrix."""
+    first = next((card for card in cards if not card.deleted), cards[0])
+    by_name = {axis["name"]: axis for axis in axes}
+    seeds = by_name.get("seed")
+    parameters = {name: value for name, value in first.parameters.items() if not (seeds and name == "seed")}
+    models = by_name["model"]["values"] if "model" in by_name else [first.job.model]
+    fields = [("prompt", batch.prompt), *settings_query(models[0], parameters)]
+    fields += [("models", name) for name in models[1:]]
+    if seeds:
+        values = seeds["values"]
+        fields.append(("seeds", str(len(values)) if seeds.get("random") else ", ".join(map(str, values))))
+    return fields
+
+
+async def _as_json(batch: Batch, asked: bool = False) -> Response[dict[str, Any]]:
+    """A batch for programs. asked: whether they wanted something to be done, which may not be done yet."""
+    cards, progress = await batches.cards(batch), await batches.progress(batch)
+    shape = {
+        "batch_id": str(batch.id),
+        "prompt": batch.prompt,
+        "axes": batches.axes(batch),
+        "created_at": batch.created_at.isoformat().replace("+00:00", "Z"),
+        "counts": {**progress.counts, "deleted": progress.deleted},
+        "jobs": [job_json(card) for card in cards if not card.deleted],
+    }
+    if not progress.unfinished:
+        return Response(shape, headers={"Cache-Control": "no-store"})
+    if asked:
+        return _accepted(batch, shape)
+    return Response(shape, headers={"Cache-Control": "no-store", "Retry-After": POLLING})
+
+
+def _accepted(batch: Batch, shape: dict[str, Any]) -> Response[dict[str, Any]]:
+    return Response(shape, status_code=202, headers={"Location": f"/batches/{batch.id}", "Retry-After": POLLING})
+
+
+ROUTES = [submit, counted, shown, progress, grid, cancel]

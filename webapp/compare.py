@@ -1,0 +1,61 @@
+"""/compare: two to four jobs side by side, with what differs between them."""
+
+from string import ascii_uppercase
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, route
+
+from tasks import library
+from tasks.library import Card
+from webapp import pages
+from webapp.differences import marked, rows
+from webapp.methods import READ
+from webapp.views import CardView
+
+LEAST, MOST = 2, 4
+
+
+@route("/compare", http_method=READ)
+async def compare(request: Request[Any, Any, Any]) -> Response[str]:
+    """The jobs that the address names, each once, in its order."""
+    named = list(dict.fromkeys(request.query_params.getall("job", [])))
+    if not LEAST <= len(named) <= MOST:
+        return _sorry(422, "Two to four, please", "Select two, three or four prints in the gallery, then compare them.")
+    cards = await _existing(named)
+    if len(cards) < len(named):
+        return _sorry(404, "One of them is gone", "At least one of these prints does not exist any more, or never did.")
+    return pages.page("compare.html", **_context(cards))
+
+
+async def _existing(named: list[str]) -> list[Card]:
+    ids = [job_id for name in named if (job_id := _id(name))]
+    found = {card.job.id: card for card in await library.cards(ids) if not card.deleted}
+    return [found[job_id] for job_id in ids if job_id in found]
+
+
+def _id(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None
+
+
+def _context(cards: list[Card]) -> dict[str, Any]:
+    prompts = [card.job.prompt for card in cards]
+    table = rows(cards)
+    kinds = {card.outputs[0].kind if card.outputs else "" for card in cards}
+    return {
+        "columns": [
+            (letter, CardView(card), marked(card.job.prompt, prompts[:at] + prompts[at + 1 :]))
+            for at, (letter, card) in enumerate(zip(ascii_uppercase, cards, strict=False))
+        ],
+        "same_prompt": len(set(prompts)) == 1,
+        "different": [row for row in table if row.differs],
+        "same": [row for row in table if not row.differs],
+        "pictures": kinds == {"image"},
+    }
+
+
+def _sorry(status: int, title: str, message: str) -> Response[str]:
+    return pages.page("error.html", status, status=status, title=title, message=message)

@@ -1,0 +1,107 @@
+"""The matrix in the composer: what its fields ask for, and how many prints that makes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from uuid import UUID
+
+from tasks.admission import Rejected
+from tasks.batches import in_figures
+from tasks.matrix import CAP, Parts, Unreadable, read, read_seeds
+from tasks.schemas import Fault
+
+Form = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a form asks for. models: the chosen one, then the further ones. seeds: None where its field is empty."""
+
+    prompt: str
+    parts: Parts
+    models: list[str]
+    seeds: int | list[int] | None
+
+    @property
+    def several(self) -> bool:
+        """Whether it is a matrix: with alternatives, seeds or further models."""
+        return len(self.models) > 1 or self.seeds is not None or any(len(part) > 1 for part in self.parts)
+
+    @property
+    def plain(self) -> str:
+        """The prompt, where it is no matrix: what was escaped is text."""
+        return "".join(text for text, *_ in self.parts)
+
+    @property
+    def factors(self) -> list[tuple[int, str]]:
+        """How many there are of what differs: (4, "prompts"), (3, "seeds"), (2, "models")."""
+        seeds = len(self.seeds) if isinstance(self.seeds, list) else self.seeds
+        counts = [(prod(map(len, self.parts)), "prompts"), (seeds or 1, "seeds"), (len(self.models), "models")]
+        return [(count, what) for count, what in counts if count > 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A matrix that was just sent: its batch, and of how many prints."""
+
+    batch: UUID
+    prints: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixFields:
+    """The fields as the composer shows them. counted: how many prints they make, or what is wrong; else empty."""
+
+    seeds: str
+    models: list[str]
+    counted: str
+    fits: bool = True
+    sent: Sent | None = None
+
+
+def asked_for(form: Form, model: str) -> Asked:
+    """What a form asks for, with this model chosen. Raises Rejected where braces or seeds cannot be read."""
+    prompt = _last(form, "prompt").replace("\r\n", "\n")  # HTML sends every line break as CRLF
+    seeds = _last(form, "seeds")
+    try:
+        parts = read(prompt)
+    except Unreadable as unreadable:
+        raise Rejected("invalid_prompt", [Fault("/prompt", str(unreadable))]) from unreadable
+    try:
+        wanted = read_seeds(seeds) if seeds.strip() else None
+    except Unreadable as unreadable:
+        raise Rejected("invalid_seeds", [Fault("/seeds", str(unreadable))]) from unreadable
+    return Asked(prompt, parts, list(dict.fromkeys([model, *form.get("models", [])])), wanted)
+
+
+def matrix_fields(form: Form, model: str) -> MatrixFields:
+    """The matrix's part of the composer, filled in and counted."""
+    counted, fits = count(form, model)
+    return MatrixFields(_last(form, "seeds"), list(form.get("models", [])), counted, fits)
+
+
+def count(form: Form, model: str) -> tuple[str, bool]:
+    """How many prints that makes, as a sum, or what is wrong; and whether it can be sent. "" where it is no matrix."""
+    try:
+        asked = asked_for(form, model)
+    except Rejected as rejected:
+        return rejected.faults[0].message, False
+    if not asked.several:
+        return "", True
+    prints = prod(number for number, _ in asked.factors)
+    factors = (
+        " \N{MULTIPLICATION SIGN} ".join(f"{in_figures(number)} {what}" for number, what in asked.factors) or "1 prompt"
+    )
+    counted = f"{factors} = {in_figures(prints)} {'print' if prints == 1 else 'prints'}"
+    return (counted, True) if prints <= CAP else (f"{counted}; {CAP} at most are made at once", False)
+
+
+def in_the_form(rejected: Rejected) -> Rejected:
+    """The same, its faults at the fields of the form: the first of the models has one of its own."""
+    places = {"/models/0": "/model"}
+    faults = [Fault(places.get(fault.pointer, fault.pointer), fault.message) for fault in rejected.faults]
+    return Rejected(rejected.code, faults)
+
+
+def _last(form: Form, name: str) -> str:
+    return (form.get(name) or [""])[-1]
