@@ -7,13 +7,15 @@ from random import Random
 from typing import Any
 
 import pytest
+from obstore.store import MemoryStore
 from piccolo.querystring import QueryString
 
-from tasks import attempts, jobs, library, queue, rescue, sorting
+from tasks import attempts, downloads, jobs, library, queue, rescue, sorting
 from tasks.database import DB, now
 from tasks.demo import past, seeding
 from tasks.search import parse
 from tasks.sorting import Place, Sort
+from tasks.storage import Storage, Stored
 from tasks.tables import TABLES, Collection, Job, Stage, Status, new_id
 from tests.tasks.test_demo import SHELF
 
@@ -65,7 +67,7 @@ QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
 }
 PAGES: dict[str, Callable[[], Awaitable[Any]]] = {
     "changed since": lambda: library.changed_since(now(), 200),
-    "the file of an output": lambda: jobs.files_of([new_id()]),
+    "whose file it is": lambda: downloads.prepare("a.png", Stored(7, '"a"', now()), Storage(MemoryStore())),
 }
 FIELDS = (
     "", "fox", '"in the snow"', "-snow", "fox -snow", "model:flux", "model:nothing", "-model:flux", "status:failed",
