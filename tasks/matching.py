@@ -127,10 +127,10 @@ def _has(field: str, value: str) -> Condition:
     match field:
         case "model":
             return _of_model(_containing(value))
-        case "status" | "kind":  # one of a few: a literal, so that indexes are found
-            ended_badly = " AND job.status IN ('failed', 'canceled')"  # as the index job_ended_badly has it
-            also = ended_badly if value.lower() in ("failed", "canceled") else ""
-            return WhereRaw(f"job.{field} = '{value.lower()}'{also}")
+        case "status":
+            return WhereRaw(_status(value.lower()))
+        case "kind":  # one of a few: a literal, so that indexes are found
+            return WhereRaw(f"job.kind = '{value.lower()}'")
         case "tag":
             return WhereRaw("job.id IN (SELECT job FROM job_tag WHERE name = {})", value.lower())
         case "collection":
@@ -169,6 +169,15 @@ def _of_model(pattern: str) -> Condition:
         f"job.model IN ({NAMES} SELECT model FROM {like}) AND job.id >= ({oldest}) AND job.id <= ({newest})",
         pattern, pattern, pattern,
     )  # fmt: skip
+
+
+def _status(status: str) -> str:
+    """A status, as the indexes have it that hold the jobs that wait, run, or ended badly."""
+    if status in ("failed", "canceled"):
+        return f"job.status = '{status}' AND job.status IN ('failed', 'canceled')"
+    if status in ("queued", "running") and DB.engine_type == "sqlite":  # which would walk all jobs by their ids
+        return f"job.id IN (SELECT id FROM job WHERE status = '{status}')"
+    return f"job.status = '{status}'"
 
 
 def _containing(value: str) -> str:
