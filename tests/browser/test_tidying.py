@@ -137,7 +137,7 @@ def test_axe_finds_nothing_where_one_tidies_and_nothing_overflows(page: Page, da
         page.locator(f"#job-{ids[0]}-select").check()
         page.locator("#selection-delete-summary" if place == "trash" else "#selection-rate-summary").click()
     for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.wait_for_timeout(300)
         results = Axe().run(page)
         assert results.violations_count == 0, results.generate_report()
