@@ -31,7 +31,7 @@ MODELS_IN_USE = (  # from one name to the next along the index, however many job
 def condition(search: Search) -> Condition:
     """The jobs that a search finds. What is deleted for good is never found; what is in the trash only there."""
     words = words_of(search)
-    return but_words(search) & _with_words(*words) if words else but_words(search)
+    return but_words(search) & with_words(*words) if words else but_words(search)
 
 
 def words_of(search: Search) -> list[Term]:
@@ -66,6 +66,20 @@ def but_words(search: Search) -> Condition:
     return reduce(and_, map(_matches, others), found)
 
 
+def with_words(*terms: Term, beyond: QueryString | None = None) -> Condition:
+    """The jobs that have all these words. beyond: a condition on `job_words.job` that leaves some of them out early."""
+    if DB.engine_type == "postgres":
+        matching = "SELECT job FROM job_words WHERE words @@ to_tsquery('simple', without_accents({}))"
+    else:
+        matching = (
+            "SELECT job_words.job FROM job_search JOIN job_words ON job_words.number = job_search.rowid"
+            " WHERE job_search MATCH {}"
+        )
+    if beyond is None:
+        return WhereRaw(f"job.id IN ({matching})", words_query(*terms))
+    return WhereRaw(f"job.id IN ({matching} AND {{}})", words_query(*terms), beyond)
+
+
 def words_query(*terms: Term) -> str:
     """Words and phrases, all of which must be there, in the language of this database's full-text index."""
     if DB.engine_type == "postgres":
@@ -85,19 +99,8 @@ def moment_of(job_id: UUID) -> datetime:
     return datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC)
 
 
-def _with_words(*terms: Term) -> Condition:
-    if DB.engine_type == "postgres":
-        matching = "SELECT job FROM job_words WHERE words @@ to_tsquery('simple', without_accents({}))"
-    else:
-        matching = (
-            "SELECT job_words.job FROM job_search JOIN job_words ON job_words.number = job_search.rowid"
-            " WHERE job_search MATCH {}"
-        )
-    return WhereRaw(f"job.id IN ({matching})", words_query(*terms))
-
-
 def _matches(term: Term) -> Condition:
-    any_of = reduce(or_, [_has(term.field, value) for value in term.values]) if term.field else _with_words(term)
+    any_of = reduce(or_, [_has(term.field, value) for value in term.values]) if term.field else with_words(term)
     return WhereRaw("NOT coalesce(({}), {})", any_of.querystring, False) if term.negated else any_of
 
 

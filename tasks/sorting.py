@@ -16,7 +16,7 @@ from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
 from tasks.database import DB
-from tasks.matching import but_words, condition, id_at, words_of, words_query
+from tasks.matching import but_words, id_at, with_words, words_of, words_query
 from tasks.queue import Condition
 from tasks.search import Search, first_moment, moment_after
 from tasks.tables import Job
@@ -133,20 +133,21 @@ async def _walked(search: Search, parts: Iterable[_Part], count: int) -> list[UU
 
 
 def _walk(search: Search, part: _Part, count: int) -> QueryString:
-    if words_of(search) and DB.engine_type == "sqlite" and not part.favourite:
+    words = words_of(search)
+    if words and DB.engine_type == "sqlite" and not part.favourite:
         return _walk_of_words(search, part, count)
-    where = condition(search) & _in_part(search, part) if part.favourite is not None else condition(search)
+    where, beyond = _but_words(search, part), None
     if part.start is not None:
         where = where & (Job.id > part.start if part.ascending else Job.id < part.start)
+        beyond = QueryString(f"job_words.job {'>' if part.ascending else '<'} {{}}", part.start)
+    if words:
+        where = where & with_words(*words, beyond=beyond)
     return Job.select(Job.id).where(where).order_by(Job.id, ascending=part.ascending).limit(count).querystrings[0]
 
 
 def _walk_of_words(search: Search, part: _Part, count: int) -> QueryString:
     """SQLite's walk along its full-text index. CROSS JOIN keeps this order of tables: else it would sort all hits."""
-    where: Condition = but_words(search)
-    if part.favourite is not None:
-        where = where & _in_part(search, part)
-    values: list[Any] = [words_query(*words_of(search)), where.querystring]
+    values: list[Any] = [words_query(*words_of(search)), _but_words(search, part).querystring]
     start = ""
     if part.start is not None:
         first, then, sign = ("DESC", "<=", ">") if part.ascending else ("ASC", ">=", "<")
@@ -165,7 +166,9 @@ def _walk_of_words(search: Search, part: _Part, count: int) -> QueryString:
     )
 
 
-def _in_part(search: Search, part: _Part) -> WhereRaw:
+def _but_words(search: Search, part: _Part) -> Condition:
     """`IS` keeps SQLite from walking all favourites where the search itself finds but a few jobs by an index."""
+    if part.favourite is None:
+        return but_words(search)
     few = any(term.field in FEW and not term.negated for term in search.terms)
-    return WhereRaw(f"job.favourite {'IS' if few else '='} {'true' if part.favourite else 'false'}")
+    return but_words(search) & WhereRaw(f"job.favourite {'IS' if few else '='} {'true' if part.favourite else 'false'}")

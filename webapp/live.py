@@ -108,8 +108,7 @@ class Hub:
         untold = known if again else self._told.untold(known)
         news = sorted((card for card in cards if card.job.id in untold), key=lambda card: card.job.changed_at)
         for queues, messages in [*await self._to_galleries(news), *await self._to_job_pages(news)]:
-            for message in messages:
-                _send(queues, message)
+            _send(queues, *messages)
         self._told.tell(news)
 
     async def _to_galleries(self, news: list[Card]) -> list[tuple[set[Queue], list[bytes]]]:
@@ -140,8 +139,7 @@ class Hub:
         anew = [(queues, await _anew(sheet, max(changes.values()))) for sheet, queues in self._galleries.copy().items()]
         watched = await self._to_job_pages(await library.cards(list(self._job_pages)))
         for queues, messages in [*((queues, [message]) for queues, message in anew), *watched]:
-            for message in messages:
-                _send(queues, message)
+            _send(queues, *messages)
         self._told.tell_at_once(changes)
 
     async def _tell_places(self) -> None:
@@ -207,11 +205,12 @@ async def _anew(sheet: Sheet, moment: datetime) -> bytes:
     return _message(await sheet_fragment(sheet), moment)
 
 
-def _send(queues: set[Queue], message: bytes) -> None:
-    """Hand a message to every page. One that is too slow is dropped: it comes back and catches up."""
+def _send(queues: set[Queue], *messages: bytes) -> None:
+    """Hand messages to every page. One that is too slow is dropped: it comes back and catches up."""
     for queue in list(queues):
         try:
-            queue.put_nowait(message)
+            for message in messages:
+                queue.put_nowait(message)
         except asyncio.QueueFull:
             queues.discard(queue)
             queue.get_nowait()

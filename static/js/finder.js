@@ -9,6 +9,7 @@ const PAUSE = 300; // milliseconds without a key after which what was typed is s
 let timer = 0;
 let typed = false;
 let restoring = false;
+let focused = false;
 let shown = finder()?.dataset.address;
 
 function finder() {
@@ -29,6 +30,17 @@ document.addEventListener("change", ({ target }) => {
 });
 
 document.addEventListener("submit", ({ target }) => target.id === "finder-form" && clearTimeout(timer), true);
+
+/** Whether the focus is where things are replaced: a link that is gone thereafter must not take it along. */
+document.addEventListener("htmx:before:swap", ({ detail }) => {
+  if (!detail.tasks.some(({ target }) => target?.id === "finder")) return;
+  focused = Boolean(document.activeElement?.closest("#finder, #prints"));
+});
+
+document.addEventListener("htmx:after:swap", () => {
+  if (focused && document.activeElement === document.body) document.querySelector("#finder .chip").focus();
+  focused = false;
+});
 
 /** What is typed in one go is one step for the back button. */
 document.addEventListener("htmx:after:swap", () => {
@@ -52,7 +64,9 @@ document.addEventListener("click", ({ target }) => {
   const link = target.closest?.("#finder a, #prints a[hx-get]");
   if (link) typed = false;
   for (const menu of document.querySelectorAll(".finder-menu[open]")) {
-    if (link || !menu.contains(target)) menu.open = false;
+    if (!link && menu.contains(target)) continue;
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    menu.open = false;
   }
 });
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Darkroom
 
 SCHEMES: list[Literal["dark", "light"]] = ["dark", "light"]
-PAGES = ["gallery", "faults", "job", "failed job", "running job", "film", "docs", "error"]
+PAGES = ["gallery", "found", "unclear search", "faults", "job", "failed job", "running job", "film", "docs", "error"]
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,8 @@ def jobs(darkroom: Darkroom) -> Iterator[dict[str, UUID]]:
 def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
     paths = {
         "gallery": "/",
+        "found": "/?q=axe&sort=oldest",
+        "unclear search": "/?q=status:tired",
         "faults": "/?model=&other_model=nonsense",
         "job": f"/jobs/{jobs['several']}",
         "failed job": f"/jobs/{jobs['failed']}",
@@ -51,6 +53,8 @@ def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
     page.goto(paths[name])
     if name == "docs":
         expect(page.locator(".swagger-ui .info")).to_be_visible()
+    if name == "found":
+        page.locator("#finder-help-summary").click()
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import httpx
@@ -12,11 +12,15 @@ from tasks import events, halts, jobs, library, queue
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.library import Card
-from tasks.tables import Job
-from webapp import halted, live
+from tasks.search import parse
+from tasks.sorting import Place, Sort
+from tasks.tables import Job, new_id
+from webapp import halted, live, told
 from webapp.fragments import card_face
 from webapp.live import BACKLOG, Hub
 from webapp.sheet import Sheet
+
+FOXES = Sheet(parse("fox"))
 
 
 class Page:
@@ -263,6 +267,84 @@ async def test_closed_pages_leave_nothing_behind(hub: Hub) -> None:
         async with gallery(hub):
             pass
     assert hub._galleries == {}
+
+
+async def test_a_search_is_told_of_what_it_finds_and_of_what_is_on_its_pages(hub: Hub) -> None:
+    async with opened(hub.gallery(FOXES, now() + timedelta(minutes=1))) as page:
+        fox, owl = await submitted(), await jobs.submit("an owl", "stability-ai/sdxl", {})
+        await page.hears(f'hx-target="#job-{fox.id}" hx-swap="outerMorph"')
+        await page.hears(f'hx-target="#job-{owl.id}" hx-swap="outerMorph placed:false"')
+        await Job.update({Job.notes: "the fox's friend"}).where(Job.id == owl.id)
+        await jobs.cancel(owl.id)
+        await page.hears(f'hx-target="#job-{owl.id}" hx-swap="outerMorph"')
+
+
+async def test_each_search_gets_its_own_answer(hub: Hub) -> None:
+    sheets = [
+        Sheet(parse(text)) for text in ("fox", "snow -fox", "status:canceled", "in:trash", 'model:sdxl "in the snow"')
+    ]
+    async with AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(opened(hub.gallery(sheet, now()))) for sheet in sheets]
+        job = await submitted()
+        await jobs.cancel(job.id)
+        fox, others, canceled, trash, both = [
+            await page.hears(job.id, *([] if sheet.search.trash else ['data-status="canceled"']))
+            for page, sheet in zip(pages, sheets, strict=True)
+        ]
+    assert "placed:false" not in fox + canceled + both
+    assert "placed:false" in others
+    assert 'hx-swap="delete"' in trash
+
+
+async def test_what_is_trashed_leaves_the_gallery_and_what_is_restored_leaves_the_trash(hub: Hub) -> None:
+    job = await submitted()
+    trash = Sheet(parse("in:trash"))
+    async with gallery(hub) as page, opened(hub.gallery(trash, now() + timedelta(minutes=1))) as trashed:
+        await Job.update({Job.trashed_at: now(), Job.changed_at: now()}).where(Job.id == job.id)
+        await page.hears(f'hx-target="#job-{job.id}" hx-swap="delete"')
+        await trashed.hears(f'hx-target="#job-{job.id}" hx-swap="outerMorph"')
+        trashed.got.clear()
+        page.got.clear()
+        await Job.update({Job.trashed_at: None, Job.changed_at: now()}).where(Job.id == job.id)
+        await trashed.hears(f'hx-target="#job-{job.id}" hx-swap="delete"')
+        await page.hears(f'hx-target="#job-{job.id}" hx-swap="outerMorph"')
+
+
+async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MANY", 20)
+    monkeypatch.setattr(live, "WINDOW", 30)
+    monkeypatch.setattr(told, "BULK", 5)
+    foxes = [await submitted() for _ in range(3)]
+    owls = [
+        Job(id=new_id(), prompt="an owl", model="m/m", created_at=now(), changed_at=now(), due_at=now())
+        for _ in range(40)
+    ]
+    await Job.insert(*owls)
+    oldest = Sheet(sort=Sort.OLDEST, place=Place(Sort.OLDEST, foxes[0].id))
+    async with (
+        gallery(hub) as page,
+        opened(hub.gallery(FOXES, now() + timedelta(minutes=1))) as searched,
+        opened(hub.gallery(oldest, now() + timedelta(minutes=1))) as further,
+        opened(hub.job_page(foxes[0].id)) as job_page,
+    ):
+        await asyncio.sleep(0.5)  # let it tell what was before
+        for one in (page, searched, further, job_page):
+            one.got.clear()
+        await Job.update({Job.favourite: True, Job.changed_at: now()}, force=True)
+        assert str(owls[0].id) in await page.hears('hx-target="#sheet"')
+        assert str(owls[0].id) not in await searched.hears('hx-target="#sheet"', *(fox.id for fox in foxes))
+        assert str(foxes[0].id) not in await further.hears('hx-target="#sheet"', foxes[1].id)
+        await job_page.hears("#job-page-", foxes[0].id)
+        job = await submitted()
+        await page.hears(f'hx-target="#job-{job.id}"')
+        assert sum('hx-target="#sheet"' in message for message in page.got) == 1
+
+
+async def test_a_stream_of_an_unclear_search_is_refused(web: httpx.AsyncClient) -> None:
+    answer = await web.get("/events?q=status:tired")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_query")
 
 
 async def test_nonsense_as_a_last_event_id_is_taken_as_now(web: httpx.AsyncClient) -> None:

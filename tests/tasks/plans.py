@@ -1,0 +1,70 @@
+"""Query plans: what a call asks the database, and how the database goes about it."""
+
+import json
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from piccolo.querystring import QueryString
+
+from tasks.database import DB
+from tasks.tables import Job
+
+MANY = 1000  # rows: more than these are not to be sorted
+
+
+async def troubles(call: Awaitable[object]) -> list[str]:
+    """Whatever of a call's queries scans all jobs, or sorts very many rows."""
+    with asked() as queries:
+        await call
+    assert queries, "it asked nothing"
+    return [trouble for query in queries for trouble in await _troubles(query)]
+
+
+@contextmanager
+def asked() -> Iterator[list[QueryString]]:
+    """The queries that are run meanwhile."""
+    queries: list[QueryString] = []
+    run = type(DB).run_querystring
+
+    async def noted(self: Any, querystring: QueryString, in_pool: bool = True) -> Any:
+        queries.append(querystring)
+        return await run(self, querystring, in_pool)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(DB), "run_querystring", noted)
+        yield queries
+
+
+async def _troubles(query: QueryString) -> list[str]:
+    if DB.engine_type == "sqlite":
+        steps = [row["detail"] for row in await Job.raw("EXPLAIN QUERY PLAN {}", query)]
+        return [f"{step}: {query}" for step in steps if _scans(step) or (_of_jobs(query) and _sorts(step))]
+    [row] = await Job.raw("EXPLAIN (FORMAT JSON) {}", query)
+    return [f"{step['Node Type']}: {query}" for step in _steps(json.loads(row["QUERY PLAN"])[0]["Plan"]) if _bad(step)]
+
+
+def _of_jobs(query: QueryString) -> bool:
+    """Whether it is about jobs: what belongs to those of one page may be sorted."""
+    return 'FROM "job"' in str(query) or "FROM job" in str(query)
+
+
+def _scans(step: str) -> bool:
+    return step == "SCAN job" or step.startswith("SCAN job USING INDEX sqlite_auto")
+
+
+def _sorts(step: str) -> bool:
+    return step.startswith("USE TEMP B-TREE")
+
+
+def _steps(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for step in plan.get("Plans", []):
+        yield from _steps(step)
+
+
+def _bad(step: dict[str, Any]) -> bool:
+    if step["Node Type"] == "Seq Scan":
+        return bool(step["Relation Name"] == "job")
+    return "Sort" in step["Node Type"] and any(below["Plan Rows"] > MANY for below in step["Plans"])

@@ -1,0 +1,68 @@
+"""The gallery's queries walk indexes: no page of a large library scans all jobs, or sorts all that it finds."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from tasks import library, matching, months
+from tasks.database import DB, now
+from tasks.search import parse
+from tasks.sorting import Place, Sort
+from tasks.tables import Job
+from tests.tasks.plans import troubles
+
+JOBS = 4000
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def library_of_months() -> UUID:
+    """Jobs of five months with words that all, many and few have; answers the id of one in the middle."""
+    jobs = [_job(number) for number in range(JOBS)]
+    for start in range(0, JOBS, 500):
+        await Job.insert(*jobs[start : start + 500])
+    if DB.engine_type == "postgres":
+        await Job.raw("ANALYZE")
+    return jobs[JOBS // 2].id
+
+
+def _job(number: int) -> Job:
+    moment = BEGIN + timedelta(hours=number)
+    words = " ".join(f"w{number * step % 701}" for step in (1, 3, 7))
+    return Job(
+        id=matching.id_at(moment),
+        prompt=f"a photograph {words} {'zebra' if number % 500 == 250 else ''}",
+        model=f"m/{number % 5}",
+        status="failed" if number % 100 == 0 else "completed",
+        favourite=number % 50 == 0,
+        trashed_at=moment if number % 200 == 7 else None,
+        created_at=moment,
+        changed_at=moment,
+        due_at=moment,
+    )
+
+
+async def test_the_gallerys_queries_scan_and_sort_but_a_little() -> None:
+    middle = await library_of_months()
+    assert await troubles(Job.select(Job.id).where(Job.notes == "x").run())
+    assert await troubles(Job.select(Job.id).order_by(Job.prompt).limit(5).run())
+    found = []
+    for sort in Sort:
+        by_time = sort != Sort.FAVOURITES
+        for text in (
+            "",
+            "model:m/1",
+            "status:failed",
+            "fav:yes",
+            "in:trash",
+            *(["photograph", "zebra"] if by_time else []),
+        ):
+            for place in (None, Place(sort, middle)):
+                found += await troubles(library.page(parse(text), sort, place, 60))
+            found += await troubles(library.neighbours(middle, parse(text), sort))
+    month = Place.before_month("2026-03", Sort.NEWEST)
+    found += await troubles(library.page(parse("photograph"), Sort.NEWEST, month, 60))
+    months.forget()
+    found += await troubles(months.with_jobs())
+    found += await troubles(library.count(parse("photograph")))
+    found += await troubles(library.found_among([middle], parse("photograph")))
+    found += await troubles(library.changes_since(now(), 100))
+    assert found == []

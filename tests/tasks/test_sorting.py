@@ -1,0 +1,114 @@
+"""The order of the gallery: pages meet without gap or overlap, and neighbours are as on the page."""
+
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+
+from tasks import jobs, library
+from tasks.database import now
+from tasks.search import Search, parse
+from tasks.sorting import NoPlace, Place, Sort
+from tasks.tables import Job, new_id
+
+SEARCHES = ["", "fox", "fox -owl", "fav:yes", "fox fav:no", "in:trash", "fox model:sdxl", "zebra", "seed:7"]
+
+
+@pytest.fixture
+async def ids(empty: None) -> list[UUID]:
+    """Nine jobs, oldest first: every third a favourite, two in the trash."""
+    made = [await jobs.submit(f"fox {number}", "stability-ai/sdxl", {}) for number in range(9)]
+    for number, job in enumerate(made):
+        trashed_at = now() if number in (1, 7) else None
+        await Job.update(
+            {Job.favourite: number % 3 == 0, Job.trashed_at: trashed_at, Job.seed: 7 if number > 5 else None}
+        ).where(Job.id == job.id)
+    return [job.id for job in made]
+
+
+async def whole(search: Search, sort: Sort, size: int) -> list[UUID]:
+    """All that a search finds, read page by page."""
+    found: list[UUID] = []
+    place: Place | None = None
+    while True:
+        cards, place = await library.page(search, sort, place, size)
+        found += [card.job.id for card in cards]
+        if place is None:
+            return found
+        assert len(cards) == size
+        assert Place.of(str(place), sort) == place
+
+
+@pytest.mark.parametrize("text", SEARCHES)
+async def test_pages_meet_without_gap_or_overlap_in_every_order(ids: list[UUID], text: str) -> None:
+    search = parse(text)
+    found = await whole(search, Sort.NEWEST, 50)
+    favourites = {row["id"] for row in await Job.select(Job.id).where(Job.favourite.eq(True))}
+    assert found == sorted(found, reverse=True)
+    for size in (1, 2, 3):
+        assert await whole(search, Sort.NEWEST, size) == found
+        assert await whole(search, Sort.OLDEST, size) == found[::-1]
+        assert await whole(search, Sort.FAVOURITES, size) == sorted(found, key=lambda job: job not in favourites)
+    assert await library.count(search) == len(found)
+
+
+async def test_the_library_without_a_search_is_all_that_is_not_in_the_trash(ids: list[UUID]) -> None:
+    assert await whole(Search(), Sort.OLDEST, 50) == [job_id for n, job_id in enumerate(ids) if n not in (1, 7)]
+    assert await whole(parse("in:trash"), Sort.OLDEST, 50) == [ids[1], ids[7]]
+
+
+@pytest.mark.parametrize("text", ["", "fox", "in:trash", "fox seed:7"])
+@pytest.mark.parametrize("sort", list(Sort))
+async def test_neighbours_are_those_on_the_page(ids: list[UUID], text: str, sort: Sort) -> None:
+    search = parse(text)
+    order = [None, *await whole(search, sort, 50), None]
+    assert len(order) > 2
+    for (before, job_id), (_, after) in pairwise(pairwise(order)):
+        assert job_id is not None
+        assert await library.neighbours(job_id, search, sort) == (before, after)
+
+
+async def test_one_that_the_search_does_not_find_has_the_neighbours_of_its_place(ids: list[UUID]) -> None:
+    assert await library.neighbours(ids[1], Search(), Sort.NEWEST) == (ids[2], ids[0])
+    assert await library.neighbours(new_id(), Search(), Sort.NEWEST) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["", "fox"])
+async def test_pages_go_on_behind_a_job_that_is_gone(ids: list[UUID], text: str) -> None:
+    _, place = await library.page(parse(text), Sort.NEWEST, None, 2)
+    await Job.delete().where(Job.id == ids[6])
+    cards, _ = await library.page(parse(text), Sort.NEWEST, place, 1)
+    assert [card.job.id for card in cards] == [ids[5]]
+
+
+async def test_more_than_are_counted_are_only_known_to_be_more(
+    ids: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "COUNTED", 5)
+    assert await library.count(parse("fox")) == 6
+    assert await library.count(parse("fav:yes")) == 3
+
+
+async def test_among_some_jobs_those_that_a_search_finds_are_told(ids: list[UUID]) -> None:
+    for text, found in (
+        ("", ids[2:5]),
+        ("fox", ids[2:5]),
+        ('"fox 3"', [ids[3]]),
+        ("fav:yes fox", [ids[3]]),
+        ("owl", []),
+    ):
+        assert await library.found_among(ids[1:5], parse(text)) == set(found)
+    assert await library.found_among([], parse("fox")) == set()
+
+
+@pytest.mark.parametrize("cursor", ["x", "newest", "bg", "é" * 23, "n" * 23, "A" * 24, "=", "bgGasMRdHns2lTPlDsJtdjI"])
+def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(NoPlace):
+        Place.of(cursor, Sort.OLDEST)
+
+
+def test_a_cursor_is_for_its_own_order() -> None:
+    place = Place(Sort.NEWEST, new_id())
+    assert Place.of(str(place), Sort.NEWEST) == place
+    with pytest.raises(NoPlace):
+        Place.of(str(place), Sort.FAVOURITES)
