@@ -62,9 +62,10 @@ class Mark:
         had = f"CAST(listed.had AS {self.taken})" if ON_POSTGRES else "listed.had"
         return [
             QueryString(
-                f"UPDATE job SET {self._name} = {had}, changed_at = {{}} FROM ({{}}) AS listed"
-                " WHERE job.id = listed.id AND job.deleted_at IS NULL AND {}",
-                moment, listed, self.done.querystring,
+                # Materialized: SQLite would read the list again for every job.
+                f"WITH listed AS MATERIALIZED ({{}}) UPDATE job SET {self._name} = {had}, changed_at = {{}}"
+                " FROM listed WHERE job.id = listed.id AND job.deleted_at IS NULL AND {}",
+                listed, moment, self.done.querystring,
             )
         ]  # fmt: skip
 

@@ -23,6 +23,7 @@ from tasks.replicate import Prediction
 from tasks.settings import settings
 from tasks.tables import Attempt, Batch, Job, Output, Priority, Stage, Status, new_id
 from tasks.transitions import (
+    ANNOUNCED,
     Changes,
     announce,
     announce_all,
@@ -278,20 +279,23 @@ async def files_of(job_ids: Collection[UUID]) -> list[str]:
     return list(files)
 
 
-async def delete_all(some: Condition) -> int:
-    """Delete those of them that have ended, at once and for good. A worker removes what is left of them.
+async def delete_all(some: Condition, most: int | None = None) -> int:
+    """Delete those of them that have ended, or `most` of these, at once and for good. Answers how many that were.
 
-    Answers how many; in portions, each whole.
+    A worker removes what is left of them: see tasks/trash.py.
     """
-    count, chosen = 0, Job.select(Job.id).where(some & DELETABLE).order_by(Job.id).limit(PORTION)
-    while True:
-        portion = WhereRaw("job.id IN ({})", chosen.querystrings[0])
-        deleted = await Job.update(_deleted()).where(portion & DELETABLE).returning(Job.id)
-        if not deleted:
-            return count
-        if not count:
-            announce_all(row["id"] for row in deleted)
-        count += len(deleted)
+    chosen = some & DELETABLE
+    if most is not None:
+        first = Job.select(Job.id).where(chosen).limit(most)
+        chosen = WhereRaw("job.id IN ({})", first.querystrings[0]) & DELETABLE
+    deleted = _deleted()
+    just_now = Job.changed_at == deleted[Job.deleted_at]
+    async with DB.transaction():
+        await Job.update(deleted).where(chosen)
+        count = int(await Job.count().where(just_now))
+        told = await Job.select(Job.id).where(just_now).limit(ANNOUNCED)
+    announce_all(row["id"] for row in told)
+    return count
 
 
 def _again(client: str, priority: int, finish_within: int) -> Changes:

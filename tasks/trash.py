@@ -33,7 +33,7 @@ async def keep_emptying(storage: Storage) -> None:
     while True:
         try:
             await tidying.forget_undone()
-            await empty_old()
+            await empty_old(storage)
             await clear_all(storage)
         except (DatabaseAway, Failure) as error:
             log.warning("the trash is emptied later: %s", error)
@@ -42,9 +42,16 @@ async def keep_emptying(storage: Storage) -> None:
         await asyncio.sleep(INTERVAL)
 
 
-async def empty_old() -> int:
-    """Delete for good what has been in the trash for TRASH_DAYS. Answers how many jobs that were."""
-    return await jobs.delete_all(Job.trashed_at < now() - timedelta(days=settings.trash_days))
+async def empty_old(storage: Storage) -> int:
+    """Delete for good what has been in the trash for TRASH_DAYS, a portion at a time. Answers how many jobs that were.
+
+    Raises Failure where storage does not do as it is told.
+    """
+    count, old = 0, Job.trashed_at < now() - timedelta(days=settings.trash_days)
+    while deleted := await jobs.delete_all(old, PORTION):
+        count += deleted
+        await clear_all(storage)
+    return count
 
 
 async def clear_all(storage: Storage) -> None:

@@ -24,6 +24,7 @@ from webapp.visitors import by_htmx, came_from
 AnyRequest = Request[Any, Any, Any]
 Fields = FormMultiDict | MultiDict[str]
 
+GONE = not_found("undo_gone", "That cannot be undone any more.")
 MOST = 10_000  # jobs that are named one by one; of more the filter is sent
 
 
@@ -60,29 +61,28 @@ async def names(tag: FromQuery[str | None] = None) -> Response[str]:
     return pages.page("parts/options.html", names=known)
 
 
-@route("/undo/{undo_id:uuid}", http_method=READ)
-async def done(undo_id: FromPath[UUID], back: FromQuery[str] = "/", left_out: FromQuery[int] = 0) -> Response[str]:
+@route("/undo/{undo_id:str}", http_method=READ)
+async def done(undo_id: FromPath[str], back: FromQuery[str] = "/", left_out: FromQuery[int] = 0) -> Response[str]:
     """What was done, with a button that takes it back: where a form without script leads to."""
-    noted = await tidying.noted(undo_id)
+    noted = await tidying.noted(_id(undo_id))
     if noted is None:
-        raise not_found("undo_gone", "That cannot be undone any more.")
+        raise GONE
     action, argument, outcome = noted
     said = await words(action, argument, Outcome(outcome.jobs, left_out=max(0, left_out)))
     return pages.page("done.html", words=said, undo=undo_id, back=_own(back))
 
 
-@post("/undo/{undo_id:uuid}", status_code=200)
-async def undo(request: AnyRequest, undo_id: FromPath[UUID]) -> Response[Any]:
+@post("/undo/{undo_id:str}", status_code=200)
+async def undo(request: AnyRequest, undo_id: FromPath[str]) -> Response[Any]:
     """Take an action back, of the jobs that still are as it left them."""
-    form = await request.form()
-    outcome = await tidying.undo(undo_id)
+    outcome = await tidying.undo(_id(undo_id))
     if outcome is None:
-        raise not_found("undo_gone", "That cannot be undone any more.")
+        raise GONE
     if by_htmx(request):
         return await _told(request, "undo", "", outcome)
     if not for_people(request):
         return Response(_shape(outcome))
-    return Redirect(_own(str(form.get("back") or "/")), status_code=303)
+    return Redirect(_own(str((await request.form()).get("back") or "/")), status_code=303)
 
 
 def chosen(fields: Fields) -> Condition:
@@ -167,6 +167,13 @@ async def _kept(action: str, argument: str) -> str:
 def _shape(outcome: Outcome) -> dict[str, Any]:
     undo = {"undo": f"/undo/{outcome.undo}"} if outcome.undo else {}
     return {"changed": outcome.jobs, "left_out": outcome.left_out} | undo
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise GONE from None
 
 
 def _own(path: str) -> str:

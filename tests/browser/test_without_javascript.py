@@ -62,7 +62,7 @@ def test_a_file_is_chosen_as_input_and_its_job_leads_on(no_script: Page, darkroo
     expect(no_script.get_by_role("heading", name="Led to")).to_be_visible()
 
 
-def test_a_failed_job_is_retried_and_an_ended_one_deleted(no_script: Page, darkroom: Darkroom) -> None:
+def test_a_failed_job_is_retried_and_an_ended_one_thrown_away(no_script: Page, darkroom: Darkroom) -> None:
     darkroom.script({"on": "create", "match": "scriptless", "do": "fail_prediction", "error": "NSFW"})
     job_id = darkroom.post("a scriptless fox")
     assert darkroom.finished(job_id)["status"] == "failed"
@@ -71,9 +71,9 @@ def test_a_failed_job_is_retried_and_an_ended_one_deleted(no_script: Page, darkr
     expect(no_script).to_have_url(f"{darkroom.url}/")
     assert darkroom.finished(job_id)["status"] == "completed"
     no_script.goto(f"/jobs/{job_id}")
-    no_script.locator("summary").filter(has_text="Delete").click()
-    no_script.get_by_role("button", name="Delete").click()
-    expect(no_script).to_have_url(f"{darkroom.url}/")
+    no_script.get_by_role("button", name="Trash").click()
+    expect(no_script.get_by_text("1 print is in the trash.")).to_be_visible()
+    no_script.goto("/")
     expect(no_script.locator(f"#job-{job_id}")).to_have_count(0)
 
 
