@@ -26,8 +26,11 @@ function open(filter = "") {
   draw(filter.toLowerCase().split(/\s+/).filter(Boolean), filter.trim());
   list().hidden = false;
   search().setAttribute("aria-expanded", "true");
-  mark(filter ? 0 : options.findIndex(({ dataset }) => dataset.value === select().value));
+  mark(filter ? Math.max(0, options.findIndex((option) => isNamed(option, filter))) : options.findIndex(isChosen));
 }
+
+const isChosen = ({ dataset }) => dataset.value === select().value;
+const isNamed = ({ firstChild }, filter) => firstChild.textContent.toLowerCase().includes(filter.trim().toLowerCase());
 
 function close() {
   list().hidden = true;
@@ -79,7 +82,7 @@ function optionOf(value, label, about) {
   const note = document.createElement("span");
   note.textContent = about;
   option.append(name, note);
-  option.setAttribute("aria-selected", String(value === select().value));
+  option.setAttribute("aria-selected", String(isChosen(option)));
   options.push(option);
   return option;
 }

@@ -3,9 +3,10 @@
 from base64 import b64encode
 from uuid import UUID
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Darkroom
 from tests.browser.test_access import SCHEMES
@@ -189,18 +190,17 @@ def test_a_file_that_the_model_does_not_take_is_told(page: Page, darkroom: Darkr
 
 
 def test_a_file_of_ours_on_the_prompt_brings_its_settings_back(page: Page, darkroom: Darkroom) -> None:
-    def told(route: Route) -> None:
-        route.fulfill(json={"use": "/?prompt=a+fox+restored&model=stability-ai/sdxl&p.width=256"})
-
-    page.route("**/imprint", told)
+    job_id = darkroom.post("a fox to restore", width=96)
+    made = darkroom.finished(job_id)
+    download = httpx.get(f"{darkroom.url}{made['result_url']}?download").content
     page.goto("/")
-    give(page, "#prompt", "drop", PICTURE)
-    expect(prompt(page)).to_have_value("a fox restored")
-    expect(page.get_by_label("Width", exact=True)).to_have_value("256")
+    give(page, "#prompt", "drop", b64encode(download).decode())
+    expect(prompt(page)).to_have_value("a fox to restore")
+    expect(page.get_by_label("Width", exact=True)).to_have_value("96")
+    expect(page.get_by_label("Seed", exact=True)).to_have_value(str(made["seed"]))
 
 
 def test_a_file_of_others_on_the_prompt_becomes_input(page: Page, darkroom: Darkroom) -> None:
-    page.route("**/imprint", lambda route: route.fulfill(status=422, json={"code": "no_imprint"}))
     page.goto("/")
     give(page, "#prompt", "drop", PICTURE)
     expect(page.locator("#p-image-files img")).to_be_visible()
