@@ -124,6 +124,6 @@ def _attempt(job: Row, parameters: Row, chance: Random) -> Row:
 
 def _batch(order: Order) -> Row:
     assert order.matrix is not None
-    axes = [{"name": ", ".join(values), "values": values} for values in order.matrix.axes]
+    axes = [{"name": "prompt", "values": values} for values in order.matrix.axes]
     return {"id": order.matrix.id, "prompt": order.matrix.prompt, "axes": json.dumps(axes),
             "jobs": prod(map(len, order.matrix.axes)), "created_at": order.moment}  # fmt: skip

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -37,12 +38,18 @@ async def many(database: None) -> None:
     for rows in past.jobs(COUNT, now(), SHELF, [wall.id], Random(1), COUNT):
         await seeding.write(rows)
     newest = [row["id"] for row in await Job.select(Job.id).order_by(Job.id, ascending=False).limit(WAITING + RUNNING)]
-    later, waiting = now() + timedelta(days=1), {Job.status: Status.QUEUED, Job.finished_at: None}
+    later = now() + timedelta(days=1)
+    waiting: dict[Any, Any] = {Job.status: Status.QUEUED, Job.finished_at: None, Job.deadline_at: later}
     for client in range(3):
         some = Job.id.is_in(newest[client:WAITING:3])
-        await Job.update({**waiting, Job.client: f"c{client}", Job.deadline_at: later}).where(some)
+        await Job.update({**waiting, Job.client: f"c{client}"}).where(some)
     await Job.update({Job.attempt: new_id()}).where(Job.id.is_in(newest[:RESUMED]))
-    running = {Job.status: Status.RUNNING, Job.lease_until: later, Job.finished_at: None, Job.lease_token: new_id()}
+    running: dict[Any, Any] = {
+        Job.status: Status.RUNNING,
+        Job.lease_until: later,
+        Job.finished_at: None,
+        Job.lease_token: new_id(),
+    }
     await Job.update(running).where(Job.id.is_in(newest[WAITING:]))
     await Job.raw("ANALYZE")
 
@@ -104,9 +111,8 @@ async def test_pages_and_files_ask_for_few_rows(name: str, monkeypatch: pytest.M
 @pytest.mark.parametrize("search", FIELDS)
 async def test_every_field_is_found_along_an_index(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for sort in Sort:
-        plan = await plans(
-            lambda sort=sort: sorting.next_ids(parse(search), sort, Place(sort, new_id()), 49), monkeypatch
-        )
+        page = partial(sorting.next_ids, parse(search), sort, Place(sort, new_id()), 49)
+        plan = await plans(page, monkeypatch)
         assert [table for table, index in read_to_the_end(plan) if not index] == [], "\n".join(plan)
 
 
