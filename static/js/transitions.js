@@ -16,8 +16,7 @@ function pictureFor(url = "") {
 }
 
 async function name(picture, transition) {
-  if (!picture) return;
-  picture.style.viewTransitionName = NAME;
-  await transition.finished.catch(() => undefined);
-  picture.style.viewTransitionName = "";
+  if (picture) picture.style.viewTransitionName = NAME;
+  await Promise.allSettled([transition.ready, transition.finished]); // rejected where the other page wants none
+  if (picture) picture.style.viewTransitionName = "";
 }
