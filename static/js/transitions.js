@@ -17,6 +17,6 @@ function pictureFor(url = "") {
 
 async function name(picture, transition) {
   if (picture) picture.style.viewTransitionName = NAME;
-  await Promise.allSettled([transition.ready, transition.finished]); // rejected where the other page wants none
+  await transition.finished.catch(() => undefined); // one that is skipped
   if (picture) picture.style.viewTransitionName = "";
 }
