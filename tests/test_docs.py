@@ -1,0 +1,46 @@
+"""The README and the list of vendored files, held to what is there."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tasks.settings import ROOT
+
+README = (ROOT / "README.md").read_text()
+VENDOR = ROOT / "static" / "vendor"
+ICONS = set(re.findall(r'<symbol id="([^"]+)"', (VENDOR / "icons.svg").read_text()))
+
+
+def _rooms() -> list[Path]:
+    folders = [ROOT / "tasks", ROOT / "webapp"]
+    return [path for folder in folders for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
+
+
+@pytest.mark.parametrize("room", _rooms(), ids=lambda room: f"{room.parent.name}/{room.name}")
+def test_every_room_has_its_line_in_the_tree(room: Path) -> None:
+    part = README.partition(f"├── {room.parent.name}/")[2].partition("\n├── ")[0]
+    assert re.search(rf"[─ ]{re.escape(room.name)}\b", part), f"{room.name} is missing in the README's tree"
+
+
+def test_the_tree_names_no_room_that_is_not_there() -> None:
+    named = re.findall(r"^│   [├└]── (\w+\.py)", README, re.MULTILINE)
+    assert [name for name in named if not any((ROOT / folder / name).exists() for folder in ("tasks", "webapp"))] == []
+
+
+def test_vendored_files_are_those_that_were_pinned() -> None:
+    pinned = dict(reversed(line.split()) for line in (VENDOR / "checksums.txt").read_text().splitlines())
+    files = {path.name: sha256(path.read_bytes()).hexdigest() for path in VENDOR.iterdir()}
+    assert {name: files[name] for name in files if name not in ("README.md", "checksums.txt")} == pinned
+    rows = dict(re.findall(r"^\| ([\w.-]+) \|.*`([0-9a-f]{64})`", (VENDOR / "README.md").read_text(), re.MULTILINE))
+    assert rows.items() <= pinned.items()
+    assert {name for name in pinned if not name.endswith(".txt")} == set(rows)
+
+
+def test_every_icon_of_the_sprite_is_listed_and_every_one_that_is_drawn_is_in_it() -> None:
+    listed = re.search(r"one sprite: (.*?) \|", (VENDOR / "README.md").read_text())
+    assert listed is not None
+    assert set(listed[1].split(", ")) == ICONS
+    templates = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
+    assert set(re.findall(r"icon\('([^']+)'\)", templates)) <= ICONS
