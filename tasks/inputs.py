@@ -44,9 +44,14 @@ async def faults(model: Model, prompt: str, parameters: Mapping[str, Any]) -> li
     Those that were uploaded are kept from the sweep for a day, so that they outlast the way to the job.
     """
     files = dict(_files(model, parameters))
-    found = model.faults(prompt, _with(model, parameters, lambda address: SOMEWHERE + address))
+    found = model.faults(prompt, checkable(model, parameters))
     missing = [pointer for pointer, key in files.items() if not await _is_there(key)]
     return [*found, *(Fault(pointer, "There is no such file here (any more).") for pointer in missing)]
+
+
+def checkable(model: Model, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with whole addresses in place of ours, as the model's schema asks for them."""
+    return _with(model, parameters, lambda address: SOMEWHERE + address)
 
 
 async def sent(model: Model, arguments: Mapping[str, Any], storage: Storage, replicate: Replicate) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks import lineage, models
+from tasks import inputs, lineage, models
 from tasks.matrix import quoted
 from tasks.models import Model
 from tasks.schemas import Fault, Schema
@@ -91,7 +91,8 @@ def fitting(form: Form, model: Model | None) -> Form:
     """The form without the parameters of another model that this one does not take, or not so."""
     if model is None:
         return form
-    wrong = {_control_name(fault.pointer) for fault in model.faults("any", typed_parameters(form, model))}
+    parameters = inputs.checkable(model, typed_parameters(form, model))
+    wrong = {_control_name(fault.pointer) for fault in model.faults("any", parameters)}
     return {name: values for name, values in form.items() if name not in wrong}
 
 

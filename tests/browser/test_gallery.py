@@ -247,14 +247,14 @@ def test_use_again_fills_the_composer(page: Page, darkroom: Darkroom) -> None:
     expect(page.get_by_label("Width", exact=True)).to_have_value("128")
 
 
-def test_a_jobs_page_develops_live_and_deletes(page: Page, darkroom: Darkroom) -> None:
+def test_a_jobs_page_develops_live_and_is_thrown_away(page: Page, darkroom: Darkroom) -> None:
     darkroom.script({"on": "create", "match": "page of its own", "do": "run", "seconds": 2})
     job_id = darkroom.post("a fox with a page of its own")
     page.goto(f"/jobs/{job_id}")
     whole = page.locator(f"#job-page-{job_id}")
     expect(whole).to_have_attribute("data-status", "completed", timeout=LONG)
     expect(whole.get_by_role("link", name="Download")).to_be_visible()
-    whole.locator("summary").filter(has_text="Delete").click()
-    whole.get_by_role("button", name="Delete").click()
-    expect(page).to_have_url(f"{darkroom.url}/")
+    whole.get_by_role("button", name="Trash").click()
+    expect(whole.get_by_role("button", name="Restore")).to_be_visible()
+    page.goto("/")
     expect(page.locator(f"#job-{job_id}")).to_have_count(0)

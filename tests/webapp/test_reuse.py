@@ -117,6 +117,13 @@ async def test_a_model_newly_chosen_gets_only_what_suits_it(web: httpx.AsyncClie
     assert 'name="p.num_inference_steps" value=""' in fragment.text
 
 
+async def test_a_file_of_ours_stays_when_the_next_model_takes_it_too(web: httpx.AsyncClient) -> None:
+    job = await made()
+    query = {"model": "stability-ai/sdxl", "p.image": f"/media/{job.id}.png"}
+    fragment = await web.get("/composer", params=query, headers={"HX-Request": "true"})
+    assert f'name="p.image" value="/media/{job.id}.png"' in fragment.text
+
+
 async def test_a_number_with_a_small_span_has_a_slider_and_may_be_left_unset(web: httpx.AsyncClient) -> None:
     page = await web.get("/", params={"model": "stability-ai/sdxl", "p.guidance_scale": "9.5"})
     [slider] = re.findall(r'<input type="range"[^>]* id="p-guidance_scale-slider"[^>]*>', page.text)
