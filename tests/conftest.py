@@ -75,6 +75,13 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["postgres"] = _postgres_url
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, leave out what says nothing of it."""
+    if POSTGRES:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("once")])
+        items[:] = [item for item in items if not item.get_closest_marker("once")]
+
+
 def pytest_unconfigure() -> None:
     _stack.close()
 

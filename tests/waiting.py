@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(holds: Callable[[], object], within: float = 10.0) -> None:
+def wait_until(holds: Callable[[], object], within: float = 30.0) -> None:
     """Return as soon as something is so. Raises AssertionError when it is not so within as many seconds."""
-    deadline = time.monotonic() + within
+    looked = time.monotonic()
+    deadline = looked + within
     while not holds():
-        assert time.monotonic() < deadline, f"not so within {within:.0f} s"
-        time.sleep(0.02)
+        now = time.monotonic()
+        assert now < deadline, f"not so within {within:.0f} s"
+        time.sleep(max(0.02, 2 * (now - looked)))  # to look must not keep what is waited for from coming about
+        looked = time.monotonic()

@@ -12,13 +12,15 @@ from uuid import UUID
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests import chromium
 from tests.servers import free_port
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
+
+expect.set_options(timeout=30_000)  # milliseconds: for a machine that is busy
 
 
 @pytest.fixture(autouse=True)

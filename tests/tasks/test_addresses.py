@@ -14,6 +14,8 @@ import pytest
 from tasks.addresses import PublicTransport, Watchman, is_public
 from tasks.failures import Failure
 
+pytestmark = pytest.mark.once
+
 HOST = "pictures.replicate.delivery"
 LIMITS = httpx.Limits()
 

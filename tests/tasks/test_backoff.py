@@ -6,6 +6,8 @@ import pytest
 
 from tasks.backoff import polling_intervals, retry_delay
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(("failures", "longest"), [(1, 2), (2, 4), (5, 32), (8, 256), (9, 300), (1000, 300)])
 def test_the_delay_is_anything_up_to_two_to_the_number_of_failures_but_five_minutes_at_most(

@@ -22,6 +22,8 @@ from tasks.failures import Failure
 from tasks.fetch import Scratch, allowed, fetch
 from tasks.settings import ROOT, Settings, settings
 
+pytestmark = pytest.mark.once
+
 URL = "https://pbxt.replicate.delivery/out-0.png"
 
 

@@ -20,7 +20,8 @@ from tasks.tables import Job, Stage, Status
 from tests.conftest import Faults
 from tests.tasks.work import SDXL, ended, existing, submitted, until, wait_until
 
-LONG_BEFORE_THE_SAFETY_POLL = 10.0  # seconds
+LONG_BEFORE_THE_SAFETY_POLL = 20.0  # seconds
+LONG_BEFORE_ITS_OWN_END = 30.0  # seconds, of a prediction that takes 60
 
 
 @dataclass
@@ -95,7 +96,7 @@ async def test_word_that_it_has_ended_leads_to_a_look_at_once(following: Followi
     await wait_until(following.has_ended)
     assert not following.looks
     following.hear("succeeded")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
         assert (await end).status == "succeeded"
     assert following.looks[following.prediction.id] == 1
 
@@ -105,7 +106,7 @@ async def test_that_it_has_ended_is_not_forgotten_over_older_news_that_come_late
     await wait_until(following.has_ended)
     following.hear("succeeded")
     following.hear("processing", 0.5)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
         assert (await following.to_the_end()).status == "succeeded"
 
 
@@ -141,7 +142,7 @@ async def test_without_news_the_safety_poll_finds_the_end(
 async def test_a_prediction_known_by_its_id_alone_is_looked_at_at_once(following: Following) -> None:
     await wait_until(following.has_ended)
     following.prediction = Prediction(following.prediction.id, UNSEEN)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
         assert (await following.to_the_end()).status == "succeeded"
 
 
@@ -184,7 +185,7 @@ async def test_what_was_called_off_before_it_is_followed_is_canceled_at_once(
     if webhooks:
         request.getfixturevalue("told")
     following.lease.cancel_requested = True
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(LONG_BEFORE_ITS_OWN_END):
         assert (await following.to_the_end()).status == "canceled"
 
 
@@ -194,7 +195,7 @@ async def test_a_cancel_that_fails_is_sent_again(following: Following, faults: F
     await faults.script({"on": "cancel", "do": "status", "status": 500}, {"on": "cancel", "do": "reset"})
     end = asyncio.create_task(following.to_the_end())
     following.lease.call_off()
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(LONG_BEFORE_ITS_OWN_END):
         assert (await end).status == "canceled"
 
 
@@ -203,7 +204,7 @@ async def test_a_cancel_that_fails_is_sent_again(following: Following, faults: F
 async def test_at_the_deadline_it_is_canceled_although_news_keep_coming(following: Following) -> None:
     following.job.deadline_at = now() + timedelta(seconds=1)
     end = asyncio.create_task(following.to_the_end())
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(LONG_BEFORE_ITS_OWN_END):
         while not end.done():
             following.hear("processing", 0.5)
             await asyncio.wait([end], timeout=0.4)

@@ -42,7 +42,11 @@ async def test_an_account_that_is_refused_halts_the_queue_and_jobs_go_on_when_it
     many = [await submitted(f"fox {number} of a poor owner") for number in range(8)]
     await wait_until(halted)
     await asyncio.sleep(1.5)  # several times as long as until the next probe
-    assert [(await existing(job.id)).job.status for job in many] == [Status.QUEUED] * 8
+
+    async def waiting() -> bool:
+        return {(await existing(job.id)).job.status for job in many} == {Status.QUEUED}
+
+    await wait_until(waiting)  # but for the one that probes, from time to time
     stopped = await halts.current()
     assert stopped is not None
     assert stopped.code == code

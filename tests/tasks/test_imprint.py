@@ -22,6 +22,8 @@ from tasks.imprint.packet import Imprint
 from tasks.imprint.source import Edit, part_of, pieces, resulting_size
 from tests.tasks import samples
 
+pytestmark = pytest.mark.once
+
 MADE = Imprint(
     prompt='A red fox & a "blue" <owl>,\r\nin Tromsø 🦊 at dawn',
     model="stability-ai/sdxl",

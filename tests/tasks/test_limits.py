@@ -13,6 +13,8 @@ from tasks.limits import KEY, Bucket
 from tasks.settings import settings
 from tasks.standin.budget import Budget
 
+pytestmark = pytest.mark.once
+
 ANSWERED_IN = 0.5  # seconds
 
 

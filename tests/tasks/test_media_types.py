@@ -7,6 +7,8 @@ import pytest
 from tasks.media_types import sniff
 from tests.tasks import samples
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("content", "extension", "kind"),

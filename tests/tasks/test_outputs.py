@@ -22,6 +22,8 @@ from tasks.storage import Storage
 from tasks.tables import Output
 from tests.tasks import samples
 
+pytestmark = pytest.mark.once
+
 JOB = UUID("0192f0c1-2b3c-7def-8123-456789abcdef")
 HOST = "https://xezq.replicate.delivery"
 URI = {"type": "string", "format": "uri"}

@@ -20,6 +20,8 @@ from tasks.openers import Look, look
 from tests.tasks import samples
 from tests.tasks.work import wait_until
 
+pytestmark = pytest.mark.once
+
 
 async def seen(content: bytes, extension: str) -> Look:
     with TemporaryFile() as file:

@@ -4,6 +4,8 @@ import pytest
 
 from tasks.progress import progress
 
+pytestmark = pytest.mark.once
+
 SDXL = """Using seed: 42069
 Prompt: a studio photo of a rainbow colored corgi
 txt2img mode

@@ -20,6 +20,8 @@ from tasks.refusals import (
 )
 from tasks.replicate import Replicate
 
+pytestmark = pytest.mark.once
+
 Answer = Callable[[httpx.Request], httpx.Response]
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tasks.schemas import faults, plain, validator
 
+pytestmark = pytest.mark.once
+
 OLD: dict[str, Any] = {
     "Input": {
         "type": "object",

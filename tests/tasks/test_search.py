@@ -6,6 +6,8 @@ import pytest
 
 from tasks.search import Search, Term, Unclear, moment_after, parse, rating_range
 
+pytestmark = pytest.mark.once
+
 
 def test_words_are_looked_for_one_by_one_and_phrases_whole() -> None:
     assert parse('fox "in the snow" -dog').terms == (

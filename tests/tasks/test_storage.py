@@ -15,6 +15,8 @@ from tasks.settings import ROOT, SettingsError
 from tasks.storage import PIECE, Storage
 from tests.tasks.work import wait_until
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(params=["folder", "memory"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:

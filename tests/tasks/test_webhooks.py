@@ -28,7 +28,7 @@ from tests.servers import free_port
 from tests.tasks.work import ended, submitted, until, wait_until
 from webapp.tether import Tether
 
-LONG_BEFORE_THE_SAFETY_POLL = 10.0  # seconds
+LONG_BEFORE_THE_SAFETY_POLL = 20.0  # seconds
 
 
 @pytest.fixture(scope="module")

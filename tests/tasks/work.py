@@ -24,7 +24,7 @@ async def at_work() -> AsyncIterator[Callable[[], Awaitable[None]]]:
 
     async def stopped() -> None:
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await running
 
     try:
@@ -33,7 +33,7 @@ async def at_work() -> AsyncIterator[Callable[[], Awaitable[None]]]:
         await stopped()
 
 
-async def wait_until(holds: Callable[[], Awaitable[bool]], within: float = 20.0) -> None:
+async def wait_until(holds: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(within):
         while True:
@@ -42,7 +42,7 @@ async def wait_until(holds: Callable[[], Awaitable[bool]], within: float = 20.0)
             await asyncio.sleep(0.02)
 
 
-async def until(job_id: UUID, wanted: Callable[[Card], bool], within: float = 20.0) -> Card:
+async def until(job_id: UUID, wanted: Callable[[Card], bool], within: float = 60.0) -> Card:
     """The job, once it is as wanted."""
 
     async def holds() -> bool:

@@ -15,6 +15,8 @@ from tasks.storage import PIECE, Storage
 from tests.tasks import samples
 from webapp import files
 
+pytestmark = pytest.mark.once
+
 KEY = "0192f0c1-2b3c-7def-8123-456789abcdef.mp4"
 CONTENT = bytes(range(256)) * 16
 

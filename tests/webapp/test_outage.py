@@ -68,7 +68,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
         web = Web(f"http://127.0.0.1:{port}", process, postgres)
         try:
-            wait_until(web.answers, within=30)
+            wait_until(web.answers, within=60)
             listening = threading.Thread(target=web.listen)
             listening.start()
             wait_until(lambda: "opened" in web.heard)

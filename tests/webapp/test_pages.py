@@ -11,6 +11,8 @@ from tasks.tables import Job
 from webapp import pages
 from webapp.views import CardView
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("seconds", "words"),

@@ -19,7 +19,7 @@ from tests.servers import free_port
 from tests.waiting import wait_until
 
 PARTS = {"web", "worker", "standin", "valkey-server"}
-START = 30.0  # seconds that it may take to start
+START = 60.0  # seconds that it may take to start
 END = 5.0  # seconds everything has to end
 
 

@@ -64,7 +64,7 @@ def stand_in(tmp_path: Path, leaving: list[Served]) -> Iterator[Callable[..., Cl
             stack.callback(running.leave)
             headers = {"Authorization": "Bearer r8_test"}
             return stack.enter_context(
-                Client(base_url=running.address, headers=headers, timeout=10, verify=CERTIFICATES)
+                Client(base_url=running.address, headers=headers, timeout=30, verify=CERTIFICATES)
             )
 
         yield start
