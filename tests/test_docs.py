@@ -30,7 +30,8 @@ def test_the_tree_names_no_room_that_is_not_there() -> None:
 
 
 def test_vendored_files_are_those_that_were_pinned() -> None:
-    pinned = dict(reversed(line.split()) for line in (VENDOR / "checksums.txt").read_text().splitlines())
+    lines = [line.split() for line in (VENDOR / "checksums.txt").read_text().splitlines()]
+    pinned = {name: checksum for checksum, name in lines}
     files = {path.name: sha256(path.read_bytes()).hexdigest() for path in VENDOR.iterdir()}
     assert {name: files[name] for name in files if name not in ("README.md", "checksums.txt")} == pinned
     rows = dict(re.findall(r"^\| ([\w.-]+) \|.*`([0-9a-f]{64})`", (VENDOR / "README.md").read_text(), re.MULTILINE))

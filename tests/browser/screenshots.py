@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tasks.settings import ROOT
 from tests import chromium
@@ -38,11 +40,39 @@ DEVELOPING = [
     ("Harvest, seen from a balloon", FLUX, {}),
 ]
 
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture of a page. path: with {first} and {second}, two finished jobs. ready: what is done on it before."""
+
+    name: str
+    path: str
+    width: int
+    height: int
+    scheme: Literal["dark", "light"]
+    ready: Callable[[Page], object] = lambda page: None
+
+
+def _open_lightbox(page: Page) -> None:
+    page.get_by_alt_text("The old pier, long exposure").click()
+    page.locator(".pswp__img").first.wait_for()
+    page.keyboard.press("i")
+
+
+def _select(page: Page) -> None:
+    page.locator("#selection-mode").check()
+    for card in page.locator('.card[data-status="completed"]').all()[1:4]:
+        card.locator(".card-select").check()
+
+
 SHOTS = [
-    ("gallery-dark", "/", 1440, 1000, "dark"),
-    ("gallery-light", "/", 1440, 1000, "light"),
-    ("phone", "/", 390, 844, "dark"),
-    ("job", "/jobs/{job}", 1440, 900, "dark"),
+    Shot("gallery-dark", "/", 1440, 1000, "dark"),
+    Shot("gallery-light", "/", 1440, 1000, "light"),
+    Shot("phone", "/", 390, 844, "dark", lambda page: page.evaluate("scrollTo(0, 420)")),
+    Shot("job", "/jobs/{first}", 1440, 900, "dark"),
+    Shot("lightbox", "/", 1440, 900, "dark", _open_lightbox),
+    Shot("compare", "/compare?job={first}&job={second}", 1440, 900, "light"),
+    Shot("selection", "/?q=kind:image", 1440, 900, "dark", _select),
 ]
 
 
@@ -62,7 +92,7 @@ def main() -> None:
         running = subprocess.Popen([sys.executable, "-m", "webapp", "up"], env=environment, cwd=ROOT)
         try:
             wait_until(lambda: _ready(url), within=60)
-            _take(url, _fill(url, standin))
+            _take(url, *_fill(url, standin))
         finally:
             running.terminate()
             running.wait(10)
@@ -75,15 +105,15 @@ def _ready(url: str) -> bool:
         return False
 
 
-def _fill(url: str, standin: str) -> str:
-    """Have everything made, and two prints left in the developer. Answers the id of the job whose page is shown."""
+def _fill(url: str, standin: str) -> tuple[str, str]:
+    """Have everything made, and two prints left in the developer. Answers the ids of two finished jobs."""
     ids = [_post(url, *prompt) for prompt in PROMPTS]
     wait_until(lambda: all(_status(url, job_id) == "completed" for job_id in ids), within=90)
     slow = {"on": "create", "do": "run", "seconds": 90, "times": 0}
     httpx.post(f"{standin}/_standin/faults", content=json.dumps([slow])).raise_for_status()
     last = [_post(url, *prompt) for prompt in DEVELOPING]
     wait_until(lambda: all(_status(url, job_id) == "running" for job_id in last))
-    return ids[-1]
+    return ids[-1], ids[0]
 
 
 def _post(url: str, prompt: str, model: str | None, parameters: dict[str, Any]) -> str:
@@ -97,23 +127,26 @@ def _status(url: str, job_id: str) -> str:
     return str(httpx.get(f"{url}/status/{job_id}").json()["status"])
 
 
-def _take(url: str, job_id: str) -> None:
+def _take(url: str, first: str, second: str) -> None:
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox", "--disable-gpu"])
-        for name, path, width, height, scheme in SHOTS:
-            _shoot(browser, url + path.format(job=job_id), name, width, height, scheme)
+        for shot in SHOTS:
+            _shoot(browser, url + shot.path.format(first=first, second=second), shot)
         browser.close()
 
 
-def _shoot(browser: Browser, url: str, name: str, width: int, height: int, scheme: Any) -> None:
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+def _shoot(browser: Browser, url: str, shot: Shot) -> None:
+    context = browser.new_context(
+        viewport={"width": shot.width, "height": shot.height}, color_scheme=shot.scheme, locale="en-GB"
+    )
     page = context.new_page()
     page.goto(url, wait_until="load")
+    shot.ready(page)
     page.wait_for_timeout(3000)  # the prints come up
-    page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=82)
+    page.screenshot(path=PICTURES / f"{shot.name}.jpg", type="jpeg", quality=82)
     context.close()
-    print(PICTURES / f"{name}.jpg")
+    print(PICTURES / f"{shot.name}.jpg")
 
 
 if __name__ == "__main__":
