@@ -52,8 +52,8 @@ def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
     page.goto(paths[name])
     if name == "docs":
         expect(page.locator(".swagger-ui .info")).to_be_visible()
-    if name == "found":
-        page.locator("#finder-help-summary").click()
+    if name in ("found", "unclear search"):
+        page.locator("#finder-help-summary" if name == "found" else "#finder-months-summary").click()
 
 
 @pytest.mark.parametrize("name", PAGES)
