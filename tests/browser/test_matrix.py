@@ -132,7 +132,7 @@ def test_without_javascript_a_matrix_is_counted_sent_and_cancelled(no_script: Pa
     expect(no_script.locator("#batch-sum")).to_have_text("0 of 4 finished, 4 cancelled")
 
 
-@pytest.mark.parametrize("axes", ["line", "table", "sections"])
+@pytest.mark.parametrize("axes", ["line", "sections"])
 def test_axe_finds_nothing_on_the_page_of_a_batch_and_nothing_overflows(
     page: Page, darkroom: Darkroom, axes: str
 ) -> None:
@@ -142,10 +142,9 @@ def test_axe_finds_nothing_on_the_page_of_a_batch_and_nothing_overflows(
     )
     prompts = {
         "line": "axe {good|bad|run}",
-        "table": "axe {good|bad|run} in {one|two}",
         "sections": "{an|the} axe {good|bad|run}",
     }
-    batch_id = posted(darkroom, prompt=prompts[axes], seeds=[1, 2, 3, 4] if axes == "sections" else None)
+    batch_id = posted(darkroom, prompt=prompts[axes], seeds=[1, 2] if axes == "sections" else None)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     page.goto(f"/batches/{batch_id}")
     expect(page.locator('article[data-status="completed"]').first).to_be_visible(timeout=LONG)
