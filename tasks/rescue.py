@@ -40,8 +40,8 @@ async def rescue() -> int:
     While the queue is halted, jobs that need a prediction are not due: one hint is enough, for the probe.
     """
     halted = await halts.current() is not None
-    wanted = await _some(queue.resumed()) + (halted or await _some(queue.waiting()))
-    wanted = min(wanted, settings.worker_concurrency)
+    due = await _some(queue.resumed()) + (0 if halted else await _some(queue.waiting()))
+    wanted = min(due, settings.worker_concurrency) + halted
     missing = max(0, wanted - await broker.waiting(wanted)) if wanted else 0
     generate_later(missing)
     return missing

@@ -32,7 +32,8 @@ async def fill(
     The same seed and moment give the same jobs. They share a hundred files. Raises NotEmpty, and Failure where storage
     does not take the files.
     """
-    if not into_existing and await Job.exists():
+    mixed = await Job.exists()
+    if mixed and not into_existing:
         raise NotEmpty
     until = until or now()
     shelf = await files.draw_all(storage, Random(seed))
@@ -43,6 +44,8 @@ async def fill(
         await write(rows)
         written += len(rows[Job])
         log.info("%d of %d jobs", written, count)
+    if mixed and DB.engine_type == "sqlite":
+        await _put_words_in_order()
     await Job.raw("ANALYZE")  # plans are made for the library as it is now
 
 
@@ -53,6 +56,13 @@ async def _collection(name: str, moment: datetime) -> UUID:
         await found.save()
     id: UUID = found.id
     return id
+
+
+async def _put_words_in_order() -> None:
+    """Number the words of all jobs by age again: along these numbers SQLite's searches go (tasks/sorting.py)."""
+    async with DB.transaction():
+        await Job.raw("DELETE FROM job_words")
+        await Job.raw("INSERT INTO job_words (job, words) SELECT id, prompt || ' ' || notes FROM job ORDER BY id")
 
 
 async def write(rows: Rows) -> None:

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from tasks import jobs, library, models, trash
+from tasks import jobs, library, models, sorting, trash
 from tasks.demo import files, past, seeding, words
 from tasks.demo.files import Picture, Shelf
 from tasks.models import built_in
-from tasks.search import Search
+from tasks.search import Search, parse
 from tasks.sorting import Sort
 from tasks.storage import Storage
 from tasks.tables import TABLES, Attempt, Batch, Job, JobTag, Output, Status
@@ -78,6 +78,9 @@ async def test_real_jobs_are_not_mixed_with_made_up_ones_unless_that_is_wanted(f
     for _ in range(2):
         await seeding.fill(5, storage, into_existing=True)
     assert await Job.count() == 11
+    ids = await sorting.next_ids(parse("a"), Sort.NEWEST, None, 20)
+    assert ids
+    assert ids == sorted(ids, reverse=True), "searches go by age, not by when a job was written"
 
 
 def _output(key: str) -> dict[str, object]:
