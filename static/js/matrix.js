@@ -4,7 +4,8 @@ const SEVERAL = /\{[^{}]*\|/s;
 
 for (const name of ["input", "change"]) document.addEventListener(name, count);
 
-function count({ target }) {
+function count({ type, target }) {
+  if (type === "change" && target.id !== "model") return; // it was typed, and counted
   const form = target.closest?.("#composer");
   const sum = form?.querySelector("#matrix-count");
   if (!sum) return;
@@ -27,6 +28,6 @@ document.addEventListener("matrix:sent", () => {
   const form = document.getElementById("composer");
   for (const field of [form.elements.prompt, form.elements.seeds]) field.value = "";
   for (const box of form.querySelectorAll("[name=models]:checked")) box.checked = false;
-  form.querySelector("#matrix-count").replaceChildren();
+  window.htmx.trigger(form.querySelector("#matrix-count"), "matrix:changed"); // in place of a count under way
   form.querySelector("#matrix").open = false;
 });
