@@ -34,10 +34,12 @@ def prompt(page: Page) -> Locator:
 
 
 def develop(page: Page, words: str) -> None:
+    """Send a prompt, and wait until the composer has taken the answer in."""
     prompt(page).fill(words)
     with page.expect_response("**/jobs") as answered:
         page.get_by_role("button", name="Develop").click()
     assert answered.value.status == 200
+    page.wait_for_function("words => localStorage['darkroom:prompts']?.includes(words)", arg=words)
 
 
 def give(page: Page, selector: str, event: str, content: str = "", uri: str = "") -> None:

@@ -45,8 +45,8 @@ LONG = {
     "sqlite": Size(jobs=300, storm=45, blows=24, rest=4, limit=300, lease=5, webs=1, workers=1, slow=True),
 }
 SHORT = {
-    "postgres": Size(jobs=40, storm=6, blows=10, rest=1, limit=75, lease=3, webs=1, workers=2, slow=False),
-    "sqlite": Size(jobs=40, storm=6, blows=8, rest=1, limit=75, lease=3, webs=1, workers=1, slow=False),
+    "postgres": Size(jobs=40, storm=6, blows=10, rest=1, limit=150, lease=3, webs=1, workers=2, slow=False),
+    "sqlite": Size(jobs=40, storm=6, blows=8, rest=1, limit=150, lease=3, webs=1, workers=1, slow=False),
 }
 
 

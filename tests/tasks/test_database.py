@@ -8,11 +8,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 from piccolo.apps.migrations.commands.new import AutoMigrationManager
 from piccolo.conf.apps import Finder
 
 from tasks import jobs
-from tasks.database import DB, now
+from tasks.database import DB, known_migrations, now
 from tasks.settings import ROOT
 from tasks.tables import Job
 
@@ -23,6 +24,12 @@ async def test_the_migrations_are_up_to_date_with_the_tables() -> None:
     app = Finder().get_app_config("darkroom")
     statements = await AutoMigrationManager(auto_input="y").get_alter_statements(app)
     assert [statement.statements for statement in statements if statement.statements] == []
+
+
+def test_the_migrations_that_are_known_are_those_that_piccolo_finds() -> None:
+    manager = ForwardsMigrationManager(app_name="darkroom")
+    modules = manager.get_migration_modules(str(ROOT / "piccolo_migrations"))
+    assert known_migrations() == set(manager.get_migration_ids(modules))
 
 
 async def test_processes_that_start_at_once_migrate_once(new_database: NewDatabase, tmp_path: Path) -> None:
