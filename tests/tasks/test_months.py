@@ -17,7 +17,7 @@ DAYS = [(2024, 12, 31), (2025, 1, 1), (2025, 1, 31), (2025, 9, 14), (2026, 2, 1)
 async def submitted(empty: None) -> None:
     """A job on each of the days, and one in the trash."""
     months.forget()
-    for day in [*DAYS, (2025, 5, 5)]:
+    for day in sorted([*DAYS, (2025, 5, 5)]):
         moment = datetime(*day, 12, tzinfo=UTC)
         trashed_at = now() if day == (2025, 5, 5) else None
         await Job(
