@@ -97,7 +97,7 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
         "LEASE_SECONDS": "6",
     }
     with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "webapp", "up"]
+        command = [sys.executable, "-m", "webapp", "up", "--with-parent"]  # also when the tests are killed
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
     running = Darkroom(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{standin_port}", process, environment)
     try:
