@@ -115,7 +115,9 @@ def create_app() -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate}),
         request_max_body_size=MAX_BODY,
-        compression_config=CompressionConfig(backend="gzip", exclude=["^/events", "^/media/", "^/selection.zip"]),
+        compression_config=CompressionConfig(
+            backend="brotli", brotli_gzip_fallback=True, exclude=["^/events", "^/media/", "^/selection.zip"]
+        ),
         openapi_config=None,
         logging_config=None,
     )

@@ -61,8 +61,8 @@ if (bar) {
       const box = card?.querySelector(".card-select");
       if (!box) return;
       if (event.target === box) return choose(box, box.checked, event.shiftKey);
-      const picks = event.ctrlKey || event.metaKey || (event.shiftKey && last) || selected().length > 0;
-      if (!picks || !event.target.closest(".card-face") || event.detail === 0) return;
+      // A click with Ctrl or Shift is the browser's, until something is selected.
+      if (!selected().length || !event.target.closest(".card-face") || event.detail === 0) return;
       event.preventDefault();
       event.stopPropagation();
       choose(box, event.shiftKey || !box.checked, event.shiftKey);

@@ -131,6 +131,7 @@ def browser_context_args(browser_context_args: dict[str, Any], darkroom: Darkroo
         "base_url": darkroom.url,
         "viewport": {"width": 1280, "height": 900},
         "locale": "en-GB",
+        "reduced_motion": "reduce",  # what moves is drawn without a graphics card: that would take most of a processor
     }
 
 

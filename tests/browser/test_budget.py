@@ -29,19 +29,24 @@ def prints(darkroom: Darkroom) -> list[UUID]:
 def test_the_gallery_weighs_less_than_a_hundred_kilobytes(page: Page, darkroom: Darkroom, prints: list[UUID]) -> None:
     weights: dict[str, int] = {}
     addresses: dict[str, str] = {}
+    heads: dict[str, int] = {}
     network = page.context.new_cdp_session(page)
     network.send("Network.enable")
 
     def asked(event: dict[str, Any]) -> None:
         addresses[event["requestId"]] = event["request"]["url"]
 
-    def came(event: dict[str, Any]) -> None:
+    def came(event: dict[str, Any]) -> None:  # the live stream never has: it is no part of the load
         url = addresses.get(event["requestId"], "")
         if url.startswith(darkroom.url) and "/media/" not in url:
-            weights[url] = weights.get(url, 0) + event["encodedDataLength"]
+            weights[url] = event["encodedDataLength"] - heads.get(event["requestId"], 0)
+
+    def head_came(event: dict[str, Any]) -> None:
+        heads[event["requestId"]] = event["response"]["encodedDataLength"]
 
     network.on("Network.requestWillBeSent", asked)
-    network.on("Network.dataReceived", came)
+    network.on("Network.responseReceived", head_came)
+    network.on("Network.loadingFinished", came)
     page.goto("/?q=nothing-that-anybody-made", wait_until="load")
     wait_until(lambda: page.evaluate("document.fonts.status === 'loaded'"))
     page.wait_for_timeout(300)

@@ -85,16 +85,17 @@ def test_arrows_turn_through_the_prints_and_the_outputs_of_each(
 def test_a_reload_shows_the_prints_own_page_which_leads_on_within_the_search(
     page: Page, darkroom: Darkroom, prints: dict[str, UUID]
 ) -> None:
-    page.goto("/?q=lightbox&sort=newest")
+    page.goto("/?q=lightbox")
     open_lightbox(page, prints["stack"])
     page.reload()
     expect(page.locator(f"#job-page-{prints['stack']}")).to_be_visible()
     page.keyboard.press("ArrowRight")
     expect(page.locator(f"#job-page-{prints['wide']}")).to_be_visible()
-    expect(page).to_have_url(f"{darkroom.url}/jobs/{prints['wide']}?q=lightbox&sort=newest")
+    expect(page).to_have_url(f"{darkroom.url}/jobs/{prints['wide']}?q=lightbox")
 
 
 def test_films_and_sounds_play_in_it(page: Page, darkroom: Darkroom, prints: dict[str, UUID]) -> None:
+    page.emulate_media(reduced_motion="no-preference")
     page.goto("/")
     page.locator(f"#job-{prints['film']}").hover()
     open_lightbox(page, prints["film"])
