@@ -71,8 +71,7 @@ def test_the_sheet_is_one_stop_of_the_tab_key(page: Page, prints: list[UUID]) ->
 def test_each_key_presses_its_button_on_the_card_with_the_focus_but_not_while_one_types(
     page: Page, prints: list[UUID]
 ) -> None:
-    page.goto("/")
-    page.evaluate(FORMS)
+    _put_forms_on(page)
     card = f"job-{prints[2]}"
     for key, pressed in PRESSED.items():
         focus(page, prints[2])
@@ -82,6 +81,19 @@ def test_each_key_presses_its_button_on_the_card_with_the_focus_but_not_while_on
         page.keyboard.press(key)
         assert page.evaluate("window.pressed.splice(0)") == [f"{card} {pressed}"], key
 
+
+def _put_forms_on(page: Page) -> None:
+    """Open the gallery with forms that only note what was pressed: on its cards once no live event replaces these."""
+    page.add_init_script(CAUGHT_UP)
+    page.goto("/")
+    wait_until(lambda: page.evaluate("window.caughtUp"))
+    page.evaluate(FORMS)
+
+
+CAUGHT_UP = """document.addEventListener("htmx:before:swap", ({ detail }) => {
+    // last of what a page is told when its stream opens
+    window.caughtUp ||= detail.tasks.some(({ target }) => target?.id === "halt");
+})"""
 
 PRESSED = {"f": "favourite", "3": "rate 3", "0": "rate 0", "t": "tag", "x": "select", "Delete": "trash"}
 
@@ -111,8 +123,7 @@ FORMS = """() => {
 
 
 def test_in_the_lightbox_keys_are_about_the_print_that_is_looked_at(page: Page, prints: list[UUID]) -> None:
-    page.goto("/")
-    page.evaluate(FORMS)
+    _put_forms_on(page)
     focus(page, prints[0])
     page.keyboard.press("Enter")
     shown = page.locator(".pswp[data-job]")
