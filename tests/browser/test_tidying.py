@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Darkroom
 from tests.waiting import wait_until
@@ -103,6 +103,17 @@ def test_tags_and_notes_are_kept_on_the_page_of_a_print(page: Page, darkroom: Da
     page.get_by_label("Notes").fill("for grandmother")
     page.get_by_role("button", name="Keep").click()
     wait_until(lambda: darkroom.status(job_id).get("notes") == "for grandmother")
+
+
+def test_undo_is_offered_also_where_the_live_event_comes_before_the_answer(page: Page, darkroom: Darkroom) -> None:
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        page.wait_for_timeout(1000)  # meanwhile the event has taken the button away
+        route.fulfill(response=answer)
+
+    _, [job_id] = made(darkroom)
+    page.route("**/trash", late)
+    page.goto(f"/jobs/{job_id}")
     page.get_by_role("button", name="Trash").click()
     expect(page.get_by_text("After 30 days it is deleted for good.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
