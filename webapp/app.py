@@ -47,6 +47,7 @@ from webapp.methods import READ
 from webapp.origin import same_origin_only
 
 MAX_BODY = 1024 * 1024  # bytes
+UNCOMPRESSED = ["^/events", "^/media/", "^/selection.zip", "^/generate$", "^/status/"]  # the last two are short
 VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
 
 SECURITY_HEADERS = {
@@ -115,9 +116,7 @@ def create_app() -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate}),
         request_max_body_size=MAX_BODY,
-        compression_config=CompressionConfig(
-            backend="brotli", brotli_gzip_fallback=True, exclude=["^/events", "^/media/", "^/selection.zip"]
-        ),
+        compression_config=CompressionConfig(backend="brotli", brotli_gzip_fallback=True, exclude=UNCOMPRESSED),
         openapi_config=None,
         logging_config=None,
     )

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 BACKLOG = 256  # events that wait for a slow page before it is dropped, to come back and catch up
 OVERLAP = timedelta(seconds=5)  # looked back over at each look: clocks differ, and commits take time
 LOOK = 3.0  # seconds between looks for changes that no hint told of
-GATHER = 0.02  # seconds in which hints are gathered into one query
+GATHER = 0.02  # seconds after what was told in which hints are gathered, to be told together
 CATCH_UP = 200  # changes that a page catches up with; after more it gets its cards anew
 MANY = 1000  # changes that pages are told card by card; after more, as of a bulk action, they get their cards anew
 WINDOW = 5 * MANY  # changes that one look sees; most of them were told at once
@@ -75,8 +75,8 @@ class Hub:
                 log.exception("changes could not be passed on; trying again")
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK):
+                    await asyncio.sleep(GATHER)
                     await self._hint.wait()
-                await asyncio.sleep(GATHER)
 
     async def _tell_news(self, looked: datetime) -> datetime:
         """Tell what was hinted at and, when it is time for a look, all that changed since the last one.
