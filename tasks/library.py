@@ -1,14 +1,14 @@
 """Jobs read back: one by its id, a page of what a search finds, those that changed since."""
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 from uuid import UUID
 
-from tasks import estimates, marks, matching, queue
+from tasks import belongings, estimates, matching, queue
+from tasks.belongings import Whole
 from tasks.database import now
 from tasks.marks import NONE, Marks
 from tasks.models import SQUARE, usual_size
@@ -23,16 +23,16 @@ COUNTED = 10_000  # jobs that are counted for a search; of more it is only known
 class Card:
     """A job as the gallery and the API show it.
 
-    outputs: in the provider's order. place: 1 for the next to run; None where it does not wait for its turn or, among
-    many, is far back. starts_at: when its turn will likely come; None where it has no place, or nobody can tell.
-    marks: what people said of it.
+    outputs: in the provider's order. marks: what people said of it. place: 1 for the next to run; None where it does
+    not wait for its turn or, among many, is far back. starts_at: when its turn will likely come; None where it has no
+    place, or nobody can tell.
     """
 
     job: Job
     outputs: list[Output]
+    marks: Marks = NONE
     place: int | None = None
     starts_at: datetime | None = None
-    marks: Marks = NONE
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -67,8 +67,8 @@ class Card:
 
 async def card(job_id: UUID) -> Card | None:
     """One job, deleted ones too, or None. Its place is told however far back it is."""
-    found = await cards([job_id])
-    return await placed(found[0]) if found else None
+    found = await belongings.read("WHERE job.id = {}", job_id)
+    return await placed(Card(*found[0])) if found else None
 
 
 async def placed(card: Card) -> Card:
@@ -81,8 +81,10 @@ async def placed(card: Card) -> Card:
 
 async def cards(job_ids: Sequence[UUID]) -> list[Card]:
     """These jobs, deleted ones too, newest first. Unknown ids are left out."""
-    jobs = await Job.objects().where(Job.id.is_in(list(job_ids))).order_by(Job.id, ascending=False) if job_ids else []
-    return await as_cards(jobs)
+    if not job_ids:
+        return []
+    places = ", ".join(["{}"] * len(job_ids))
+    return await _as_cards(await belongings.read(f"WHERE job.id IN ({places}) ORDER BY job.id DESC", *job_ids))
 
 
 async def page(search: Search, sort: Sort, place: Place | None, count: int) -> tuple[list[Card], Place | None]:
@@ -112,8 +114,8 @@ async def found_among(job_ids: Sequence[UUID], search: Search) -> set[UUID]:
 
 async def changed_since(moment: datetime, count: int) -> list[Card]:
     """Up to `count` jobs that changed at `moment` or later, deleted ones too, in the order of their changes."""
-    jobs = await Job.objects().where(Job.changed_at >= moment).order_by(Job.changed_at).limit(count)
-    return await as_cards(jobs)
+    changed = "WHERE job.changed_at >= {} ORDER BY job.changed_at LIMIT {}"
+    return await _as_cards(await belongings.read(changed, moment, count))
 
 
 async def changes_since(moment: datetime, count: int, but: Collection[datetime] = ()) -> dict[UUID, datetime]:
@@ -134,14 +136,9 @@ async def attempts(job_id: UUID) -> list[Attempt]:
     return await Attempt.objects().where(Attempt.job == job_id).order_by(Attempt.number)
 
 
-async def as_cards(jobs: list[Job]) -> list[Card]:
-    outputs: dict[UUID, list[Output]] = defaultdict(list)
-    if completed := [job.id for job in jobs if job.status == Status.COMPLETED]:
-        for output in await Output.objects().where(Output.job.is_in(completed)).order_by(Output.position):
-            outputs[output.job].append(output)
-    places = await queue.front() if any(job.status == Status.QUEUED for job in jobs) else {}
-    said = await marks.of([job.id for job in jobs])
-    return await _with_starts([Card(job, outputs[job.id], places.get(job.id), marks=said[job.id]) for job in jobs])
+async def _as_cards(found: list[Whole]) -> list[Card]:
+    places = await queue.front() if any(job.status == Status.QUEUED for job, _, _ in found) else {}
+    return await _with_starts([Card(job, outputs, marks, places.get(job.id)) for job, outputs, marks in found])
 
 
 async def _with_starts(cards: list[Card]) -> list[Card]:
