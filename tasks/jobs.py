@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks import events, queue, tables
+from tasks import events, intake, queue, tables
 from tasks.attempts import mine
 from tasks.broker import generate_later
 from tasks.database import DB, from_now, now
@@ -60,9 +60,8 @@ async def submit(
     client: who asks, for the fair share. finish_within: seconds until it counts as failed; None for the setting's.
     made_from: the job whose result or settings it is made from.
     """
-    turn = queue.next_turn(client, int(priority))
-    row = _new(prompt, model, parameters, client, priority, finish_within, made_from, turn)
-    job = row_as_job((await Job.insert(row).returning(*Job.all_columns()))[0])
+    job = _new(prompt, model, parameters, client, priority, finish_within, made_from)
+    await intake.insert(job)
     announce(job)
     generate_later()
     return job
@@ -322,7 +321,7 @@ def _new(
     priority: Priority,
     finish_within: int | None,
     made_from: UUID | None,
-    turn: int | QueryString,
+    turn: int = 0,
     batch: UUID | None = None,
     place: int | None = None,
 ) -> Job:

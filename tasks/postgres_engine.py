@@ -6,6 +6,7 @@ pool loses the connection for good and the dead transaction stays current.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import anyio
@@ -106,6 +107,16 @@ class ShieldedPostgresEngine(PostgresEngine):
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
         with away_when(*AWAY):
             return await super().run_ddl(ddl, in_pool)
+
+    async def run_alike(self, statements: Sequence[QueryString]) -> list[dict[str, Any]]:
+        """Run statements of one text, each of which answers one row, in one transaction and one round trip."""
+        if self.pool is None:
+            raise RuntimeError("The database is not open.")
+        compiled = [statement.compile_string(self.engine_type) for statement in statements]
+        with away_when(*AWAY):
+            async with self.pool.acquire() as connection:
+                rows = await connection.fetchmany(compiled[0][0], [values for _, values in compiled])
+        return [dict(row) for row in rows]
 
     def transaction(self, allow_nested: bool = True) -> ShieldedTransaction:
         return ShieldedTransaction(engine=self, allow_nested=allow_nested)
