@@ -6,12 +6,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 PYTEST := $(BIN)/python -m pytest
 UV ?= uv
-ROUNDS ?= 1
 DATABASE ?= both
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos check format format-check lint types contracts migrations screenshots lock clean
+.PHONY: help run test chaos bench check format format-check lint types contracts migrations screenshots lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 20
@@ -23,7 +22,11 @@ test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the b
 	$(BIN)/python -m tests
 
 chaos: $(VENV)/installed-dev ## kill every part under load, count what is lost: ROUNDS=10 DATABASE=postgres SEED=1
-	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
+
+bench: $(VENV)/installed-bench ## measure, beside a reference: BENCH=submit,status ROUNDS=5 SECONDS=4 SCALE=1
+	@exec $(BIN)/python -m tests.bench $(if $(BENCH),--parts $(BENCH)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SCALE),--scale $(SCALE))
 
 check: format-check lint types contracts migrations test ## everything that must hold before a change goes in
 
@@ -54,6 +57,7 @@ lock: ## pin the requirements anew, with hashes (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(LOCK) --extra bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 
 clean: ## remove what was installed and cached; data/ and media/ stay
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
@@ -70,6 +74,11 @@ $(VENV)/installed: $(BIN)/python requirements.txt pyproject.toml
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
 	@echo "Installing what the tests need ..."
 	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed-dev requirements-bench.txt
+	@echo "Installing what the benchmark needs ..."
+	@$(PIP) --require-hashes -r requirements-bench.txt
 	@touch $@
 
 $(BIN)/python:

@@ -1,7 +1,6 @@
 """A running Darkroom and the world it lives in, all of it on this machine and in one folder."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -14,8 +13,8 @@ import psutil
 
 from tests import servers
 from tests.chaos.patience import until
-from tests.chaos.processes import Process
 from tests.chaos.world import CREATES_PER_MINUTE
+from tests.processes import Process, environment
 from tests.servers import Server
 from webapp.tether import Tether
 
@@ -108,8 +107,14 @@ async def running(
         postgres = stack.enter_context(servers.kept("durable-postgres")) if database == "postgres" else None
         database_url = postgres.url if postgres else f"sqlite:///{folder}/data/darkroom.sqlite"
         ports, world = [servers.free_port() for _ in range(webs)], servers.free_port()
-        public = f"http://127.0.0.1:{ports[0]}" if webhooks else ""
-        common = _environment(folder, database_url, valkey.url, public, world, lease)
+        common = environment(
+            folder, database_url, valkey.url, f"http://127.0.0.1:{world}",
+            PUBLIC_URL=f"http://127.0.0.1:{ports[0]}" if webhooks else "",
+            LEASE_SECONDS=str(lease),
+            CREATES_PER_MINUTE=str(CREATES_PER_MINUTE),
+            MAX_ATTEMPTS="10",  # so that no job fails of bad luck alone
+            LOG_LEVEL="info",
+        )  # fmt: skip
         tether = stack.enter_context(Tether())
 
         def process(name: str, **settings: str) -> Process:
@@ -132,24 +137,6 @@ async def running(
         )
         await site.ready()
         yield site
-
-
-def _environment(folder: Path, database: str, redis: str, public: str, world: int, lease: int) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_TOKEN", "_SECRET"))}
-    return inherited | {
-        "DARKROOM_ENV_FILE": os.devnull,
-        "DATA_DIR": str(folder / "data"),
-        "STORAGE_URL": str(folder / "media"),
-        "DATABASE_URL": database,
-        "REDIS_URL": redis,
-        "REPLICATE_API_URL": f"http://127.0.0.1:{world}/v1",
-        "PUBLIC_URL": public,
-        "HOST": "127.0.0.1",
-        "LEASE_SECONDS": str(lease),
-        "CREATES_PER_MINUTE": str(CREATES_PER_MINUTE),
-        "MAX_ATTEMPTS": "10",  # so that no job fails of bad luck alone
-        "LOG_LEVEL": "info",
-    }
 
 
 async def _answers(client: httpx.AsyncClient, address: str) -> bool:

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from tasks.standin.faults import Rule
 from tests.chaos.fates import trouble
 from tests.chaos.place import Site
-from tests.chaos.processes import Process
 from tests.chaos.world import World
+from tests.processes import Process
 
 EACH = (
     "kill worker",

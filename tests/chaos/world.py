@@ -29,12 +29,10 @@ class World:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def prepare(self, pace: float) -> None:
-        """Set how quick predictions are (1: two seconds or so), and let them be looked at as often as one likes."""
+    async def prepare(self, pace: float, creates: int = CREATES_PER_MINUTE, others: int = OTHERS_PER_MINUTE) -> None:
+        """Set how quick predictions are (1: two seconds or so), and how much may be asked for a minute."""
         await self._send("POST", "pace", {"pace": pace})
-        await self._send(
-            "POST", "limit", {"creates_per_minute": CREATES_PER_MINUTE, "others_per_minute": OTHERS_PER_MINUTE}
-        )
+        await self._send("POST", "limit", {"creates_per_minute": creates, "others_per_minute": others})
 
     async def script(self, rules: Sequence[Rule]) -> None:
         """Have things go wrong."""

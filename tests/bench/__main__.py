@@ -1,0 +1,69 @@
+"""`make bench`: measure Darkroom beside a reference and a ceiling, print one table, and keep the figures."""
+
+import argparse
+import importlib
+import signal
+import sys
+import time
+
+import uvloop
+
+from tests.bench import report, results
+from tests.bench.effort import Effort
+from tests.bench.figures import Figure
+
+PARTS = ("submit", "status")
+"""In tests/bench/parts, each with `async def measure(effort) -> list[Figure]`."""
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Measure what is asked for. Returns 0, whatever the figures are."""
+    asked = _parser().parse_args()
+    effort = Effort(asked.rounds, asked.seconds, asked.scale)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: everything that was started, too
+    figures: list[Figure] = []
+    try:
+        for part in asked.parts:
+            figures += _measured(part, effort)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        if figures:
+            print(f"\n{report.table(figures)}", flush=True)
+    return 0
+
+
+def _measured(part: str, effort: Effort) -> list[Figure]:
+    """Measure a part, and keep its figures if they are whole."""
+    print(f"{part} ...", end=" ", flush=True)
+    start, module = time.monotonic(), importlib.import_module(f"tests.bench.parts.{part}")
+    figures: list[Figure] = uvloop.run(module.measure(effort))
+    print(f"{time.monotonic() - start:.0f} s", flush=True)
+    if effort.scale == 1:
+        kept = results.load()
+        kept.merge(part, figures, results.this_run(effort))
+        results.save(kept)
+        report.FILE.write_text(report.markdown(kept, PARTS))
+    return figures
+
+
+def _parser() -> argparse.ArgumentParser:
+    usual = Effort()
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--parts", type=_parts, default=list(PARTS), help=f"with commas between: {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=usual.rounds, help="how often each figure is taken")
+    parser.add_argument("--seconds", type=float, default=usual.seconds, help="how long a round of requests lasts")
+    parser.add_argument("--scale", type=float, default=usual.scale, help="a quick look: this share of jobs and pages")
+    return parser
+
+
+def _parts(text: str) -> list[str]:
+    asked = [part for part in text.split(",") if part]
+    if unknown := [part for part in asked if part not in PARTS]:
+        raise argparse.ArgumentTypeError(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return asked or list(PARTS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What everybody who is measured stands on: one Valkey, one PostgreSQL that keeps its promises, one stand-in."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
+
+import httpx
+
+from tests import servers
+from tests.chaos.patience import until
+from tests.chaos.world import World
+from tests.processes import Process, environment
+from webapp.tether import Tether
+
+READY = 60.0  # seconds that a process has to start
+UNLIMITED = 600_000
+"""Requests a minute that the stand-in and Darkroom allow: nobody is measured by Replicate's limits."""
+
+SQLITE, POSTGRES = "SQLite", "PostgreSQL"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """folder: for everything that is kept. redis, provider: addresses, the stand-in's without /v1."""
+
+    folder: Path
+    database: str
+    redis: str
+    provider: str
+    world: World
+    """The stand-in's controls."""
+    tether: Tether
+    stack: AsyncExitStack
+    _postgres: str
+
+    async def new_database(self, name: str) -> str:
+        """The DATABASE_URL of an empty database."""
+        if self.database == SQLITE:
+            return f"sqlite:///{self.folder}/{name}.sqlite"
+        return await servers.new_database(self._postgres)
+
+    def program(self, name: str, module: str, *words: str, **environment: str) -> Process:
+        """Start a Python module in a process of its own, which is stopped in the end."""
+        command = (sys.executable, "-m", module, *words)
+        return self.start(Process(name, os.environ | environment, self.tether, self._log(name), command))
+
+    def darkroom(self, name: str, settings: dict[str, str]) -> Process:
+        """Start a part of Darkroom, which is stopped in the end."""
+        return self.start(Process(name, settings, self.tether, self._log(name)))
+
+    def start(self, process: Process) -> Process:
+        """Start a process, which is stopped in the end, and killed where it does not."""
+        self.stack.callback(process.kill)
+        self.stack.push_async_callback(process.stop)
+        process.start()
+        return process
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+
+@asynccontextmanager
+async def prepared(database: str, pace: float = 0.0) -> AsyncIterator[Ground]:
+    """The ground, in a new folder that goes away with it.
+
+    database: SQLITE or POSTGRES. pace: of predictions, as World has it; with 0 they have ended when they are created.
+    """
+    async with AsyncExitStack() as stack:
+        folder = Path(mkdtemp(prefix="darkroom-bench-", dir="/tmp"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        redis = stack.enter_context(servers.valkey())
+        postgres = stack.enter_context(servers.kept("durable-postgres")).url if database == POSTGRES else ""
+        port = servers.free_port()
+        provider = f"http://127.0.0.1:{port}"
+        world = World(provider, folder / "standin.log")
+        stack.push_async_callback(world.aclose)
+        tether = stack.enter_context(Tether())
+        ground = Ground(folder, database, redis, provider, world, tether, stack, postgres)
+        outside = environment(folder / "standin", "sqlite:///unused", redis, provider, LOG_LEVEL="warning")
+        (folder / "standin").mkdir()
+        ground.darkroom("standin", {**outside, "STANDIN_PORT": str(port)})
+        await answers(f"{provider}/v1/account")
+        await world.prepare(pace, UNLIMITED, UNLIMITED)
+        yield ground
+
+
+async def answers(address: str) -> None:
+    """Wait until a GET of it is answered with 200. Raises TimeoutError."""
+    async with httpx.AsyncClient(headers={"Authorization": "Bearer none"}) as client:
+        async with asyncio.timeout(READY):
+            await until(partial(_answers, client, address), every=0.05)
+
+
+async def _answers(client: httpx.AsyncClient, address: str) -> bool:
+    try:
+        return (await client.get(address)).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,106 @@
+"""The load generator: connections that stay open, each with one request at a time, the next as soon as one is answered.
+
+It parses with httptools on bare protocols, as clients made for convenience take as long for a request as the echo takes
+to answer it: on two cores they, and not the servers, would be what is measured.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import cast
+from urllib.parse import urlsplit
+
+import httptools
+
+from tests.bench.figures import quantile
+
+
+@dataclass
+class Load:
+    """What came of some seconds of requests. latencies: seconds, of each answered request. statuses: how often each."""
+
+    seconds: float
+    latencies: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return len(self.latencies) / self.seconds
+
+    def milliseconds(self, share: float) -> float:
+        """The latency that this share of the requests did not exceed."""
+        return 1000 * quantile(self.latencies, share)
+
+
+class Failed(Exception):
+    """A server answered with another status than it had to, or hung up."""
+
+
+def get(address: str) -> bytes:
+    """A GET of an address, as it goes over the wire."""
+    url = urlsplit(address)
+    return f"GET {url.path or '/'}{'?' * bool(url.query)}{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode()
+
+
+def post(address: str, body: Mapping[str, object]) -> bytes:
+    """A POST of JSON to an address, as it goes over the wire."""
+    url, content = urlsplit(address), json.dumps(body).encode()
+    head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+async def drive(address: str, request: bytes, status: int, connections: int, seconds: float) -> Load:
+    """Send one request again and again for some seconds. Raises Failed where an answer has another status."""
+    host, _, port = urlsplit(address).netloc.partition(":")
+    load, loop = Load(seconds), asyncio.get_running_loop()
+    opened = [
+        (await loop.create_connection(lambda: _Connection(request, load), host, int(port)))[1]
+        for _ in range(connections)
+    ]
+    start = perf_counter()
+    for connection in opened:
+        connection.until = start + seconds
+        connection.send()
+    await asyncio.gather(*(connection.over for connection in opened))
+    load.seconds = perf_counter() - start
+    if wrong := load.statuses.keys() - {status}:
+        raise Failed(f"{request[:40]!r} was answered with {', '.join(map(str, wrong))}")
+    return load
+
+
+class _Connection(asyncio.Protocol):
+    """One connection. until: when it stops to ask (perf_counter()). over: done when the last answer has come."""
+
+    def __init__(self, request: bytes, load: Load) -> None:
+        self.until = 0.0
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._request, self._load, self._sent = request, load, 0.0
+        self._parser = httptools.HttpResponseParser(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
+
+    def send(self) -> None:
+        self._sent = perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        now = perf_counter()
+        self._load.latencies.append(now - self._sent)
+        self._load.statuses[self._parser.get_status_code()] += 1
+        if now < self.until:
+            self.send()
+        else:
+            self._transport.close()
+            self.over.set_result(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.over.done():
+            self.over.set_exception(Failed(f"the server hung up on {self._request[:40]!r}"))

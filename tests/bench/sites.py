@@ -1,0 +1,67 @@
+"""Who is measured, each as fresh processes on the same ground: Darkroom, the reference, the echo."""
+
+from dataclasses import dataclass, field
+
+from tests import servers
+from tests.bench.ground import SQLITE, UNLIMITED, Ground, answers
+from tests.processes import Process, environment
+
+SERVER = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+
+
+@dataclass(frozen=True)
+class Site:
+    """Something that runs. address: of its (first) web process. webs, workers: its processes."""
+
+    address: str
+    webs: list[Process] = field(default_factory=list)
+    workers: list[Process] = field(default_factory=list)
+    database_url: str = ""
+
+
+async def darkroom(ground: Ground, workers: int = 0, webhooks: bool = False, **settings: str) -> Site:
+    """A Darkroom with one web process. webhooks: whether the stand-in tells it how predictions go; else it asks."""
+    port, database = servers.free_port(), await ground.new_database("darkroom")
+    address = f"http://127.0.0.1:{port}"
+    given = {"CREATES_PER_MINUTE": str(UNLIMITED), "PUBLIC_URL": address if webhooks else "", **settings}
+    (ground.folder / "data").mkdir(exist_ok=True)
+    common = environment(ground.folder, database, ground.redis, ground.provider, PORT=str(port), **given)
+    site = Site(
+        address,
+        [ground.darkroom("web", common)],
+        [ground.darkroom(f"worker-{number + 1}", common) for number in range(workers)],
+        database,
+    )
+    await answers(f"{address}/{'readyz' if workers else 'healthz'}")
+    return site
+
+
+async def reference(ground: Ground, workers: bool = False) -> Site:
+    """The reference with one web process, and with its worker processes where they are wanted."""
+    port, database = servers.free_port(), await ground.new_database("reference")
+    media = ground.folder / "reference-media"
+    media.mkdir(exist_ok=True)
+    settings = {
+        "DATABASE_URL": database if ground.database == SQLITE else database.replace("postgres:", "postgresql+psycopg:"),
+        "BROKER_URL": ground.redis.replace("unix:", "redis+socket:"),
+        "REPLICATE_API_URL": f"{ground.provider}/v1",
+        "MEDIA": str(media),
+    }
+    app = ("tests.bench.reference.app:app", "--port", str(port), *SERVER)
+    site = Site(f"http://127.0.0.1:{port}", [ground.program("reference-web", "uvicorn", *app, **settings)])
+    await answers(f"{site.address}/healthz")
+    if workers:
+        words = ("-A", "tests.bench.reference.work", "worker", "--loglevel", "warning")
+        site.workers.append(ground.program("reference-worker", "celery", *words, **settings))
+    return site
+
+
+async def echo(ground: Ground) -> Site:
+    """Litestar alone."""
+    port = servers.free_port()
+    site = Site(
+        f"http://127.0.0.1:{port}",
+        [ground.program("echo", "uvicorn", "tests.bench.echo:app", "--port", str(port), *SERVER)],
+    )
+    await answers(f"{site.address}/healthz")
+    return site
