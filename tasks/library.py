@@ -9,9 +9,9 @@ from uuid import UUID
 
 from tasks import belongings, estimates, matching, queue
 from tasks.belongings import Whole
-from tasks.database import now
 from tasks.marks import NONE, Marks
 from tasks.models import SQUARE, usual_size
+from tasks.rounds import Rounds
 from tasks.search import Search
 from tasks.sorting import Place, Sort, ids_around, next_ids, number_found
 from tasks.tables import Attempt, Job, Output, Stage, Status
@@ -67,24 +67,34 @@ class Card:
 
 async def card(job_id: UUID) -> Card | None:
     """One job, deleted ones too, or None. Its place is told however far back it is."""
-    found = await belongings.read("WHERE job.id = {}", job_id)
-    return await placed(Card(*found[0])) if found else None
+    return await _looked_up(job_id)
 
 
-async def placed(card: Card) -> Card:
-    """The card with its place, however far back it is."""
-    if card.place is not None or card.job.due_at > now():
-        return card
-    [card] = await _with_starts([replace(card, place=await queue.place(card.job))])
-    return card
+async def _look_up(job_ids: list[UUID]) -> list[Card | None]:
+    wanted = list(set(job_ids))
+    found = [Card(*whole) for whole in await belongings.read(f"WHERE job.id IN ({_blanks(wanted)})", *wanted)]
+    known = {card.job.id: card for card in await placed(found)}
+    return [known.get(job_id) for job_id in job_ids]
+
+
+_looked_up = Rounds(_look_up, 100)
+
+
+async def placed(cards: list[Card]) -> list[Card]:
+    """The cards with their places, however far back they are."""
+    waiting = [card.job for card in cards if card.job.status == Status.QUEUED and card.place is None]
+    if not waiting:
+        return cards
+    places = await queue.places(waiting)
+    return await _with_starts([replace(card, place=places.get(card.job.id, card.place)) for card in cards])
 
 
 async def cards(job_ids: Sequence[UUID]) -> list[Card]:
     """These jobs, deleted ones too, newest first. Unknown ids are left out."""
     if not job_ids:
         return []
-    places = ", ".join(["{}"] * len(job_ids))
-    return await _as_cards(await belongings.read(f"WHERE job.id IN ({places}) ORDER BY job.id DESC", *job_ids))
+    these = f"WHERE job.id IN ({_blanks(job_ids)}) ORDER BY job.id DESC"
+    return await _as_cards(await belongings.read(these, *job_ids))
 
 
 async def page(search: Search, sort: Sort, place: Place | None, count: int) -> tuple[list[Card], Place | None]:
@@ -148,6 +158,10 @@ async def _with_starts(cards: list[Card]) -> list[Card]:
     return [
         replace(card, starts_at=outlook.start(card.job.model, card.place)) if card.place else card for card in cards
     ]
+
+
+def _blanks(values: Sequence[object]) -> str:
+    return ", ".join(["{}"] * len(values))
 
 
 def expected_size(parameters: dict[str, Any], usual: tuple[int, int] = SQUARE) -> tuple[int, int]:

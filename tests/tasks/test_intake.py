@@ -11,7 +11,6 @@ from piccolo.querystring import QueryString
 
 from tasks import intake, jobs, library
 from tasks.database import DB
-from tasks.failures import DatabaseAway
 from tasks.tables import Job, new_id
 
 SDXL = "stability-ai/sdxl"
@@ -52,26 +51,3 @@ async def test_one_that_cannot_be_written_does_not_keep_the_others_out() -> None
     assert isinstance(second, Exception)
     assert (first, third) == (None, None)
     assert await Job.count() == 3
-
-
-async def test_a_database_that_is_away_is_told_to_everybody_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def away(self: Any, statements: Sequence[QueryString]) -> Any:
-        raise DatabaseAway("gone")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(DB), "run_alike", away)
-        told = await asyncio.gather(*(jobs.submit("a fox", SDXL, {}) for _ in range(5)), return_exceptions=True)
-    assert all(isinstance(error, DatabaseAway) for error in told)
-    assert (await jobs.submit("a fox", SDXL, {})).turn == 1
-
-
-async def test_one_that_gives_up_waiting_does_not_keep_the_others_from_being_written() -> None:
-    given_up, kept = (
-        asyncio.create_task(jobs.submit("one", SDXL, {})),
-        asyncio.create_task(jobs.submit("two", SDXL, {})),
-    )
-    await asyncio.sleep(0)
-    given_up.cancel()
-    assert (await kept).prompt == "two"
-    with pytest.raises(asyncio.CancelledError):
-        await given_up

@@ -69,7 +69,7 @@ QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
     "report": lambda: jobs.report(_held(), Stage.PROCESSING, 0.5),
     "begin an attempt": lambda: attempts.begin(_held(), "a/b", {"seed": 7}),
     "submit, with the next turn": lambda: jobs.submit("a fox", "a/b", {}, client="c1"),
-    "place": lambda: queue.place(Job(id=new_id(), status=Status.QUEUED, priority=2, turn=1)),
+    "place": lambda: queue.places([Job(id=new_id()), Job(id=new_id())]),
     "front": queue.front,
 }
 PAGES: dict[str, Callable[[], Awaitable[Any]]] = {
