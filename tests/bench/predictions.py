@@ -3,7 +3,7 @@
 import httpx
 
 from tasks.standin.faults import Rule
-from tests.bench.ground import Ground
+from tests.bench.ground import UNLIMITED, Ground
 from tests.bench.orders import ORDER
 
 MODEL = "stability-ai/sdxl:39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b"
@@ -14,8 +14,16 @@ async def last(ground: Ground, seconds: float) -> None:
     await ground.world.script([Rule(on="create", do="run", seconds=seconds, times=0)])
 
 
+async def keep_pace(ground: Ground, pace: float) -> None:
+    """From now on predictions take so many times as long as is believable, which is 1.2 to 2.5 seconds."""
+    await ground.world.prepare(pace, UNLIMITED, UNLIMITED)
+
+
 async def share_a_picture(ground: Ground) -> None:
-    """From now on all predictions yield one picture that is drawn already: to draw is not what is measured."""
+    """From now on all predictions yield one picture that is drawn already: to draw is not what is measured.
+
+    Before `keep_pace`: the picture is there at once.
+    """
     async with httpx.AsyncClient(headers={"Authorization": "Bearer none"}) as client:
         order = {"version": MODEL, "input": {"prompt": ORDER["prompt"], "width": 64, "height": 64}}
         answer = await client.post(f"{ground.provider}/v1/predictions", json=order)

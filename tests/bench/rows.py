@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import asyncpg
@@ -35,6 +36,12 @@ async def count(rows: Rows, status: str = "completed") -> int:
     """How many jobs are in a status."""
     [(found,)] = await rows.ask(f"SELECT count(*) FROM job WHERE status = '{status}'")
     return int(found)
+
+
+def moment(value: datetime | str) -> float:
+    """A time of a row in Unix seconds. SQLite has it as text, the reference's without the zone, which is UTC."""
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 class _SQLite:
