@@ -2,13 +2,13 @@
 
 import asyncio
 
-from tests.bench import sites
+from tests.bench import predictions, sites
 from tests.bench.effort import Effort
 from tests.bench.figures import Figure, Target, quantile
 from tests.bench.ground import POSTGRES, prepared
 from tests.bench.load import Load, post, send
 from tests.bench.memory import resident
-from tests.bench.orders import ORDER, place_many
+from tests.bench.orders import ORDER, carried
 from tests.bench.sites import Site
 from tests.bench.watchers import Arrivals, watching
 
@@ -22,10 +22,10 @@ async def measure(effort: Effort) -> list[Figure]:
     """KiB a page, milliseconds to the last page, and the p99 of POST /generate meanwhile."""
     pages, sizes, slowest, p99 = effort.count(PAGES), [], [], []
     async with prepared(POSTGRES) as ground:
-        site = await sites.darkroom(ground)
-        await place_many(site, 20)  # warm
+        site = await sites.darkroom(ground, workers=1)
+        await predictions.share_a_picture(ground)
         async with watching(site.address, 20):
-            await place_many(site, 20)
+            await carried(site, 20)  # warm
         for _ in range(effort.long_rounds):
             await asyncio.sleep(QUIET)
             before = resident(site.webs)
@@ -43,9 +43,10 @@ async def measure(effort: Effort) -> list[Figure]:
                targets=(Target("<", 40),)),
         Figure("pages", f"{open_pages}: a change is at all of them, p99", "ms", tuple(slowest), POSTGRES,
                targets=(Target("<", 500),)),
-        Figure("pages", f"{open_pages}: POST /generate, each told to all of them, p99", "ms", tuple(p99), POSTGRES,
+        Figure("pages", f"{open_pages}: POST /generate, p99", "ms", tuple(p99), POSTGRES,
                targets=(Target("<", 250),),
-               note=f"{POSTS} requests in a round, one every {BETWEEN:g} s. All pages are one process's, the load "
+               note=f"{POSTS} requests in a round, one every {BETWEEN:g} s; each makes a job, and all pages hear of "
+                     "its queueing, its stages and its end. All pages are one process's, the load "
                "generator's, which reads them on the other core."),
     ]  # fmt: skip
 
