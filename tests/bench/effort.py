@@ -13,6 +13,11 @@ class Effort:
     seconds: float = 4.0
     scale: float = 1.0
 
+    @property
+    def long_rounds(self) -> int:
+        """How often a figure is taken that takes half a minute."""
+        return (self.rounds + 1) // 2
+
     def count(self, full: int) -> int:
         """So many of what the target names, or fewer in a quick look; one at least."""
         return max(1, round(full * self.scale))

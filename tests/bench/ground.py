@@ -67,10 +67,10 @@ class Ground:
 
 
 @asynccontextmanager
-async def prepared(database: str, pace: float = 0.0) -> AsyncIterator[Ground]:
+async def prepared(database: str) -> AsyncIterator[Ground]:
     """The ground, in a new folder that goes away with it.
 
-    database: SQLITE or POSTGRES. pace: of predictions, as World has it; with 0 they have ended when they are created.
+    database: SQLITE or POSTGRES. Predictions have ended when they are created: see tests/bench/predictions.py.
     """
     async with AsyncExitStack() as stack:
         folder = Path(mkdtemp(prefix="darkroom-bench-", dir="/tmp"))
@@ -87,7 +87,7 @@ async def prepared(database: str, pace: float = 0.0) -> AsyncIterator[Ground]:
         (folder / "standin").mkdir()
         ground.darkroom("standin", {**outside, "STANDIN_PORT": str(port)})
         await answers(f"{provider}/v1/account")
-        await world.prepare(pace, UNLIMITED, UNLIMITED)
+        await world.prepare(0, UNLIMITED, UNLIMITED)
         yield ground
 
 

@@ -7,7 +7,7 @@ to answer it: on two cores they, and not the servers, would be what is measured.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import cast
@@ -22,7 +22,7 @@ from tests.bench.figures import quantile
 class Load:
     """What came of some seconds of requests. latencies: seconds, of each answered request. statuses: how often each."""
 
-    seconds: float
+    seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
 
@@ -55,16 +55,24 @@ def post(address: str, body: Mapping[str, object]) -> bytes:
 
 async def drive(address: str, request: bytes, status: int, connections: int, seconds: float) -> Load:
     """Send one request again and again for some seconds. Raises Failed where an answer has another status."""
+    until = perf_counter() + seconds
+    return await _sent(address, request, status, connections, lambda: perf_counter() < until)
+
+
+async def send(address: str, request: bytes, status: int, connections: int, count: int) -> Load:
+    """Send one request so many times. Raises Failed where an answer has another status."""
+    left = iter(range(count))
+    return await _sent(address, request, status, min(connections, count), lambda: next(left, None) is not None)
+
+
+async def _sent(address: str, request: bytes, status: int, connections: int, more: Callable[[], bool]) -> Load:
+    """more: whether to send another one. Opening the connections counts as well: it takes a millisecond or two."""
     host, _, port = urlsplit(address).netloc.partition(":")
-    load, loop = Load(seconds), asyncio.get_running_loop()
+    load, loop, start = Load(), asyncio.get_running_loop(), perf_counter()
     opened = [
-        (await loop.create_connection(lambda: _Connection(request, load), host, int(port)))[1]
+        (await loop.create_connection(lambda: _Connection(request, load, more), host, int(port)))[1]
         for _ in range(connections)
     ]
-    start = perf_counter()
-    for connection in opened:
-        connection.until = start + seconds
-        connection.send()
     await asyncio.gather(*(connection.over for connection in opened))
     load.seconds = perf_counter() - start
     if wrong := load.statuses.keys() - {status}:
@@ -73,30 +81,29 @@ async def drive(address: str, request: bytes, status: int, connections: int, sec
 
 
 class _Connection(asyncio.Protocol):
-    """One connection. until: when it stops to ask (perf_counter()). over: done when the last answer has come."""
+    """One connection. over: done when there is no more to send, and the last answer has come."""
 
-    def __init__(self, request: bytes, load: Load) -> None:
-        self.until = 0.0
+    def __init__(self, request: bytes, load: Load, more: Callable[[], bool]) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._request, self._load, self._sent = request, load, 0.0
+        self._request, self._load, self._more, self._sent = request, load, more, 0.0
         self._parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
-
-    def send(self) -> None:
-        self._sent = perf_counter()
-        self._transport.write(self._request)
+        self._send_if_more()
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
-        now = perf_counter()
-        self._load.latencies.append(now - self._sent)
+        self._load.latencies.append(perf_counter() - self._sent)
         self._load.statuses[self._parser.get_status_code()] += 1
-        if now < self.until:
-            self.send()
+        self._send_if_more()
+
+    def _send_if_more(self) -> None:
+        if self._more():
+            self._sent = perf_counter()
+            self._transport.write(self._request)
         else:
             self._transport.close()
             self.over.set_result(None)

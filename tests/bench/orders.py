@@ -1,29 +1,45 @@
-"""Jobs, as a program asks for them: the smallest pictures that there are."""
+"""Jobs, as a program asks for them: the smallest pictures that there are; and waiting for their end."""
 
 import asyncio
+from time import perf_counter
 
 import httpx
 
+from tests.bench import rows
+from tests.bench.load import post, send
+from tests.bench.sites import Site
 from tests.chaos.patience import until
 
 ORDER = {"prompt": "A futuristic city at sunset", "parameters": {"width": 64, "height": 64}}
-PATIENCE = 120.0  # seconds for a job that is in nobody's way
+CONNECTIONS = 16
+PATIENCE = 300.0  # seconds until jobs have to have ended
+LOOK_EVERY = 0.02  # seconds
 
 
-async def place(address: str, count: int = 1) -> list[str]:
-    """Ask for so many jobs, one after the other. Answers their ids."""
-    async with httpx.AsyncClient(base_url=address) as client:
-        answers = [(await client.post("/generate", json=ORDER)).raise_for_status().json() for _ in range(count)]
-    return [str(answer["job_id"]) for answer in answers]
+async def place(address: str) -> str:
+    """Ask for a job. Answers its id."""
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{address}/generate", json=ORDER)
+    return str(answer.raise_for_status().json()["job_id"])
 
 
-async def completed(address: str) -> str:
-    """Ask for a job and wait for it. Answers its id. Raises TimeoutError."""
-    [job] = await place(address)
-    async with httpx.AsyncClient(base_url=address) as client, asyncio.timeout(PATIENCE):
+async def place_many(site: Site, jobs: int) -> None:
+    """Ask for so many jobs, as fast as they are accepted."""
+    await send(site.address, post(f"{site.address}/generate", ORDER), 202, CONNECTIONS, jobs)
+
+
+async def carried(site: Site, jobs: int) -> float:
+    """Ask for so many jobs. Answers the seconds from the first request to the end of the last job.
+
+    Raises TimeoutError, and AssertionError where one did not succeed.
+    """
+    async with rows.opened(site.database_url) as database, asyncio.timeout(PATIENCE):
+        before, start = await rows.count(database), perf_counter()
 
         async def ended() -> bool:
-            return bool((await client.get(f"/status/{job}")).json()["status"] == "completed")
+            assert not await rows.count(database, "failed"), "a job failed: see the worker's log"
+            return await rows.count(database) >= before + jobs
 
-        await until(ended, every=0.1)
-    return job
+        await place_many(site, jobs)
+        await until(ended, every=LOOK_EVERY)
+        return perf_counter() - start

@@ -48,7 +48,8 @@ async def reference(ground: Ground, workers: bool = False) -> Site:
         "MEDIA": str(media),
     }
     app = ("tests.bench.reference.app:app", "--port", str(port), *SERVER)
-    site = Site(f"http://127.0.0.1:{port}", [ground.program("reference-web", "uvicorn", *app, **settings)])
+    web = ground.program("reference-web", "uvicorn", *app, **settings)
+    site = Site(f"http://127.0.0.1:{port}", [web], database_url=database)
     await answers(f"{site.address}/healthz")
     if workers:
         words = ("-A", "tests.bench.reference.work", "worker", "--loglevel", "warning")

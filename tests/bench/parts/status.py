@@ -1,16 +1,18 @@
 """status: GET /status of a job that is completed, and of one that waits with others."""
 
-from tests.bench import sites
+from uuid import UUID
+
+from tests.bench import rows, sites
 from tests.bench.effort import Effort
 from tests.bench.figures import Figure, Target
 from tests.bench.ground import POSTGRES, SQLITE, prepared
 from tests.bench.load import get
-from tests.bench.orders import completed, place
+from tests.bench.orders import carried, place, place_many
 from tests.bench.sites import Site
 from tests.bench.turns import in_turns
 
 CONNECTIONS = 16
-WAITING = 100  # jobs; the last of them is asked for
+WAITING = 100  # jobs before it
 TARGETS = (Target(">=", 8, "reference"), Target(">=", 0.3, "ceiling"))
 
 
@@ -23,14 +25,26 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
     async with prepared(database) as ground:
         own, reference = await sites.darkroom(ground, workers=1), await sites.reference(ground, workers=True)
         asked = [own, reference, await sites.echo(ground)]
-        ended = [await completed(own.address), await completed(reference.address)]
+        ended = [await _completed(site) for site in (own, reference)]
         for worker in (*own.workers, *reference.workers):
             await worker.stop()
-        waiting = [(await place(site.address, WAITING))[-1] for site in (own, reference)]
+        waiting = [await _queued(site) for site in (own, reference)]
         return [
             await _figure("completed", database, asked, ended, effort),
             await _figure("queued", database, asked, waiting, effort),
         ]
+
+
+async def _completed(site: Site) -> str:
+    await carried(site, 1)
+    async with rows.opened(site.database_url) as database:
+        [(job,)] = await database.ask("SELECT id FROM job")
+    return str(UUID(str(job)))  # SQLite has it as text
+
+
+async def _queued(site: Site) -> str:
+    await place_many(site, WAITING)
+    return await place(site.address)
 
 
 async def _figure(state: str, database: str, asked: list[Site], jobs: list[str], effort: Effort) -> Figure:

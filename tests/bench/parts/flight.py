@@ -1,0 +1,35 @@
+"""flight: 1,000 predictions of ten seconds under way in one worker process at the same time."""
+
+from tests.bench import predictions, sites
+from tests.bench.effort import Effort
+from tests.bench.figures import Figure, Target
+from tests.bench.ground import POSTGRES, SQLITE, prepared
+from tests.bench.memory import watched
+from tests.bench.orders import carried
+
+JOBS, SECONDS = 1000, 10.0
+
+
+async def measure(effort: Effort) -> list[Figure]:
+    """Seconds to the last one's end, and the worker's memory, on each database."""
+    return [figure for database in (POSTGRES, SQLITE) for figure in await _on(database, effort)]
+
+
+async def _on(database: str, effort: Effort) -> list[Figure]:
+    jobs, took, peaks = effort.count(JOBS), [], []
+    async with prepared(database) as ground:
+        own = await sites.darkroom(ground, workers=1, WORKER_CONCURRENCY=str(JOBS))
+        await carried(own, 8)  # warm
+        await predictions.last(ground, SECONDS)
+        for _ in range(effort.long_rounds):
+            async with watched(own.workers) as peak:
+                took.append(await carried(own, jobs))
+            peaks.append(peak.mib)
+    what = f"{jobs:,} predictions of {SECONDS:g} s in flight"
+    return [
+        Figure("flight", f"{what}: to the last one's end", "s", tuple(took), database, targets=(Target("<", 30),)),
+        Figure(
+            "flight", "the worker and its openers at most (RSS)", "MiB", tuple(peaks), database,
+            targets=(Target("<", 300),),
+        ),
+    ]  # fmt: skip
