@@ -40,7 +40,7 @@ from webapp import (
     webhooks,
 )
 from webapp.errors import EXCEPTION_HANDLERS
-from webapp.live import Hub
+from webapp.hub import Hub
 from webapp.methods import READ
 from webapp.origin import same_origin_only
 
