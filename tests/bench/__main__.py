@@ -12,7 +12,7 @@ from tests.bench import report, results
 from tests.bench.effort import Effort
 from tests.bench.figures import Figure
 
-PARTS = ("submit", "status", "burst", "flight", "instant", "overhead", "live", "pages")
+PARTS = ("submit", "status", "burst", "flight", "instant", "overhead", "live", "pages", "library", "start", "memory")
 """In tests/bench/parts, each with `async def measure(effort) -> list[Figure]`."""
 INTERRUPTED = 130
 

@@ -29,7 +29,8 @@ class Figure(msgspec.Struct, frozen=True):
 
     part: as BENCH names it. what: in words. database: SQLite, PostgreSQL, or "" where it does not matter. rounds: what
     each round gave, in `unit`. reference, ceiling: what the others gave in the same rounds, in the same unit; empty
-    where there is nothing to compare with. note: what a reader has to know.
+    where there is nothing to compare with. note: what a reader has to know. course: how it went, for a plot, as points:
+    how much was done, and the figure then.
     """
 
     part: str
@@ -41,6 +42,7 @@ class Figure(msgspec.Struct, frozen=True):
     ceiling: tuple[float, ...] = ()
     targets: tuple[Target, ...] = ()
     note: str = ""
+    course: tuple[tuple[float, float], ...] = ()
 
     @property
     def value(self) -> float:

@@ -40,10 +40,11 @@ class Failed(Exception):
     """A server answered with another status than it had to, or hung up."""
 
 
-def get(address: str) -> bytes:
+def get(address: str, headers: Mapping[str, str] | None = None) -> bytes:
     """A GET of an address, as it goes over the wire."""
-    url = urlsplit(address)
-    return f"GET {url.path or '/'}{'?' * bool(url.query)}{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode()
+    url, more = urlsplit(address), "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    path = f"{url.path or '/'}{'?' * bool(url.query)}{url.query}"
+    return f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\n{more}\r\n".encode()
 
 
 def post(address: str, body: Mapping[str, object]) -> bytes:

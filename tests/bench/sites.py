@@ -19,9 +19,14 @@ class Site:
     database_url: str = ""
 
 
-async def darkroom(ground: Ground, workers: int = 0, webhooks: bool = False, **settings: str) -> Site:
-    """A Darkroom with one web process. webhooks: whether the stand-in tells it how predictions go; else it asks."""
-    port, database = servers.free_port(), await ground.new_database("darkroom")
+async def darkroom(
+    ground: Ground, workers: int = 0, webhooks: bool = False, database_url: str = "", **settings: str
+) -> Site:
+    """A Darkroom with one web process.
+
+    webhooks: whether the stand-in tells it how predictions go; else it asks. database_url: none for a new database.
+    """
+    port, database = servers.free_port(), database_url or await ground.new_database("darkroom")
     address = f"http://127.0.0.1:{port}"
     given = {"CREATES_PER_MINUTE": str(UNLIMITED), "PUBLIC_URL": address if webhooks else "", **settings}
     (ground.folder / "data").mkdir(exist_ok=True)
