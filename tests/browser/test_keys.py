@@ -3,11 +3,10 @@
 from uuid import UUID
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.access import axe_finds_nothing
 from tests.browser.conftest import Darkroom
-from tests.browser.test_access import SCHEMES
 from tests.waiting import wait_until
 
 SIZES = [(192, 64), (64, 96), (128, 64), (64, 64), (96, 64), (64, 128), (160, 64), (64, 64), (96, 96), (64, 64)]
@@ -191,11 +190,7 @@ def test_axe_finds_nothing_in_the_help(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
+    axe_finds_nothing(page)
 
 
 def test_a_tab_that_nobody_looks_at_counts_what_was_finished(page: Page, darkroom: Darkroom) -> None:

@@ -1,18 +1,16 @@
 """Matrices in a real browser: written, counted, sent, and watched as they develop on a page of their own."""
 
 import re
-from typing import Literal
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.access import axe_finds_nothing, nothing_overflows
 from tests.browser.conftest import Darkroom
 from tests.waiting import wait_until
 
 LONG = 20_000  # milliseconds
-SCHEMES: list[Literal["dark", "light"]] = ["dark", "light"]
 SMALL = {"width": 64, "height": 64}
 
 
@@ -149,25 +147,13 @@ def test_axe_finds_nothing_on_the_page_of_a_batch_and_nothing_overflows(
     page.goto(f"/batches/{batch_id}")
     expect(page.locator('article[data-status="completed"]').first).to_be_visible(timeout=LONG)
     expect(page.locator('article[data-status="failed"]').first).to_be_visible(timeout=LONG)
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    for width in (320, 768, 3840):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    axe_finds_nothing(page)
+    nothing_overflows(page)
     httpx.post(f"{darkroom.url}/batches/{batch_id}/cancel")
 
 
 def test_axe_finds_nothing_in_an_open_matrix(page: Page, darkroom: Darkroom) -> None:
     page.goto("/?prompt=" + "{a|b} fox&seeds=three&models=google/nano-banana")
     expect(page.locator("#matrix-count")).to_contain_text("Seeds are a list")
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    for width in (320, 768, 3840):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    axe_finds_nothing(page)
+    nothing_overflows(page)
