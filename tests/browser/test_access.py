@@ -79,6 +79,15 @@ def test_nothing_overflows_from_320_to_3840_pixels(page: Page, jobs: dict[str, U
     nothing_overflows(page)
 
 
+def test_on_little_paper_the_word_for_what_happens_is_whole_or_not_there(page: Page, jobs: dict[str, UUID]) -> None:
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto("/?q=axe+status:running")
+    card = page.locator(f"#job-{jobs['running']}")
+    for width in (41, 63, 85, 107, 129):
+        card.evaluate("(card, width) => { card.style.flex = `0 0 ${width}px` }", width)
+        assert card.evaluate("card => card.querySelector('.status strong').offsetHeight") < 24, width
+
+
 def test_the_keyboard_reaches_the_composer_and_the_cards(page: Page, jobs: dict[str, UUID]) -> None:
     page.goto("/")
     page.keyboard.press("Tab")

@@ -151,6 +151,17 @@ def test_n_writes_a_prompt(page: Page, prints: list[UUID]) -> None:
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("")
 
 
+def test_the_bar_of_the_selection_never_hides_the_card_with_the_focus(page: Page, prints: list[UUID]) -> None:
+    page.set_viewport_size({"width": 390, "height": 500})
+    page.goto("/")
+    page.locator("#selection-mode").check()
+    focus(page, prints[0])
+    page.keyboard.press("End")
+    bar = page.locator("#selection").bounding_box()
+    assert bar is not None
+    assert box(page, focused(page))["bottom"] <= bar["y"]
+
+
 def test_the_focus_goes_to_the_next_card_when_its_own_goes_away(page: Page, prints: list[UUID]) -> None:
     page.goto("/")
     focus(page, prints[4])
