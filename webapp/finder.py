@@ -10,6 +10,7 @@ from tasks import library, months, searches
 from tasks.schemas import Fault
 from tasks.search import FIELDS, Field, Search, Term, parse
 from tasks.sorting import Place, Sort
+from tasks.tables import SavedSearch
 from webapp.sheet import Sheet
 
 QUICK = {
@@ -89,7 +90,7 @@ async def finder(query: Mapping[str, Any], sheet: Sheet | None, faults: Sequence
         quick=[_chip(shown, words, term) for words, term in quick.items()],
         terms=[_chip(shown, str(term), term) for term in shown.search.terms if term not in quick.values()],
         years=_by_year(await months.with_jobs(), shown),
-        saved=[Link(row.name, f"/?{urlencode({'q': row.query})}", str(row.id)) for row in await searches.saved()],
+        saved=[_kept(row) for row in await searches.saved()],
         number=await library.count(shown.search) if shown.search else None,
     )
 
@@ -98,6 +99,11 @@ def _chip(sheet: Sheet, words: str, term: Term) -> Chip:
     on = term in sheet.search.terms
     search = sheet.search.without(term) if on else Search((*sheet.search.terms, term))
     return Chip(words, replace(sheet, search=search, place=None).address(), on)
+
+
+def _kept(row: SavedSearch) -> Link:
+    sort = {} if row.sort == Sort.NEWEST else {"sort": row.sort}
+    return Link(row.name, f"/?{urlencode({'q': row.query, **sort})}", str(row.id))
 
 
 def _by_year(known: list[str], sheet: Sheet) -> dict[str, list[Link]]:

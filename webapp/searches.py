@@ -1,7 +1,7 @@
 """Saved searches, kept and forgotten by forms: POST /searches and /searches/{id}/delete."""
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from litestar import Request, Response, post
@@ -20,11 +20,11 @@ HTML = "text/html; charset=utf-8"
 
 @post("/searches", status_code=200)
 async def save(request: AnyRequest) -> Response[Any]:
-    """Keep a search under a name."""
+    """Keep a search and its order under a name."""
     form = await request.form()
-    query = {"q": str(form.get("q", ""))}
-    await searches.save(str(form.get("name", "")), read(query).search)
-    return await _shown(request, f"/?{urlencode(query)}")
+    sheet = read({"q": str(form.get("q", "")), "sort": str(form.get("sort", ""))})
+    await searches.save(str(form.get("name", "")), sheet.search, sheet.sort)
+    return await _shown(request, sheet.address())
 
 
 @post("/searches/{search_id:uuid}/delete", status_code=200)

@@ -97,5 +97,5 @@ def test_without_javascript_prints_are_found_sorted_and_searches_saved(no_script
     expect(cards).to_have_count(2)
     no_script.locator("#finder-saved-summary").click()
     no_script.get_by_role("button", name="Forget the search Razorbills").click()
-    expect(no_script).to_have_url(f"{darkroom.url}/?q=razorbill")
+    expect(no_script).to_have_url(f"{darkroom.url}/?q=razorbill&sort=oldest")
     expect(no_script.get_by_role("link", name="Razorbills")).to_have_count(0)
