@@ -122,6 +122,16 @@ async def test_htmx_gets_the_finder_the_prints_and_their_stream(web: httpx.Async
     assert "<!doctype" not in answer.text
 
 
+async def test_what_a_search_finds_is_counted_anew(web: httpx.AsyncClient) -> None:
+    await submitted("a fox")
+    page = await web.get("/?q=fox&sort=oldest")
+    [address] = re.findall(r'<span id="finder-count"[^>]* hx-get="([^"]+)"', page.text)
+    await submitted("a red fox")
+    answer = await web.get(unescape(address))
+    assert answer.text == "2 prints"
+    assert (await web.get("/searches/count?q=status:tired")).status_code == 422
+
+
 async def test_a_search_is_saved_listed_and_forgotten_by_forms(web: httpx.AsyncClient) -> None:
     answer = await web.post("/searches", data={"name": "My <foxes>", "q": "fox fav:yes"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/?q=fox+fav%3Ayes")
