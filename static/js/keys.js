@@ -29,6 +29,7 @@ const TABLE = [
   { group: "This print", keys: ["0"], act: () => act("rate", "0") },
   { group: "This print", keys: ["t"], shown: ["T"], words: "Tag it", act: tag },
   { group: "This print", keys: ["x"], shown: ["X"], words: "Select it, or not", act: () => press(".card-select", subject()) },
+  { group: "This print", keys: ["u"], shown: ["U"], words: "Use it for another one", act: () => !viewer() && press(".card-uses", subject()) },
   { group: "This print", keys: ["Delete"], shown: ["Del"], words: "Put it in the trash", act: () => act("trash") },
   { group: "This print", keys: ["i"], shown: ["I"], words: "In the lightbox: its prompt and settings", act: () => press(".pswp__button--about") },
   { group: "This print", keys: ["z"], shown: ["Z"], words: "In the lightbox: zoom", act: () => press(".pswp__button--zoom") },
@@ -59,7 +60,7 @@ function named({ key, ctrlKey, altKey, metaKey, shiftKey }) {
 }
 
 function isForOthers({ target, key }) {
-  if (key === "Escape" && target.closest?.("details")) return true; // it is a menu that closes
+  if (key === "Escape" && target.closest?.("details, [popover]")) return true; // it is a menu that closes
   if (target.closest?.("video, audio")) return key === " " || key.length > 1; // they seek, and change their volume
   const field = "input:not([type='checkbox'], [type='button'], [type='submit']), textarea, select, [contenteditable], dialog";
   return Boolean(target.closest?.(field));
