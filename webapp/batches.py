@@ -13,10 +13,10 @@ from litestar.response import Redirect
 
 from tasks import batches, jobs
 from tasks.admission import Rejected
-from tasks.database import now
 from tasks.library import Card
 from tasks.models import Model
 from tasks.replicate import Replicate
+from tasks.search import parse
 from tasks.settings import settings
 from tasks.tables import Batch
 from webapp import pages
@@ -26,6 +26,7 @@ from webapp.errors import not_found, wants_html
 from webapp.grid import laid_out
 from webapp.matrix import Asked, Form, Sent, count, in_the_form
 from webapp.methods import READ
+from webapp.sheet import Sheet
 from webapp.views import job_json
 from webapp.visitors import by_htmx, client_of
 
@@ -61,10 +62,10 @@ async def shown(batch_id: FromPath[str]) -> Response[Any]:
     """The page of a batch; with .json after its id, the batch for programs."""
     if batch_id.endswith(".json"):
         return await _as_json(await _existing(batch_id.removesuffix(".json")))
-    moment = now()  # taken before the cards are read: what changes meanwhile comes as an event
     batch = await _existing(batch_id)
-    live = f"/events?{urlencode({'q': f'batch:{batch.id}', 'since': moment.isoformat()})}"
-    return pages.page("batch.html", live=live, **await _context(batch))
+    sheet = Sheet(parse(f"batch:{batch.id}"))
+    live = sheet.stream()  # before the cards are read: what changes meanwhile comes as an event
+    return pages.page("batch.html", live=live, sheet=sheet, **await _context(batch))
 
 
 @route("/batches/{batch_id:str}/progress", http_method=READ)
