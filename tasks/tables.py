@@ -175,6 +175,7 @@ class SavedSearch(Table, tablename="saved_search"):
     id = UUID(primary_key=True, default=uuid7)
     name = Varchar(length=100, unique=True)
     query = Text()
+    sort = Varchar(length=16, default="newest")  # see tasks/sorting.py
     created_at = Timestamptz()
 
 

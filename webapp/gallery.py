@@ -16,6 +16,7 @@ from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
 from tasks.storage import Storage
+from tasks.terms import Terms
 from webapp import pages
 from webapp.api import existing
 from webapp.batches import matrix_sent, submit_matrix
@@ -65,11 +66,11 @@ async def submit(
         parameters = typed_parameters(form, model) if model else {}
         if unfit:
             raise Rejected("invalid_parameters", unfit)
-        matrix, source = asked_for(form, name), made_from(form)
+        matrix, terms = asked_for(form, name), Terms(client, made_from=made_from(form))
         if matrix.several:
-            batch = await submit_matrix(matrix, parameters, replicate, client, source)
+            batch = await submit_matrix(matrix, parameters, replicate, terms)
             return await matrix_sent(request, batch, form, model)
-        job = await admit(matrix.plain, name, parameters, replicate, client=client, made_from=source)
+        job = await admit(matrix.plain, name, parameters, replicate, terms)
     except (Rejected, Failure) as error:
         return await _refused(request, form, replicate, error)
     if not by_htmx(request):

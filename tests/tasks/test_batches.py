@@ -11,6 +11,7 @@ from tasks.admission import Rejected
 from tasks.failures import DatabaseAway, Failure
 from tasks.replicate import Replicate
 from tasks.tables import Batch, Job, Status
+from tasks.terms import Terms
 from tasks.transitions import ANNOUNCED
 from tests.tasks.states import LEASE, P1, row, submitted
 
@@ -27,7 +28,7 @@ async def replicate() -> AsyncIterator[Replicate]:
 async def made(
     replicate: Replicate, prompt: object = "{red|blue} fox", models: object = None, seeds: object = None, **more: Any
 ) -> tuple[Batch, list[Job]]:
-    return await batches.submit(prompt, models, seeds, more.pop("parameters", {}), replicate, **more)
+    return await batches.submit(prompt, models, seeds, more.pop("parameters", {}), replicate, Terms(**more))
 
 
 async def faults(replicate: Replicate, *matrix: Any, **more: Any) -> dict[str, list[str]]:
