@@ -1,9 +1,14 @@
-"""What tidying does to many jobs at once, in SQL, and how it is taken back.
+"""What tidying does to a portion of jobs at once, in SQL, and how it is taken back.
 
-A deed first notes in its Undo row which jobs it will change and what they have, then changes those that are on this
-list. So both are one truth, and neither is ever in this process's memory.
+A deed first notes in an Undo row which jobs it will change and what they have, then changes those that are on this
+list. So both are one truth.
+
+Conditions here are asked of the few jobs on the list, and written so (IS TRUE, EXISTS) that no index is walked for
+them: the databases would take what was just done to two hundred thousand jobs for something rare, and go through all of
+these for every portion.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,8 +42,8 @@ class Mark:
     def done(self) -> Condition:
         """The jobs that are so already."""
         if self.value is None:
-            return WhereRaw(f"job.{self._name} IS NULL")
-        return WhereRaw(f"job.{self._name} = {{}}", self.value)
+            return WhereRaw(f"(job.{self._name} IS NULL) IS TRUE")
+        return WhereRaw(f"(job.{self._name} = {{}}) IS TRUE", self.value)
 
     def undone(self) -> Condition:
         """The jobs that are not."""
@@ -58,13 +63,16 @@ class Mark:
         ]  # fmt: skip
 
     def undo(self, listed: QueryString, moment: datetime) -> list[QueryString]:
-        """The statements that give those on the list what they had, where they still are as this deed left them."""
+        """The statements that give those on the list what they had, where they still are as this deed left them.
+
+        The first answers the ids of these.
+        """
         had = f"CAST(listed.had AS {self.taken})" if ON_POSTGRES else "listed.had"
         return [
             QueryString(
                 # Materialized: SQLite would read the list again for every job.
                 f"WITH listed AS MATERIALIZED ({{}}) UPDATE job SET {self._name} = {had}, changed_at = {{}}"
-                " FROM listed WHERE job.id = listed.id AND job.deleted_at IS NULL AND {}",
+                " FROM listed WHERE job.id = listed.id AND (job.deleted_at IS NULL) IS TRUE AND {} RETURNING job.id",
                 listed, moment, self.done.querystring,
             )
         ]  # fmt: skip
@@ -102,9 +110,13 @@ class Row:
         return [(self._add if self.there else self._take)(listed), _touch(listed, moment)]
 
     def undo(self, listed: QueryString, moment: datetime) -> list[QueryString]:
-        """The statements that give those on the list what they had, where they still are as this deed left them."""
+        """The statements that give those on the list what they had, where they still are as this deed left them.
+
+        The first answers the ids of these.
+        """
         still = QueryString(
-            "SELECT job.id FROM job WHERE job.id IN (SELECT id FROM ({}) AS listed) AND job.deleted_at IS NULL AND {}",
+            "SELECT job.id FROM job WHERE job.id IN (SELECT id FROM ({}) AS listed)"
+            " AND (job.deleted_at IS NULL) IS TRUE AND {}",
             listed, self.done.querystring,
         )  # fmt: skip
         # Touched first: afterwards they are not as the deed left them any more.
@@ -116,8 +128,8 @@ class Row:
         return Job.id
 
     def _that(self, have: bool) -> Condition:
-        which = f"(SELECT job FROM {self.table} WHERE {self.column} = {{}})"
-        return WhereRaw(f"job.id {'IN' if have else 'NOT IN'} {which}", self.value)
+        which = f"SELECT 1 FROM {self.table} AS own WHERE own.job = job.id AND (own.{self.column} = {{}}) IS TRUE"
+        return WhereRaw(f"{'' if have else 'NOT '}EXISTS ({which})", self.value)
 
     def _add(self, some: QueryString) -> QueryString:
         return QueryString(
@@ -128,7 +140,8 @@ class Row:
 
     def _take(self, some: QueryString) -> QueryString:
         return QueryString(
-            f"DELETE FROM {self.table} WHERE {self.column} = {{}} AND job IN (SELECT id FROM ({{}}) AS those)",
+            f"DELETE FROM {self.table}"
+            f" WHERE ({self.column} = {{}}) IS TRUE AND job IN (SELECT id FROM ({{}}) AS those)",
             self.value, some,
         )  # fmt: skip
 
@@ -156,19 +169,21 @@ def on_the_list(undo_id: UUID) -> QueryString:
     )
 
 
-async def note(undo_id: UUID, some: Condition, had: Any) -> int:
-    """Have an Undo row name these jobs, with what they have. Answers how many. They are locked until the commit."""
-    chosen = Job.select(Job.id, had.as_alias("had")).where(some).order_by(Job.id)
+async def note(undo_id: UUID, some: Condition, had: Any) -> list[UUID]:
+    """Have an Undo row name these jobs, with what they have. Answers their ids. They are locked until the commit."""
+    chosen = Job.select(Job.id, had.as_alias("had")).where(some).order_by(Job.id, ascending=False)
     if ON_POSTGRES:
         chosen = chosen.lock_rows("NO KEY UPDATE")
     listed = "json_agg(json_build_array(id, had))" if ON_POSTGRES else "json_group_array(json_array(id, had))"
-    await Undo.raw(
-        f"UPDATE undo SET before = coalesce((SELECT {listed} FROM ({{}}) AS chosen), '[]') WHERE id = {{}}",
+    [row] = await Undo.raw(
+        f"UPDATE undo SET before = coalesce((SELECT {listed} FROM ({{}}) AS chosen), '[]') WHERE id = {{}}"
+        " RETURNING before",
         chosen.querystrings[0], undo_id,
     )  # fmt: skip
-    [row] = await Undo.raw("SELECT json_array_length(before) AS jobs FROM undo WHERE id = {}", undo_id)
-    return int(row["jobs"])
+    return [UUID(job_id) for job_id, _ in json.loads(row["before"])]
 
 
 def _touch(some: QueryString, moment: datetime) -> QueryString:
-    return QueryString("UPDATE job SET changed_at = {} WHERE id IN (SELECT id FROM ({}) AS those)", moment, some)
+    return QueryString(
+        "UPDATE job SET changed_at = {} WHERE id IN (SELECT id FROM ({}) AS those) RETURNING id", moment, some
+    )
