@@ -3,12 +3,11 @@
 A deed first notes in an Undo row which jobs it will change and what they have, then changes those that are on this
 list. So both are one truth.
 
-Conditions here are asked of the few jobs on the list, and written so (IS TRUE, EXISTS) that no index is walked for
-them: the databases would take what was just done to two hundred thousand jobs for something rare, and go through all of
-these for every portion.
+Conditions here are written so (IS TRUE, count) that they are asked of one job after the other: the databases would
+take what was just done to two hundred thousand jobs for something rare, and go through all of these for every portion,
+or even for every job.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,15 +18,15 @@ from piccolo.querystring import QueryString
 
 from tasks.database import DB
 from tasks.queue import Condition
-from tasks.tables import Job, Undo
+from tasks.tables import Job, Undo, new_id
 
 ON_POSTGRES = DB.engine_type == "postgres"
-NEW_ID = (  # a random UUID, written as Piccolo writes them
-    "gen_random_uuid()"
+REST_OF_ID = (  # 122 bits of chance, less the time that ids of version 7 begin with: written as Piccolo writes them
+    "substr(CAST(gen_random_uuid() AS text), 16)"
     if ON_POSTGRES
-    else "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a'"
-    " || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
+    else "lower(substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
 )
+BEGIN_OF_ID = 15  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,8 @@ class Row:
             listed, self.done.querystring,
         )  # fmt: skip
         # Touched first: afterwards they are not as the deed left them any more.
-        return [_touch(still, moment), (self._take if self.there else self._add)(still)]
+        touched = QueryString("{} RETURNING id", _touch(still, moment))
+        return [touched, (self._take if self.there else self._add)(still)]
 
     @property
     def had(self) -> Any:
@@ -128,14 +128,16 @@ class Row:
         return Job.id
 
     def _that(self, have: bool) -> Condition:
-        which = f"SELECT 1 FROM {self.table} AS own WHERE own.job = job.id AND (own.{self.column} = {{}}) IS TRUE"
-        return WhereRaw(f"{'' if have else 'NOT '}EXISTS ({which})", self.value)
+        own = f"SELECT count(*) FROM {self.table} AS own WHERE own.job = job.id AND own.{self.column} = {{}}"
+        return WhereRaw(f"({own}) = {int(have)}", self.value)
 
     def _add(self, some: QueryString) -> QueryString:
+        # Ids by time: indexes grow at their end, where chance would have every portion write nearly all of their pages.
+        new_id_ = f"CAST({{}} || {REST_OF_ID} AS uuid)" if ON_POSTGRES else f"{{}} || {REST_OF_ID}"
         return QueryString(
-            f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {NEW_ID}, those.id, {self._typed}"
+            f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {new_id_}, those.id, {self._typed}"
             " FROM ({}) AS those WHERE true ON CONFLICT DO NOTHING",
-            self.value, some,
+            str(new_id())[:BEGIN_OF_ID], self.value, some,
         )  # fmt: skip
 
     def _take(self, some: QueryString) -> QueryString:
@@ -169,8 +171,11 @@ def on_the_list(undo_id: UUID) -> QueryString:
     )
 
 
-async def note(undo_id: UUID, some: Condition, had: Any) -> list[UUID]:
-    """Have an Undo row name these jobs, with what they have. Answers their ids. They are locked until the commit."""
+async def note(undo_id: UUID, some: Condition, had: Any) -> str | None:
+    """Have an Undo row name these jobs, with what they have, and lock them until the commit.
+
+    Answers what it has now, as JSON: [[job id, what it had], ...]; None where they are none.
+    """
     chosen = Job.select(Job.id, had.as_alias("had")).where(some).order_by(Job.id, ascending=False)
     if ON_POSTGRES:
         chosen = chosen.lock_rows("NO KEY UPDATE")
@@ -180,10 +185,8 @@ async def note(undo_id: UUID, some: Condition, had: Any) -> list[UUID]:
         " RETURNING before",
         chosen.querystrings[0], undo_id,
     )  # fmt: skip
-    return [UUID(job_id) for job_id, _ in json.loads(row["before"])]
+    return None if row["before"] == "[]" else str(row["before"])
 
 
 def _touch(some: QueryString, moment: datetime) -> QueryString:
-    return QueryString(
-        "UPDATE job SET changed_at = {} WHERE id IN (SELECT id FROM ({}) AS those) RETURNING id", moment, some
-    )
+    return QueryString("UPDATE job SET changed_at = {} WHERE id IN (SELECT id FROM ({}) AS those)", moment, some)

@@ -6,6 +6,7 @@ that whoever is killed on the way has done nothing that cannot be undone. It ann
 open pages learn at their next look.
 """
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -162,19 +163,20 @@ async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[l
     deed, portion = _deed(first.action, first.argument, first.created_at), first
     may = may & deed.undone()
     async for job_ids in portions(some & may):
+        those = among(job_ids) & may
         async with DB.transaction():
             await _our_turn()
             if portion is not first and not await Undo.exists().where(_portions_of(first.id)):
                 return  # somebody has taken it back already
             await Undo.insert(portion)
-            changed = await note(portion.id, among(job_ids) & may, deed.had)
-            if changed:
+            listed = await note(portion.id, those, deed.had)
+            if listed:
                 for statement in deed.do(on_the_list(portion.id), now()):
                     await Job.raw("{}", statement)
             else:
                 await Undo.delete().where(Undo.id == portion.id)
-        if changed:
-            yield changed
+        if listed:
+            yield [UUID(job_id) for job_id, _ in json.loads(listed)]
             portion = Undo(
                 id=new_id(), part_of=first.id, created_at=first.created_at, action=first.action, argument=first.argument
             )
@@ -191,11 +193,11 @@ async def _taken_back(undo_id: UUID) -> AsyncIterator[list[UUID]]:
                 return
             deed = _deed(row["action"], row["argument"], row["created_at"])
             which, *others = deed.undo(on_the_list(row["id"]), now())
-            changed = [UUID(str(job["id"])) for job in await Job.raw("{}", which)]
+            changed = await Job.raw("{}", which)
             for statement in others:
                 await Job.raw("{}", statement)
             await Undo.delete().where(Undo.id == row["id"])
-        yield sorted(changed, reverse=True)
+        yield sorted((UUID(str(job["id"])) for job in changed), reverse=True)
         if not await Undo.exists().where(_portions_of(undo_id)):
             return
         await breathe()
