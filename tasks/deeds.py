@@ -2,10 +2,6 @@
 
 A deed first notes in an Undo row which jobs it will change and what they have, then changes those that are on this
 list. So both are one truth.
-
-Conditions here are written so (IS TRUE, count) that they are asked of one job after the other: the databases would
-take what was just done to two hundred thousand jobs for something rare, and go through all of these for every portion,
-or even for every job.
 """
 
 from dataclasses import dataclass
@@ -17,9 +13,11 @@ from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
 from tasks.database import DB
+from tasks.portions import one_by_one
 from tasks.queue import Condition
 from tasks.tables import Job, Undo, new_id
 
+THERE = WhereRaw("job.deleted_at IS NULL")
 ON_POSTGRES = DB.engine_type == "postgres"
 REST_OF_ID = (  # 122 bits of chance, less the time that ids of version 7 begin with: written as Piccolo writes them
     "substr(CAST(gen_random_uuid() AS text), 16)"
@@ -41,8 +39,8 @@ class Mark:
     def done(self) -> Condition:
         """The jobs that are so already."""
         if self.value is None:
-            return WhereRaw(f"(job.{self._name} IS NULL) IS TRUE")
-        return WhereRaw(f"(job.{self._name} = {{}}) IS TRUE", self.value)
+            return WhereRaw(f"job.{self._name} IS NULL")
+        return WhereRaw(f"job.{self._name} = {{}}", self.value)
 
     def undone(self) -> Condition:
         """The jobs that are not."""
@@ -71,8 +69,8 @@ class Mark:
             QueryString(
                 # Materialized: SQLite would read the list again for every job.
                 f"WITH listed AS MATERIALIZED ({{}}) UPDATE job SET {self._name} = {had}, changed_at = {{}}"
-                " FROM listed WHERE job.id = listed.id AND (job.deleted_at IS NULL) IS TRUE AND {} RETURNING job.id",
-                listed, moment, self.done.querystring,
+                " FROM listed WHERE job.id = listed.id AND {} RETURNING job.id",
+                listed, moment, one_by_one(THERE & self.done).querystring,
             )
         ]  # fmt: skip
 
@@ -114,9 +112,8 @@ class Row:
         The first answers the ids of these.
         """
         still = QueryString(
-            "SELECT job.id FROM job WHERE job.id IN (SELECT id FROM ({}) AS listed)"
-            " AND (job.deleted_at IS NULL) IS TRUE AND {}",
-            listed, self.done.querystring,
+            "SELECT job.id FROM job WHERE job.id IN (SELECT id FROM ({}) AS listed) AND {}",
+            listed, one_by_one(THERE & self.done).querystring,
         )  # fmt: skip
         # Touched first: afterwards they are not as the deed left them any more.
         touched = QueryString("{} RETURNING id", _touch(still, moment))
@@ -128,6 +125,7 @@ class Row:
         return Job.id
 
     def _that(self, have: bool) -> Condition:
+        # Counted: of EXISTS and IN databases make joins, whose cost they cannot tell for a tag that is new.
         own = f"SELECT count(*) FROM {self.table} AS own WHERE own.job = job.id AND own.{self.column} = {{}}"
         return WhereRaw(f"({own}) = {int(have)}", self.value)
 
@@ -142,6 +140,7 @@ class Row:
 
     def _take(self, some: QueryString) -> QueryString:
         return QueryString(
+            # IS TRUE: by the jobs, not by all that have this value.
             f"DELETE FROM {self.table}"
             f" WHERE ({self.column} = {{}}) IS TRUE AND job IN (SELECT id FROM ({{}}) AS those)",
             self.value, some,

@@ -280,13 +280,13 @@ async def delete_all(some: Condition, still: Condition) -> int:
 
 async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
     alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
-    for row in await Job.select(Job.id, Job.client, Job.priority, Job.finish_within).where(among(job_ids)):
+    for row in await Job.select(Job.id, Job.client, Job.priority, Job.finish_within).where(among(job_ids, to_do)):
         alike[row["client"], row["priority"], row["finish_within"]].append(row["id"])
     again: list[UUID] = []
     async with DB.transaction():
         for (client, priority, finish_within), ids in alike.items():
             changes = {**_again(client, priority, finish_within), Job.changed_at: now()}
-            rows = await Job.update(changes).where(among(ids) & to_do).returning(Job.id)
+            rows = await Job.update(changes).where(among(ids, to_do)).returning(Job.id)
             retried = [row["id"] for row in rows]
             await queue.line_up(retried)
             again += retried
@@ -295,7 +295,7 @@ async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
 
 async def _deleted_all(some: Condition, still: Condition) -> AsyncIterator[list[UUID]]:
     async for job_ids in portions(some & still):
-        rows = await Job.update(_deleted()).where(among(job_ids) & still).returning(Job.id)
+        rows = await Job.update(_deleted()).where(among(job_ids, still)).returning(Job.id)
         yield [row["id"] for row in rows]
 
 

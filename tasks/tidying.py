@@ -16,7 +16,7 @@ from piccolo.columns.combination import WhereRaw
 
 from tasks import collections, jobs
 from tasks.database import DB, now
-from tasks.deeds import Deed, Mark, Row, note, on_the_list
+from tasks.deeds import THERE, Deed, Mark, Row, note, on_the_list
 from tasks.names import tag_name
 from tasks.portions import among, announced, breathe, portions
 from tasks.queue import Condition
@@ -27,7 +27,6 @@ KEPT = timedelta(days=1)  # how long an action can be taken back
 MAX_NOTES = 10_000  # characters
 TURN = 0x74696479  # any number: one portion at a time on PostgreSQL, as everything is on SQLite
 
-THERE = WhereRaw("job.deleted_at IS NULL")
 ENDED = WhereRaw("job.status IN ('completed', 'failed', 'canceled')")
 IN_TRASH = WhereRaw("job.trashed_at IS NOT NULL")
 
@@ -163,7 +162,7 @@ async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[l
     deed, portion = _deed(first.action, first.argument, first.created_at), first
     may = may & deed.undone()
     async for job_ids in portions(some & may):
-        those = among(job_ids) & may
+        those = among(job_ids, may)
         async with DB.transaction():
             await _our_turn()
             if portion is not first and not await Undo.exists().where(_portions_of(first.id)):
