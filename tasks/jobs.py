@@ -6,7 +6,7 @@ says that the job changed. What a worker changes is fenced by the token of its c
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,12 +18,12 @@ from tasks.attempts import mine
 from tasks.broker import generate_later
 from tasks.database import DB, from_now, now
 from tasks.failures import Failure
+from tasks.portions import among, announced, portions
 from tasks.queue import Condition
 from tasks.replicate import Prediction
 from tasks.settings import settings
 from tasks.tables import Attempt, Batch, Job, Output, Priority, Stage, Status, new_id
 from tasks.transitions import (
-    ANNOUNCED,
     Changes,
     announce,
     announce_all,
@@ -43,7 +43,6 @@ ENDED_BADLY: Condition = WhereRaw(
 )
 DELETABLE: Condition = WhereRaw("job.status IN ('completed', 'failed', 'canceled') AND job.deleted_at IS NULL")
 FORGOTTEN: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: ""}
-PORTION = 1000  # jobs that one transaction of many changes
 
 
 async def submit(
@@ -229,20 +228,10 @@ async def retry(job_id: UUID) -> Job | None:
 async def retry_all(some: Condition) -> int:
     """Have those of them that failed or were canceled wait again. Answers how many; in portions, each whole."""
     begun, count = now(), 0
-    asked = (Job.client, Job.priority, Job.finish_within)
-    to_do = some & ENDED_BADLY & (Job.changed_at < begun)  # what fails again meanwhile is not tried once more
-    while portion := await Job.select(Job.id, *asked).where(to_do).order_by(Job.id).limit(PORTION):
-        alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
-        for row in portion:
-            alike[row["client"], row["priority"], row["finish_within"]].append(row["id"])
-        again: list[Job] = []
-        async with DB.transaction():
-            for (client, priority, finish_within), job_ids in alike.items():
-                these = Job.id.is_in(job_ids) & ENDED_BADLY
-                retried = await change_all(these, _again(client, priority, finish_within))
-                await queue.line_up([job.id for job in retried])
-                again += retried
-        announce_all(job.id for job in again)
+    to_do = ENDED_BADLY & (Job.changed_at < begun)  # what fails again meanwhile is not tried once more
+    async for job_ids in portions(some & to_do, newest_first=False):
+        again = await _retried(job_ids, to_do)
+        announce_all(again)
         generate_later(min(len(again), settings.worker_concurrency))
         count += len(again)
     return count
@@ -278,23 +267,35 @@ async def files_of(job_ids: Collection[UUID]) -> list[str]:
     return list(files)
 
 
-async def delete_all(some: Condition, most: int | None = None) -> int:
-    """Delete those of them that have ended, or `most` of these, at once and for good. Answers how many that were.
+async def delete_all(some: Condition, still: Condition) -> int:
+    """Delete those of them that have ended, at once and for good. Answers how many that were; in portions, each whole.
 
-    A worker removes what is left of them: see tasks/trash.py.
+    still: what is asked again of each when its portion's turn comes. A worker removes what is left of them: see
+    tasks/trash.py.
     """
-    chosen = some & DELETABLE
-    if most is not None:
-        first = Job.select(Job.id).where(chosen).limit(most)
-        chosen = WhereRaw("job.id IN ({})", first.querystrings[0]) & DELETABLE
-    deleted = _deleted()
-    just_now = Job.changed_at == deleted[Job.deleted_at]
-    async with DB.transaction():
-        await Job.update(deleted).where(chosen)
-        count = int(await Job.count().where(just_now))
-        told = await Job.select(Job.id).where(just_now).limit(ANNOUNCED)
-    announce_all(row["id"] for row in told)
+    count, _ = await announced(_deleted_all(some, still & DELETABLE))
     return count
+
+
+async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
+    alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
+    for row in await Job.select(Job.id, Job.client, Job.priority, Job.finish_within).where(among(job_ids, to_do)):
+        alike[row["client"], row["priority"], row["finish_within"]].append(row["id"])
+    again: list[UUID] = []
+    async with DB.transaction():
+        for (client, priority, finish_within), ids in alike.items():
+            changes = {**_again(client, priority, finish_within), Job.changed_at: now()}
+            rows = await Job.update(changes).where(among(ids, to_do)).returning(Job.id)
+            retried = [row["id"] for row in rows]
+            await queue.line_up(retried)
+            again += retried
+    return again
+
+
+async def _deleted_all(some: Condition, still: Condition) -> AsyncIterator[list[UUID]]:
+    async for job_ids in portions(some & still):
+        rows = await Job.update(_deleted()).where(among(job_ids, still)).returning(Job.id)
+        yield [row["id"] for row in rows]
 
 
 def _again(client: str, priority: int, finish_within: int) -> Changes:

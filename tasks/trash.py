@@ -43,14 +43,13 @@ async def keep_emptying(storage: Storage) -> None:
 
 
 async def empty_old(storage: Storage) -> int:
-    """Delete for good what has been in the trash for TRASH_DAYS, a portion at a time. Answers how many jobs that were.
+    """Delete for good what has been in the trash for TRASH_DAYS. Answers how many jobs that were.
 
     Raises Failure where storage does not do as it is told.
     """
-    count, old = 0, Job.trashed_at < now() - timedelta(days=settings.trash_days)
-    while deleted := await jobs.delete_all(old, PORTION):
-        count += deleted
-        await clear_all(storage)
+    old = Job.trashed_at < now() - timedelta(days=settings.trash_days)
+    count = await jobs.delete_all(old, old)
+    await clear_all(storage)
     return count
 
 

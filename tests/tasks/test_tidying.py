@@ -9,12 +9,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks import collections, jobs, library, marks, matching, tidying
+from tasks import collections, jobs, library, marks, matching, portions, tidying
 from tasks.database import now
 from tasks.search import parse
 from tasks.tables import Collection, CollectionItem, Job, JobTag, Undo, new_id
 from tests.tasks.states import claimed, submitted
 from tests.tasks.work import existing
+
+
+@pytest.fixture(autouse=True)
+def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is done, is done in several portions."""
+    monkeypatch.setattr(portions, "PORTION", 2)
+    monkeypatch.setattr(portions, "LOOK", 2)
 
 
 async def ended(count: int = 3) -> list[UUID]:
