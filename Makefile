@@ -24,7 +24,7 @@ test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the b
 chaos: $(VENV)/installed-dev ## kill every part under load, count what is lost: ROUNDS=10 DATABASE=postgres SEED=1
 	$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
 
-bench: $(VENV)/installed-bench ## measure, beside a reference: BENCH=submit,status ROUNDS=5 SECONDS=4 SCALE=1
+bench: $(VENV)/installed-bench ## measure, beside a reference: BENCH=submit,status ROUNDS=3 SECONDS=3 SCALE=1
 	@exec $(BIN)/python -m tests.bench $(if $(BENCH),--parts $(BENCH)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SCALE),--scale $(SCALE))
 

@@ -11,10 +11,12 @@ import uvloop
 from tests.bench import report, results
 from tests.bench.effort import Effort
 from tests.bench.figures import Figure
+from tests.bench.results import Results
 
 PARTS = ("submit", "status", "burst", "flight", "instant", "overhead", "live", "pages", "library", "start", "memory")
 """In tests/bench/parts, each with `async def measure(effort) -> list[Figure]`."""
 INTERRUPTED = 130
+README = report.FOLDER.parent.parent / "README.md"
 
 
 def main() -> int:
@@ -44,8 +46,17 @@ def _measured(part: str, effort: Effort) -> list[Figure]:
         kept = results.load()
         kept.merge(part, figures, results.this_run(effort))
         results.save(kept)
-        report.FILE.write_text(report.markdown(kept, PARTS))
+        _write(kept)
     return figures
+
+
+def _write(kept: Results) -> None:
+    """Make of the figures what is made of them: plots, results.md, the README's table."""
+    from tests.bench import plots  # here, as matplotlib is there for the benchmark alone
+
+    plots.draw(kept, report.FOLDER)
+    report.FILE.write_text(report.markdown(kept, PARTS))
+    README.write_text(report.into_readme(kept, PARTS, README.read_text()))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,8 +9,8 @@ class Effort:
     (jobs, pages) that the targets name; only with 1 the figures are kept.
     """
 
-    rounds: int = 5
-    seconds: float = 4.0
+    rounds: int = 3
+    seconds: float = 3.0
     scale: float = 1.0
 
     @property

@@ -7,7 +7,10 @@ from statistics import median
 from tests.bench.figures import Figure, Other, Target
 from tests.bench.results import Results, Run
 
-FILE = Path(__file__).parent / "results.md"
+FOLDER = Path(__file__).parent
+FILE = FOLDER / "results.md"
+PLOTS = ("beside-the-reference.svg", "memory.svg")
+BEGIN, END = "<!-- from tests/bench/results.json -->", "<!-- so far -->"
 HEAD = ("what", "database", "Darkroom", "spread", "reference", "ceiling", "target", "met")
 INTRODUCTION = """\
 # Numbers
@@ -35,10 +38,10 @@ def table(figures: Sequence[Figure]) -> str:
     )
 
 
-def markdown(results: Results, order: Iterable[str], plots: Sequence[str] = ()) -> str:
-    """All of results.md. order: the parts. plots: names of files beside it."""
+def markdown(results: Results, order: Iterable[str]) -> str:
+    """All of results.md. order: the parts."""
     parts = [part for part in order if results.of(part)]
-    lines = [INTRODUCTION, *(f"![{name}]({name})\n" for name in plots)]
+    lines = [INTRODUCTION, *(f"![{name}]({name})\n" for name in PLOTS if (FOLDER / name).exists())]
     for part in parts:
         figures = results.of(part)
         lines += [f"## {part}\n", _line(HEAD), _line(["---"] * len(HEAD)), *(_line(_row(figure)) for figure in figures)]
@@ -46,6 +49,18 @@ def markdown(results: Results, order: Iterable[str], plots: Sequence[str] = ()) 
         lines += ["", *(f"{note}\n" for note in notes)]
     lines += ["## Measured on\n", *_machines({part: results.runs[part] for part in parts})]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def short(results: Results, order: Iterable[str]) -> str:
+    """The README's table: the first figure of each part. order: the parts."""
+    first = [figures[0] for part in order if (figures := results.of(part))]
+    return "\n".join([_line(HEAD), _line(["---"] * len(HEAD)), *(_line(_row(figure)) for figure in first)])
+
+
+def into_readme(results: Results, order: Iterable[str], readme: str) -> str:
+    """The README with this table in the place of its old one."""
+    before, _, rest = readme.partition(BEGIN)
+    return f"{before}{BEGIN}\n{short(results, order)}\n{END}{rest.partition(END)[2]}" if rest else readme
 
 
 def number(value: float) -> str:

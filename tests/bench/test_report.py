@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import report, results
-from tests.bench.__main__ import PARTS
+from tests.bench.__main__ import PARTS, README
 from tests.bench.figures import Figure, Target, quantile
 from tests.bench.load import get, post
 from tests.bench.results import Results, Run
@@ -56,11 +56,24 @@ def test_a_part_that_is_measured_anew_takes_the_place_of_its_own_figures_only(tm
     assert "anew" in report.markdown(again, PARTS)
 
 
+def test_results_md_and_the_readme_say_what_was_measured() -> None:
+    kept, readme = results.load(), README.read_text()
+    assert kept.figures
+    assert report.FILE.read_text() == report.markdown(kept, PARTS)
+    assert report.into_readme(kept, PARTS, readme) == readme
+    assert report.short(kept, PARTS) in readme
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_that_can_be_asked_for_is_there(part: str) -> None:
     source = (Path(report.__file__).parent / "parts" / f"{part}.py").read_text()
     assert source.startswith(f'"""{part}: ')
     assert "async def measure(effort: Effort) -> list[Figure]:" in source
+
+
+def test_no_part_is_forgotten() -> None:
+    folder = Path(report.__file__).parent / "parts"
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(PARTS)
 
 
 def test_requests_are_what_a_server_understands() -> None:

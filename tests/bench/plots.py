@@ -1,0 +1,59 @@
+"""The plots beside results.md: how Darkroom stands beside the reference, and memory over many jobs."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure as Plot
+
+from tests.bench.figures import Figure
+from tests.bench.report import PLOTS
+from tests.bench.results import Results
+
+OWN, TARGET, LINES = "#b3541e", "#444444", ("#b3541e", "#2f6f8f", "#6b8f2f")
+
+
+def draw(results: Results, folder: Path) -> None:
+    """Draw those that there are figures for, as SVG."""
+    mpl.rcParams.update(
+        {"svg.hashsalt": "darkroom", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    )
+    beside, courses = PLOTS
+    compared = [figure for figure in results.figures if figure.reference]
+    measured = [figure for figure in results.figures if figure.course]
+    for name, plot in ((beside, _beside(compared)), (courses, _courses(measured))):
+        if plot is not None:
+            plot.savefig(folder / name, format="svg", metadata={"Date": None})
+
+
+def _beside(figures: list[Figure]) -> Plot | None:
+    """Bars: how many times as good as the reference each figure is; a tick where the target is."""
+    if not figures:
+        return None
+    plot = Plot(figsize=(8, 0.7 + 0.32 * len(figures)), layout="constrained")
+    axes = plot.subplots()
+    places = range(len(figures), 0, -1)
+    times = [figure.times("reference") for figure in figures]
+    axes.barh(places, times, color=OWN, height=0.6)
+    for place, figure, value in zip(places, figures, times, strict=True):
+        axes.annotate(f" {value:.2g}", (value, place), va="center")
+        for target in figure.targets:
+            if target.of == "reference":
+                axes.plot([target.bound] * 2, [place - 0.4, place + 0.4], color=TARGET, linewidth=1.5)
+    axes.axvline(1, color=TARGET, linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_yticks(list(places), [f"{figure.part}: {figure.what} ({figure.database})" for figure in figures])
+    axes.set_xlabel("times as good as FastAPI + Celery + SQLModel; a tick where the target is")
+    return plot
+
+
+def _courses(figures: list[Figure]) -> Plot | None:
+    """A plot for each figure: what was in memory as it went."""
+    if not figures:
+        return None
+    plot = Plot(figsize=(8, 2.4), layout="constrained")
+    for axes, figure, colour in zip(plot.subplots(1, len(figures), squeeze=False)[0], figures, LINES, strict=False):
+        axes.plot(*zip(*figure.course, strict=True), color=colour)
+        axes.set_ylim(bottom=0)
+        axes.set_title(figure.what.partition(":")[0], fontsize=9)
+    plot.supylabel("MiB")
+    return plot
