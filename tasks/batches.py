@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tasks import admission, inputs, jobs, library
+from tasks import admission, bulk, inputs, library
 from tasks.admission import Rejected, known_model, reject
 from tasks.database import now
 from tasks.library import Card
@@ -75,7 +75,7 @@ async def submit(
     reject(await _cells_faults(cells, {model.name: model for model in known}, given))
     batch = Batch(id=new_id(), prompt=prompt, axes=_axes_json(axes, seeds), jobs=len(cells), created_at=now())
     requests = [(cell.prompt, cell.model, _arguments(cell, given)) for cell in cells]
-    return batch, await jobs.submit_all(batch, requests, terms.client, terms.urgency, terms.seconds, terms.source)
+    return batch, await bulk.submit_all(batch, requests, terms.client, terms.urgency, terms.seconds, terms.source)
 
 
 def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:

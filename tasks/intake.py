@@ -3,14 +3,18 @@
 A commit is what a job costs most, and one does for many.
 """
 
+import json
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from piccolo.querystring import QueryString
 
 from tasks import queue
-from tasks.database import DB, from_now
+from tasks.database import DB, from_now, now
 from tasks.rounds import Rounds
-from tasks.tables import Job
+from tasks.settings import settings
+from tasks.tables import Job, Priority, Status, new_id
 
 GROUP = 50  # jobs that are written together at most
 
@@ -25,6 +29,28 @@ INSERT = (
     f"INSERT INTO job ({', '.join(NAMES)}, turn, due_at, deadline_at)"
     f" VALUES ({', '.join(['{}'] * (len(NAMES) + 3))}) RETURNING turn, due_at, deadline_at"
 )
+
+
+def new(
+    prompt: str,
+    model: str,
+    parameters: Mapping[str, Any],
+    client: str,
+    priority: Priority,
+    finish_within: int | None,
+    made_from: UUID | None,
+    turn: int = 0,
+    batch: UUID | None = None,
+    place: int | None = None,
+) -> Job:
+    """A job that waits for its turn, not written yet. place: within its batch."""
+    moment, seconds = now(), finish_within or settings.finish_within
+    return Job(
+        id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
+        client=client, priority=priority, turn=turn, finish_within=seconds, deadline_at=from_now(seconds),
+        status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
+        made_from=made_from, batch=batch, batch_place=place,
+    )  # fmt: skip
 
 
 async def insert(job: Job) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 
-from tasks import collections, jobs
+from tasks import bulk, collections
 from tasks.database import DB, now
 from tasks.deeds import THERE, Deed, Mark, Row, note, on_the_list
 from tasks.names import tag_name
@@ -100,12 +100,12 @@ async def restore(some: Condition) -> Outcome:
 
 async def retry(some: Condition) -> Outcome:
     """Have those that failed or were canceled wait again. What that costs is not undone."""
-    return Outcome(await jobs.retry_all(some))
+    return Outcome(await bulk.retry_all(some))
 
 
 async def delete(some: Condition) -> Outcome:
     """Delete for good what is in the trash of them. A worker removes the files."""
-    return Outcome(await jobs.delete_all(some, IN_TRASH))
+    return Outcome(await bulk.delete_all(some, IN_TRASH))
 
 
 async def write(job_id: UUID, notes: str) -> Job | None:

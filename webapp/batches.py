@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from tasks import batches, jobs
+from tasks import batches, bulk
 from tasks.admission import Rejected
 from tasks.library import Card
 from tasks.models import Model
@@ -86,7 +86,7 @@ async def grid(batch_id: FromPath[str]) -> Response[str]:
 async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     """Call off what has not ended of a batch. 202 while workers are still being waited for."""
     batch = await _existing(batch_id)
-    await jobs.cancel_batch(batch.id)
+    await bulk.cancel_batch(batch.id)
     if by_htmx(request):
         return pages.page("partials/batch.html", batch=batch, progress=await batches.progress(batch))
     if wants_html(request):

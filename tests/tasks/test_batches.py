@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks import attempts, batches, events, jobs, queue
+from tasks import attempts, batches, bulk, events, jobs, queue
 from tasks.admission import Rejected
 from tasks.failures import DatabaseAway, Failure
 from tasks.replicate import Replicate
@@ -166,7 +166,7 @@ async def test_what_is_left_of_a_batch_is_called_off(replicate: Replicate) -> No
     assert attempt is not None
     await attempts.record_prediction(running, attempt, P1.id)
     other = await jobs.submit("another", SDXL, {})
-    await jobs.cancel_batch(batch.id)
+    await bulk.cancel_batch(batch.id)
     statuses = [(await row(job)).status for job in submitted]
     assert statuses == [Status.COMPLETED, Status.RUNNING, Status.CANCELED, Status.CANCELED]
     assert (await row(running)).cancel_requested
