@@ -179,7 +179,7 @@ async def test_what_was_done_more_than_a_day_ago_is_not_undone() -> None:
 async def test_of_two_at_once_each_job_is_changed_by_one() -> None:
     ids = await ended(20)
     both = await asyncio.gather(*[tidying.tag(tidying.these(ids), "cat") for _ in range(4)])
-    assert sorted(outcome.jobs for outcome in both) == [0, 0, 0, 20]
+    assert sum(outcome.jobs for outcome in both) == 20
     assert await JobTag.count() == 20
 
 
