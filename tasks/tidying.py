@@ -183,11 +183,11 @@ async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[l
 
 async def _taken_back(undo_id: UUID) -> AsyncIterator[list[UUID]]:
     """Take it back, and answer which jobs of each portion changed."""
-    next_one = Undo.select(Undo.id, Undo.action, Undo.argument, Undo.created_at).where(_portions_of(undo_id))
+    asked = (Undo.id, Undo.action, Undo.argument, Undo.created_at)
     while True:
         async with DB.transaction():
             await _our_turn()
-            row = await next_one.order_by(Undo.id).first()
+            row = await Undo.select(*asked).where(_portions_of(undo_id)).order_by(Undo.id).first()
             if row is None:
                 return
             deed = _deed(row["action"], row["argument"], row["created_at"])

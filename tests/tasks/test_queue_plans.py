@@ -11,7 +11,7 @@ import pytest
 from obstore.store import MemoryStore
 from piccolo.querystring import QueryString
 
-from tasks import attempts, downloads, jobs, library, matching, queue, rescue, sorting, tidying
+from tasks import attempts, downloads, jobs, library, queue, rescue, sorting
 from tasks.database import DB, now
 from tasks.demo import past, seeding
 from tasks.search import parse
@@ -120,18 +120,6 @@ async def test_every_field_is_found_along_an_index(search: str, monkeypatch: pyt
 async def test_the_few_that_a_field_finds_are_looked_up(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = await plans(lambda: sorting.next_ids(parse(search), Sort.NEWEST, None, 49), monkeypatch)
     assert FEW[search] in "\n".join(plan)
-
-
-async def test_what_very_many_have_of_late_is_not_taken_for_rare_when_it_is_taken_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    everything = matching.condition(parse(""))
-    for action in (tidying.trash(everything), tidying.tag(everything, "new"), tidying.favourite(everything)):
-        done = await action
-        assert done.jobs > COUNT / 2
-        plan = await plans(partial(tidying.undo, done.undo or new_id()), monkeypatch)
-        assert "job" not in dict(read_to_the_end(plan)), "\n".join(plan)
-        assert not {"job_trashed", "job_favourite"} & set(re.findall(r"\w+", "\n".join(plan))), "\n".join(plan)
 
 
 def read_to_the_end(plan: list[str]) -> list[tuple[str, str | None]]:
