@@ -8,6 +8,7 @@ const OVERLAP = 5_000; // asked for once more each time: what was finished may b
 const WISH = "darkroom-notifications";
 
 const counted = new Set();
+let left = ""; // when one looked away, by the server's clock: what was finished before was seen
 let until = "";
 let timer = 0;
 
@@ -44,7 +45,7 @@ async function isPermitted() {
 
 function leave() {
   counted.clear();
-  until = "";
+  left = until = "";
   look();
 }
 
@@ -57,11 +58,12 @@ function comeBack() {
 async function look() {
   clearTimeout(timer);
   timer = setTimeout(look, EVERY);
-  const since = until && new Date(Date.parse(until) - OVERLAP).toISOString();
+  const since = until && new Date(Math.max(Date.parse(until) - OVERLAP, Date.parse(left))).toISOString();
   const answer = await fetch(`/finished.json${since ? `?since=${encodeURIComponent(since)}` : ""}`).catch(() => null);
   if (!answer?.ok || !document.hidden) return; // asked again in a while
   const told = await answer.json();
   until = told.until;
+  left ||= until;
   count(told.finished);
 }
 
