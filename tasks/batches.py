@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tasks import admission, inputs, jobs, library
+from tasks import admission, bulk, inputs, library
 from tasks.admission import Rejected, known_model, reject
 from tasks.database import now
 from tasks.library import Card
@@ -17,6 +17,7 @@ from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
 from tasks.tables import ENDED, Batch, Job, Status, new_id
+from tasks.terms import USUAL, Terms
 
 LEAST_SEED, MOST_SEED = -(2**63), 2**63 - 1
 
@@ -50,11 +51,7 @@ async def submit(
     seeds: object,
     parameters: object,
     replicate: Replicate,
-    *,
-    client: str = "",
-    priority: object = None,
-    finish_within: object = None,
-    made_from: object = None,
+    terms: Terms = USUAL,
 ) -> tuple[Batch, list[Job]]:
     """Check every combination as a request of its own, and make all of them jobs, or none.
 
@@ -65,13 +62,12 @@ async def submit(
     reject(
         [
             *admission.prompt_faults(prompt), *_models_faults(models), *_seeds_faults(seeds),
-            *admission.terms_faults(parameters, priority, finish_within),
-            *await admission.made_from_faults(made_from),
+            *admission.parameters_faults(parameters), *await terms.faults(),
         ]
     )  # fmt: skip
     assert isinstance(prompt, str)
     names = list(dict.fromkeys(models)) if isinstance(models, list) else [settings.default_model]
-    given, urgency, seconds = admission.terms(parameters, priority, finish_within)
+    given = parameters if isinstance(parameters, Mapping) else {}
     parts = measured(prompt, names, seeds)
     known = [await known_model(name, replicate, f"/models/{place}") for place, name in enumerate(names)]
     reject(_seed_faults(seeds, known, given))
@@ -79,7 +75,7 @@ async def submit(
     reject(await _cells_faults(cells, {model.name: model for model in known}, given))
     batch = Batch(id=new_id(), prompt=prompt, axes=_axes_json(axes, seeds), jobs=len(cells), created_at=now())
     requests = [(cell.prompt, cell.model, _arguments(cell, given)) for cell in cells]
-    return batch, await jobs.submit_all(batch, requests, client, urgency, seconds, admission.job_id_of(made_from))
+    return batch, await bulk.submit_all(batch, requests, terms.client, terms.urgency, terms.seconds, terms.source)
 
 
 def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:

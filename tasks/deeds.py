@@ -1,7 +1,7 @@
-"""What tidying does to many jobs at once, in SQL, and how it is taken back.
+"""What tidying does to a portion of jobs at once, in SQL, and how it is taken back.
 
-A deed first notes in its Undo row which jobs it will change and what they have, then changes those that are on this
-list. So both are one truth, and neither is ever in this process's memory.
+A deed first notes in an Undo row which jobs it will change and what they have, then changes those that are on this
+list. So both are one truth.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,18 @@ from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
 from tasks.database import DB
+from tasks.portions import one_by_one
 from tasks.queue import Condition
-from tasks.tables import Job, Undo
+from tasks.tables import Job, Undo, new_id
 
+THERE = WhereRaw("job.deleted_at IS NULL")
 ON_POSTGRES = DB.engine_type == "postgres"
-NEW_ID = (  # a random UUID, written as Piccolo writes them
-    "gen_random_uuid()"
+REST_OF_ID = (  # 122 bits of chance, less the time that ids of version 7 begin with: written as Piccolo writes them
+    "substr(CAST(gen_random_uuid() AS text), 16)"
     if ON_POSTGRES
-    else "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a'"
-    " || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
+    else "lower(substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
 )
+BEGIN_OF_ID = 15  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,17 @@ class Mark:
         ]  # fmt: skip
 
     def undo(self, listed: QueryString, moment: datetime) -> list[QueryString]:
-        """The statements that give those on the list what they had, where they still are as this deed left them."""
+        """The statements that give those on the list what they had, where they still are as this deed left them.
+
+        The first answers the ids of these.
+        """
         had = f"CAST(listed.had AS {self.taken})" if ON_POSTGRES else "listed.had"
         return [
             QueryString(
                 # Materialized: SQLite would read the list again for every job.
                 f"WITH listed AS MATERIALIZED ({{}}) UPDATE job SET {self._name} = {had}, changed_at = {{}}"
-                " FROM listed WHERE job.id = listed.id AND job.deleted_at IS NULL AND {}",
-                listed, moment, self.done.querystring,
+                " FROM listed WHERE job.id = listed.id AND {} RETURNING job.id",
+                listed, moment, one_by_one(THERE & self.done).querystring,
             )
         ]  # fmt: skip
 
@@ -102,13 +107,17 @@ class Row:
         return [(self._add if self.there else self._take)(listed), _touch(listed, moment)]
 
     def undo(self, listed: QueryString, moment: datetime) -> list[QueryString]:
-        """The statements that give those on the list what they had, where they still are as this deed left them."""
+        """The statements that give those on the list what they had, where they still are as this deed left them.
+
+        The first answers the ids of these.
+        """
         still = QueryString(
-            "SELECT job.id FROM job WHERE job.id IN (SELECT id FROM ({}) AS listed) AND job.deleted_at IS NULL AND {}",
-            listed, self.done.querystring,
+            "SELECT job.id FROM job WHERE job.id IN (SELECT id FROM ({}) AS listed) AND {}",
+            listed, one_by_one(THERE & self.done).querystring,
         )  # fmt: skip
         # Touched first: afterwards they are not as the deed left them any more.
-        return [_touch(still, moment), (self._take if self.there else self._add)(still)]
+        touched = QueryString("{} RETURNING id", _touch(still, moment))
+        return [touched, (self._take if self.there else self._add)(still)]
 
     @property
     def had(self) -> Any:
@@ -116,19 +125,24 @@ class Row:
         return Job.id
 
     def _that(self, have: bool) -> Condition:
-        which = f"(SELECT job FROM {self.table} WHERE {self.column} = {{}})"
-        return WhereRaw(f"job.id {'IN' if have else 'NOT IN'} {which}", self.value)
+        # Counted: of EXISTS and IN databases make joins, whose cost they cannot tell for a tag that is new.
+        own = f"SELECT count(*) FROM {self.table} AS own WHERE own.job = job.id AND own.{self.column} = {{}}"
+        return WhereRaw(f"({own}) = {int(have)}", self.value)
 
     def _add(self, some: QueryString) -> QueryString:
+        # Ids by time: indexes grow at their end, where chance would have every portion write nearly all of their pages.
+        new_id_ = f"CAST({{}} || {REST_OF_ID} AS uuid)" if ON_POSTGRES else f"{{}} || {REST_OF_ID}"
         return QueryString(
-            f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {NEW_ID}, those.id, {self._typed}"
+            f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {new_id_}, those.id, {self._typed}"
             " FROM ({}) AS those WHERE true ON CONFLICT DO NOTHING",
-            self.value, some,
+            str(new_id())[:BEGIN_OF_ID], self.value, some,
         )  # fmt: skip
 
     def _take(self, some: QueryString) -> QueryString:
         return QueryString(
-            f"DELETE FROM {self.table} WHERE {self.column} = {{}} AND job IN (SELECT id FROM ({{}}) AS those)",
+            # IS TRUE: by the jobs, not by all that have this value.
+            f"DELETE FROM {self.table}"
+            f" WHERE ({self.column} = {{}}) IS TRUE AND job IN (SELECT id FROM ({{}}) AS those)",
             self.value, some,
         )  # fmt: skip
 
@@ -156,18 +170,21 @@ def on_the_list(undo_id: UUID) -> QueryString:
     )
 
 
-async def note(undo_id: UUID, some: Condition, had: Any) -> int:
-    """Have an Undo row name these jobs, with what they have. Answers how many. They are locked until the commit."""
-    chosen = Job.select(Job.id, had.as_alias("had")).where(some).order_by(Job.id)
+async def note(undo_id: UUID, some: Condition, had: Any) -> str | None:
+    """Have an Undo row name these jobs, with what they have, and lock them until the commit.
+
+    Answers what it has now, as JSON: [[job id, what it had], ...]; None where they are none.
+    """
+    chosen = Job.select(Job.id, had.as_alias("had")).where(some).order_by(Job.id, ascending=False)
     if ON_POSTGRES:
         chosen = chosen.lock_rows("NO KEY UPDATE")
     listed = "json_agg(json_build_array(id, had))" if ON_POSTGRES else "json_group_array(json_array(id, had))"
-    await Undo.raw(
-        f"UPDATE undo SET before = coalesce((SELECT {listed} FROM ({{}}) AS chosen), '[]') WHERE id = {{}}",
+    [row] = await Undo.raw(
+        f"UPDATE undo SET before = coalesce((SELECT {listed} FROM ({{}}) AS chosen), '[]') WHERE id = {{}}"
+        " RETURNING before",
         chosen.querystrings[0], undo_id,
     )  # fmt: skip
-    [row] = await Undo.raw("SELECT json_array_length(before) AS jobs FROM undo WHERE id = {}", undo_id)
-    return int(row["jobs"])
+    return None if row["before"] == "[]" else str(row["before"])
 
 
 def _touch(some: QueryString, moment: datetime) -> QueryString:

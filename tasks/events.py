@@ -6,7 +6,7 @@ time. So nothing here waits long for Redis, and nothing fails without it.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from time import time
 from typing import Any
@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from tasks.outbox import Outbox
 from tasks.settings import settings
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,10 @@ NEWS = "darkroom:news"
 WORKERS = "darkroom:workers"
 WORKER_SEEN_SECONDS = 30
 TIMEOUT = 2.0  # seconds; a hint later than that is of no use
-CONNECTIONS = 20  # of a process; many hints at once wait for each other
+CONNECTIONS = 20  # of a process
 
-_under_way: set[asyncio.Task[None]] = set()
 _clients: dict[asyncio.AbstractEventLoop, Redis] = {}
+_outboxes: dict[asyncio.AbstractEventLoop, Outbox] = {}
 
 
 def redis() -> Redis:
@@ -48,8 +49,10 @@ def redis() -> Redis:
 
 async def close() -> None:
     """Let the hints under way go out, then close the client."""
-    await asyncio.gather(*_under_way, return_exceptions=True)
-    client = _clients.pop(asyncio.get_running_loop(), None)
+    loop = asyncio.get_running_loop()
+    outbox, client = _outboxes.pop(loop, None), _clients.pop(loop, None)
+    if outbox is not None:
+        await outbox.emptied()
     if client is not None:
         await client.aclose()
 
@@ -64,26 +67,20 @@ class News(msgspec.Struct):
 
 def publish(channel: str, job_id: UUID) -> None:
     """Say that something happened to a job. Call it after the commit; it returns at once and never raises."""
-    in_background(_publish(channel, str(job_id).encode()))
+    post("PUBLISH", channel, str(job_id))
 
 
 def tell(news: News) -> None:
     """Pass news of a prediction on to the worker that waits for it. Returns at once and never raises."""
-    in_background(_publish(NEWS, msgspec.json.encode(news)))
+    post("PUBLISH", NEWS, msgspec.json.encode(news))
 
 
-def in_background(hint: Coroutine[Any, Any, None]) -> None:
-    """Give a hint without waiting for it."""
-    task = asyncio.get_running_loop().create_task(hint)
-    _under_way.add(task)
-    task.add_done_callback(_under_way.discard)
-
-
-async def _publish(channel: str, message: bytes) -> None:
-    try:
-        await redis().publish(channel, message)
-    except (RedisError, OSError) as error:
-        log.debug("no hint on %s: %s", channel, error)
+def post(*command: str | bytes) -> None:
+    """Have Redis do something that nobody waits for. Returns at once and never raises."""
+    loop = asyncio.get_running_loop()
+    if loop not in _outboxes:
+        _outboxes[loop] = Outbox(redis())
+    _outboxes[loop].post(*command)
 
 
 async def listen(channel: str) -> AsyncIterator[UUID]:

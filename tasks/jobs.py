@@ -1,49 +1,42 @@
-"""The state machine: every change of a job, one verb each.
+"""The state machine: every change of a job, one verb each; those of many at once are in tasks/bulk.py.
 
 Each verb is one conditional UPDATE that answers with the changed row, or None for "not any more", and after its commit
 says that the job changed. What a worker changes is fenced by the token of its claim. Nobody else writes a job's status.
 """
 
-import json
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks import events, queue, tables
+from tasks import events, intake, queue, tables
 from tasks.attempts import mine
 from tasks.broker import generate_later
 from tasks.database import DB, from_now, now
 from tasks.failures import Failure
 from tasks.queue import Condition
 from tasks.replicate import Prediction
-from tasks.settings import settings
-from tasks.tables import Attempt, Batch, Job, Output, Priority, Stage, Status, new_id
+from tasks.tables import Attempt, Job, Output, Priority, Stage, Status
 from tasks.transitions import (
-    ANNOUNCED,
+    DELETABLE,
+    ENDED_BADLY,
+    FORGOTTEN,
     Changes,
+    again,
     announce,
-    announce_all,
     change,
     change_all,
     end_attempt,
     end_in_vain,
     let_go,
     reason_of,
-    row_as_job,
+    tombstone,
     waits,
 )
 
 ENDED = tables.ENDED
-ENDED_BADLY: Condition = WhereRaw(
-    "job.status IN ('failed', 'canceled') AND job.deleted_at IS NULL AND job.trashed_at IS NULL"
-)
-DELETABLE: Condition = WhereRaw("job.status IN ('completed', 'failed', 'canceled') AND job.deleted_at IS NULL")
-FORGOTTEN: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: ""}
-PORTION = 1000  # jobs that one transaction of many changes
 
 
 async def submit(
@@ -55,43 +48,16 @@ async def submit(
     finish_within: int | None = None,
     made_from: UUID | None = None,
 ) -> Job:
-    """A new job, waiting for its turn. It is in the database when this returns.
+    """A new job, waiting for its turn. It is in the database when this returns. Never inside a transaction.
 
     client: who asks, for the fair share. finish_within: seconds until it counts as failed; None for the setting's.
     made_from: the job whose result or settings it is made from.
     """
-    turn = queue.next_turn(client, int(priority))
-    row = _new(prompt, model, parameters, client, priority, finish_within, made_from, turn)
-    job = row_as_job((await Job.insert(row).returning(*Job.all_columns()))[0])
+    job = intake.new(prompt, model, parameters, client, priority, finish_within, made_from)
+    await intake.insert(job)
     announce(job)
     generate_later()
     return job
-
-
-async def submit_all(
-    batch: Batch,
-    cells: Iterable[tuple[str, str, Mapping[str, Any]]],
-    client: str = "",
-    priority: Priority = Priority.NORMAL,
-    finish_within: int | None = None,
-    made_from: UUID | None = None,
-) -> list[Job]:
-    """A new batch and its jobs, all or none: prompt, model and parameters of each, in the order of their places.
-
-    The client has as many turns as if it had submitted them one by one.
-    """
-    async with DB.transaction():
-        await Batch.insert(batch)
-        first = await queue.first_turn(client, int(priority))
-        rows = [
-            _new(prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id, place)
-            for place, (prompt, model, parameters) in enumerate(cells)
-        ]
-        inserted = await Job.insert(*rows).returning(*Job.all_columns())
-    jobs = sorted((row_as_job(row) for row in inserted), key=lambda job: job.batch_place)
-    announce_all(job.id for job in jobs)
-    generate_later(len(jobs))
-    return jobs
 
 
 async def claim(lease_seconds: float, although_halted: bool = False) -> Job | None:
@@ -198,21 +164,6 @@ async def cancel(job_id: UUID) -> Job | None:
     return await _unless_canceled(job)
 
 
-async def cancel_batch(batch_id: UUID) -> None:
-    """Call off what has not ended of a batch: at once what has no prediction, of the rest a worker is asked to."""
-    of_batch = Job.batch == batch_id
-    goes_on = of_batch & Job.status.is_in([Status.QUEUED, Status.RUNNING])
-    asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
-    waits_in_vain = of_batch & (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
-    await change_all(waits_in_vain, {Job.status: Status.CANCELED, **let_go(Status.CANCELED)})
-    announce_all(job.id for job in asked)
-    for job in asked:
-        if job.status == Status.RUNNING:
-            events.publish(events.CANCEL, job.id)
-        elif job.attempt is not None:
-            generate_later()
-
-
 async def retry(job_id: UUID) -> Job | None:
     """Have a failed or canceled job wait again, its retries and its time counted anew.
 
@@ -221,118 +172,24 @@ async def retry(job_id: UUID) -> Job | None:
     asked = await Job.objects().get(Job.id == job_id)
     if asked is None:
         return None
-    job = await change((Job.id == job_id) & ENDED_BADLY, _again(asked.client, asked.priority, asked.finish_within))
+    job = await change((Job.id == job_id) & ENDED_BADLY, again(asked.client, asked.priority, asked.finish_within))
     if job is not None:
         generate_later()
     return job
 
 
-async def retry_all(some: Condition) -> int:
-    """Have those of them that failed or were canceled wait again. Answers how many; in portions, each whole."""
-    begun, count = now(), 0
-    asked = (Job.client, Job.priority, Job.finish_within)
-    to_do = some & ENDED_BADLY & (Job.changed_at < begun)  # what fails again meanwhile is not tried once more
-    while portion := await Job.select(Job.id, *asked).where(to_do).order_by(Job.id).limit(PORTION):
-        alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
-        for row in portion:
-            alike[row["client"], row["priority"], row["finish_within"]].append(row["id"])
-        again: list[Job] = []
-        async with DB.transaction():
-            for (client, priority, finish_within), job_ids in alike.items():
-                these = Job.id.is_in(job_ids) & ENDED_BADLY
-                retried = await change_all(these, _again(client, priority, finish_within))
-                await queue.line_up([job.id for job in retried])
-                again += retried
-        announce_all(job.id for job in again)
-        generate_later(min(len(again), settings.worker_concurrency))
-        count += len(again)
-    return count
-
-
-async def delete(job_id: UUID) -> list[str] | None:
-    """Forget an ended job but for a tombstone. Answers the keys of its files, for tasks/trash.py to drop.
+async def delete(job_id: UUID) -> Job | None:
+    """Forget an ended job but for a tombstone; of its files tasks/trash.py takes care.
 
     None: it has not ended, or is deleted already.
     """
     async with DB.transaction():
-        deleted = await change_all((Job.id == job_id) & DELETABLE, _deleted() | FORGOTTEN)
+        deleted = await change_all((Job.id == job_id) & DELETABLE, tombstone() | FORGOTTEN)
         if not deleted:
             return None
-        keys = await files_of([job_id])
         await Attempt.delete().where(Attempt.job == job_id)
     announce(deleted[0])
-    return keys
-
-
-async def files_of(job_ids: Collection[UUID]) -> list[str]:
-    """The keys of these jobs' files, but for those that are another job's as well, as some of a demonstration are."""
-    rows = (
-        await Output.select(Output.key, Output.preview_key)
-        .where(Output.job.is_in(list(job_ids)))
-        .order_by(Output.position)
-    )
-    if not rows:
-        return []
-    same = Output.key.is_in([row["key"] for row in rows]) & Output.job.not_in(list(job_ids))
-    shared = {row["key"] for row in await Output.select(Output.key).where(same)}
-    files = {key: None for row in rows if row["key"] not in shared for key in (row["key"], row["preview_key"]) if key}
-    return list(files)
-
-
-async def delete_all(some: Condition, most: int | None = None) -> int:
-    """Delete those of them that have ended, or `most` of these, at once and for good. Answers how many that were.
-
-    A worker removes what is left of them: see tasks/trash.py.
-    """
-    chosen = some & DELETABLE
-    if most is not None:
-        first = Job.select(Job.id).where(chosen).limit(most)
-        chosen = WhereRaw("job.id IN ({})", first.querystrings[0]) & DELETABLE
-    deleted = _deleted()
-    just_now = Job.changed_at == deleted[Job.deleted_at]
-    async with DB.transaction():
-        await Job.update(deleted).where(chosen)
-        count = int(await Job.count().where(just_now))
-        told = await Job.select(Job.id).where(just_now).limit(ANNOUNCED)
-    announce_all(row["id"] for row in told)
-    return count
-
-
-def _again(client: str, priority: int, finish_within: int) -> Changes:
-    return {
-        Job.status: Status.QUEUED, Job.due_at: from_now(), Job.deadline_at: from_now(finish_within),
-        Job.turn: queue.next_turn(client, priority),
-        Job.retry_count: 0, Job.cancel_requested: False, Job.error: None, Job.error_code: None,
-        Job.started_at: None, Job.finished_at: None,
-    }  # fmt: skip
-
-
-def _deleted() -> Changes:
-    """What makes a tombstone. It counts as thrown away until nothing is left of the job: see tasks/trash.py."""
-    moment = now()
-    in_trash_since = QueryString("coalesce(trashed_at, {})", moment)
-    return {Job.deleted_at: moment, Job.trashed_at: in_trash_since, Job.changed_at: moment}
-
-
-def _new(
-    prompt: str,
-    model: str,
-    parameters: Mapping[str, Any],
-    client: str,
-    priority: Priority,
-    finish_within: int | None,
-    made_from: UUID | None,
-    turn: int | QueryString,
-    batch: UUID | None = None,
-    place: int | None = None,
-) -> Job:
-    moment, seconds = now(), finish_within or settings.finish_within
-    return Job(
-        id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
-        client=client, priority=priority, turn=turn, finish_within=seconds, deadline_at=from_now(seconds),
-        status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
-        made_from=made_from, batch=batch, batch_place=place,
-    )  # fmt: skip
+    return deleted[0]
 
 
 async def _unless_canceled(job: Job | None) -> Job | None:

@@ -1,17 +1,17 @@
 """Jobs read back: one by its id, a page of what a search finds, those that changed since."""
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 from uuid import UUID
 
-from tasks import estimates, marks, matching, queue
-from tasks.database import now
+from tasks import belongings, estimates, matching, queue
+from tasks.belongings import Whole
 from tasks.marks import NONE, Marks
 from tasks.models import SQUARE, usual_size
+from tasks.rounds import Rounds
 from tasks.search import Search
 from tasks.sorting import Place, Sort, ids_around, next_ids, number_found
 from tasks.tables import Attempt, Job, Output, Stage, Status
@@ -23,16 +23,16 @@ COUNTED = 10_000  # jobs that are counted for a search; of more it is only known
 class Card:
     """A job as the gallery and the API show it.
 
-    outputs: in the provider's order. place: 1 for the next to run; None where it does not wait for its turn or, among
-    many, is far back. starts_at: when its turn will likely come; None where it has no place, or nobody can tell.
-    marks: what people said of it.
+    outputs: in the provider's order. marks: what people said of it. place: 1 for the next to run; None where it does
+    not wait for its turn or, among many, is far back. starts_at: when its turn will likely come; None where it has no
+    place, or nobody can tell.
     """
 
     job: Job
     outputs: list[Output]
+    marks: Marks = NONE
     place: int | None = None
     starts_at: datetime | None = None
-    marks: Marks = NONE
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -67,22 +67,34 @@ class Card:
 
 async def card(job_id: UUID) -> Card | None:
     """One job, deleted ones too, or None. Its place is told however far back it is."""
-    found = await cards([job_id])
-    return await placed(found[0]) if found else None
+    return await _looked_up(job_id)
 
 
-async def placed(card: Card) -> Card:
-    """The card with its place, however far back it is."""
-    if card.place is not None or card.job.due_at > now():
-        return card
-    [card] = await _with_starts([replace(card, place=await queue.place(card.job))])
-    return card
+async def _look_up(job_ids: list[UUID]) -> list[Card | None]:
+    wanted = list(set(job_ids))
+    found = [Card(*whole) for whole in await belongings.read(f"WHERE job.id IN ({_blanks(wanted)})", *wanted)]
+    known = {card.job.id: card for card in await placed(found)}
+    return [known.get(job_id) for job_id in job_ids]
+
+
+_looked_up = Rounds(_look_up, 100)
+
+
+async def placed(cards: list[Card]) -> list[Card]:
+    """The cards with their places, however far back they are."""
+    waiting = [card.job for card in cards if card.job.status == Status.QUEUED and card.place is None]
+    if not waiting:
+        return cards
+    places = await queue.places(waiting)
+    return await _with_starts([replace(card, place=places.get(card.job.id, card.place)) for card in cards])
 
 
 async def cards(job_ids: Sequence[UUID]) -> list[Card]:
     """These jobs, deleted ones too, newest first. Unknown ids are left out."""
-    jobs = await Job.objects().where(Job.id.is_in(list(job_ids))).order_by(Job.id, ascending=False) if job_ids else []
-    return await as_cards(jobs)
+    if not job_ids:
+        return []
+    these = f"WHERE job.id IN ({_blanks(job_ids)}) ORDER BY job.id DESC"
+    return await _as_cards(await belongings.read(these, *job_ids))
 
 
 async def page(search: Search, sort: Sort, place: Place | None, count: int) -> tuple[list[Card], Place | None]:
@@ -112,8 +124,8 @@ async def found_among(job_ids: Sequence[UUID], search: Search) -> set[UUID]:
 
 async def changed_since(moment: datetime, count: int) -> list[Card]:
     """Up to `count` jobs that changed at `moment` or later, deleted ones too, in the order of their changes."""
-    jobs = await Job.objects().where(Job.changed_at >= moment).order_by(Job.changed_at).limit(count)
-    return await as_cards(jobs)
+    changed = "WHERE job.changed_at >= {} ORDER BY job.changed_at LIMIT {}"
+    return await _as_cards(await belongings.read(changed, moment, count))
 
 
 async def changes_since(moment: datetime, count: int, but: Collection[datetime] = ()) -> dict[UUID, datetime]:
@@ -134,14 +146,9 @@ async def attempts(job_id: UUID) -> list[Attempt]:
     return await Attempt.objects().where(Attempt.job == job_id).order_by(Attempt.number)
 
 
-async def as_cards(jobs: list[Job]) -> list[Card]:
-    outputs: dict[UUID, list[Output]] = defaultdict(list)
-    if completed := [job.id for job in jobs if job.status == Status.COMPLETED]:
-        for output in await Output.objects().where(Output.job.is_in(completed)).order_by(Output.position):
-            outputs[output.job].append(output)
-    places = await queue.front() if any(job.status == Status.QUEUED for job in jobs) else {}
-    said = await marks.of([job.id for job in jobs])
-    return await _with_starts([Card(job, outputs[job.id], places.get(job.id), marks=said[job.id]) for job in jobs])
+async def _as_cards(found: list[Whole]) -> list[Card]:
+    places = await queue.front() if any(job.status == Status.QUEUED for job, _, _ in found) else {}
+    return await _with_starts([Card(job, outputs, marks, places.get(job.id)) for job, outputs, marks in found])
 
 
 async def _with_starts(cards: list[Card]) -> list[Card]:
@@ -151,6 +158,10 @@ async def _with_starts(cards: list[Card]) -> list[Card]:
     return [
         replace(card, starts_at=outlook.start(card.job.model, card.place)) if card.place else card for card in cards
     ]
+
+
+def _blanks(values: Sequence[object]) -> str:
+    return ", ".join(["{}"] * len(values))
 
 
 def expected_size(parameters: dict[str, Any], usual: tuple[int, int] = SQUARE) -> tuple[int, int]:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from time import monotonic
 from typing import Any
 
 import jsonschema_rs
@@ -32,8 +33,13 @@ SQUARE, WIDE = (1024, 1024), (1280, 720)
 PROMPTS = ("prompt", "text")
 """What models call the words they work from, the likeliest first."""
 
+KEPT = 5.0  # seconds that this process remembers what a model takes
+REMEMBERED = 256  # models
+
 MAX_PROMPT = 10_000  # characters
 MAX_SEED = 2**31 - 1
+
+_remembered: dict[str, tuple[float, "Model"]] = {}  # name -> until when it is remembered, and the model
 
 
 @dataclass(frozen=True)
@@ -127,13 +133,25 @@ async def refresh(name: str, replicate: Replicate) -> Model | None:
     await ModelSchema.insert(ModelSchema({ModelSchema.name: name, **changes})).on_conflict(
         target=ModelSchema.name, action="DO UPDATE", values=list(changes)
     )
+    _remember(model)
     return model
 
 
 async def stored(name: str) -> Model | None:
-    """A model by its name, without asking Replicate."""
+    """A model by its name, without asking Replicate; as it was a few seconds ago."""
+    until, model = _remembered.get(name, (0.0, None))
+    if model is not None and monotonic() < until:
+        return model
     row = await ModelSchema.objects().where(ModelSchema.name == name).first()
-    return _from_row(row) if row is not None else built_in(name)
+    model = _from_row(row) if row is not None else built_in(name)
+    if model is not None:
+        _remember(model)
+    return model
+
+
+def forget() -> None:
+    """Remember no model, as a new process does."""
+    _remembered.clear()
 
 
 async def known() -> list[Model]:
@@ -155,6 +173,12 @@ def built_in(name: str) -> Model | None:
         return None
     remote = msgspec.json.decode((CATALOGUE / f"{name.replace('/', '--')}.json").read_bytes(), type=RemoteModel)
     return _from_remote(name, remote)
+
+
+def _remember(model: Model) -> None:
+    if len(_remembered) >= REMEMBERED:
+        _remembered.clear()
+    _remembered[model.name] = monotonic() + KEPT, model
 
 
 def _from_remote(name: str, remote: RemoteModel, pinned: bool = False) -> Model:

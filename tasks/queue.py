@@ -14,7 +14,7 @@ from piccolo.columns.combination import And, Or, Where, WhereRaw
 from piccolo.querystring import QueryString
 
 from tasks.database import DB, from_now
-from tasks.tables import Job, Status
+from tasks.tables import Job
 
 Condition = Where | WhereRaw | And | Or
 Query = TypeVar("Query", bound=Any)
@@ -26,6 +26,16 @@ TURN_LOCK = 0x7475726E  # any number, the same in every process: PostgreSQL's ad
 
 PLACES_SHOWN = 50  # how far back in the queue the cards of a page tell their place
 PLACES_COUNTED = 1000  # how far back a single job does
+
+AHEAD = (
+    "SELECT job.id, (SELECT count(*) FROM (SELECT 1 FROM job AS other"
+    " WHERE other.status = 'queued' AND other.attempt IS NULL AND other.due_at <= {}"
+    " AND (other.priority > job.priority OR (other.priority = job.priority"
+    " AND (other.turn < job.turn OR (other.turn = job.turn AND other.id < job.id))))"
+    " LIMIT {}) AS first) AS ahead"
+    " FROM job WHERE job.status = 'queued' AND job.attempt IS NULL AND job.due_at <= {} AND job.id IN"
+)
+"""How many run before each of some waiting jobs, up to a number."""
 
 
 def waiting() -> Condition:
@@ -90,13 +100,11 @@ async def front() -> dict[UUID, int]:
     return {row["id"]: place for place, row in enumerate(rows, start=1)}
 
 
-async def place(job: Job) -> int | None:
-    """The place of one job: 1 for the next to run. None where it does not wait for its turn, or is far back."""
-    if job.status != Status.QUEUED or job.attempt is not None:
-        return None
-    same = Job.priority == job.priority
-    ahead = (Job.priority > job.priority) | (same & (Job.turn < job.turn))
-    ahead = ahead | (same & (Job.turn == job.turn) & (Job.id < job.id))
-    first = Job.select(Job.id).where(waiting() & ahead).limit(PLACES_COUNTED)
-    [row] = await Job.raw("SELECT count(*) AS ahead FROM ({}) AS first", first.querystrings[0])
-    return 1 + int(row["ahead"]) if row["ahead"] < PLACES_COUNTED else None
+async def places(jobs: Sequence[Job]) -> dict[UUID, int]:
+    """The places of these jobs: id -> place, 1 for the next to run.
+
+    Without those that do not wait for their turn, or are far back.
+    """
+    these = ", ".join(["{}"] * len(jobs))
+    rows = await Job.raw(f"{AHEAD} ({these})", from_now(), PLACES_COUNTED, from_now(), *(job.id for job in jobs))
+    return {row["id"]: 1 + int(row["ahead"]) for row in rows if row["ahead"] < PLACES_COUNTED}

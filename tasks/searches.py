@@ -6,6 +6,7 @@ from tasks.admission import Rejected
 from tasks.database import now
 from tasks.schemas import Fault
 from tasks.search import Search
+from tasks.sorting import Sort
 from tasks.tables import SavedSearch, new_id
 
 LONGEST_NAME = 100  # characters
@@ -17,8 +18,8 @@ async def saved() -> list[SavedSearch]:
     return await SavedSearch.objects().order_by(SavedSearch.name)
 
 
-async def save(name: str, search: Search) -> None:
-    """Keep a search under a name, in place of one that has it. Raises Rejected."""
+async def save(name: str, search: Search, sort: Sort = Sort.NEWEST) -> None:
+    """Keep a search and its order under a name, in place of one that has it. Raises Rejected."""
     name = " ".join(name.split())
     if not name:
         raise Rejected("invalid_name", [Fault("/name", "The search needs a name.")])
@@ -26,9 +27,9 @@ async def save(name: str, search: Search) -> None:
         raise Rejected("invalid_name", [Fault("/name", f"The name may have {LONGEST_NAME} characters.")])
     if not search:
         raise Rejected("invalid_query", [Fault("/q", "There is no search to save.")])
-    row = SavedSearch(id=new_id(), name=name, query=str(search), created_at=now())
+    row = SavedSearch(id=new_id(), name=name, query=str(search), sort=sort, created_at=now())
     await SavedSearch.insert(row).on_conflict(
-        SavedSearch.name, "DO UPDATE", [SavedSearch.query, SavedSearch.created_at]
+        SavedSearch.name, "DO UPDATE", [SavedSearch.query, SavedSearch.sort, SavedSearch.created_at]
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import anyio
 from aiosqlite import Connection, connect
 from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType, dict_factory
+from piccolo.querystring import QueryString
 
 from tasks.failures import away_when
 
@@ -145,6 +146,13 @@ class KeptSQLiteEngine(SQLiteEngine):
     ) -> list[Any]:
         with away_when(*AWAY):
             return list(await connection.execute_fetchall(query, args or []))
+
+    async def run_alike(self, statements: Sequence[QueryString]) -> list[dict[str, Any]]:
+        """Run statements of one text, each of which answers one row, in one transaction."""
+        if len(statements) == 1:  # which is one already
+            return list(await self.run_querystring(statements[0]))
+        async with self.transaction():
+            return [row for statement in statements for row in await self.run_querystring(statement)]
 
     def transaction(
         self, transaction_type: TransactionType = TransactionType.immediate, allow_nested: bool = True

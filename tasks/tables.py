@@ -175,6 +175,7 @@ class SavedSearch(Table, tablename="saved_search"):
     id = UUID(primary_key=True, default=uuid7)
     name = Varchar(length=100, unique=True)
     query = Text()
+    sort = Varchar(length=16, default="newest")  # see tasks/sorting.py
     created_at = Timestamptz()
 
 
@@ -191,9 +192,10 @@ class Upload(Table, tablename="upload"):
 
 
 class Undo(Table, tablename="undo"):
-    """How to take back what was done to many jobs at once: which changed, and what they had before."""
+    """How to take back a portion of what was done to many jobs at once: which changed, and what they had before."""
 
     id = UUID(primary_key=True, default=uuid7)
+    part_of = UUID(null=True, default=None, index=True)  # the first portion of the same action; None in that itself
     created_at = Timestamptz()
     action = Varchar(length=16)  # see tasks/tidying.py
     argument = Text(default="")  # the tag, say

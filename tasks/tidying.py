@@ -1,31 +1,34 @@
 """Tidying: what people say of their prints, and what they throw away, of one as of all that match; and undo.
 
-Each verb takes the jobs that a condition finds, changes those that are not so already in one transaction, and says
-what came of it. It announces up to ANNOUNCED of them; of more, open pages learn at their next look.
+Each verb takes the jobs that a condition finds, changes those that are not so already, and says what came of it. It
+goes from the newest to the oldest, a portion at a time: each is a transaction that also notes how it is taken back, so
+that whoever is killed on the way has done nothing that cannot be undone. It announces up to ANNOUNCED of them; of more,
+open pages learn at their next look.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
-from piccolo.querystring import QueryString
 
-from tasks import collections, jobs
+from tasks import bulk, collections
 from tasks.database import DB, now
-from tasks.deeds import Deed, Mark, Row, note, on_the_list
+from tasks.deeds import THERE, Deed, Mark, Row, note, on_the_list
 from tasks.names import tag_name
+from tasks.portions import among, announced, breathe, portions
 from tasks.queue import Condition
 from tasks.tables import Job, Undo, new_id
-from tasks.transitions import ANNOUNCED, announce_all, change
+from tasks.transitions import change
 
 KEPT = timedelta(days=1)  # how long an action can be taken back
 MAX_NOTES = 10_000  # characters
-TURN = 0x74696479  # any number: one bulk action at a time on PostgreSQL, as everything is on SQLite
+TURN = 0x74696479  # any number: one portion at a time on PostgreSQL, as everything is on SQLite
 
-THERE = WhereRaw("job.deleted_at IS NULL")
 ENDED = WhereRaw("job.status IN ('completed', 'failed', 'canceled')")
+IN_TRASH = WhereRaw("job.trashed_at IS NOT NULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ async def trash(some: Condition) -> Outcome:
     """Move them to the trash: those that have ended. The others are left out."""
     busy = some & THERE & WhereRaw("job.trashed_at IS NULL AND job.status IN ('queued', 'running')")
     left_out = await Job.count().where(busy)
-    return await _do("trash", "", some & ENDED, left_out)
+    outcome = await _do("trash", "", some, THERE & ENDED)
+    return replace(outcome, left_out=left_out)
 
 
 async def restore(some: Condition) -> Outcome:
@@ -96,12 +100,12 @@ async def restore(some: Condition) -> Outcome:
 
 async def retry(some: Condition) -> Outcome:
     """Have those that failed or were canceled wait again. What that costs is not undone."""
-    return Outcome(await jobs.retry_all(some))
+    return Outcome(await bulk.retry_all(some))
 
 
 async def delete(some: Condition) -> Outcome:
     """Delete for good what is in the trash of them. A worker removes the files."""
-    return Outcome(await jobs.delete_all(some & WhereRaw("job.trashed_at IS NOT NULL")))
+    return Outcome(await bulk.delete_all(some, IN_TRASH))
 
 
 async def write(job_id: UUID, notes: str) -> Job | None:
@@ -122,30 +126,23 @@ def fault_of_notes(notes: str) -> str | None:
 
 async def noted(undo_id: UUID) -> tuple[str, str, Outcome] | None:
     """What can be taken back: the action, its argument (of a collection its id), and what came of it."""
-    row = await Undo.select(Undo.action, Undo.argument).where(Undo.id == undo_id).first()
+    row = await Undo.select(Undo.action, Undo.argument).where(_portions_of(undo_id)).first()
     if row is None:
         return None
-    [listed] = await Undo.raw("SELECT json_array_length(before) AS jobs FROM undo WHERE id = {}", undo_id)
-    return row["action"], row["argument"], Outcome(int(listed["jobs"]), undo_id)
+    lengths = "SELECT sum(json_array_length(before)) AS jobs FROM undo WHERE id = {} OR part_of = {}"
+    [listed] = await Undo.raw(lengths, undo_id, undo_id)
+    return row["action"], row["argument"], Outcome(int(listed["jobs"] or 0), undo_id)
 
 
 async def undo(undo_id: UUID) -> Outcome | None:
-    """Take an action back, of the jobs that still are as it left them. None: that is not possible any more."""
-    moment = now()
-    async with DB.transaction():
-        await _our_turn()
-        row = await Undo.select(Undo.action, Undo.argument, Undo.created_at).where(Undo.id == undo_id).first()
-        if row is None:
-            return None
-        deed, listed = _deed(row["action"], row["argument"], row["created_at"]), on_the_list(undo_id)
-        still = WhereRaw("job.id IN (SELECT id FROM ({}) AS listed)", listed) & THERE & deed.done
-        count = await Job.count().where(still)
-        some = await _first(Job.select(Job.id).where(still).order_by(Job.id, ascending=False).querystrings[0])
-        for statement in deed.undo(listed, moment):
-            await Job.raw("{}", statement)
-        await Undo.delete().where(Undo.id == undo_id)
-    announce_all(some)
-    return Outcome(count, some=some)
+    """Take an action back, of the jobs that still are as it left them. None: that is not possible any more.
+
+    It takes back all that is done by then of an action that is still at it, and so ends it. Two at once share the work.
+    """
+    if not await Undo.exists().where(_portions_of(undo_id)):
+        return None
+    count, first = await announced(_taken_back(undo_id))
+    return Outcome(count, some=first)
 
 
 async def forget_undone() -> None:
@@ -153,26 +150,60 @@ async def forget_undone() -> None:
     await Undo.delete().where(Undo.created_at < now() - KEPT)
 
 
-async def _do(action: str, argument: str, some: Condition, left_out: int = 0) -> Outcome:
-    undo_id, moment = new_id(), now()
-    deed, listed = _deed(action, argument, moment), on_the_list(undo_id)
-    async with DB.transaction():
-        await _our_turn()
-        await Undo(id=undo_id, created_at=moment, action=action, argument=argument).save()
-        count = await note(undo_id, some & THERE & deed.undone(), deed.had)
-        if not count:
-            await Undo.delete().where(Undo.id == undo_id)
-            return Outcome(0, left_out=left_out)
-        for statement in deed.do(listed, moment):
-            await Job.raw("{}", statement)
-        changed = await _first(QueryString("SELECT id FROM ({}) AS listed ORDER BY id DESC", listed))
-    announce_all(changed)
-    return Outcome(count, undo_id, left_out, changed)
+async def _do(action: str, argument: str, some: Condition, may: Condition = THERE) -> Outcome:
+    """may: what is asked again of each job when its portion's turn comes."""
+    first = Undo(id=new_id(), created_at=now(), action=action, argument=argument)
+    count, changed = await announced(_done(first, some, may))
+    return Outcome(count, first.id if count else None, some=changed)
 
 
-async def _first(query: QueryString) -> list[UUID]:
-    rows = await Job.raw("SELECT id FROM ({}) AS those LIMIT {}", query, ANNOUNCED)
-    return [UUID(str(row["id"])) for row in rows]
+async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[list[UUID]]:
+    """Do it, and answer which jobs of each portion changed."""
+    deed, portion = _deed(first.action, first.argument, first.created_at), first
+    may = may & deed.undone()
+    async for job_ids in portions(some & may):
+        those = among(job_ids, may)
+        async with DB.transaction():
+            await _our_turn()
+            if portion is not first and not await Undo.exists().where(_portions_of(first.id)):
+                return  # somebody has taken it back already
+            await Undo.insert(portion)
+            listed = await note(portion.id, those, deed.had)
+            if listed:
+                for statement in deed.do(on_the_list(portion.id), now()):
+                    await Job.raw("{}", statement)
+            else:
+                await Undo.delete().where(Undo.id == portion.id)
+        if listed:
+            yield [UUID(job_id) for job_id, _ in json.loads(listed)]
+            portion = Undo(
+                id=new_id(), part_of=first.id, created_at=first.created_at, action=first.action, argument=first.argument
+            )
+
+
+async def _taken_back(undo_id: UUID) -> AsyncIterator[list[UUID]]:
+    """Take it back, and answer which jobs of each portion changed."""
+    asked = (Undo.id, Undo.action, Undo.argument, Undo.created_at)
+    while True:
+        async with DB.transaction():
+            await _our_turn()
+            row = await Undo.select(*asked).where(_portions_of(undo_id)).order_by(Undo.id).first()
+            if row is None:
+                return
+            deed = _deed(row["action"], row["argument"], row["created_at"])
+            which, *others = deed.undo(on_the_list(row["id"]), now())
+            changed = await Job.raw("{}", which)
+            for statement in others:
+                await Job.raw("{}", statement)
+            await Undo.delete().where(Undo.id == row["id"])
+        yield sorted((UUID(str(job["id"])) for job in changed), reverse=True)
+        if not await Undo.exists().where(_portions_of(undo_id)):
+            return
+        await breathe()
+
+
+def _portions_of(undo_id: UUID) -> Condition:
+    return (Undo.id == undo_id) | (Undo.part_of == undo_id)
 
 
 def _deed(action: str, argument: str, moment: object) -> Deed:

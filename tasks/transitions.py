@@ -1,6 +1,6 @@
 """How a job's row changes: by one conditional UPDATE, and with it what goes with its new status.
 
-The verbs are in tasks/jobs.py; nobody else calls this.
+The verbs are in tasks/jobs.py and tasks/bulk.py; nobody else writes a job's status.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,10 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from tasks import events
+from piccolo.columns.combination import WhereRaw
+from piccolo.querystring import QueryString
+
+from tasks import events, queue
 from tasks.attempts import mine
 from tasks.database import DB, from_now, now
 from tasks.failures import Failure
@@ -16,9 +19,15 @@ from tasks.queue import Condition
 from tasks.replicate import Prediction
 from tasks.tables import ENDED, Attempt, Job, Output, Status
 
-ANNOUNCED = 200  # jobs of one action
+ENDED_BADLY: Condition = WhereRaw(
+    "job.status IN ('failed', 'canceled') AND job.deleted_at IS NULL AND job.trashed_at IS NULL"
+)
+DELETABLE: Condition = WhereRaw("job.status IN ('completed', 'failed', 'canceled') AND job.deleted_at IS NULL")
 
 Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
+FORGOTTEN: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: ""}
+
+ANNOUNCED = 200  # jobs of one action
 
 
 async def change(where: Condition, changes: Changes) -> Job | None:
@@ -117,3 +126,20 @@ def reason_of(failure: Failure | None, table: Any = Job) -> Changes:
     """A failure in the columns of a job or an attempt."""
     message, code = (failure.message, failure.code) if failure else (None, None)
     return {table.error: message, table.error_code: code}
+
+
+def again(client: str, priority: int, finish_within: int) -> Changes:
+    """What makes a job that ended badly wait again, its retries and its time counted anew."""
+    return {
+        Job.status: Status.QUEUED, Job.due_at: from_now(), Job.deadline_at: from_now(finish_within),
+        Job.turn: queue.next_turn(client, priority),
+        Job.retry_count: 0, Job.cancel_requested: False, Job.error: None, Job.error_code: None,
+        Job.started_at: None, Job.finished_at: None,
+    }  # fmt: skip
+
+
+def tombstone() -> Changes:
+    """What makes a tombstone. It counts as thrown away until nothing is left of the job: see tasks/trash.py."""
+    moment = now()
+    in_trash_since = QueryString("coalesce(trashed_at, {})", moment)
+    return {Job.deleted_at: moment, Job.trashed_at: in_trash_since, Job.changed_at: moment}

@@ -6,18 +6,20 @@ way leaves a job that the next look finds, by the same index as the trash itself
 
 import asyncio
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 
-from tasks import jobs, tidying
+from tasks import bulk, tidying
 from tasks.database import DB, now
 from tasks.failures import DatabaseAway, Failure
 from tasks.queue import Condition
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Attempt, CollectionItem, Job, JobTag, Output
+from tasks.transitions import FORGOTTEN
 
 INTERVAL = 60.0  # seconds between two looks
 PORTION = 100  # jobs whose files go at once
@@ -43,14 +45,13 @@ async def keep_emptying(storage: Storage) -> None:
 
 
 async def empty_old(storage: Storage) -> int:
-    """Delete for good what has been in the trash for TRASH_DAYS, a portion at a time. Answers how many jobs that were.
+    """Delete for good what has been in the trash for TRASH_DAYS. Answers how many jobs that were.
 
     Raises Failure where storage does not do as it is told.
     """
-    count, old = 0, Job.trashed_at < now() - timedelta(days=settings.trash_days)
-    while deleted := await jobs.delete_all(old, PORTION):
-        count += deleted
-        await clear_all(storage)
+    old = Job.trashed_at < now() - timedelta(days=settings.trash_days)
+    count = await bulk.delete_all(old, old)
+    await clear_all(storage)
     return count
 
 
@@ -70,13 +71,28 @@ async def _clear(storage: Storage, found: list[UUID]) -> None:
     """The files first, then all rows but the tombstones: safe to be done again, or by several at once."""
     if not found:
         return
-    await storage.delete(await jobs.files_of(found))
+    await storage.delete(await files_of(found))
     async with DB.transaction():
         for table in (Output, Attempt, JobTag, CollectionItem):
             await table.delete().where(table.job.is_in(found))
-        await Job.update({**jobs.FORGOTTEN, Job.trashed_at: None}).where(Job.id.is_in(found) & UNFINISHED)
+        await Job.update({**FORGOTTEN, Job.trashed_at: None}).where(Job.id.is_in(found) & UNFINISHED)
 
 
 async def _unfinished(some: Condition) -> list[UUID]:
     rows = await Job.select(Job.id).where(some & UNFINISHED).order_by(Job.trashed_at).limit(PORTION)
     return [row["id"] for row in rows]
+
+
+async def files_of(job_ids: Collection[UUID]) -> list[str]:
+    """The keys of these jobs' files, but for those that are another job's as well, as some of a demonstration are."""
+    rows = (
+        await Output.select(Output.key, Output.preview_key)
+        .where(Output.job.is_in(list(job_ids)))
+        .order_by(Output.position)
+    )
+    if not rows:
+        return []
+    same = Output.key.is_in([row["key"] for row in rows]) & Output.job.not_in(list(job_ids))
+    shared = {row["key"] for row in await Output.select(Output.key).where(same)}
+    files = {key: None for row in rows if row["key"] not in shared for key in (row["key"], row["preview_key"]) if key}
+    return list(files)

@@ -113,7 +113,7 @@ async def take(message: str, body: bytes, attempt: str) -> None:
     job = await attempts.claim_prediction(attempt_id, delivery.id) if attempt_id else None
     if job is not None:
         events.tell(News(job, delivery.status, None if delivery.status in ENDED else progress(delivery.logs)))
-    events.in_background(_remember(message))
+    events.post("SET", _name(message), "1", "EX", str(REMEMBERED))
 
 
 def _read(body: bytes) -> Delivery:
@@ -143,13 +143,6 @@ async def _seen(message: str) -> bool:
     except (RedisError, OSError) as error:
         log.debug("not known whether it was seen before: %s", error)
         return False
-
-
-async def _remember(message: str) -> None:
-    try:
-        await events.redis().set(_name(message), 1, ex=REMEMBERED)
-    except (RedisError, OSError) as error:
-        log.debug("not remembered: %s", error)
 
 
 def _name(message: str) -> str:

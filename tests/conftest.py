@@ -99,9 +99,10 @@ async def database() -> AsyncIterator[None]:
 @pytest.fixture(autouse=True)
 async def empty(database: None) -> None:
     """Each test finds the tables empty, and no limit that another one met."""
-    from tasks import events, limits
+    from tasks import events, limits, models
     from tasks.tables import TABLES
 
+    models.forget()
     await events.redis().delete(limits.KEY)
     for table in reversed(TABLES):
         await table.delete(force=True)

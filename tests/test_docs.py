@@ -39,9 +39,11 @@ def test_vendored_files_are_those_that_were_pinned() -> None:
     assert {name for name in pinned if not name.endswith(".txt")} == set(rows)
 
 
-def test_every_icon_of_the_sprite_is_listed_and_every_one_that_is_drawn_is_in_it() -> None:
+def test_every_icon_of_the_sprite_is_listed_and_drawn_and_every_one_that_is_drawn_is_in_it() -> None:
     listed = re.search(r"one sprite: (.*?) \|", (VENDOR / "README.md").read_text())
     assert listed is not None
     assert set(listed[1].split(", ")) == ICONS
     templates = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
     assert set(re.findall(r"icon\('([^']+)'\)", templates)) <= ICONS
+    scripts = "".join(path.read_text() for path in (ROOT / "static" / "js").rglob("*.js"))
+    assert {name for name in ICONS if not re.search(rf"""['"]{name}['"]""", templates + scripts)} == set()

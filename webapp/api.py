@@ -17,6 +17,7 @@ from tasks.library import Card
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.tables import Job, Status
+from tasks.terms import Terms
 from webapp.errors import Problem, not_found
 from webapp.methods import READ
 from webapp.views import job_json
@@ -29,13 +30,8 @@ POLLING = "1"  # seconds until a program should ask again
 @post("/generate", status_code=202)
 async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
     """Have a prompt made into media. The job is in the database when this answers."""
-    client = client_of(request)
-    body = await body_of(request, MEMBERS)
-    job = await admit(
-        body.get("prompt"), body.get("model"), parameters_of(body), replicate,
-        client=client, priority=body.get("priority"), finish_within=body.get("finish_within"),
-        made_from=body.get("made_from"),
-    )  # fmt: skip
+    client, body = client_of(request), await body_of(request, MEMBERS)
+    job = await admit(body.get("prompt"), body.get("model"), parameters_of(body), replicate, terms_of(body, client))
     return accepted(job, {"job_id": str(job.id), "status": job.status})
 
 
@@ -102,6 +98,11 @@ def parameters_of(body: Mapping[str, object]) -> object:
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         fault = Fault("/parameters", f"The parameters are no valid JSON: {error}.")
         raise Rejected("invalid_parameters", [fault]) from error
+
+
+def terms_of(body: Mapping[str, object], client: str) -> Terms:
+    """What else a body asks for."""
+    return Terms(client, body.get("priority"), body.get("finish_within"), body.get("made_from"))
 
 
 def _retry_after(card: Card) -> str:

@@ -1,16 +1,13 @@
 """create_app(): every part put together. The only room that knows them all."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
-from litestar import Litestar, Response, asgi, route
+from litestar import Litestar, Response, route
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import Message, Receive, Scope, Send
-from starlette.staticfiles import StaticFiles
+from litestar.types import Message, Scope
 
 from tasks import database, events
 from tasks.alongside import alongside
@@ -35,30 +32,34 @@ from webapp import (
     live,
     news,
     pages,
+    reuse,
     searches,
     selection,
+    static,
     tidying,
     uploads,
     webhooks,
 )
 from webapp.errors import EXCEPTION_HANDLERS
-from webapp.live import Hub
+from webapp.hub import Hub
 from webapp.methods import READ
 from webapp.origin import same_origin_only
 
 MAX_BODY = 1024 * 1024  # bytes
-VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
+UNCOMPRESSED = ["^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/"]
+"""What is packed already, or flows, or is short."""
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
-        "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        "manifest-src 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "manifest-src 'self'"
+)
+SECURITY_HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
 
 
 def create_app() -> Litestar:
@@ -94,6 +95,7 @@ def create_app() -> Litestar:
             live.stream,
             compare.compare,
             lightbox.panel,
+            reuse.menu,
             news.finished,
             *files.routes,
             imprints.imprint,
@@ -101,7 +103,7 @@ def create_app() -> Litestar:
             health.readyz,
             docs,
             openapi_document,
-            static_files,
+            static.static,
         ],
         dependencies={
             "replicate": Provide(lambda: replicate, sync_to_thread=False),
@@ -115,9 +117,7 @@ def create_app() -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate}),
         request_max_body_size=MAX_BODY,
-        compression_config=CompressionConfig(
-            backend="brotli", brotli_gzip_fallback=True, exclude=["^/events", "^/media/", "^/selection.zip"]
-        ),
+        compression_config=CompressionConfig(backend="brotli", brotli_gzip_fallback=True, exclude=UNCOMPRESSED),
         openapi_config=None,
         logging_config=None,
     )
@@ -135,28 +135,8 @@ async def openapi_document() -> Response[bytes]:
     return Response((ROOT / "webapp" / "openapi.json").read_bytes(), media_type="application/json")
 
 
-class _StaticFiles(StaticFiles):
-    """Files whose address changes with their bytes are kept for a year; others are asked for again each time."""
-
-    def file_response(self, full_path: Any, stat_result: Any, scope: Any, status_code: int = 200) -> Any:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        kept = scope["query_string"].startswith(b"v=") or VERSIONED.search(scope["path"])
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
-        return response
-
-
-_static = _StaticFiles(directory=pages.STATIC)
-
-
-@asgi("/static", is_mount=True, copy_scope=True)
-async def static_files(scope: Scope, receive: Receive, send: Send) -> None:
-    """Styles, scripts, fonts: addressed by their content, so kept for a year."""
-    await _static(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for the same ASGI types
-
-
 async def _secure(message: Message, scope: Scope) -> None:
     """Put the headers on every answer that tell browsers what a page of ours may do."""
     if message["type"] == "http.response.start":
         present = {name.lower() for name, _ in message["headers"]}
-        added = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
-        message["headers"] = [*message["headers"], *(pair for pair in added if pair[0] not in present)]
+        message["headers"] = [*message["headers"], *(pair for pair in SECURITY_HEADERS if pair[0] not in present)]

@@ -11,21 +11,23 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from tasks import batches, jobs
+from tasks import batches, bulk
 from tasks.admission import Rejected
-from tasks.database import now
 from tasks.library import Card
 from tasks.models import Model
 from tasks.replicate import Replicate
+from tasks.search import parse
 from tasks.settings import settings
 from tasks.tables import Batch
+from tasks.terms import Terms
 from webapp import pages
-from webapp.api import POLLING, body_of, parameters_of
+from webapp.api import POLLING, body_of, parameters_of, terms_of
 from webapp.composer import after, chosen_model, compose, settings_query
 from webapp.errors import not_found, wants_html
 from webapp.grid import laid_out
 from webapp.matrix import Asked, Form, Sent, count, in_the_form
 from webapp.methods import READ
+from webapp.sheet import Sheet
 from webapp.views import job_json
 from webapp.visitors import by_htmx, client_of
 
@@ -41,8 +43,7 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
     client, body = client_of(request), await body_of(request, MEMBERS)
     batch, made = await batches.submit(
         body.get("prompt"), body.get("models"), body.get("seeds"), parameters_of(body), replicate,
-        client=client, priority=body.get("priority"), finish_within=body.get("finish_within"),
-        made_from=body.get("made_from"),
+        terms_of(body, client),
     )  # fmt: skip
     shape = {"batch_id": str(batch.id), "jobs": [{"job_id": str(job.id), "status": job.status} for job in made]}
     return _accepted(batch, shape)
@@ -61,10 +62,10 @@ async def shown(batch_id: FromPath[str]) -> Response[Any]:
     """The page of a batch; with .json after its id, the batch for programs."""
     if batch_id.endswith(".json"):
         return await _as_json(await _existing(batch_id.removesuffix(".json")))
-    moment = now()  # taken before the cards are read: what changes meanwhile comes as an event
     batch = await _existing(batch_id)
-    live = f"/events?{urlencode({'q': f'batch:{batch.id}', 'since': moment.isoformat()})}"
-    return pages.page("batch.html", live=live, **await _context(batch))
+    sheet = Sheet(parse(f"batch:{batch.id}"))
+    live = sheet.stream()  # before the cards are read: what changes meanwhile comes as an event
+    return pages.page("batch.html", live=live, sheet=sheet, **await _context(batch))
 
 
 @route("/batches/{batch_id:str}/progress", http_method=READ)
@@ -85,7 +86,7 @@ async def grid(batch_id: FromPath[str]) -> Response[str]:
 async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     """Call off what has not ended of a batch. 202 while workers are still being waited for."""
     batch = await _existing(batch_id)
-    await jobs.cancel_batch(batch.id)
+    await bulk.cancel_batch(batch.id)
     if by_htmx(request):
         return pages.page("partials/batch.html", batch=batch, progress=await batches.progress(batch))
     if wants_html(request):
@@ -93,14 +94,10 @@ async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     return await _as_json(batch, asked=True)
 
 
-async def submit_matrix(
-    asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, client: str, made_from: str | None
-) -> Batch:
+async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, terms: Terms) -> Batch:
     """Submit what the composer's form asks for. Raises Rejected, with faults at its fields, and Failure."""
     try:
-        batch, _ = await batches.submit(
-            asked.prompt, asked.models, asked.seeds, parameters, replicate, client=client, made_from=made_from
-        )
+        batch, _ = await batches.submit(asked.prompt, asked.models, asked.seeds, parameters, replicate, terms)
     except Rejected as rejected:
         raise in_the_form(rejected) from rejected
     return batch

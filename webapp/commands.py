@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 import uvicorn
+import uvloop
 
 from tasks import preflight
 from tasks.settings import Settings
@@ -51,7 +52,7 @@ def worker(settings: Settings) -> int:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run(stop)
 
-    asyncio.run(until_told())
+    uvloop.run(until_told())
     return 0
 
 

@@ -10,6 +10,7 @@ from tasks import library, months, searches
 from tasks.schemas import Fault
 from tasks.search import FIELDS, Field, Search, Term, parse
 from tasks.sorting import Place, Sort
+from tasks.tables import SavedSearch
 from webapp.sheet import Sheet
 
 QUICK = {
@@ -42,7 +43,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """What the template gets. text: as typed. number: of the jobs found, None where nothing is searched for."""
+    """What the template gets. text: as typed. found: how many, in words; empty where nothing is searched for."""
 
     text: str
     sheet: Sheet
@@ -51,16 +52,7 @@ class Finder:
     terms: list[Chip]
     years: dict[str, list[Link]]
     saved: list[Link]
-    number: int | None
-
-    @property
-    def found(self) -> str:
-        """How many were found, in words."""
-        if self.number is None:
-            return ""
-        if self.number > library.COUNTED:
-            return f"More than {library.COUNTED:,} prints"
-        return f"{self.number:,} print{'s' if self.number != 1 else ''}" if self.number else "No prints"
+    found: str
 
     @property
     def clear(self) -> str:
@@ -89,15 +81,28 @@ async def finder(query: Mapping[str, Any], sheet: Sheet | None, faults: Sequence
         quick=[_chip(shown, words, term) for words, term in quick.items()],
         terms=[_chip(shown, str(term), term) for term in shown.search.terms if term not in quick.values()],
         years=_by_year(await months.with_jobs(), shown),
-        saved=[Link(row.name, f"/?{urlencode({'q': row.query})}", str(row.id)) for row in await searches.saved()],
-        number=await library.count(shown.search) if shown.search else None,
+        saved=[_kept(row) for row in await searches.saved()],
+        found=await found(shown.search) if shown.search else "",
     )
+
+
+async def found(search: Search) -> str:
+    """How many prints a search finds, in words."""
+    number = await library.count(search)
+    if number > library.COUNTED:
+        return f"More than {library.COUNTED:,} prints"
+    return f"{number:,} print{'s' if number != 1 else ''}" if number else "No prints"
 
 
 def _chip(sheet: Sheet, words: str, term: Term) -> Chip:
     on = term in sheet.search.terms
     search = sheet.search.without(term) if on else Search((*sheet.search.terms, term))
     return Chip(words, replace(sheet, search=search, place=None).address(), on)
+
+
+def _kept(row: SavedSearch) -> Link:
+    sort = {} if row.sort == Sort.NEWEST else {"sort": row.sort}
+    return Link(row.name, f"/?{urlencode({'q': row.query, **sort})}", str(row.id))
 
 
 def _by_year(known: list[str], sheet: Sheet) -> dict[str, list[Link]]:

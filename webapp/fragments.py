@@ -39,7 +39,8 @@ async def job_fragment(card: Card) -> str:
     target = f"#job-page-{card.job.id}"
     if card.deleted:
         return _partial(target, "delete")
-    context = await job_context(await library.placed(card))
+    [placed] = await library.placed([card])
+    context = await job_context(placed)
     return _partial(target, "outerMorph", pages.render("partials/job.html", **context))
 
 

@@ -1,12 +1,12 @@
 """The gallery: its pages, its form, and the fragments that htmx asks for."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
+from markupsafe import escape
 
 from tasks import admission, models
 from tasks.admission import Rejected, admit
@@ -16,6 +16,7 @@ from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
 from tasks.storage import Storage
+from tasks.terms import Terms
 from webapp import pages
 from webapp.api import existing
 from webapp.batches import matrix_sent, submit_matrix
@@ -24,6 +25,7 @@ from webapp.fragments import card_fragment, found_fragment, job_context, prints_
 from webapp.lightbox import beside_context
 from webapp.matrix import asked_for
 from webapp.methods import READ
+from webapp.revalidation import revalidated
 from webapp.sheet import read
 from webapp.uploads import MAX_BODY, Form, received
 from webapp.visitors import by_htmx, client_of, keep_session
@@ -40,7 +42,8 @@ async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) ->
         if request.headers.get("HX-Target") == "p#older":
             return pages.page("partials/sheet.html", **await sheet_context(read(query)))
         return Response(await found_fragment(query), media_type=HTML)
-    page = await _gallery_page(await _filled_in(_query(request), replicate), query)
+    composer, prints = await _filled_in(_query(request), replicate), await prints_context(query)
+    page = revalidated(request, pages.page("gallery.html", composer=composer, **prints), but=escape(prints["live"]))
     keep_session(request, page)
     return page
 
@@ -63,11 +66,11 @@ async def submit(
         parameters = typed_parameters(form, model) if model else {}
         if unfit:
             raise Rejected("invalid_parameters", unfit)
-        matrix, source = asked_for(form, name), made_from(form)
+        matrix, terms = asked_for(form, name), Terms(client, made_from=made_from(form))
         if matrix.several:
-            batch = await submit_matrix(matrix, parameters, replicate, client, source)
+            batch = await submit_matrix(matrix, parameters, replicate, terms)
             return await matrix_sent(request, batch, form, model)
-        job = await admit(matrix.plain, name, parameters, replicate, client=client, made_from=source)
+        job = await admit(matrix.plain, name, parameters, replicate, terms)
     except (Rejected, Failure) as error:
         return await _refused(request, form, replicate, error)
     if not by_htmx(request):
@@ -77,11 +80,14 @@ async def submit(
 
 
 @route("/jobs/{job_id:str}", http_method=READ)
-async def job_page(job_id: FromPath[str], q: FromQuery[str] = "", sort: FromQuery[str] = "") -> Response[str]:
+async def job_page(
+    request: AnyRequest, job_id: FromPath[str], q: FromQuery[str] = "", sort: FromQuery[str] = ""
+) -> Response[str]:
     """The page of one job, with the way to those beside it in the grid it was opened from."""
     card = await existing(job_id)
     beside = await beside_context(card, q, sort)
-    return pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
+    page = pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
+    return revalidated(request, page)
 
 
 async def _refused(request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | Failure) -> Response[str]:
@@ -90,11 +96,7 @@ async def _refused(request: AnyRequest, form: Form, replicate: Replicate, error:
     composer = await _filled_in(form, replicate, faults)
     if by_htmx(request):
         return pages.page("partials/composer.html", status, composer=composer)
-    return await _gallery_page(composer, {}, status)
-
-
-async def _gallery_page(composer: Composer, query: Mapping[str, Any], status: int = 200) -> Response[str]:
-    return pages.page("gallery.html", status, composer=composer, **await prints_context(query))
+    return pages.page("gallery.html", status, composer=composer, **await prints_context({}))
 
 
 async def _filled_in(

@@ -4,10 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from litestar import Response, route
+from litestar.params import FromPath
+
 from tasks import inputs, models
 from tasks.library import Card
 from tasks.tables import Status
+from webapp import pages
+from webapp.api import existing
 from webapp.composer import as_query
+from webapp.methods import READ
 
 EDITOR = ("google/nano-banana", "image_input")  # takes a picture where the job's own model takes none
 NO_PICTURE = ("mask", "audio", "video", "weights", "last")  # in the names of files that are something else
@@ -22,6 +28,13 @@ class Uses:
     variation: str
     seed: str | None
     image: str | None
+
+
+@route("/jobs/{job_id:str}/uses", http_method=READ)
+async def menu(job_id: FromPath[str]) -> Response[str]:
+    """What can be made from a job, for the menu at its card."""
+    card = await existing(job_id)
+    return pages.page("partials/uses.html", job=card.job, uses=await uses(card))
 
 
 async def uses(card: Card) -> Uses:

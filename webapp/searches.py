@@ -1,15 +1,17 @@
-"""Saved searches, kept and forgotten by forms: POST /searches and /searches/{id}/delete."""
+"""Searches counted (GET /searches/count), and saved and forgotten by forms (POST /searches, /searches/{id}/delete)."""
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
-from litestar import Request, Response, post
+from litestar import Request, Response, post, route
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from tasks import searches
+from webapp.finder import found
 from webapp.fragments import finder_fragment
+from webapp.methods import READ
 from webapp.sheet import read
 from webapp.visitors import by_htmx, came_from
 
@@ -18,13 +20,19 @@ AnyRequest = Request[Any, Any, Any]
 HTML = "text/html; charset=utf-8"
 
 
+@route("/searches/count", http_method=READ)
+async def count(request: AnyRequest) -> Response[str]:
+    """How many prints the search `q` finds by now, as the finder says it."""
+    return Response(await found(read(request.query_params).search), media_type=HTML)
+
+
 @post("/searches", status_code=200)
 async def save(request: AnyRequest) -> Response[Any]:
-    """Keep a search under a name."""
+    """Keep a search and its order under a name."""
     form = await request.form()
-    query = {"q": str(form.get("q", ""))}
-    await searches.save(str(form.get("name", "")), read(query).search)
-    return await _shown(request, f"/?{urlencode(query)}")
+    sheet = read({"q": str(form.get("q", "")), "sort": str(form.get("sort", ""))})
+    await searches.save(str(form.get("name", "")), sheet.search, sheet.sort)
+    return await _shown(request, sheet.address())
 
 
 @post("/searches/{search_id:uuid}/delete", status_code=200)
@@ -42,4 +50,4 @@ async def _shown(request: AnyRequest, address: str) -> Response[Any]:
     return Response(await finder_fragment(dict(parse_qsl(page.query))), media_type=HTML)
 
 
-ROUTES = [save, forget]
+ROUTES = [count, save, forget]

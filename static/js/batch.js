@@ -1,7 +1,25 @@
-/** Keeps the page of a batch true: its progress when a print of it moves on, and all of it when the stream was away. */
+/**
+ * Keeps the page of a batch true: its progress when a print of it moves on, and all of it when the stream was away, or
+ * when a print goes away: its cell stays, and says why it is empty.
+ */
 
 let known = "";
 let connected = false;
+let held = ""; // the print that has the focus, or had it until a swap took it away
+
+document.addEventListener("htmx:before:swap", ({ detail }) => {
+  if (document.activeElement !== document.body) held = document.activeElement.closest("#batch-grid :is(.card, .grid-gone)")?.id ?? "";
+  const gone = detail.tasks.filter(({ target, swapSpec }) => swapSpec?.style === "delete" && target?.closest("#batch-grid"));
+  if (!gone.length) return;
+  for (const task of gone) detail.tasks.splice(detail.tasks.indexOf(task), 1);
+  document.body.dispatchEvent(new Event("batch:missed"));
+});
+
+document.addEventListener("htmx:after:swap", () => {
+  if (held && document.activeElement === document.body) document.querySelector(`#${held}-restore, #${held}-link`)?.focus();
+});
+
+document.addEventListener("pointerdown", () => (held = "")); // whoever presses beside it lets it go
 
 document.addEventListener("htmx:after:swap", () => {
   const grid = document.getElementById("batch-grid");

@@ -1,24 +1,16 @@
 /**
- * Ctrl+Enter (Cmd+Enter) in the prompt sends it; a fault found moves the focus to the control it belongs to; and nothing
- * but a composer takes the composer's place, so that an error page never costs what was typed.
+ * Says by which keys a prompt is sent; a fault found moves the focus to the control it belongs to; and nothing but a
+ * composer takes the composer's place, so that an error page never costs what was typed.
  */
 
-const apple = /Mac|iPhone|iPad/.test(navigator.platform);
+import { DEVELOP } from "./keys/names.js";
 
 function hint() {
   const note = document.querySelector(".composer [data-hint]");
   if (!note || matchMedia("(pointer: coarse)").matches) return;
-  note.textContent = apple ? "⌘ Return" : "Ctrl Enter";
+  note.textContent = DEVELOP;
   note.hidden = false;
 }
-
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
-  const form = event.target.closest?.(".composer");
-  if (!form) return;
-  event.preventDefault();
-  form.requestSubmit(form.querySelector("#develop"));
-});
 
 document.addEventListener("htmx:before:swap", ({ detail }) => {
   const strange = detail.tasks.findIndex(

@@ -1,16 +1,20 @@
 /**
  * Every key there is, in one table: it binds them, and the help is made from it.
  *
- * A key acts by pressing what is on the page for the mouse; where that is not there, nothing happens. None fires while
- * something is typed, with Ctrl, Alt or Cmd, or in a dialog.
+ * A key acts by pressing what is on the page for the mouse; where that is not there, nothing happens. None fires in a
+ * dialog, nor while something is typed, but for those that belong to the field (`within`).
  */
 
 import { keep, move } from "./keys/grid.js";
+import { ALT, DEVELOP } from "./keys/names.js";
 import "./keys/notify.js";
 
 const STARS = ["1", "2", "3", "4", "5"];
 
-/** keys: as events name them. shown: how the help writes them. act: answers whether it did something. */
+/**
+ * keys: as `named` names them. shown: how the help writes them. act: answers whether it did something. within: where one
+ * has to be for it.
+ */
 const TABLE = [
   { group: "Prints", keys: ["ArrowLeft"], shown: ["←", "→"], words: "The one beside, also in the lightbox", act: () => turn("prev") || move("left") },
   { group: "Prints", keys: ["ArrowRight"], act: () => turn("next") || move("right") },
@@ -25,28 +29,38 @@ const TABLE = [
   { group: "This print", keys: ["0"], act: () => act("rate", "0") },
   { group: "This print", keys: ["t"], shown: ["T"], words: "Tag it", act: tag },
   { group: "This print", keys: ["x"], shown: ["X"], words: "Select it, or not", act: () => press(".card-select", subject()) },
+  { group: "This print", keys: ["u"], shown: ["U"], words: "Use it for another one", act: () => !viewer() && press(".card-uses", subject()) },
   { group: "This print", keys: ["Delete"], shown: ["Del"], words: "Put it in the trash", act: () => act("trash") },
   { group: "This print", keys: ["i"], shown: ["I"], words: "In the lightbox: its prompt and settings", act: () => press(".pswp__button--about") },
   { group: "This print", keys: ["z"], shown: ["Z"], words: "In the lightbox: zoom", act: () => press(".pswp__button--zoom") },
-  { group: "Page", keys: ["n"], shown: ["N"], words: "Write a new prompt", act: () => reach("#prompt") },
+  { group: "Prompt", keys: ["n"], shown: ["N"], words: "Write a new one", act: () => reach("#prompt") },
+  { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [DEVELOP], words: "Develop it", within: ".composer", act: () => press("#develop") },
+  { group: "Prompt", keys: ["Alt+ArrowUp"], shown: [`${ALT} ↑`, `${ALT} ↓`], words: "One of the last, or back", within: "#prompt", act: () => recall(1) },
+  { group: "Prompt", keys: ["Alt+ArrowDown"], within: "#prompt", act: () => recall(-1) },
   { group: "Page", keys: ["/"], shown: ["/"], words: "Search", act: () => reach("input[type='search'], input[name='q']:not([type='hidden'])") },
   { group: "Page", keys: ["c"], shown: ["C"], words: "Compare the two to four selected", act: compare },
   { group: "Page", keys: ["?"], shown: ["?"], words: "These keys", act: help },
 ];
 
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || isForOthers(event)) return;
-  const key = event.key.length === 1 && !event.shiftKey ? event.key.toLowerCase() : event.key;
-  if (event.shiftKey && key.length > 1) return;
-  if (TABLE.some(({ keys, act }) => keys.includes(key) && act(key))) event.preventDefault();
+  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+  const key = named(event);
+  const isOurs = (within) => (within ? event.target.closest?.(within) : !isForOthers(event));
+  if (TABLE.some(({ keys, within, act }) => keys.includes(key) && isOurs(within) && act(key))) event.preventDefault();
 });
 
 document.getElementById("keys-button")?.addEventListener("click", help);
 keep();
 
-function isForOthers({ target, key, ctrlKey, altKey, metaKey, isComposing }) {
-  if (ctrlKey || altKey || metaKey || isComposing || document.querySelector("dialog[open]")) return true;
-  if (key === "Escape" && target.closest?.("details")) return true; // it is a menu that closes
+/** A key with what is held with it, as Control+Enter; a letter in lower case, and what Shift makes of another key itself. */
+function named({ key, ctrlKey, altKey, metaKey, shiftKey }) {
+  const writes = key.length === 1;
+  const name = writes && !shiftKey ? key.toLowerCase() : key;
+  return [ctrlKey && "Control", altKey && "Alt", metaKey && "Meta", shiftKey && !writes && "Shift", name].filter(Boolean).join("+");
+}
+
+function isForOthers({ target, key }) {
+  if (key === "Escape" && target.closest?.("details, [popover]")) return true; // it is a menu that closes
   if (target.closest?.("video, audio")) return key === " " || key.length > 1; // they seek, and change their volume
   const field = "input:not([type='checkbox'], [type='button'], [type='submit']), textarea, select, [contenteditable], dialog";
   return Boolean(target.closest?.(field));
@@ -108,6 +122,12 @@ function tag() {
 function reach(selector) {
   const field = viewer() ? null : document.querySelector(selector);
   return Boolean(field) && write(field);
+}
+
+/** Further back in the prompts that js/memory.js knows, or forth. */
+function recall(steps) {
+  document.dispatchEvent(new CustomEvent("prompt:recall", { detail: steps }));
+  return true;
 }
 
 function write(field) {

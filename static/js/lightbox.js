@@ -1,6 +1,6 @@
 /**
  * A click on a finished print opens it in the lightbox, whose viewer comes only then. Its address is that of the print's
- * own page: going back closes it, a reload shows that page.
+ * own page: going back closes it, a reload shows that page. Other clicks on a card lead to that address.
  */
 
 const loaded = location.pathname;
@@ -8,10 +8,12 @@ let viewer = null;
 let opening = null; // a second click finds it so
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.(".card[data-slides] a[id$='-link']");
-  if (!link || !isPlain(event)) return;
+  const link = event.target.closest?.(".card a[id$='-link']");
+  const card = link?.closest(".card");
+  const job = card?.id.slice("job-".length);
+  if (link) link.href = address(job); // a live event knows of no search
+  if (!card?.matches("[data-slides]") || !isPlain(event)) return;
   event.preventDefault();
-  const job = link.closest(".card").id.slice("job-".length);
   open(job, () => history.pushState({ print: job }, "", address(job))).catch(() => location.assign(link.href));
 });
 

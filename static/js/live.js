@@ -1,6 +1,6 @@
 /**
- * Puts cards that are new to this page in their place on the sheet, and opens the stream again when its first
- * connection fails.
+ * Puts cards that are new to this page in their place on the sheet, says when their number may be another, and opens the
+ * stream again when its first connection fails.
  *
  * A live event carries a whole card and the id of the one it replaces. Where there is none, htmx leaves the task
  * without a target; a card that the page's search does not find says `placed:false`, and gets no place. Ids are UUIDs of
@@ -12,6 +12,7 @@ const LONGEST_WAIT = 30000;
 let wait = FIRST_WAIT;
 
 document.addEventListener("htmx:before:swap", ({ detail }) => {
+  if (detail.tasks.some(movesTheCount)) document.body.dispatchEvent(new Event("sheet-moved"));
   const lost = detail.tasks.filter((task) => task.type === "partial" && !task.target);
   for (const task of lost) {
     detail.tasks.splice(detail.tasks.indexOf(task), 1);
@@ -19,6 +20,13 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
     if (card?.matches(".card") && task.swapSpec.placed !== false) place(card);
   }
 });
+
+/** Whether the search may find more or fewer now: a card is gone, found but not here, here but not found; or all came anew. */
+function movesTheCount({ target, fragment, swapSpec }) {
+  if (target?.id === "sheet" || swapSpec?.style === "delete") return true;
+  const found = swapSpec?.placed !== false;
+  return Boolean(fragment?.firstElementChild?.matches(".card")) && found !== Boolean(target);
+}
 
 function place(card) {
   const sheet = document.querySelector("#sheet[data-first-page]");

@@ -1,5 +1,5 @@
 /**
- * What the composer remembers, in this browser alone: the last prompts (Alt+Up, Alt+Down), the models used last, and the
+ * What the composer remembers, in this browser alone: the last prompts (see js/keys.js), the models used last, and the
  * settings that each was used with. Settings come back when a model is chosen, never over what is there already.
  */
 
@@ -68,16 +68,15 @@ function hasChoice(radio, value) {
   return fields(radio.name).some((other) => other.value === value);
 }
 
-document.addEventListener("keydown", (event) => {
-  if (event.target.id !== "prompt" || !event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
-  event.preventDefault();
+document.addEventListener("prompt:recall", ({ detail: steps }) => {
+  const field = document.getElementById("prompt");
   const prompts = get(PROMPTS, []);
-  const next = Math.max(-1, Math.min(back + (event.key === "ArrowUp" ? 1 : -1), prompts.length - 1));
+  const next = Math.max(-1, Math.min(back + steps, prompts.length - 1));
   if (next === back) return;
-  if (back < 0) draft = event.target.value;
+  if (back < 0) draft = field.value;
   if (back < 0 && prompts[next] === draft && next + 1 < prompts.length) back = next + 1; // it stands there already
   else back = next;
-  event.target.value = back < 0 ? draft : prompts[back];
+  field.value = back < 0 ? draft : prompts[back];
 });
 
 function get(name, otherwise) {

@@ -3,12 +3,13 @@
  * some are selected by a click on any picture. The bar itself is plain HTML, which CSS shows when something is checked.
  */
 
+const PRINTS = "#sheet, #batch-grid";
 const bar = document.getElementById("selection");
 let last = null; // the id of the checkbox that was used last
 let began = false;
 let searched = null; // what the sheet shows: another search is another selection
 
-const boxes = () => [...document.querySelectorAll("#sheet .card-select")];
+const boxes = () => [...document.querySelectorAll("#main .card-select")];
 const selected = () => boxes().filter((box) => box.checked);
 
 /** The count, in words; and once, when a selection begins, how many the search finds in all. */
@@ -57,7 +58,7 @@ if (bar) {
   document.addEventListener(
     "click",
     (event) => {
-      const card = event.target.closest?.("#sheet .card");
+      const card = event.target.closest?.("#main .card");
       const box = card?.querySelector(".card-select");
       if (!box) return;
       if (event.target === box) return choose(box, box.checked, event.shiftKey);
@@ -72,7 +73,7 @@ if (bar) {
 
   // The tag button of a card: its print alone is selected, and the bar asks for the tag.
   document.addEventListener("submit", (event) => {
-    const card = event.target.matches('[data-action="tag"]') && event.target.closest("#sheet .card");
+    const card = event.target.matches('[data-action="tag"]') && event.target.closest("#main .card");
     if (!card) return;
     event.preventDefault();
     bar.reset();
@@ -98,14 +99,14 @@ if (bar) {
   tell();
 }
 
-/** So much has changed that the whole sheet comes anew. */
+/** So much has changed that the whole sheet, or grid of a batch, comes anew. */
 async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return location.reload();
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const sheet = page.getElementById("sheet");
+  const sheet = page.querySelector(PRINTS);
   if (!sheet) return location.reload();
-  document.getElementById("sheet").replaceWith(document.adoptNode(sheet));
+  document.querySelector(PRINTS).replaceWith(document.adoptNode(sheet));
   window.htmx.process(sheet);
   bar.reset();
 }

@@ -1,17 +1,15 @@
 """For everybody: axe finds nothing, nothing overflows, the keyboard reaches all."""
 
 from collections.abc import Iterator
-from typing import Literal
 from uuid import UUID
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.access import axe_finds_nothing, nothing_overflows
 from tests.browser.conftest import Darkroom
 
-SCHEMES: list[Literal["dark", "light"]] = ["dark", "light"]
 PAGES = ["gallery", "found", "unclear search", "faults", "job", "failed job", "running job", "film", "docs", "error"]
 
 
@@ -61,11 +59,7 @@ def test_axe_finds_nothing_in_the_dark_and_in_the_light(page: Page, jobs: dict[s
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     visit(page, name, jobs)
     options = {"exclude": [[".swagger-ui"]]} if name == "docs" else None  # Swagger UI's own markup is not ours to mend
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page, context=options)
-        assert results.violations_count == 0, results.generate_report()
+    axe_finds_nothing(page, options)
 
 
 def test_axe_finds_nothing_while_the_queue_is_halted_and_the_banner_fits(page: Page, darkroom: Darkroom) -> None:
@@ -74,23 +68,24 @@ def test_axe_finds_nothing_while_the_queue_is_halted_and_the_banner_fits(page: P
     darkroom.post("axe halted")
     banner = page.locator("#halt")
     expect(banner).to_contain_text("Replicate refuses the API token.", timeout=20_000)
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    for width in (320, 768, 3840):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    axe_finds_nothing(page)
+    nothing_overflows(page)
     expect(banner).to_have_text("", timeout=60_000)
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_overflows_from_320_to_3840_pixels(page: Page, jobs: dict[str, UUID], name: str) -> None:
     visit(page, name, jobs)
-    for width in (320, 768, 3840):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    nothing_overflows(page)
+
+
+def test_on_little_paper_the_word_for_what_happens_is_whole_or_not_there(page: Page, jobs: dict[str, UUID]) -> None:
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto("/?q=axe+status:running")
+    card = page.locator(f"#job-{jobs['running']}")
+    for width in (41, 63, 85, 107, 129):
+        card.evaluate("(card, width) => { card.style.flex = `0 0 ${width}px` }", width)
+        assert card.evaluate("card => card.querySelector('.status strong').offsetHeight") < 24, width
 
 
 def test_the_keyboard_reaches_the_composer_and_the_cards(page: Page, jobs: dict[str, UUID]) -> None:

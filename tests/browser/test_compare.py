@@ -3,11 +3,10 @@
 from uuid import UUID
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.access import axe_finds_nothing, nothing_overflows
 from tests.browser.conftest import Darkroom
-from tests.browser.test_access import SCHEMES
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +70,6 @@ def test_without_javascript_they_stand_side_by_side(no_script: Page, prints: lis
 
 
 def test_axe_finds_nothing_in_a_comparison_and_it_fits_everywhere(page: Page, prints: list[UUID]) -> None:
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.goto(address(*prints))
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    for width in (320, 768, 3840):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    page.goto(address(*prints))
+    axe_finds_nothing(page)
+    nothing_overflows(page)

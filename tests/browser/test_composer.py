@@ -5,11 +5,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.access import axe_finds_nothing, nothing_overflows
 from tests.browser.conftest import Darkroom
-from tests.browser.test_access import SCHEMES
 from tests.tasks.samples import picture
 
 FLUX, NANO = "black-forest-labs/flux-schnell", "google/nano-banana"
@@ -79,14 +78,8 @@ def test_axe_finds_nothing_in_the_composer_with_its_list_open_and_a_file_given(p
     expect(page.locator("#p-image_input-files img")).to_be_visible()
     page.locator("#more-settings-summary").click()
     page.get_by_label("Model", exact=True).click()
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    for width in (320, 768, 3840):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    axe_finds_nothing(page)
+    nothing_overflows(page)
 
 
 def test_a_model_that_is_not_listed_is_named(page: Page, darkroom: Darkroom) -> None:

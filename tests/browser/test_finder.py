@@ -33,15 +33,18 @@ def test_prints_are_found_as_one_types_and_the_back_button_leads_back(page: Page
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("half a thought")
 
 
-def test_what_a_search_does_not_find_does_not_pop_in(page: Page, darkroom: Darkroom) -> None:
+def test_what_a_search_does_not_find_does_not_pop_in_and_is_not_counted(page: Page, darkroom: Darkroom) -> None:
     darkroom.script({"on": "create", "match": "watched puffin", "do": "run", "seconds": 3})
     page.goto("/?q=status:queued,running,completed")
     page.get_by_role("searchbox", name="Search").fill("puffin -status:completed")
     expect(page.get_by_text("Nothing found.")).to_be_visible()
     other = darkroom.post("a gannet nobody asked for")
     puffin = page.locator(f"#job-{darkroom.post('a watched puffin')}")
+    count = page.locator("#finder-count")
+    expect(count).to_have_text("1 print")
     expect(puffin).to_have_attribute("data-status", "running", timeout=LONG)
     expect(puffin).to_have_attribute("data-status", "completed", timeout=LONG)  # it stays until one looks again
+    expect(count).to_have_text("No prints")
     expect(page.locator(f"#job-{other}")).to_have_count(0)
     page.reload()
     expect(page.get_by_text("Nothing found.")).to_be_visible()
@@ -97,5 +100,5 @@ def test_without_javascript_prints_are_found_sorted_and_searches_saved(no_script
     expect(cards).to_have_count(2)
     no_script.locator("#finder-saved-summary").click()
     no_script.get_by_role("button", name="Forget the search Razorbills").click()
-    expect(no_script).to_have_url(f"{darkroom.url}/?q=razorbill")
+    expect(no_script).to_have_url(f"{darkroom.url}/?q=razorbill&sort=oldest")
     expect(no_script.get_by_role("link", name="Razorbills")).to_have_count(0)

@@ -5,11 +5,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.access import axe_finds_nothing
 from tests.browser.conftest import Darkroom
-from tests.browser.test_access import SCHEMES
 from tests.waiting import wait_until
 
 FLUX, FILM, SOUND = "black-forest-labs/flux-schnell", "minimax/hailuo-02", "meta/musicgen"
@@ -228,11 +227,7 @@ def test_axe_finds_nothing_in_the_lightbox(page: Page, prints: dict[str, UUID]) 
     open_lightbox(page, prints["stack"])
     page.keyboard.press("i")
     expect(page.locator(".panel-prompt")).to_be_visible()
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
+    axe_finds_nothing(page)
 
 
 def test_the_viewer_comes_only_when_something_is_opened(darkroom: Darkroom, prints: dict[str, UUID]) -> None:

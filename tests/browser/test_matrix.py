@@ -1,18 +1,16 @@
 """Matrices in a real browser: written, counted, sent, and watched as they develop on a page of their own."""
 
 import re
-from typing import Literal
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.access import axe_finds_nothing, nothing_overflows
 from tests.browser.conftest import Darkroom
 from tests.waiting import wait_until
 
 LONG = 20_000  # milliseconds
-SCHEMES: list[Literal["dark", "light"]] = ["dark", "light"]
 SMALL = {"width": 64, "height": 64}
 
 
@@ -90,6 +88,28 @@ def test_a_grid_that_missed_events_is_right_again_when_the_stream_is_back(page: 
     expect(missed.get_by_alt_text("a missed cell of tin")).to_be_visible()
 
 
+def test_prints_are_selected_in_their_grid_and_those_in_the_trash_leave_cells_that_bring_them_back(
+    page: Page, darkroom: Darkroom
+) -> None:
+    page.goto(f"/batches/{posted(darkroom, prompt='a selected cell of {oak|elm|ash}')}")
+    expect(page.locator("#batch-sum")).to_have_text("3 of 3 finished", timeout=LONG)
+    page.locator("#selection-mode").check()
+    for number in range(2):
+        page.locator(".card-select").nth(number).check()
+    expect(page.locator("#selection-count")).to_have_text("2 selected")
+    expect(page.locator("#selection-matching")).to_have_text("All 3 that match")
+    page.locator("#selection-trash").click()
+    gone = page.locator("#batch-grid .grid-gone")
+    expect(gone).to_have_text([re.compile("In the trash")] * 2)
+    expect(page.locator("#selection-count")).to_have_text("0 selected")
+    gone.first.get_by_role("button").press("Enter")
+    expect(page.locator("#batch-grid li").first.locator("article")).to_be_visible()
+    expect(page.locator("#batch-grid li").first.get_by_role("link").first).to_be_focused()
+    page.locator("#batch-grid article").first.hover()
+    page.locator("#batch-grid article").first.get_by_role("button", name="Move to the trash").press("Enter")
+    expect(gone.first.get_by_role("button", name="Restore")).to_be_focused()
+
+
 def test_too_large_a_matrix_is_told_and_nothing_is_sent(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     page.get_by_label("Prompt", exact=True).fill("{a|b}" * 9)
@@ -149,25 +169,16 @@ def test_axe_finds_nothing_on_the_page_of_a_batch_and_nothing_overflows(
     page.goto(f"/batches/{batch_id}")
     expect(page.locator('article[data-status="completed"]').first).to_be_visible(timeout=LONG)
     expect(page.locator('article[data-status="failed"]').first).to_be_visible(timeout=LONG)
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    for width in (320, 768, 3840):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    if axes == "sections":
+        page.locator('article[data-status="failed"] [data-action="trash"] button').first.dispatch_event("click")
+        expect(page.locator(".grid-gone")).to_be_visible()
+    axe_finds_nothing(page)
+    nothing_overflows(page)
     httpx.post(f"{darkroom.url}/batches/{batch_id}/cancel")
 
 
 def test_axe_finds_nothing_in_an_open_matrix(page: Page, darkroom: Darkroom) -> None:
     page.goto("/?prompt=" + "{a|b} fox&seeds=three&models=google/nano-banana")
     expect(page.locator("#matrix-count")).to_contain_text("Seeds are a list")
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    for width in (320, 768, 3840):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    axe_finds_nothing(page)
+    nothing_overflows(page)

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.access import axe_finds_nothing, nothing_overflows
 from tests.browser.conftest import Darkroom
 from tests.waiting import wait_until
 
@@ -147,14 +147,8 @@ def test_axe_finds_nothing_where_one_tidies_and_nothing_overflows(page: Page, da
         page.locator("#selection-mode").check()
         page.locator(f"#job-{ids[0]}-select").check()
         page.locator("#selection-delete-summary" if place == "trash" else "#selection-rate-summary").click()
-    for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_timeout(300)
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-    for width in (320, 768, 3840):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    axe_finds_nothing(page)
+    nothing_overflows(page)
 
 
 def test_without_script_a_selection_is_collected_thrown_away_and_brought_back(

@@ -22,6 +22,15 @@ async def troubles(call: Awaitable[object]) -> list[str]:
     return [trouble for query in queries for trouble in await _troubles(query)]
 
 
+async def plan(call: Awaitable[object]) -> str:
+    """How the database goes about all that a call asks, in its own words."""
+    with asked() as queries:
+        await call
+    explain = "EXPLAIN {}" if DB.engine_type == "postgres" else "EXPLAIN QUERY PLAN {}"
+    rows = [row for query in queries for row in await Job.raw(explain, query)]
+    return "\n".join(str(row.get("QUERY PLAN") or row["detail"]) for row in rows)
+
+
 @contextmanager
 def asked() -> Iterator[list[QueryString]]:
     """The queries that are run meanwhile."""

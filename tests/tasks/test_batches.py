@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tasks import attempts, batches, events, jobs, queue
+from tasks import attempts, batches, bulk, events, jobs, queue
 from tasks.admission import Rejected
 from tasks.failures import DatabaseAway, Failure
 from tasks.replicate import Replicate
 from tasks.tables import Batch, Job, Status
+from tasks.terms import Terms
 from tasks.transitions import ANNOUNCED
 from tests.tasks.states import LEASE, P1, row, submitted
 
@@ -27,7 +28,7 @@ async def replicate() -> AsyncIterator[Replicate]:
 async def made(
     replicate: Replicate, prompt: object = "{red|blue} fox", models: object = None, seeds: object = None, **more: Any
 ) -> tuple[Batch, list[Job]]:
-    return await batches.submit(prompt, models, seeds, more.pop("parameters", {}), replicate, **more)
+    return await batches.submit(prompt, models, seeds, more.pop("parameters", {}), replicate, Terms(**more))
 
 
 async def faults(replicate: Replicate, *matrix: Any, **more: Any) -> dict[str, list[str]]:
@@ -165,7 +166,7 @@ async def test_what_is_left_of_a_batch_is_called_off(replicate: Replicate) -> No
     assert attempt is not None
     await attempts.record_prediction(running, attempt, P1.id)
     other = await jobs.submit("another", SDXL, {})
-    await jobs.cancel_batch(batch.id)
+    await bulk.cancel_batch(batch.id)
     statuses = [(await row(job)).status for job in submitted]
     assert statuses == [Status.COMPLETED, Status.RUNNING, Status.CANCELED, Status.CANCELED]
     assert (await row(running)).cancel_requested

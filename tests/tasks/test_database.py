@@ -12,10 +12,10 @@ from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 from piccolo.apps.migrations.commands.new import AutoMigrationManager
 from piccolo.conf.apps import Finder
 
-from tasks import jobs
+from tasks import intake, jobs
 from tasks.database import DB, known_migrations, now
 from tasks.settings import ROOT
-from tasks.tables import Job
+from tasks.tables import Job, Priority
 
 NewDatabase = Callable[[], Awaitable[str]]
 
@@ -69,7 +69,7 @@ async def test_transactions_that_time_out_give_their_connections_back() -> None:
             await too_slow()
     with anyio.fail_after(5):
         async with DB.transaction():
-            await jobs.submit("after", "m/m", {})
+            await Job.insert(intake.new("after", "m/m", {}, "", Priority.NORMAL, None, None))
     assert await Job.count() == 1
 
 

@@ -1,10 +1,14 @@
-"""Word between processes: many hints at once all arrive."""
+"""Word between processes: many hints at once all arrive; with Redis away only what is said meanwhile is lost."""
 
 import asyncio
 from contextlib import suppress
 
+from redis.asyncio import Redis
+
 from tasks import events
+from tasks.outbox import Outbox
 from tasks.tables import new_id
+from tests.tasks.work import wait_until
 
 
 async def test_of_two_hundred_changes_told_at_once_every_one_is_heard() -> None:
@@ -32,3 +36,29 @@ async def test_of_two_hundred_changes_told_at_once_every_one_is_heard() -> None:
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening
+
+
+async def test_what_is_posted_at_once_goes_out_in_its_order() -> None:
+    name = f"test:{new_id()}"
+    for number in range(100):
+        events.post("RPUSH", name, str(number))
+
+    async def all_are_there() -> bool:
+        return int(await events.redis().llen(name)) == 100
+
+    await wait_until(all_are_there)
+    assert await events.redis().lrange(name, 0, -1) == [str(number).encode() for number in range(100)]
+    await events.redis().delete(name)
+
+
+async def test_a_redis_that_is_away_does_not_keep_later_hints_from_going_out() -> None:
+    name = f"test:{new_id()}"
+    async with Redis.from_url("unix:///nowhere/valkey.sock") as away:
+        outbox = Outbox(away)
+        outbox.post("SET", name, "lost")
+        await outbox.emptied()
+        outbox._redis = events.redis()
+        outbox.post("SET", name, "heard")
+        await outbox.emptied()
+    assert await events.redis().get(name) == b"heard"
+    await events.redis().delete(name)

@@ -163,6 +163,7 @@ async def test_a_model_whose_version_is_gone_is_looked_up_anew_and_tried_again(w
     await models.refresh(SDXL, replicate)
     await replicate.aclose()
     await ModelSchema.update({ModelSchema.version: "0" * 64}, force=True)
+    models.forget()
     card = await ended(await submitted("an outdated fox"))
     assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 1)
     versions = [attempt.version for attempt in await library.attempts(card.job.id)]

@@ -17,6 +17,7 @@ from tasks.replicate import Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Job, Status
+from tasks.terms import Terms
 from tests.conftest import Faults
 from tests.tasks.samples import picture
 from tests.tasks.work import SDXL, ended, stored
@@ -95,7 +96,7 @@ async def test_the_result_of_a_job_is_input_for_another(working: Faults, replica
     first = await ended(await jobs.submit("a fox to go on from", SDXL, {"width": 96, "height": 64}))
     address = f"/media/{first.outputs[0].key}"
     second = await admission.admit(
-        "the same, at night", NANO, {"image_input": [address]}, replicate, made_from=str(first.job.id)
+        "the same, at night", NANO, {"image_input": [address]}, replicate, Terms(made_from=str(first.job.id))
     )
     card = await ended(second)
     assert card.job.status == Status.COMPLETED, card.job.error
@@ -168,7 +169,7 @@ async def test_only_parameters_that_are_files_name_files(replicate: Replicate) -
 @pytest.mark.parametrize("parent", ["nobody", "", 7, "019ab0c4-5d1e-7b36-9533-e50ac26d7632"])
 async def test_what_a_job_was_made_from_must_be_a_job(replicate: Replicate, parent: object) -> None:
     with pytest.raises(Rejected) as rejected:
-        await admission.admit("a fox", SDXL, None, replicate, made_from=parent)
+        await admission.admit("a fox", SDXL, None, replicate, Terms(made_from=parent))
     assert rejected.value.code == "invalid_made_from"
 
 
@@ -177,4 +178,4 @@ async def test_nothing_is_made_from_a_deleted_job(replicate: Replicate) -> None:
     await jobs.cancel(job.id)
     await jobs.delete(job.id)
     with pytest.raises(Rejected):
-        await admission.admit("a fox", SDXL, None, replicate, made_from=str(job.id))
+        await admission.admit("a fox", SDXL, None, replicate, Terms(made_from=str(job.id)))

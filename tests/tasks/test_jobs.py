@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tasks import attempts, jobs, library, transitions
+from tasks import attempts, jobs, library, transitions, trash
 from tasks.database import now
 from tasks.settings import settings
 from tasks.tables import Attempt, Job, Output, Stage
@@ -300,7 +300,8 @@ async def test_a_deleted_job_leaves_a_tombstone_without_words_and_names_its_file
     output.preview_key = "a-0.preview.webp"
     await attempts.begin(job, "owner/name", {"prompt": "a fox"})
     await jobs.complete(job, [output], None)
-    assert await jobs.delete(job.id) == ["a.png", "a-0.preview.webp"]
+    assert await jobs.delete(job.id) is not None
+    assert await trash.files_of([job.id]) == ["a.png", "a-0.preview.webp"]
     card = await library.card(job.id)
     assert card is not None
     assert card.deleted

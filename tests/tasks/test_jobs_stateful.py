@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 from hypothesis.stateful import run_state_machine_as_test as run
 
-from tasks import attempts, events, halts, jobs
+from tasks import attempts, events, halts, jobs, trash
 from tasks.database import DB
 from tasks.replicate import Prediction
 from tasks.tables import TABLES, Attempt, Job, Output, Priority, Stage, Status
@@ -116,10 +116,10 @@ class Everybody(RuleBasedStateMachine):
                 self.jobs[job_id] = Expected(job.priority, answer.turn)
                 self.late.discard(job_id)
         else:
-            keys = self.do(jobs.delete(job_id))
-            assert (keys is not None) == (job.status in jobs.ENDED and not job.deleted)
-            if keys is not None:
-                assert len(keys) == job.outputs
+            answer = self.do(jobs.delete(job_id))
+            assert (answer is not None) == (job.status in jobs.ENDED and not job.deleted)
+            if answer is not None:
+                assert len(self.do(trash.files_of([job_id]))) == job.outputs
                 job.deleted = True
                 self.attempts = {key: attempt for key, attempt in self.attempts.items() if attempt.job != job_id}
 

@@ -1,6 +1,7 @@
 """The models out of the box, and any other by its name."""
 
 import json
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -97,6 +98,20 @@ async def test_a_refreshed_model_is_the_new_one_from_then_on() -> None:
     assert model is not None
     assert model.version == NEWER
     assert await ModelSchema.count() == 1
+
+
+async def test_what_another_process_was_told_of_a_model_is_known_some_seconds_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provider = Provider(500)
+    await models.refresh("someone/something", Provider(remote()).replicate)
+    await ModelSchema.update({ModelSchema.version: NEWER}).where(ModelSchema.name == "someone/something")
+    remembered = await models.find("someone/something", provider.replicate)
+    monkeypatch.setattr(models, "monotonic", lambda: monotonic() + models.KEPT)
+    found = await models.find("someone/something", provider.replicate)
+    assert remembered is not None
+    assert found is not None
+    assert (remembered.version, found.version) == (VERSION, NEWER)
 
 
 async def test_a_model_that_replicate_does_not_know_is_none() -> None:

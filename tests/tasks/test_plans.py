@@ -1,14 +1,15 @@
 """The gallery's queries walk indexes: no page of a large library scans all jobs, or sorts all that it finds."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from tasks import library, matching, months
+from tasks import library, matching, months, tidying
 from tasks.database import DB, now
 from tasks.search import parse
 from tasks.sorting import Place, Sort
 from tasks.tables import Job
-from tests.tasks.plans import troubles
+from tests.tasks.plans import plan, troubles
 
 JOBS = 4000
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,3 +60,14 @@ async def test_the_gallerys_queries_scan_and_sort_but_a_little() -> None:
     found += await troubles(library.found_among([middle], parse("photograph")))
     found += await troubles(library.changes_since(now(), 100))
     assert found == []
+
+
+async def test_what_very_many_have_of_late_is_not_taken_for_rare_when_it_is_taken_back() -> None:
+    await library_of_months()
+    everything = matching.condition(parse(""))
+    for action in (tidying.trash(everything), tidying.favourite(everything), tidying.tag(everything, "new")):
+        done = await action
+        assert done.undo is not None
+        assert done.jobs > JOBS / 2
+        found = await plan(tidying.undo(done.undo))
+        assert not set(re.findall(r"\w+", found)) & {"job_trashed", "job_favourite"}, found

@@ -177,13 +177,18 @@ async def test_a_client_whose_job_waits_for_another_try_is_not_set_back(back: st
 # Places.
 
 
+async def place(job: Job) -> int | None:
+    return (await queue.places([job])).get(job.id)
+
+
 async def test_places_are_told_in_the_order_in_which_jobs_will_run() -> None:
     waiting = [*await many("a", 3), *await many("b", 2), *await many("h", 1, Priority.HIGH)]
-    places = [await queue.place(job) for job in waiting]
+    told = await queue.places(waiting)
+    places = [told[job.id] for job in waiting]
     assert places == [2, 4, 6, 3, 5, 1]
     assert await queue.front() == {job.id: place for job, place in zip(waiting, places, strict=True)}
     ran = [await jobs.claim(LEASE) for _ in waiting]
-    by_place = sorted(zip(places, [job.id for job in waiting], strict=True), key=lambda pair: pair[0] or 0)
+    by_place = sorted(zip(places, [job.id for job in waiting], strict=True), key=lambda pair: pair[0])
     assert [job and job.id for job in ran] == [job_id for _, job_id in by_place]
 
 
@@ -191,15 +196,15 @@ async def test_only_jobs_that_wait_for_their_turn_have_a_place() -> None:
     job = await submitted()
     running = await jobs.claim(LEASE)
     assert running is not None
-    assert nothing(await queue.place(running))
+    assert nothing(await place(running))
     await attempts.begin(running, "m/m:1", {})
     resuming = await jobs.resume_later(running, PASSING, 0.0)
     assert resuming is not None
-    assert nothing(await queue.place(resuming))
+    assert nothing(await place(resuming))
     again = await jobs.take_over(LEASE)
     assert again is not None
     await jobs.complete(again, [], None)
-    assert nothing(await queue.place(await row(job)))
+    assert nothing(await place(await row(job)))
     assert await queue.front() == {}
 
 
@@ -209,7 +214,7 @@ async def test_a_job_in_its_backoff_is_in_nobodys_way() -> None:
     assert tried is not None
     await jobs.postpone(tried, PASSING, 60.0)
     second = await submitted()
-    assert await queue.place(second) == 1
+    assert await place(second) == 1
     assert list(await queue.front()) == [second.id]
     assert first.id not in await queue.front()
 
@@ -217,10 +222,10 @@ async def test_a_job_in_its_backoff_is_in_nobodys_way() -> None:
 async def test_a_place_is_told_up_to_the_thousandth() -> None:
     await a_crowd("a", queue.PLACES_COUNTED - 1)
     thousandth, next_one = await many("a", 2)
-    assert await queue.place(thousandth) == queue.PLACES_COUNTED == 1000
-    assert nothing(await queue.place(next_one))
+    assert await place(thousandth) == queue.PLACES_COUNTED == 1000
+    assert nothing(await place(next_one))
     await next_client()
-    assert await queue.place(next_one) == 1000
+    assert await place(next_one) == 1000
 
 
 async def test_the_front_is_as_long_as_is_shown() -> None:

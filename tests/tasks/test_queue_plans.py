@@ -1,7 +1,7 @@
 """The queries that run all the time look at few jobs, however many there are: their plans, on both databases."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -69,7 +69,7 @@ QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
     "report": lambda: jobs.report(_held(), Stage.PROCESSING, 0.5),
     "begin an attempt": lambda: attempts.begin(_held(), "a/b", {"seed": 7}),
     "submit, with the next turn": lambda: jobs.submit("a fox", "a/b", {}, client="c1"),
-    "place": lambda: queue.place(Job(id=new_id(), status=Status.QUEUED, priority=2, turn=1)),
+    "place": lambda: queue.places([Job(id=new_id()), Job(id=new_id())]),
     "front": queue.front,
 }
 PAGES: dict[str, Callable[[], Awaitable[Any]]] = {
@@ -142,14 +142,19 @@ def read_to_the_end(plan: list[str]) -> list[tuple[str, str | None]]:
 async def plans(ask: Callable[[], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How the database goes about all that is asked of it. On PostgreSQL: with indexes, where those do."""
     asked: list[QueryString] = []
-    run = type(DB).run_querystring
+    run, run_alike = type(DB).run_querystring, type(DB).run_alike
 
     async def listen(self: Any, query: QueryString, in_pool: bool = True) -> Any:
         asked.append(query)
         return await run(self, query, in_pool)
 
+    async def listen_to_all(self: Any, queries: Sequence[QueryString]) -> Any:
+        asked.extend(queries)
+        return await run_alike(self, queries)
+
     with monkeypatch.context() as listening:
         listening.setattr(type(DB), "run_querystring", listen)
+        listening.setattr(type(DB), "run_alike", listen_to_all)
         await ask()
     assert asked
     postgres, lines = DB.engine_type == "postgres", []

@@ -5,6 +5,7 @@ import pytest
 from tasks import searches
 from tasks.admission import Rejected
 from tasks.search import Search, parse
+from tasks.sorting import Sort
 from tasks.tables import new_id
 
 
@@ -20,9 +21,9 @@ async def test_a_search_is_kept_under_its_name_and_forgotten() -> None:
 
 async def test_a_name_that_is_taken_gets_the_new_search() -> None:
     await searches.save("Foxes", parse("fox"))
-    await searches.save("Foxes", parse("fox snow"))
+    await searches.save("Foxes", parse("fox snow"), Sort.OLDEST)
     [search] = await searches.saved()
-    assert search.query == "fox snow"
+    assert (search.query, search.sort) == ("fox snow", "oldest")
 
 
 @pytest.mark.parametrize(("name", "search"), [(" ", parse("fox")), ("x" * 101, parse("fox")), ("x", Search())])

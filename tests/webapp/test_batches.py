@@ -203,7 +203,7 @@ async def test_the_page_has_two_axes_as_a_table_and_a_card_in_every_cell(web: ht
     assert re.findall(r'<th scope="col"[^>]*>([^<]*)', text) == ["snow", "sand"]
     assert re.findall(r'<th scope="row"[^>]*>([^<]*)', text) == ["red", "blue"]
     assert card_ids(text) == [job["job_id"] for job in batch["jobs"]]
-    assert f"/events?q=batch%3A{batch['batch_id']}" in text
+    assert re.search(rf"/events\?since=[^\"]+&amp;q=batch%3A{batch['batch_id']}\"", text)
     assert f'href="/?q=batch:{batch["batch_id"]}"' in text
 
 
@@ -251,6 +251,26 @@ async def test_a_deleted_print_leaves_its_place_empty(web: httpx.AsyncClient) ->
     assert "Deleted</p>" in text
     grid = await web.get(f"/batches/{batch['batch_id']}/grid", headers=HTMX)
     assert card_ids(grid.text) == card_ids(text)
+
+
+async def test_its_prints_are_selected_there_and_one_in_the_trash_leaves_a_cell_that_brings_it_back(
+    web: httpx.AsyncClient,
+) -> None:
+    batch = await sent(web)
+    done = await jobs.claim(30)
+    assert done is not None
+    await jobs.complete(done, [], None)
+    text = await page(web, batch["batch_id"])
+    assert f'<input type="hidden" name="q" value="batch:{batch["batch_id"]}">' in text
+    assert text.count('class="card-select"') == 4
+    back = {"Referer": f"http://darkroom.test/batches/{batch['batch_id']}", "Accept": "text/html"}
+    answer = await web.post("/selection", data={"action": "trash", "job": str(done.id)}, headers=back)
+    assert f"back=%2Fbatches%2F{batch['batch_id']}" in answer.headers["location"]
+    text = await page(web, batch["batch_id"])
+    assert card_ids(text) == [job["job_id"] for job in batch["jobs"][1:]]
+    assert f'id="job-{done.id}">\n  <p>In the trash</p>' in text
+    assert (await web.post(f"/jobs/{done.id}/restore", headers=back)).status_code == 303
+    assert len(card_ids(await page(web, batch["batch_id"]))) == 4
 
 
 async def test_a_batch_used_again_fills_the_composer_as_it_was_written(web: httpx.AsyncClient) -> None:

@@ -122,6 +122,16 @@ async def test_htmx_gets_the_finder_the_prints_and_their_stream(web: httpx.Async
     assert "<!doctype" not in answer.text
 
 
+async def test_what_a_search_finds_is_counted_anew(web: httpx.AsyncClient) -> None:
+    await submitted("a fox")
+    page = await web.get("/?q=fox&sort=oldest")
+    [address] = re.findall(r'<span id="finder-count"[^>]* hx-get="([^"]+)"', page.text)
+    await submitted("a red fox")
+    answer = await web.get(unescape(address))
+    assert answer.text == "2 prints"
+    assert (await web.get("/searches/count?q=status:tired")).status_code == 422
+
+
 async def test_a_search_is_saved_listed_and_forgotten_by_forms(web: httpx.AsyncClient) -> None:
     answer = await web.post("/searches", data={"name": "My <foxes>", "q": "fox fav:yes"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/?q=fox+fav%3Ayes")
@@ -135,6 +145,15 @@ async def test_a_search_is_saved_listed_and_forgotten_by_forms(web: httpx.AsyncC
     assert await searches.saved() == []
 
 
+async def test_a_search_is_saved_with_its_order(web: httpx.AsyncClient) -> None:
+    page = await web.get("/?q=fox&sort=favourites")
+    [form] = re.findall(r'<form class="finder-save".*?</form>', page.text, re.S)
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)">', form))
+    answer = await web.post("/searches", data=fields | {"name": "Foxes"})
+    assert answer.headers["location"] == "/?q=fox&sort=favourites"
+    assert links((await web.get("/")).text)["Foxes"] == "/?q=fox&sort=favourites"
+
+
 async def test_htmx_gets_the_finder_of_its_page_when_a_search_was_saved(web: httpx.AsyncClient) -> None:
     headers = HTMX | {"HX-Current-URL": "http://darkroom.test/?q=fox&sort=oldest"}
     answer = await web.post("/searches", data={"name": "Foxes", "q": "fox"}, headers=headers)
@@ -143,7 +162,16 @@ async def test_htmx_gets_the_finder_of_its_page_when_a_search_was_saved(web: htt
     assert links(answer.text)["Foxes"] == "/?q=fox"
 
 
-@pytest.mark.parametrize("form", [{"name": "", "q": "fox"}, {"name": "x", "q": ""}, {"name": "x", "q": "a:b"}, {}])
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"name": "", "q": "fox"},
+        {"name": "x", "q": ""},
+        {"name": "x", "q": "a:b"},
+        {"name": "x", "q": "fox", "sort": "best"},
+        {},
+    ],
+)
 async def test_a_search_that_cannot_be_saved_is_refused(web: httpx.AsyncClient, form: dict[str, str]) -> None:
     assert (await web.post("/searches", data=form)).status_code == 422
     assert await searches.saved() == []

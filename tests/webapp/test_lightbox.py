@@ -46,6 +46,15 @@ async def test_a_jobs_page_leads_on_within_the_search_it_was_opened_from(web: ht
     assert ways((await web.get(f"/jobs/{new}")).text) == {"next": f"/jobs/{hare}"}
 
 
+async def test_a_card_leads_to_its_page_within_the_search_that_found_it(web: httpx.AsyncClient) -> None:
+    old, _, new = await submitted("a fox", "a hare", "a red fox")
+    sheet = (await web.get("/?q=fox&sort=oldest")).text
+    [address] = re.findall(rf'id="job-{old}-link"[^>]* href="([^"]+)"', sheet)
+    assert address == f"/jobs/{old}?q=fox&amp;sort=oldest"
+    assert ways((await web.get(html.unescape(address))).text) == {"next": f"/jobs/{new}?q=fox&sort=oldest"}
+    assert f'href="/jobs/{new}"' in (await web.get("/")).text
+
+
 async def test_a_search_that_is_unclear_does_not_hide_the_page(web: httpx.AsyncClient) -> None:
     old, new = await submitted("one", "two")
     page = await web.get(f"/jobs/{old}?q=rating:nine")

@@ -15,9 +15,9 @@ from tasks.library import Card
 from tasks.search import parse
 from tasks.sorting import Place, Sort
 from tasks.tables import Job, new_id
-from webapp import halted, live, told
+from webapp import halted, live, told, wire
 from webapp.fragments import card_face
-from webapp.live import BACKLOG, Hub
+from webapp.hub import BACKLOG, Hub
 from webapp.sheet import Sheet
 
 FOXES = Sheet(parse("fox"))
@@ -71,7 +71,7 @@ def gallery(hub: Hub) -> AbstractAsyncContextManager[Page]:
 
 @pytest.fixture
 async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
-    monkeypatch.setattr(live, "LOOK", 0.2)
+    monkeypatch.setattr("webapp.hub.LOOK", 0.2)
     hub = Hub()
     duties = [asyncio.create_task(hub.listen()), asyncio.create_task(hub.pass_on())]
     await asyncio.sleep(0.1)  # let it subscribe; what it misses it finds by looking
@@ -105,7 +105,7 @@ async def test_a_change_is_rendered_once_for_all_pages(hub: Hub, monkeypatch: py
         rendered.append(card)
         return card_face(card)
 
-    monkeypatch.setattr(live, "card_face", render)
+    monkeypatch.setattr("webapp.hub.card_face", render)
     async with gallery(hub) as one, gallery(hub) as two, opened(hub.gallery(FOXES, now())) as three:
         job = await submitted()
         for page in (one, two, three):
@@ -133,7 +133,7 @@ async def test_a_page_that_comes_back_gets_what_changed_since_it_last_heard() ->
 
 
 async def test_a_page_that_missed_too_much_gets_the_first_page_anew(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "CATCH_UP", 3)
+    monkeypatch.setattr(wire, "CATCH_UP", 3)
     left = now()
     ids = [(await submitted()).id for _ in range(5)]
     async with opened(hub.gallery(Sheet(), left)) as page:
@@ -241,7 +241,7 @@ async def test_changes_made_while_the_database_was_away_for_long_are_told_when_i
         asked += 1
         raise DatabaseAway("It is away.")
 
-    monkeypatch.setattr(live, "OVERLAP", timedelta())
+    monkeypatch.setattr(wire, "OVERLAP", timedelta())
     async with gallery(hub) as page:
         with monkeypatch.context() as outage:
             outage.setattr(library, "cards", away)
@@ -313,8 +313,8 @@ async def test_what_is_trashed_leaves_the_gallery_and_what_is_restored_leaves_th
 async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "MANY", 20)
-    monkeypatch.setattr(live, "WINDOW", 30)
+    monkeypatch.setattr("webapp.hub.MANY", 20)
+    monkeypatch.setattr("webapp.hub.WINDOW", 30)
     monkeypatch.setattr(told, "BULK", 5)
     foxes = [await submitted() for _ in range(3)]
     owls = [

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tasks import attempts, jobs
-from tasks.tables import Job
+from tasks import attempts, jobs, tidying
+from tasks.tables import Job, new_id
 from tests.newest import newest
 from tests.webapp.made import completed
 
@@ -46,6 +46,27 @@ async def test_each_use_fills_in_its_own(web: httpx.AsyncClient) -> None:
     assert fields(await link(web, job, "image")) == all_of_it | {"p.image": f"/media/{job.id}.png"}
     seed = {"prompt": "", "model": "stability-ai/sdxl", "p.seed": "7", "lock": "on"}
     assert fields(await link(web, job, "seed")) == seed
+
+
+async def test_a_finished_card_offers_the_same_uses_and_leads_to_them_without_script(web: httpx.AsyncClient) -> None:
+    job, waiting = await made(), await jobs.submit("a hare", "m/m", {})
+    sheet = await web.get("/?sort=oldest")
+    [way] = re.findall(r'<a class="card-uses" id="job-([^"]+)-uses" href="([^"]+)"', sheet.text)
+    assert way == (str(job.id), f"/jobs/{job.id}?sort=oldest#uses")
+    assert '<div class="actions" id="uses">' in (await web.get(way[1])).text
+    menu = await web.get(f"/jobs/{job.id}/uses")
+    assert "<html" not in menu.text
+    for name in ("again", "variation", "image", "prompt", "seed"):
+        [address] = re.findall(rf'id="use-{job.id}-{name}"[^>]* href="([^"]+)"', menu.text)
+        assert unescape(address) == await link(web, job, name)
+    assert f'id="job-{waiting.id}"' in sheet.text
+    assert (await web.get(f"/jobs/{new_id()}/uses")).status_code == 404
+
+
+async def test_a_print_in_the_trash_is_not_used(web: httpx.AsyncClient) -> None:
+    job = await made()
+    await tidying.trash(tidying.these([job.id]))
+    assert "card-uses" not in (await web.get("/?q=in:trash")).text
 
 
 async def test_a_picture_of_a_model_that_takes_none_goes_to_one_that_does(web: httpx.AsyncClient) -> None:

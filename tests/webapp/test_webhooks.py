@@ -183,9 +183,10 @@ async def test_it_works_without_redis(
 ) -> None:
     async with Redis.from_url("unix:///nowhere/valkey.sock") as away:
         monkeypatch.setattr(events, "redis", lambda: away)
+        monkeypatch.setattr(events, "_outboxes", {})
         assert (await post(web, told(under_way), under_way.id)).status_code == 204
         assert await prediction_of(under_way) == "p1"
-        await asyncio.gather(*events._under_way, return_exceptions=True)
+        await events._outboxes[asyncio.get_running_loop()].emptied()
 
 
 async def test_what_was_signed_for_one_attempt_is_not_taken_for_another(

@@ -1,15 +1,11 @@
 /** The help: every key of the table in a dialog, and the switch for notifications. */
 
+import { styled } from "../styled.js";
 import { notificationSwitch } from "./notify.js";
 
 let dialog = null;
 
-const styles = new Promise((loaded) => {
-  const href = new URL("../../css/help.css", import.meta.url).href;
-  document.head.append(
-    Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: loaded, onerror: loaded }),
-  );
-});
+const styles = styled("help");
 
 export async function open(table) {
   await styles;

@@ -4,6 +4,7 @@
  */
 
 import PhotoSwipe from "../../vendor/photoswipe-5.4.4.esm.min.js";
+import { styled } from "../styled.js";
 import { addControls } from "./controls.js";
 import { Panel } from "./panel.js";
 import { showOtherKinds, slidesOf } from "./slides.js";
@@ -12,12 +13,7 @@ const NEAR = 8; // slides from the end, where older ones are asked for
 const AGAIN = 120; // milliseconds until a swipe is over
 const PANS = ["ArrowUp", "ArrowDown"]; // PhotoSwipe's own keys; all others are in keys.js
 
-const styles = new Promise((loaded, failed) => {
-  const href = new URL("../../css/lightbox.css", import.meta.url).href;
-  document.head.append(
-    Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: loaded, onerror: failed }),
-  );
-});
+const styles = styled("lightbox");
 
 /**
  * Shows a job's print. before: called when it is certain to be shown. moved: told of every job that is turned to, closed

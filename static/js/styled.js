@@ -1,0 +1,7 @@
+/** Has a style sheet that only some visits need, from static/css. Rejects where it cannot be fetched. */
+export function styled(name) {
+  const href = new URL(`../css/${name}.css`, import.meta.url).href;
+  return new Promise((onload, onerror) => {
+    document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload, onerror }));
+  });
+}

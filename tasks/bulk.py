@@ -1,0 +1,113 @@
+"""Changes of many jobs at once, one verb each: a batch, or all that a condition finds, those in portions.
+
+As in tasks/jobs.py: conditional, and announced once they are committed.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from tasks import events, intake, queue
+from tasks.broker import generate_later
+from tasks.database import DB, from_now, now
+from tasks.portions import among, announced, portions
+from tasks.queue import Condition
+from tasks.settings import settings
+from tasks.tables import Batch, Job, Priority, Status
+from tasks.transitions import (
+    DELETABLE,
+    ENDED_BADLY,
+    again,
+    announce_all,
+    change_all,
+    let_go,
+    row_as_job,
+    tombstone,
+)
+
+
+async def submit_all(
+    batch: Batch,
+    cells: Iterable[tuple[str, str, Mapping[str, Any]]],
+    client: str = "",
+    priority: Priority = Priority.NORMAL,
+    finish_within: int | None = None,
+    made_from: UUID | None = None,
+) -> list[Job]:
+    """A new batch and its jobs, all or none: prompt, model and parameters of each, in the order of their places.
+
+    The client has as many turns as if it had submitted them one by one.
+    """
+    async with DB.transaction():
+        await Batch.insert(batch)
+        first = await queue.first_turn(client, int(priority))
+        rows = [
+            intake.new(
+                prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id, place
+            )
+            for place, (prompt, model, parameters) in enumerate(cells)
+        ]
+        inserted = await Job.insert(*rows).returning(*Job.all_columns())
+    jobs = sorted((row_as_job(row) for row in inserted), key=lambda job: job.batch_place)
+    announce_all(job.id for job in jobs)
+    generate_later(len(jobs))
+    return jobs
+
+
+async def cancel_batch(batch_id: UUID) -> None:
+    """Call off what has not ended of a batch: at once what has no prediction, of the rest a worker is asked to."""
+    of_batch = Job.batch == batch_id
+    goes_on = of_batch & Job.status.is_in([Status.QUEUED, Status.RUNNING])
+    asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
+    waits_in_vain = of_batch & (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
+    await change_all(waits_in_vain, {Job.status: Status.CANCELED, **let_go(Status.CANCELED)})
+    announce_all(job.id for job in asked)
+    for job in asked:
+        if job.status == Status.RUNNING:
+            events.publish(events.CANCEL, job.id)
+        elif job.attempt is not None:
+            generate_later()
+
+
+async def retry_all(some: Condition) -> int:
+    """Have those of them that failed or were canceled wait again. Answers how many; in portions, each whole."""
+    begun, count = now(), 0
+    to_do = ENDED_BADLY & (Job.changed_at < begun)  # what fails again meanwhile is not tried once more
+    async for job_ids in portions(some & to_do, newest_first=False):
+        retried = await _retried(job_ids, to_do)
+        announce_all(retried)
+        generate_later(min(len(retried), settings.worker_concurrency))
+        count += len(retried)
+    return count
+
+
+async def delete_all(some: Condition, still: Condition) -> int:
+    """Delete those of them that have ended, at once and for good. Answers how many that were; in portions, each whole.
+
+    still: what is asked again of each when its portion's turn comes. A worker removes what is left of them: see
+    tasks/trash.py.
+    """
+    count, _ = await announced(_deleted_all(some, still & DELETABLE))
+    return count
+
+
+async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
+    alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
+    for row in await Job.select(Job.id, Job.client, Job.priority, Job.finish_within).where(among(job_ids, to_do)):
+        alike[row["client"], row["priority"], row["finish_within"]].append(row["id"])
+    retried: list[UUID] = []
+    async with DB.transaction():
+        for (client, priority, finish_within), ids in alike.items():
+            changes = {**again(client, priority, finish_within), Job.changed_at: now()}
+            rows = await Job.update(changes).where(among(ids, to_do)).returning(Job.id)
+            alike_again = [row["id"] for row in rows]
+            await queue.line_up(alike_again)
+            retried += alike_again
+    return retried
+
+
+async def _deleted_all(some: Condition, still: Condition) -> AsyncIterator[list[UUID]]:
+    async for job_ids in portions(some & still):
+        rows = await Job.update(tombstone()).where(among(job_ids, still)).returning(Job.id)
+        yield [row["id"] for row in rows]

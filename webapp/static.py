@@ -1,0 +1,88 @@
+"""GET /static/...: styles, scripts, fonts. Compressed once; kept by browsers while their address is the same."""
+
+import asyncio
+import gzip
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import brotli
+from litestar import Request, Response, route
+from litestar.params import FromPath
+
+from webapp.errors import not_found
+from webapp.methods import READ
+from webapp.pages import STATIC
+from webapp.revalidation import matches
+
+VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
+KEPT, ASKED_FOR_AGAIN = "public, max-age=31536000, immutable", "no-cache"
+SMALL = 200_000  # bytes; a second is too much to spend on packing what is larger as tightly as can be
+
+FILES = {f"/{path.relative_to(STATIC).as_posix()}": path for path in STATIC.rglob("*") if path.is_file()}
+"""What there is. No other path leads anywhere."""
+
+TEXTS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+    ".txt": "text/plain; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
+}
+PACKED_ALREADY = {".woff2": "font/woff2", ".webp": "image/webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file as it is sent. packed: its bytes by Content-Encoding, where they are fewer."""
+
+    etag: str
+    media_type: str
+    content: bytes
+    packed: dict[str, bytes]
+
+
+_loaded: dict[str, asyncio.Future[_File]] = {}
+
+
+@route("/static/{path:path}", http_method=READ)
+async def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
+    """A file. Where its address changes with its bytes it is kept for a year, else it is asked for again each time."""
+    if path not in FILES:
+        raise not_found("not_found", "There is nothing at this address.")
+    file = await _file(path)
+    coding = _coding(request.headers.get("Accept-Encoding", ""), file)
+    headers = {
+        "ETag": f'"{file.etag}{f"-{coding}" if coding else ""}"',
+        "Cache-Control": KEPT if "v" in request.query_params or VERSIONED.search(request.url.path) else ASKED_FOR_AGAIN,
+        "Vary": "Accept-Encoding",
+    }
+    if matches(request, headers["ETag"]):
+        return Response(b"", status_code=304, headers=headers)
+    if coding:
+        headers["Content-Encoding"] = coding
+    return Response(file.packed.get(coding, file.content), headers=headers, media_type=file.media_type)
+
+
+def _coding(accepted: str, file: _File) -> str:
+    """The best coding that a browser takes and the file is smaller in; "" for none."""
+    takes = {part.partition(";")[0].strip() for part in accepted.split(",") if not part.rstrip().endswith(";q=0")}
+    return next((coding for coding in file.packed if coding in takes), "")
+
+
+async def _file(path: str) -> _File:
+    if path not in _loaded:
+        _loaded[path] = asyncio.ensure_future(asyncio.to_thread(_load, path))
+    return await asyncio.shield(_loaded[path])
+
+
+def _load(path: str) -> _File:
+    content, suffix, packed = FILES[path].read_bytes(), FILES[path].suffix, {}
+    if suffix in TEXTS:
+        quality = 11 if len(content) < SMALL else 6
+        packed = {"br": brotli.compress(content, quality=quality), "gzip": gzip.compress(content)}
+    smaller = {coding: bytes_ for coding, bytes_ in packed.items() if len(bytes_) < len(content)}
+    media_type = (TEXTS | PACKED_ALREADY).get(suffix, "application/octet-stream")
+    return _File(sha256(content).hexdigest()[:16], media_type, content, smaller)
