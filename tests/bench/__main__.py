@@ -15,6 +15,7 @@ from tests.bench.results import Results
 
 PARTS = ("submit", "status", "burst", "flight", "instant", "overhead", "live", "pages", "library", "start", "memory")
 """In tests/bench/parts, each with `async def measure(effort) -> list[Figure]`."""
+NONE = "none"  # measures nothing, and makes results.md, the plots and the README's table of what is kept
 INTERRUPTED = 130
 README = report.FOLDER.parent.parent / "README.md"
 
@@ -22,6 +23,9 @@ README = report.FOLDER.parent.parent / "README.md"
 def main() -> int:
     """Measure what is asked for. Returns 0, whatever the figures are."""
     asked = _parser().parse_args()
+    if asked.parts == [NONE]:
+        _write(results.load())
+        return 0
     effort = Effort(asked.rounds, asked.seconds, asked.scale)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: everything that was started, too
     figures: list[Figure] = []
@@ -62,7 +66,9 @@ def _write(kept: Results) -> None:
 def _parser() -> argparse.ArgumentParser:
     usual = Effort()
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--parts", type=_parts, default=list(PARTS), help=f"with commas between: {', '.join(PARTS)}")
+    parser.add_argument(
+        "--parts", type=_parts, default=list(PARTS), help=f"with commas between: {', '.join(PARTS)}; or {NONE}"
+    )
     parser.add_argument("--rounds", type=int, default=usual.rounds, help="how often each figure is taken")
     parser.add_argument("--seconds", type=float, default=usual.seconds, help="how long a round of requests lasts")
     parser.add_argument("--scale", type=float, default=usual.scale, help="a quick look: this share of jobs and pages")
@@ -71,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _parts(text: str) -> list[str]:
     asked = [part for part in text.split(",") if part]
+    if asked == [NONE]:
+        return asked
     if unknown := [part for part in asked if part not in PARTS]:
         raise argparse.ArgumentTypeError(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     return asked or list(PARTS)

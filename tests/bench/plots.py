@@ -1,6 +1,7 @@
 """The plots beside results.md: how Darkroom stands beside the reference, and memory over many jobs."""
 
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Plot
@@ -10,13 +11,16 @@ from tests.bench.report import PLOTS
 from tests.bench.results import Results
 
 OWN, TARGET, LINES = "#b3541e", "#444444", ("#b3541e", "#2f6f8f", "#6b8f2f")
+STYLE = {
+    "svg.hashsalt": "darkroom", "svg.fonttype": "none", "font.size": 9,
+    "axes.spines.top": False, "axes.spines.right": False,
+}  # fmt: skip
+TICKS = (0.5, 1, 2, 5, 10, 20, 50)
 
 
 def draw(results: Results, folder: Path) -> None:
     """Draw those that there are figures for, as SVG."""
-    mpl.rcParams.update(
-        {"svg.hashsalt": "darkroom", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
-    )
+    mpl.rcParams.update(STYLE)
     beside, courses = PLOTS
     compared = [figure for figure in results.figures if figure.reference]
     measured = [figure for figure in results.figures if figure.course]
@@ -33,16 +37,19 @@ def _beside(figures: list[Figure]) -> Plot | None:
     axes = plot.subplots()
     places = range(len(figures), 0, -1)
     times = [figure.times("reference") for figure in figures]
-    axes.barh(places, times, color=OWN, height=0.6)
+    axes.barh(places, [value - 1 for value in times], left=1, color=OWN, height=0.6)
     for place, figure, value in zip(places, figures, times, strict=True):
-        axes.annotate(f" {value:.2g}", (value, place), va="center")
+        axes.annotate(f" {value:.2g}", (max(value, 1), place), va="center")
         for target in figure.targets:
             if target.of == "reference":
                 axes.plot([target.bound] * 2, [place - 0.4, place + 0.4], color=TARGET, linewidth=1.5)
     axes.axvline(1, color=TARGET, linewidth=0.8)
     axes.set_xscale("log")
+    axes.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    axes.minorticks_off()
+    axes.set_xlim(min(0.5, 0.8 * min(times)), 1.5 * max(*times, 8))
     axes.set_yticks(list(places), [f"{figure.part}: {figure.what} ({figure.database})" for figure in figures])
-    axes.set_xlabel("times as good as FastAPI + Celery + SQLModel; a tick where the target is")
+    axes.set_xlabel("times the reference; | is the target")
     return plot
 
 
@@ -53,7 +60,7 @@ def _courses(figures: list[Figure]) -> Plot | None:
     plot = Plot(figsize=(8, 2.4), layout="constrained")
     for axes, figure, colour in zip(plot.subplots(1, len(figures), squeeze=False)[0], figures, LINES, strict=False):
         axes.plot(*zip(*figure.course, strict=True), color=colour)
-        axes.set_ylim(bottom=0)
-        axes.set_title(figure.what.partition(":")[0], fontsize=9)
+        axes.set_ylim(0, 1.2 * max(size for _, size in figure.course))
+        axes.set_title(fill(figure.what.partition(":")[0], 28), fontsize=9)
     plot.supylabel("MiB")
     return plot

@@ -31,8 +31,8 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
     return [
         Figure("burst", f"{what}: to the last one's end", "s", tuple(took), database, targets=(Target("<", 10),)),
         Figure(
-            "burst", "the same as a rate", "jobs/s", tuple(jobs / seconds for seconds in took), database,
-            tuple(fewer / seconds for seconds in theirs),
+            "burst", f"predictions of {SECONDS:g} s, asked for at once", "jobs/s",
+            tuple(jobs / seconds for seconds in took), database, tuple(fewer / seconds for seconds in theirs),
             note=f"The reference was given {fewer} predictions: its eight processes carry eight at a time.",
         ),
     ]  # fmt: skip
