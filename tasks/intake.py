@@ -54,7 +54,9 @@ def new(
 
 
 async def insert(job: Job) -> None:
-    """Write a new job, and give it its turn and its times. Raises DatabaseAway."""
+    """Write a new job, and give it its turn and its times. Never inside a transaction. Raises DatabaseAway."""
+    if DB.transaction_exists():
+        raise RuntimeError("A job is submitted inside a transaction, which on SQLite would be waited for without end.")
     row = await _written(_statement(job))
     job.turn, job.due_at, job.deadline_at = row["turn"], row["due_at"], row["deadline_at"]
     job._exists_in_db = True

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks import attempts, database, events, jobs, library, models, rescue, transitions
+from tasks import attempts, database, events, intake, jobs, library, models, rescue, transitions
 from tasks.broker import broker
 from tasks.database import DB, now
 from tasks.library import Card
 from tasks.replicate import Replicate
-from tasks.tables import Attempt, Job, Status
+from tasks.tables import Attempt, Job, Priority, Status
 from tests.conftest import Faults
 from tests.tasks.work import SDXL, at_work, ended, submitted, until, wait_until
 
@@ -135,7 +135,8 @@ async def test_leases_are_reckoned_by_the_databases_clock_whatever_the_workers_s
 async def test_a_refusal_stays_known_when_its_worker_is_gone_before_it_ended_the_attempt(working: Faults) -> None:
     """Else the next worker would look for a prediction that there never was, and end in doubt."""
     async with DB.transaction():
-        job = await jobs.submit("a fox that was refused", SDXL, {"width": 64, "height": 64})
+        job = intake.new("a fox that was refused", SDXL, {"width": 64, "height": 64}, "", Priority.NORMAL, None, None)
+        await Job.insert(job)
         attempt = Attempt(job=job.id, number=1, version="m/m:1", input="{}", created_at=now())
         attempt.error, attempt.error_code = "Replicate refused the input.", "invalid_input"
         await attempt.save()
