@@ -16,6 +16,7 @@ from tasks.database import DB, now
 from tasks.demo import past, seeding
 from tasks.search import parse
 from tasks.sorting import Place, Sort
+from tasks.sqlite_engine import KeptSQLiteEngine
 from tasks.storage import Storage, Stored
 from tasks.tables import TABLES, Collection, Job, Stage, Status, new_id
 from tests.tasks.test_demo import SHELF
@@ -53,9 +54,10 @@ async def many(database: None) -> AsyncIterator[None]:
     await Job.update(running).where(Job.id.is_in(newest[WAITING:]))
     await Job.raw("ANALYZE")
     yield
-    if DB.engine_type == "sqlite":  # what the planner knows would hold for the other tests' tables as well
-        for table in ("sqlite_stat1", "sqlite_stat4"):
-            await Job.raw(f"DROP TABLE IF EXISTS {table}")
+    if isinstance(DB, KeptSQLiteEngine):  # what the planner knows would hold for the other tests' tables as well
+        for name in ("sqlite_stat1", "sqlite_stat4"):
+            await Job.raw(f"DROP TABLE IF EXISTS {name}")
+        await DB.close()  # each connection remembers
 
 
 @pytest.fixture(autouse=True)
