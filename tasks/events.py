@@ -67,7 +67,7 @@ class News(msgspec.Struct):
 
 def publish(channel: str, job_id: UUID) -> None:
     """Say that something happened to a job. Call it after the commit; it returns at once and never raises."""
-    post("PUBLISH", channel, str(job_id))
+    _outbox().publish(channel, str(job_id))
 
 
 def tell(news: News) -> None:
@@ -77,10 +77,14 @@ def tell(news: News) -> None:
 
 def post(*command: str | bytes) -> None:
     """Have Redis do something that nobody waits for. Returns at once and never raises."""
+    _outbox().post(*command)
+
+
+def _outbox() -> Outbox:
     loop = asyncio.get_running_loop()
     if loop not in _outboxes:
         _outboxes[loop] = Outbox(redis())
-    _outboxes[loop].post(*command)
+    return _outboxes[loop]
 
 
 async def listen(channel: str) -> AsyncIterator[UUID]:
@@ -89,7 +93,8 @@ async def listen(channel: str) -> AsyncIterator[UUID]:
     Survives a lost Redis; what was said meanwhile is not heard.
     """
     async for message in _messages(channel):
-        yield UUID(message.decode())
+        for word in message.decode().split():
+            yield UUID(word)
 
 
 async def listen_for_news() -> AsyncIterator[News]:

@@ -5,21 +5,44 @@ transactions also leak their connection when BEGIN, COMMIT or ROLLBACK fails or 
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from sqlite3 import OperationalError
 from typing import Any, Literal
 
 import anyio
-from aiosqlite import Connection, connect
+from aiosqlite import Connection
 from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType, dict_factory
 from piccolo.querystring import QueryString
 
 from tasks.failures import away_when
 
 READERS = 4
+ROWS = 64  # that aiosqlite fetches at a time where it iterates
 BUSY_TIMEOUT = 15.0  # seconds a writer waits for another process's transaction
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
 AWAY = (OperationalError,)  # the file is locked for too long, broken, or on a full disk
+
+
+class _Connection(Connection):
+    """A connection that runs a transaction of many statements in one trip to its thread."""
+
+    async def fetch_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+        """Run one statement with each of these rows of values, and answer what all of them answer."""
+        answers: list[dict[str, Any]] = await self._execute(self._fetch_each, sql, rows)
+        return answers
+
+    def _fetch_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+        self._conn.execute("BEGIN IMMEDIATE")
+        try:
+            answers = [row for values in rows for row in self._conn.execute(sql, values).fetchall()]
+            self._conn.execute("COMMIT")
+        except BaseException:
+            if self._conn.in_transaction:
+                self._conn.execute("ROLLBACK")
+            raise
+        return answers
 
 
 class _Connections:
@@ -28,9 +51,9 @@ class _Connections:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.write_lock = asyncio.Lock()
-        self.writer: Connection | None = None
+        self.writer: _Connection | None = None
         self.reading = asyncio.Semaphore(READERS)
-        self.idle_readers: list[Connection] = []
+        self.idle_readers: list[_Connection] = []
         self.closing: set[asyncio.Task[None]] = set()
 
     def discard_writer(self) -> None:
@@ -100,15 +123,15 @@ class KeptSQLiteEngine(SQLiteEngine):
             self._connections = _Connections()
         return self._connections
 
-    async def writer(self, connections: _Connections) -> Connection:
+    async def writer(self, connections: _Connections) -> _Connection:
         if connections.writer is None:
             connections.writer = await self.get_connection()
         return connections.writer
 
-    async def get_connection(self) -> Connection:
-        opening = connect(**self.connection_kwargs)
-        opening._thread.daemon = True  # a connection left open must not keep the process alive
-        connection = await opening
+    async def get_connection(self) -> _Connection:
+        connection = _Connection(partial(sqlite3.connect, **self.connection_kwargs), ROWS)
+        connection._thread.daemon = True  # a connection left open must not keep the process alive
+        await connection
         connection.row_factory = dict_factory  # type: ignore[assignment]
         try:
             for pragma in PRAGMAS:
@@ -149,10 +172,12 @@ class KeptSQLiteEngine(SQLiteEngine):
 
     async def run_alike(self, statements: Sequence[QueryString]) -> list[dict[str, Any]]:
         """Run statements of one text, each of which answers one row, in one transaction."""
-        if len(statements) == 1:  # which is one already
-            return list(await self.run_querystring(statements[0]))
-        async with self.transaction():
-            return [row for statement in statements for row in await self.run_querystring(statement)]
+        compiled = [statement.compile_string(self.engine_type) for statement in statements]
+        connections = self.connections()
+        async with connections.write_lock:
+            with away_when(*AWAY):
+                writer = await self.writer(connections)
+                return await writer.fetch_each(compiled[0][0], [values for _, values in compiled])
 
     def transaction(
         self, transaction_type: TransactionType = TransactionType.immediate, allow_nested: bool = True
