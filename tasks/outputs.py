@@ -24,7 +24,10 @@ from tasks.tables import Output
 Schema = Mapping[str, Any]
 
 EXCERPT = 2000  # characters of a text that cards show
+AT_ONCE = 32  # outputs that one process brings in
 MAX_BYTES = settings.max_output_mib * 2**20
+
+_turns = asyncio.Semaphore(AT_ONCE)
 MOST = 1000  # files of one job
 DEEPEST = 100  # levels of lists and objects
 PLAIN = ("image/png", "image/jpeg", "image/webp", "image/gif")  # always known by their first bytes
@@ -119,7 +122,7 @@ def files_client() -> httpx.AsyncClient:
     exempt = (own.raw_host.decode("ascii"), own.port or {"http": 80, "https": 443}[own.scheme]) if own else None
     # Each file has a connection of its own: on one that is used again, whatever a broken answer sent too much would be
     # taken for the answer to the next request, which may be another job's.
-    limits = httpx.Limits(max_connections=32, max_keepalive_connections=0)
+    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)
     return httpx.AsyncClient(
         transport=PublicTransport(limits, exempt),
         timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
@@ -143,6 +146,16 @@ async def keep(
     download_incomplete, output_gone, output_host_refused, output_too_large, output_unreadable or storage_unavailable.
     """
     name = f"{job_id}-{position}" if position else f"{job_id}"
+    async with _turns:
+        row = await _keep(name, position, source, client, storage, max_bytes)
+    if isinstance(source, Text):
+        row.placeholder = _excerpt(source.content)
+    return row
+
+
+async def _keep(
+    name: str, position: int, source: Source, client: httpx.AsyncClient, storage: Storage, max_bytes: int
+) -> Output:
     with Scratch(max_bytes) as scratch:
         media = await _fill(scratch, source, client)
         seen = await look(scratch.file, media)
@@ -151,10 +164,7 @@ async def keep(
             await storage.put(preview_key, seen.preview)
         scratch.file.seek(0)
         await storage.put(key, scratch.file)  # last: where the file is, its preview is too
-        row = _row(position, key, preview_key, media, seen, scratch)
-    if isinstance(source, Text):
-        row.placeholder = _excerpt(source.content)
-    return row
+        return _row(position, key, preview_key, media, seen, scratch)
 
 
 def _excerpt(text: str) -> str:

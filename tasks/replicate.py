@@ -1,5 +1,6 @@
 """Replicate's HTTP API in the few calls we need."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import IO, Any, TypeVar
@@ -14,7 +15,8 @@ from tasks.settings import settings
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
 PATIENCE = 10.0  # seconds to wait for what a model takes: a person waits for the page
-LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=2.0)
+AT_ONCE = 40  # requests; others wait here, as httpx goes through all that wait with it at each answer
+LIMITS = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=2.0)
 """Connections are let go well before a server may: a POST on one that it just closed would have an unknown outcome."""
 WEBHOOK_EVENTS = ["start", "logs", "completed"]
 PAGES_SEARCHED = 10  # of 100 predictions each, when one is looked for
@@ -115,6 +117,7 @@ class Replicate:
             limits=LIMITS,
             transport=transport,
         )
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def aclose(self) -> None:
         """Close its connections."""
@@ -198,7 +201,8 @@ class Replicate:
 
     async def _ask(self, method: str, path: str, shape: type[T], heed: bool = False, **request: Any) -> T:
         try:
-            response = await self._client.request(method, path, **request)
+            async with self._slots:
+                response = await self._client.request(method, path, **request)
         except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Refused("provider_timeout", "API timeout while calling Replicate.", passing=True) from error
         except httpx.ConnectError as error:
