@@ -20,7 +20,7 @@ def retry_delay(failures: int, retry_after: float | None = None, chance: Callabl
 SAFETY = 30.0  # seconds between looks at a prediction whose webhooks tell how it goes
 
 
-def polling_intervals(first: float = 0.5, longest: float = 5.0, growth: float = 1.2) -> Iterator[float]:
+def polling_intervals(first: float = 0.5, longest: float = 5.0, growth: float = 1.25) -> Iterator[float]:
     """Seconds between looks at a prediction: brisk at first, calm for the long ones."""
     interval = first
     while True:

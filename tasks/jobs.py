@@ -38,6 +38,11 @@ from tasks.transitions import (
 
 ENDED = tables.ENDED
 
+REPORT = (  # put together once: it is asked more often than all else
+    "UPDATE job SET stage = {}, progress = {}, changed_at = {}, started_at = coalesce(started_at, {})"
+    " WHERE id = {} AND lease_token = {} AND status = 'running' RETURNING id"
+)
+
 
 async def submit(
     prompt: str,
@@ -98,11 +103,18 @@ async def requeue() -> list[Job]:
     return await _requeue(queue.left())
 
 
-async def report(job: Job, stage: Stage, progress: float | None) -> Job | None:
-    """Say how far a running job is; progress from 0 to 1, or None where nobody knows."""
-    starts = job.started_at is None and stage not in (Stage.SUBMITTING, Stage.STARTING)
-    started = {Job.started_at: now()} if starts else {}
-    return await change(mine(job), {Job.stage: stage, Job.progress: progress, **started})
+async def report(job: Job, stage: Stage, progress: float | None) -> bool:
+    """Say how far a running job is; progress from 0 to 1, or None where nobody knows. Whether it still is this claim's.
+
+    It started when the first stage was reported in which its model works.
+    """
+    moment = now()
+    started = None if stage in (Stage.SUBMITTING, Stage.STARTING) else moment
+    values = (stage.value, progress, moment, started, job.id, job.lease_token)
+    if not await Job.raw(REPORT, *values):
+        return False
+    announce(job)
+    return True
 
 
 async def complete(job: Job, outputs: list[Output], predict_time: float | None) -> Job | None:

@@ -19,7 +19,8 @@ from tasks.standin.timeline import TERMINAL, view
 DEFAULT_EVENTS = ["output", "completed"]
 RETRY_AFTER = [1, 2, 4, 8, 16, 29]  # seconds; the last try comes a minute after the first
 LOGS_EVERY = SECOND // 2
-LOOK_EVERY = 0.05
+LOOK_EVERY = 0.05  # seconds; more where more predictions than CALM are told of
+CALM = 50
 
 
 def deliver(room: Room, record: Record) -> None:
@@ -53,7 +54,7 @@ async def _follow(room: Room, prediction: str) -> None:
         if shown["status"] in TERMINAL:
             return await _tell(room, record, "completed", shown)
         seen = shown["status"]
-        await asyncio.sleep(min(LOOK_EVERY, LOOK_EVERY * room.pace))
+        await asyncio.sleep(LOOK_EVERY * min(1, room.pace) * max(1, len(room.deliveries) / CALM))
     return None
 
 

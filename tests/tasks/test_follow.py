@@ -159,7 +159,7 @@ async def test_how_far_it_is_stands_in_the_row(following: Following, monkeypatch
     await wait_until(lambda: shows(Stage.PROCESSING, 0.25))
     real = jobs.report
 
-    async def away(*_: Any) -> Job | None:
+    async def away(*_: Any) -> bool:
         monkeypatch.setattr(jobs, "report", real)
         raise DatabaseAway("The database does not answer")
 

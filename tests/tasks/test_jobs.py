@@ -81,7 +81,7 @@ async def test_a_job_whose_lease_ran_out_goes_to_another_worker_and_its_old_one_
     assert new.id == old.id
     assert new.lease_token != old.lease_token
     before = await row(old)
-    assert await jobs.report(old, Stage.PROCESSING, 0.5) is None
+    assert not await jobs.report(old, Stage.PROCESSING, 0.5)
     assert await jobs.complete(old, [an_output()], 1.0) is None
     assert await jobs.fail(old, FINAL) is None
     assert await jobs.postpone(old, PASSING, 0.0) is None
@@ -194,15 +194,13 @@ async def test_a_completed_job_has_its_outputs_and_no_lease() -> None:
 
 async def test_started_is_when_the_model_began_to_work() -> None:
     job = await claimed()
-    waiting = await jobs.report(job, Stage.STARTING, None)
-    assert waiting is not None
-    assert waiting.started_at is None
-    working = await jobs.report(job, Stage.PROCESSING, 0.1)
-    assert working is not None
-    assert working.started_at is not None
-    later = await jobs.report(working, Stage.PROCESSING, 0.9)
-    assert later is not None
-    assert later.started_at == working.started_at
+    assert await jobs.report(job, Stage.STARTING, None)
+    assert (await row(job)).started_at is None
+    assert await jobs.report(job, Stage.PROCESSING, 0.1)
+    started_at = (await row(job)).started_at
+    assert started_at is not None
+    assert await jobs.report(job, Stage.PROCESSING, 0.9)
+    assert (await row(job)).started_at == started_at
 
 
 async def test_a_postponed_job_waits_with_its_reason_and_its_failure_counted() -> None:
