@@ -28,6 +28,8 @@ class Room:
     faults: Faults = field(default_factory=Faults)
     sender: httpx.AsyncClient = field(init=False)
     """Sends webhooks; there while the app runs."""
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(40))
+    """How many webhooks are sent at once: httpx goes through all that wait with it at each answer."""
     deliveries: set[asyncio.Task[None]] = field(default_factory=set)
     easels: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """How many drawings are made at once."""

@@ -87,7 +87,8 @@ async def _send(room: Room, url: str, message: str, body: bytes, waits: list[int
         headers = signed(room.webhook_secret, message, room.clock() // SECOND, body)
         headers |= {"content-type": "application/json", "user-agent": "Webhooks/1.66.0 (sender-9YMgn)"}
         try:
-            answer = await room.sender.post(url, content=body, headers=headers)
+            async with room.turns:
+                answer = await room.sender.post(url, content=body, headers=headers)
         except httpx.TransportError:
             continue
         if answer.status_code < 400:  # a redirect is not followed, and counts as delivered
