@@ -6,8 +6,8 @@ rendered once. Every few seconds the database is asked what changed, whatever wa
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -20,18 +20,17 @@ from tasks.search import Search
 from tasks.tables import Status
 from webapp import halted, wire
 from webapp.fragments import card_face, halt_fragment, job_fragment
+from webapp.inbox import Inbox
 from webapp.sheet import Sheet
 from webapp.told import Told
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 256  # events that wait for a slow page before it is dropped, to come back and catch up
 LOOK = 3.0  # seconds between looks for changes that no hint told of
 GATHER = 0.02  # seconds after what was told in which hints are gathered, to be told together
 MANY = 1000  # changes that pages are told card by card; after more, as of a bulk action, they get their cards anew
 WINDOW = 5 * MANY  # changes that one look sees; most of them were told at once
 
-Queue = asyncio.Queue[bytes | None]
 Key = TypeVar("Key")
 
 
@@ -39,8 +38,8 @@ class Hub:
     """Passes every change on to the open pages of this process: rendered once, copied to each."""
 
     def __init__(self) -> None:
-        self._galleries: dict[Sheet, set[Queue]] = {}
-        self._job_pages: dict[UUID, set[Queue]] = {}
+        self._galleries: dict[Sheet, set[Inbox]] = {}
+        self._job_pages: dict[UUID, set[Inbox]] = {}
         self._hinted: set[UUID] = set()
         self._hint = asyncio.Event()
         self._told = Told(10 * wire.OVERLAP)
@@ -90,18 +89,18 @@ class Hub:
         await halted.look()
         if (html := halt_fragment()) != self._halt:
             self._halt = html
-            for queues in (*self._galleries.values(), *self._job_pages.values()):
-                _send(queues, wire.event(html))
+            for inboxes in (*self._galleries.values(), *self._job_pages.values()):
+                _send(inboxes, wire.event(html))
 
     async def _tell(self, cards: Sequence[Card], again: bool = False) -> None:
         known = {card.job.id: card.job.changed_at for card in cards}
         untold = known if again else self._told.untold(known)
         news = sorted((card for card in cards if card.job.id in untold), key=lambda card: card.job.changed_at)
-        for queues, messages in [*await self._to_galleries(news), *await self._to_job_pages(news)]:
-            _send(queues, *messages)
+        for inboxes, messages in [*await self._to_galleries(news), *await self._to_job_pages(news)]:
+            _send(inboxes, *messages)
         self._told.tell(news)
 
-    async def _to_galleries(self, news: list[Card]) -> list[tuple[set[Queue], list[bytes]]]:
+    async def _to_galleries(self, news: list[Card]) -> list[tuple[set[Inbox], list[bytes]]]:
         """What the pages of each search are told."""
         galleries = list(self._galleries.items()) if news else []
         faces = {card.job.id: card_face(card) for card in news} if galleries else {}
@@ -109,11 +108,11 @@ class Hub:
         for sheet, _ in galleries:
             if sheet.search not in told:
                 told[sheet.search] = await wire.changed(news, sheet.search, faces)
-        return [(queues, told[sheet.search]) for sheet, queues in galleries]
+        return [(inboxes, told[sheet.search]) for sheet, inboxes in galleries]
 
-    async def _to_job_pages(self, news: list[Card]) -> list[tuple[set[Queue], list[bytes]]]:
+    async def _to_job_pages(self, news: list[Card]) -> list[tuple[set[Inbox], list[bytes]]]:
         watched = [(self._job_pages[card.job.id], card) for card in news if card.job.id in self._job_pages]
-        return [(queues, [wire.event(await job_fragment(card), card.job.changed_at)]) for queues, card in watched]
+        return [(inboxes, [wire.event(await job_fragment(card), card.job.changed_at)]) for inboxes, card in watched]
 
     async def _tell_all_since(self, since: datetime) -> None:
         changes = await library.changes_since(since, WINDOW, self._told.at_once)
@@ -127,11 +126,12 @@ class Hub:
     async def _tell_anew(self, changes: Mapping[UUID, datetime]) -> None:
         """Give every page its cards anew."""
         anew = [
-            (queues, await wire.anew(sheet, max(changes.values()))) for sheet, queues in self._galleries.copy().items()
+            (inboxes, await wire.anew(sheet, max(changes.values())))
+            for sheet, inboxes in self._galleries.copy().items()
         ]
         watched = await self._to_job_pages(await library.cards(list(self._job_pages)))
-        for queues, messages in [*((queues, [message]) for queues, message in anew), *watched]:
-            _send(queues, *messages)
+        for inboxes, messages in [*((inboxes, [message]) for inboxes, message in anew), *watched]:
+            _send(inboxes, *messages)
         self._told.tell_at_once(changes)
 
     async def _tell_places(self) -> None:
@@ -145,43 +145,45 @@ class Hub:
 
     async def gallery(self, sheet: Sheet, since: datetime) -> AsyncGenerator[bytes, None]:
         """The stream of a sheet that was made, or last heard of us, at `since`. Raises DatabaseAway first."""
-        with _listening(self._galleries, sheet) as queue:
-            for message in [*await wire.missed(sheet, since), wire.event(halt_fragment())]:
-                yield message
-            while (news := await queue.get()) is not None:
+        inbox = _opened(self._galleries, sheet)
+        try:
+            for event in [*await wire.missed(sheet, since), wire.event(halt_fragment())]:
+                yield event
+            while (news := await inbox.get()) is not None:
                 yield news
+        finally:
+            _close(self._galleries, sheet, inbox)
 
     async def job_page(self, job_id: UUID) -> AsyncGenerator[bytes, None]:
         """The stream of a job's page. Raises DatabaseAway first."""
-        with _listening(self._job_pages, job_id) as queue:
+        inbox = _opened(self._job_pages, job_id)
+        try:
             if card := await library.card(job_id):
                 yield wire.event(await job_fragment(card), card.job.changed_at)
             yield wire.event(halt_fragment())
-            while (message := await queue.get()) is not None:
-                yield message
+            while (news := await inbox.get()) is not None:
+                yield news
+        finally:
+            _close(self._job_pages, job_id, inbox)
 
 
-@contextmanager
-def _listening(told: dict[Key, set[Queue]], key: Key) -> Iterator[Queue]:
-    """A queue among those that are told: there before its page looks into the database, so that nothing is missed."""
-    queue: Queue = asyncio.Queue(BACKLOG)
-    queues = told.setdefault(key, set())
-    queues.add(queue)
-    try:
-        yield queue
-    finally:
-        queues.discard(queue)
-        if not queues and told.get(key) is queues:
-            del told[key]
+def _opened(told: dict[Key, set[Inbox]], key: Key) -> Inbox:
+    """An inbox among those that are told: there before its page looks into the database, so that nothing is missed."""
+    inbox = Inbox()
+    told.setdefault(key, set()).add(inbox)
+    return inbox
 
 
-def _send(queues: set[Queue], *messages: bytes) -> None:
-    """Hand messages to every page. One that is too slow is dropped: it comes back and catches up."""
-    for queue in list(queues):
-        try:
-            for message in messages:
-                queue.put_nowait(message)
-        except asyncio.QueueFull:
-            queues.discard(queue)
-            queue.get_nowait()
-            queue.put_nowait(None)
+def _close(told: dict[Key, set[Inbox]], key: Key, inbox: Inbox) -> None:
+    inboxes = told.get(key, set())
+    inboxes.discard(inbox)
+    if not inboxes:
+        told.pop(key, None)
+
+
+def _send(inboxes: set[Inbox], *events: bytes) -> None:
+    """Hand events to every page. One that is too slow is dropped: it comes back and catches up."""
+    for inbox in list(inboxes):
+        if not all(inbox.put(event) for event in events):
+            inboxes.discard(inbox)
+            inbox.close()

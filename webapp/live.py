@@ -1,48 +1,59 @@
 """GET /events: the live stream of a page, by server-sent events.
 
 A page that comes back sends the id of the last event that it heard as Last-Event-ID, and gets every card changed since.
+This is plain ASGI: what a request is read into would be kept for each of thousands of pages, as long as they are open.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
-from litestar import Request, get
-from litestar.di import NamedDependency
-from litestar.params import FromQuery
-from litestar.types import ASGIApp
+from litestar import asgi
+from litestar.enums import ScopeType
+from litestar.types import Receive, Scope, Send
 from sse_starlette import EventSourceResponse
 
 from tasks.database import now
+from webapp.errors import Problem, not_found
 from webapp.hub import Hub
 from webapp.sheet import read
 
 PING = 15  # seconds
 
 
-@get("/events")
-async def stream(
-    request: Request[Any, Any, Any],
-    hub: NamedDependency[Hub],
-    since: FromQuery[str] = "",
-    job: FromQuery[UUID | None] = None,
-) -> ASGIApp:
+@asgi("/events", copy_scope=False)
+async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """The live stream of a page: of a sheet of the gallery, or of one job."""
-    if job is not None:
-        source = hub.job_page(job)
-    else:
-        source = hub.gallery(read(request.query_params), _moment(request.headers.get("Last-Event-ID") or since))
+    if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
+        raise Problem(405, "method_not_allowed", "This address does not take this method.", headers={"Allow": "GET"})
+    source = _source(scope["litestar_app"].state.hub, scope)
     stream = _begun(source, await anext(source))  # begun here: where the database is away, that is the answer
-    return EventSourceResponse(stream, ping=PING, send_timeout=10, headers={"Cache-Control": "no-store"})  # type: ignore[return-value]
+    response = EventSourceResponse(stream, ping=PING, send_timeout=10, headers={"Cache-Control": "no-store"})
+    await response(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for the same ASGI types
+
+
+def _source(hub: Hub, scope: Scope) -> AsyncGenerator[bytes, None]:
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    if job := query.get("job"):
+        return hub.job_page(_id(job))
+    heard = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), "")
+    return hub.gallery(read(query), _moment(heard or query.get("since", "")))
 
 
 async def _begun(source: AsyncGenerator[bytes, None], first: bytes) -> AsyncIterator[bytes]:
     async with aclosing(source):
         yield first
-        async for message in source:
-            yield message
+        async for event in source:
+            yield event
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise not_found("job_not_found", "There is no such job.") from None
 
 
 def _moment(text: str) -> datetime:
