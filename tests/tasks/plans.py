@@ -9,6 +9,7 @@ import pytest
 from piccolo.querystring import QueryString
 
 from tasks.database import DB
+from tasks.sqlite_engine import KeptSQLiteEngine
 from tasks.tables import Job
 
 MANY = 1000  # rows: more than these are not to be sorted
@@ -29,6 +30,14 @@ async def plan(call: Awaitable[object]) -> str:
     explain = "EXPLAIN {}" if DB.engine_type == "postgres" else "EXPLAIN QUERY PLAN {}"
     rows = [row for query in queries for row in await Job.raw(explain, query)]
     return "\n".join(str(row.get("QUERY PLAN") or row["detail"]) for row in rows)
+
+
+async def forget_statistics() -> None:
+    """Have SQLite's planner know nothing of what tests before told it of their tables."""
+    if isinstance(DB, KeptSQLiteEngine):
+        for name in ("sqlite_stat1", "sqlite_stat4"):
+            await Job.raw(f"DROP TABLE IF EXISTS {name}")
+        await DB.close()  # each connection remembers
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from tasks.database import DB, now
 from tasks.search import parse
 from tasks.sorting import Place, Sort
 from tasks.tables import Job
-from tests.tasks.plans import plan, troubles
+from tests.tasks.plans import forget_statistics, plan, troubles
 
 JOBS = 4000
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -17,6 +17,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 async def library_of_months() -> UUID:
     """Jobs of five months with words that all, many and few have; answers the id of one in the middle."""
+    await forget_statistics()
     jobs = [_job(number) for number in range(JOBS)]
     for start in range(0, JOBS, 500):
         await Job.insert(*jobs[start : start + 500])

@@ -1,7 +1,7 @@
 """The queries that run all the time look at few jobs, however many there are: their plans, on both databases."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -16,7 +16,6 @@ from tasks.database import DB, now
 from tasks.demo import past, seeding
 from tasks.search import parse
 from tasks.sorting import Place, Sort
-from tasks.sqlite_engine import KeptSQLiteEngine
 from tasks.storage import Storage, Stored
 from tasks.tables import TABLES, Collection, Job, Stage, Status, new_id
 from tests.tasks.test_demo import SHELF
@@ -30,7 +29,7 @@ OF_THE_QUEUE = ("job_waiting", "job_client", "job_resumed", "job_leased", "job_e
 
 
 @pytest.fixture(scope="module")
-async def many(database: None) -> AsyncIterator[None]:
+async def many(database: None) -> None:
     """A library of a few thousand jobs, some of which wait or run, and which the planner knows."""
     for table in reversed(TABLES):
         await table.delete(force=True)
@@ -53,11 +52,6 @@ async def many(database: None) -> AsyncIterator[None]:
     }
     await Job.update(running).where(Job.id.is_in(newest[WAITING:]))
     await Job.raw("ANALYZE")
-    yield
-    if isinstance(DB, KeptSQLiteEngine):  # what the planner knows would hold for the other tests' tables as well
-        for name in ("sqlite_stat1", "sqlite_stat4"):
-            await Job.raw(f"DROP TABLE IF EXISTS {name}")
-        await DB.close()  # each connection remembers
 
 
 @pytest.fixture(autouse=True)
