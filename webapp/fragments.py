@@ -1,5 +1,6 @@
 """The pieces of HTML that replace others: the same for a form's answer and for a live event."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,8 +75,9 @@ async def prints_context(query: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates of the finder, of the sheet and of its stream need, as an address asks for them."""
     sheet, faults = _sheet(query)
     live = (sheet or Sheet()).stream()  # before the cards are read: what changes meanwhile comes as an event
-    shown = await sheet_context(sheet) if sheet else _context_of(Sheet(), [], None)
-    return {"finder": await finder(query, sheet, faults), "unclear": sheet is None, "live": live, **shown}
+    # At once: what counts the found takes as long as what finds the first of them.
+    asked, shown = await asyncio.gather(finder(query, sheet, faults), _shown(sheet))
+    return {"finder": asked, "unclear": sheet is None, "live": live, **shown}
 
 
 async def sheet_context(sheet: Sheet) -> dict[str, Any]:
@@ -89,6 +91,10 @@ def _sheet(query: Mapping[str, Any]) -> tuple[Sheet | None, list[Fault]]:
         return read(query), []
     except Rejected as rejected:
         return None, rejected.faults
+
+
+async def _shown(sheet: Sheet | None) -> dict[str, Any]:
+    return await sheet_context(sheet) if sheet else _context_of(Sheet(), [], None)
 
 
 def _context_of(sheet: Sheet, cards: list[Card], more: Place | None) -> dict[str, Any]:

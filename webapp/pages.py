@@ -111,6 +111,7 @@ environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
+    auto_reload=settings.log_level == "debug",  # else each card would ask the disk for the age of its templates
     trim_blocks=True,
     lstrip_blocks=True,
 )
