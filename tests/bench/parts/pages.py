@@ -20,7 +20,8 @@ SETTLED = 3.0  # seconds until everything is told, and memory is quiet
 
 async def measure(effort: Effort) -> list[Figure]:
     """KiB a page, milliseconds to the last page, and the p99 of POST /generate meanwhile."""
-    pages, sizes, slowest, p99 = effort.count(PAGES), [], [], []
+    pages, slowest, p99 = effort.count(PAGES), [], []
+    sizes: list[float] = []
     async with prepared(POSTGRES) as ground:
         site = await sites.darkroom(ground, workers=1)
         await predictions.share_a_picture(ground)
