@@ -24,12 +24,12 @@ FILES = {f"/{path.relative_to(STATIC).as_posix()}": path for path in STATIC.rglo
 """What there is. No other path leads anywhere."""
 
 TEXTS = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
-    ".txt": "text/plain; charset=utf-8",
-    ".md": "text/markdown; charset=utf-8",
+    ".txt": "text/plain",
+    ".md": "text/markdown",
 }
 PACKED_ALREADY = {".woff2": "font/woff2", ".webp": "image/webp"}
 

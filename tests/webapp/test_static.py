@@ -29,7 +29,7 @@ async def test_a_file_comes_packed_as_the_browser_takes_it(
     answer = await raw(web, CSS, accepted)
     assert answer.headers.get("content-encoding") == coding
     assert answer.headers["vary"] == "Accept-Encoding"
-    assert answer.headers["content-type"].startswith("text/css")
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
     unpack = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[coding]
     assert unpack(answer.content) == CONTENT
 
