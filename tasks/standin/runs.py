@@ -94,8 +94,8 @@ async def _create(request: Request, body: Json, model: catalogue.Model, version:
     room.predictions.save(record)
     if record.webhook:
         deliver(room, record)
-    if wait is None:
-        return _answer(request, record, 201)
+    if wait is None:  # as it was when it was created, however busy this machine is meanwhile
+        return answer(view(record, record.created, origin_of(request)), 201)
     await _settled(room, record, wait)
     headers = {"Preference-Applied": f"wait={wait}"}
     if record.model == "stability-ai/sdxl" and outcome(record, room.clock())[0] == "succeeded":
