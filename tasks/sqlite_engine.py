@@ -188,8 +188,9 @@ class KeptSQLiteEngine(SQLiteEngine):
         """Close every connection of this event loop."""
         connections = self.connections()
         async with connections.write_lock:
-            for connection in [*connections.idle_readers, *([connections.writer] if connections.writer else [])]:
-                await connection.close()
-            connections.idle_readers.clear()
+            while connections.idle_readers:  # one may come back while another is closed
+                await connections.idle_readers.pop().close()
+            if connections.writer is not None:
+                await connections.writer.close()
             connections.writer = None
         await asyncio.gather(*connections.closing, return_exceptions=True)
