@@ -18,6 +18,8 @@ DOCUMENT: dict[str, Any] = json.loads((ROOT / "webapp" / "openapi.json").read_te
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 
 
+# Litestar leaves the files of forms that are refused to the garbage collector.
+@pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning")
 @schema.parametrize()
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_the_api_does_what_its_document_says(case: Any, web: httpx.AsyncClient, standin: str) -> None:
