@@ -201,8 +201,7 @@ class Replicate:
 
     async def _ask(self, method: str, path: str, shape: type[T], heed: bool = False, **request: Any) -> T:
         try:
-            async with self._slots:
-                response = await self._client.request(method, path, **request)
+            response = await self._sent(method, path, **request)
         except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Refused("provider_timeout", "API timeout while calling Replicate.", passing=True) from error
         except httpx.ConnectError as error:
@@ -221,6 +220,18 @@ class Replicate:
             raise OutcomeUnknown(
                 "provider_error", "Replicate answered something unintelligible.", passing=True
             ) from error
+
+    async def _sent(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """The answer, as httpx tells it; httpx.PoolTimeout where the request's turn does not come in time."""
+        try:
+            async with asyncio.timeout(request.get("timeout", TIMEOUT.pool)):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise httpx.PoolTimeout("too many requests at once") from error
+        try:
+            return await self._client.request(method, path, **request)
+        finally:
+            self._slots.release()
 
 
 def _may_be_of(prediction: Prediction, model: str) -> bool:

@@ -1,5 +1,6 @@
 """What Replicate's answers, and their absence, mean: told apart by whether something may have been paid for."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from tasks.refusals import (
     Refused,
     Throttled,
 )
-from tasks.replicate import Replicate
+from tasks.replicate import AT_ONCE, Replicate
 
 pytestmark = pytest.mark.once
 
@@ -66,6 +67,26 @@ async def test_what_never_left_us_was_certainly_not_created(error: Exception) ->
     failure = await create(raising(error))
     assert isinstance(failure, Refused)
     assert failure.passing
+
+
+async def test_a_request_whose_turn_does_not_come_in_time_was_certainly_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await go_on.wait()
+        return httpx.Response(200, json={"id": "abc", "status": "starting"})
+
+    busy = Replicate(httpx.MockTransport(slow))
+    monkeypatch.setattr("tasks.replicate.TIMEOUT", httpx.Timeout(30.0, pool=0.05))
+    under_way = [asyncio.create_task(busy.get("abc")) for _ in range(AT_ONCE)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(Refused) as caught:
+        await busy.create("owner/name", {"prompt": "p"}, 60)
+    assert caught.value.passing
+    go_on.set()
+    assert [prediction.id for prediction in await asyncio.gather(*under_way)] == ["abc"] * AT_ONCE
 
 
 @pytest.mark.parametrize(
