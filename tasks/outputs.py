@@ -26,11 +26,11 @@ Schema = Mapping[str, Any]
 EXCERPT = 2000  # characters of a text that cards show
 AT_ONCE = 32  # outputs that one process brings in
 MAX_BYTES = settings.max_output_mib * 2**20
-
-_turns = asyncio.Semaphore(AT_ONCE)
 MOST = 1000  # files of one job
 DEEPEST = 100  # levels of lists and objects
 PLAIN = ("image/png", "image/jpeg", "image/webp", "image/gif")  # always known by their first bytes
+
+_turns = asyncio.Semaphore(AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,24 +147,18 @@ async def keep(
     """
     name = f"{job_id}-{position}" if position else f"{job_id}"
     async with _turns:
-        row = await _keep(name, position, source, client, storage, max_bytes)
+        with Scratch(max_bytes) as scratch:
+            media = await _fill(scratch, source, client)
+            seen = await look(scratch.file, media)
+            key, preview_key = f"{name}.{media.extension}", f"{name}.preview.webp" if seen.preview else None
+            if seen.preview and preview_key:
+                await storage.put(preview_key, seen.preview)
+            scratch.file.seek(0)
+            await storage.put(key, scratch.file)  # last: where the file is, its preview is too
+            row = _row(position, key, preview_key, media, seen, scratch)
     if isinstance(source, Text):
         row.placeholder = _excerpt(source.content)
     return row
-
-
-async def _keep(
-    name: str, position: int, source: Source, client: httpx.AsyncClient, storage: Storage, max_bytes: int
-) -> Output:
-    with Scratch(max_bytes) as scratch:
-        media = await _fill(scratch, source, client)
-        seen = await look(scratch.file, media)
-        key, preview_key = f"{name}.{media.extension}", f"{name}.preview.webp" if seen.preview else None
-        if seen.preview and preview_key:
-            await storage.put(preview_key, seen.preview)
-        scratch.file.seek(0)
-        await storage.put(key, scratch.file)  # last: where the file is, its preview is too
-        return _row(position, key, preview_key, media, seen, scratch)
 
 
 def _excerpt(text: str) -> str:
