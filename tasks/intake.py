@@ -10,7 +10,6 @@ from uuid import UUID
 
 from piccolo.querystring import QueryString
 
-from tasks import queue
 from tasks.database import DB, from_now, now
 from tasks.rounds import Rounds
 from tasks.settings import settings
@@ -19,15 +18,15 @@ from tasks.tables import Job, Priority, Status, new_id
 GROUP = 50  # jobs that are written together at most
 
 COLUMNS = (
-    Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.priority, Job.finish_within,
-    Job.created_at, Job.changed_at, Job.made_from,
+    Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.priority, Job.turn, Job.finish_within,
+    Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from,
 )  # fmt: skip
-"""What a new job has of its own. Turn and times are the database's to tell; the rest has defaults there."""
+"""What a new job has; the rest has defaults in the database."""
 
 NAMES = tuple(column._meta.name for column in COLUMNS)
 INSERT = (
-    f"INSERT INTO job ({', '.join(NAMES)}, turn, due_at, deadline_at)"
-    f" VALUES ({', '.join(['{}'] * (len(NAMES) + 3))}) RETURNING turn, due_at, deadline_at"
+    f"INSERT INTO job ({', '.join(NAMES)}) VALUES ({', '.join(['{}'] * len(NAMES))})"
+    " RETURNING turn, due_at, deadline_at"
 )
 
 
@@ -39,11 +38,14 @@ def new(
     priority: Priority,
     finish_within: int | None,
     made_from: UUID | None,
-    turn: int = 0,
+    turn: int | QueryString,
     batch: UUID | None = None,
     place: int | None = None,
 ) -> Job:
-    """A job that waits for its turn, not written yet. place: within its batch."""
+    """A job that waits for its turn, not written yet: turn and times may be the database's to tell.
+
+    place: within its batch.
+    """
     moment, seconds = now(), finish_within or settings.finish_within
     return Job(
         id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
@@ -54,10 +56,13 @@ def new(
 
 
 async def insert(job: Job) -> None:
-    """Write a new job, and give it its turn and its times. Never inside a transaction. Raises DatabaseAway."""
+    """Write a new job, and give it the turn and the times that it has. Never inside a transaction.
+
+    Raises DatabaseAway.
+    """
     if DB.transaction_exists():
         raise RuntimeError("A job is submitted inside a transaction, which on SQLite would be waited for without end.")
-    row = await _written(_statement(job))
+    row = await _written(QueryString(INSERT, *(getattr(job, name) for name in NAMES)))
     job.turn, job.due_at, job.deadline_at = row["turn"], row["due_at"], row["deadline_at"]
     job._exists_in_db = True
 
@@ -67,9 +72,3 @@ async def _write(statements: list[QueryString]) -> list[dict[str, Any]]:
 
 
 _written = Rounds(_write, GROUP)
-
-
-def _statement(job: Job) -> QueryString:
-    own = [getattr(job, name) for name in NAMES]
-    turn = queue.next_turn(job.client, job.priority)
-    return QueryString(INSERT, *own, turn, from_now(), from_now(job.finish_within))

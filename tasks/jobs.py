@@ -58,7 +58,8 @@ async def submit(
     client: who asks, for the fair share. finish_within: seconds until it counts as failed; None for the setting's.
     made_from: the job whose result or settings it is made from.
     """
-    job = intake.new(prompt, model, parameters, client, priority, finish_within, made_from)
+    turn = queue.next_turn(client, int(priority))
+    job = intake.new(prompt, model, parameters, client, priority, finish_within, made_from, turn)
     await intake.insert(job)
     announce(job)
     generate_later()

@@ -69,7 +69,7 @@ async def test_transactions_that_time_out_give_their_connections_back() -> None:
             await too_slow()
     with anyio.fail_after(5):
         async with DB.transaction():
-            await Job.insert(intake.new("after", "m/m", {}, "", Priority.NORMAL, None, None))
+            await Job.insert(intake.new("after", "m/m", {}, "", Priority.NORMAL, None, None, 1))
     assert await Job.count() == 1
 
 

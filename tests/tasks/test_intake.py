@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +10,15 @@ from piccolo.querystring import QueryString
 
 from tasks import intake, jobs, library
 from tasks.database import DB
-from tasks.tables import Job, new_id
+from tasks.tables import Job, Priority, new_id
 
 SDXL = "stability-ai/sdxl"
 
 
 def row(job_id: UUID) -> Job:
-    moment = datetime.now(UTC)
-    return Job(id=job_id, prompt="a fox", model=SDXL, parameters="{}", created_at=moment, changed_at=moment)
+    job = intake.new("a fox", SDXL, {}, "", Priority.NORMAL, None, None, 1)
+    job.id = job_id
+    return job
 
 
 async def test_jobs_that_come_at_once_are_written_in_few_transactions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,9 @@ async def test_leases_are_reckoned_by_the_databases_clock_whatever_the_workers_s
 async def test_a_refusal_stays_known_when_its_worker_is_gone_before_it_ended_the_attempt(working: Faults) -> None:
     """Else the next worker would look for a prediction that there never was, and end in doubt."""
     async with DB.transaction():
-        job = intake.new("a fox that was refused", SDXL, {"width": 64, "height": 64}, "", Priority.NORMAL, None, None)
+        job = intake.new(
+            "a fox that was refused", SDXL, {"width": 64, "height": 64}, "", Priority.NORMAL, None, None, 1
+        )
         await Job.insert(job)
         attempt = Attempt(job=job.id, number=1, version="m/m:1", input="{}", created_at=now())
         attempt.error, attempt.error_code = "Replicate refused the input.", "invalid_input"
