@@ -71,8 +71,8 @@ async def card(job_id: UUID) -> Card | None:
 
 
 async def _look_up(job_ids: list[UUID]) -> list[Card | None]:
-    wanted = list(set(job_ids))
-    found = [Card(*whole) for whole in await belongings.read(f"WHERE job.id IN ({_blanks(wanted)})", *wanted)]
+    wanted = list(set(job_ids))  # the same one is asked for by many
+    found = [Card(*whole) for whole in await belongings.read("WHERE {}", Job.id.is_in(wanted).querystring)]
     known = {card.job.id: card for card in await placed(found)}
     return [known.get(job_id) for job_id in job_ids]
 
@@ -93,8 +93,8 @@ async def cards(job_ids: Sequence[UUID]) -> list[Card]:
     """These jobs, deleted ones too, newest first. Unknown ids are left out."""
     if not job_ids:
         return []
-    these = f"WHERE job.id IN ({_blanks(job_ids)}) ORDER BY job.id DESC"
-    return await _as_cards(await belongings.read(these, *job_ids))
+    these = Job.id.is_in(list(job_ids)).querystring
+    return await _as_cards(await belongings.read("WHERE {} ORDER BY job.id DESC", these))
 
 
 async def page(search: Search, sort: Sort, place: Place | None, count: int) -> tuple[list[Card], Place | None]:
@@ -158,10 +158,6 @@ async def _with_starts(cards: list[Card]) -> list[Card]:
     return [
         replace(card, starts_at=outlook.start(card.job.model, card.place)) if card.place else card for card in cards
     ]
-
-
-def _blanks(values: Sequence[object]) -> str:
-    return ", ".join(["{}"] * len(values))
 
 
 def expected_size(parameters: dict[str, Any], usual: tuple[int, int] = SQUARE) -> tuple[int, int]:

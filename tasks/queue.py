@@ -33,7 +33,7 @@ AHEAD = (
     " AND (other.priority > job.priority OR (other.priority = job.priority"
     " AND (other.turn < job.turn OR (other.turn = job.turn AND other.id < job.id))))"
     " LIMIT {}) AS first) AS ahead"
-    " FROM job WHERE job.status = 'queued' AND job.attempt IS NULL AND job.due_at <= {} AND job.id IN"
+    " FROM job WHERE job.status = 'queued' AND job.attempt IS NULL AND job.due_at <= {} AND {}"
 )
 """How many run before each of some waiting jobs, up to a number."""
 
@@ -105,6 +105,6 @@ async def places(jobs: Sequence[Job]) -> dict[UUID, int]:
 
     Without those that do not wait for their turn, or are far back.
     """
-    these = ", ".join(["{}"] * len(jobs))
-    rows = await Job.raw(f"{AHEAD} ({these})", from_now(), PLACES_COUNTED, from_now(), *(job.id for job in jobs))
+    these = Job.id.is_in([job.id for job in jobs]).querystring
+    rows = await Job.raw(AHEAD, from_now(), PLACES_COUNTED, from_now(), these)
     return {row["id"]: 1 + int(row["ahead"]) for row in rows if row["ahead"] < PLACES_COUNTED}
