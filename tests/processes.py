@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psutil
 
 from webapp.tether import Tether
@@ -102,6 +103,14 @@ class Process:
                 return False
             await asyncio.sleep(0.05)
         return True
+
+
+async def answers(client: httpx.AsyncClient, address: str) -> bool:
+    """Whether a GET of it is answered with 200; the stand-in wants a token, whichever."""
+    try:
+        return (await client.get(address, headers={"Authorization": "Bearer none"})).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def environment(folder: Path, database_url: str, redis_url: str, provider: str, **settings: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ import httpx
 from tests import servers
 from tests.chaos.patience import until
 from tests.chaos.world import World
-from tests.processes import Process, environment
+from tests.processes import Process, answers, environment
 from webapp.tether import Tether
 
 READY = 60.0  # seconds that a process has to start
@@ -86,20 +86,12 @@ async def prepared(database: str) -> AsyncIterator[Ground]:
         outside = environment(folder / "standin", "sqlite:///unused", redis, provider, LOG_LEVEL="warning")
         (folder / "standin").mkdir()
         ground.darkroom("standin", {**outside, "STANDIN_PORT": str(port)})
-        await answers(f"{provider}/v1/account")
+        await ready(f"{provider}/v1/account")
         await world.prepare(0, UNLIMITED, UNLIMITED)
         yield ground
 
 
-async def answers(address: str) -> None:
+async def ready(address: str) -> None:
     """Wait until a GET of it is answered with 200. Raises TimeoutError."""
-    async with httpx.AsyncClient(headers={"Authorization": "Bearer none"}) as client:
-        async with asyncio.timeout(READY):
-            await until(partial(_answers, client, address), every=0.05)
-
-
-async def _answers(client: httpx.AsyncClient, address: str) -> bool:
-    try:
-        return (await client.get(address)).status_code == 200
-    except httpx.TransportError:
-        return False
+    async with httpx.AsyncClient() as client, asyncio.timeout(READY):
+        await until(partial(answers, client, address), every=0.05)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tests import servers
-from tests.bench.ground import SQLITE, UNLIMITED, Ground, answers
+from tests.bench.ground import SQLITE, UNLIMITED, Ground, ready
 from tests.processes import Process, environment
 
 SERVER = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
@@ -37,7 +37,7 @@ async def darkroom(
         [ground.darkroom(f"worker-{number + 1}", common) for number in range(workers)],
         database,
     )
-    await answers(f"{address}/{'readyz' if workers else 'healthz'}")
+    await ready(f"{address}/{'readyz' if workers else 'healthz'}")
     return site
 
 
@@ -55,7 +55,7 @@ async def reference(ground: Ground, workers: bool = False) -> Site:
     app = ("tests.bench.reference.app:app", "--port", str(port), *SERVER)
     web = ground.program("reference-web", "uvicorn", *app, **settings)
     site = Site(f"http://127.0.0.1:{port}", [web], database_url=database)
-    await answers(f"{site.address}/healthz")
+    await ready(f"{site.address}/healthz")
     if workers:
         words = ("-A", "tests.bench.reference.work", "worker", "--loglevel", "warning")
         site.workers.append(ground.program("reference-worker", "celery", *words, **settings))
@@ -69,5 +69,5 @@ async def echo(ground: Ground) -> Site:
         f"http://127.0.0.1:{port}",
         [ground.program("echo", "uvicorn", "tests.bench.echo:app", "--port", str(port), *SERVER)],
     )
-    await answers(f"{site.address}/healthz")
+    await ready(f"{site.address}/healthz")
     return site

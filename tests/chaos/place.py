@@ -14,7 +14,7 @@ import psutil
 from tests import servers
 from tests.chaos.patience import until
 from tests.chaos.world import CREATES_PER_MINUTE
-from tests.processes import Process, environment
+from tests.processes import Process, answers, environment
 from tests.servers import Server
 from webapp.tether import Tether
 
@@ -51,7 +51,7 @@ class Site:
         """Wait until every web answers and sees a worker. Raises TimeoutError."""
         async with httpx.AsyncClient() as client, asyncio.timeout(READY):
             for address in (f"{self.world}/v1/account", *(f"{address}/readyz" for address in self.addresses)):
-                await until(partial(_answers, client, address))
+                await until(partial(answers, client, address))
 
     async def keep(self, deaths: list[str]) -> None:
         """For ever, start again what ends by itself, as whatever runs Darkroom does: `up`, systemd, Compose.
@@ -137,11 +137,3 @@ async def running(
         )
         await site.ready()
         yield site
-
-
-async def _answers(client: httpx.AsyncClient, address: str) -> bool:
-    headers = {"Authorization": "Bearer none"}
-    try:
-        return (await client.get(address, headers=headers)).status_code == 200
-    except httpx.TransportError:
-        return False
