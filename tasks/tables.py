@@ -125,6 +125,8 @@ class Attempt(Table, tablename="attempt"):
     predict_time = DoublePrecision(null=True, default=None)  # seconds of compute, as Replicate measured them
     error = Text(null=True, default=None)
     error_code = Varchar(length=64, null=True, default=None)
+    details = Text(default="")  # what the model or Replicate said of the error, in its own words
+    failures = SmallInt(default=0)  # how often going on with it failed: a look, a search, a download
 
 
 class Output(Table, tablename="output"):
@@ -133,7 +135,8 @@ class Output(Table, tablename="output"):
     id = UUID(primary_key=True, default=uuid7)
     job = ForeignKey(references=Job, index=True)
     position = SmallInt()  # 0, 1, ... in the order of the provider
-    key = Varchar(length=100)  # its name in storage and below /media/
+    key = Varchar(length=100)  # its name below /media/
+    stored_key = Varchar(length=150, default="")  # its name in storage: no other worker ever writes to it
     kind = Varchar(length=16)  # image, video, audio, text or file
     media_type = Varchar(length=100)
     bytes = BigInt()
@@ -141,8 +144,22 @@ class Output(Table, tablename="output"):
     width = Integer(null=True, default=None)  # pixels
     height = Integer(null=True, default=None)  # pixels
     duration = DoublePrecision(null=True, default=None)  # seconds
-    preview_key = Varchar(length=100, null=True, default=None)  # a WebP of 512 px at most
+    preview_key = Varchar(length=100, null=True, default=None)  # below /media/: a WebP of 512 px at most
+    stored_preview_key = Varchar(length=150, null=True, default=None)
     placeholder = Text(null=True, default=None)  # a tiny picture as a data: URL; of a text, how it begins
+
+
+class PendingFile(Table, tablename="pending_file"):
+    """A file that may be in storage although no output names it: written down before it is stored.
+
+    When the job is completed, its outputs take the place of these rows. What is left otherwise is removed.
+    """
+
+    key = Varchar(length=150, primary_key=True)  # its name in storage
+    job = UUID(index=True)
+    claim = UUID()  # the lease token of the worker that stores it
+    noted_at = Timestamptz(index=True)
+    removed_at = Timestamptz(null=True, default=None)  # removed once; the row stays for a while, see pending_files.py
 
 
 class JobTag(Table, tablename="job_tag"):
@@ -210,6 +227,15 @@ class Halt(Table, tablename="halt"):
     message = Text()
     since = Timestamptz()
     probe_at = Timestamptz()  # when one job may be sent to see whether it works again
+    job = UUID(null=True, default=None)  # the job that met it
+
+
+class Library(Table, tablename="library"):
+    """This library: one row. Its storage holds the same two facts, by which a restored backup is known."""
+
+    id = SmallInt(primary_key=True, default=1)
+    uuid = UUID(default=uuid7)
+    alive_at = Timestamptz()  # when a worker was last alive
 
 
 class ModelSchema(Table, tablename="model_schema"):
@@ -224,7 +250,8 @@ class ModelSchema(Table, tablename="model_schema"):
 
 
 TABLES: list[type[Table]] = [
-    Batch, Job, Attempt, Output, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo, Halt, ModelSchema,
+    Batch, Job, Attempt, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo, Halt,
+    Library, ModelSchema,
 ]  # fmt: skip
 
 

@@ -31,7 +31,7 @@ class Limit(msgspec.Struct, forbid_unknown_fields=True):
 
 async def add_faults(request: Request) -> Response:
     """POST /_standin/faults: a list of rules, after those there are."""
-    room_of(request).faults.rules += _read(await request.body(), list[Rule])
+    room_of(request).faults.add(_read(await request.body(), list[Rule]))
     return Response(status_code=204)
 
 
@@ -42,7 +42,7 @@ async def list_faults(request: Request) -> Response:
 
 async def clear_faults(request: Request) -> Response:
     """DELETE /_standin/faults"""
-    room_of(request).faults.rules.clear()
+    room_of(request).faults.clear()
     return Response(status_code=204)
 
 

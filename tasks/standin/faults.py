@@ -1,6 +1,9 @@
 """Faults on order: tests say over HTTP what goes wrong next, and here it does."""
 
 import asyncio
+from collections.abc import Callable, Iterable
+from math import inf
+from time import monotonic
 from typing import Any, Literal
 
 import msgspec
@@ -20,7 +23,8 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """One thing that goes wrong, `times` times (0: always).
 
     on: where: create, get, cancel, list, model, models, versions, account, hardware, secret, upload, file (an output's
-    download) or webhook. match: only where the prompt, else the path, has this in it. do: what:
+    download), webhook, or any (all of these but files and webhooks). match: only where the prompt, else the path, has
+    this in it. lasting: with this, it holds for so many seconds, however often it is met. do: what:
 
     Before anything is done:
       status          answer `status`, with `body` or Replicate's own, and `headers`; a 429 tells `retry_after`
@@ -33,11 +37,13 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
       hang_answer     the same after `seconds`
       truncate        send half the body, then close the connection
       stall           send half the body, then nothing for `seconds`, then close the connection
+      deny            answer `status`, as if nothing had been done
     On create, for the prediction:
       fail_prediction it fails with `error` (null: without a reason)
       boot            it takes `seconds` to start
       run             it takes `seconds` to run
       output          its output is `output`
+    On create, with any of these: it is not listed for `unlisted` seconds.
     On webhook:
       missing         it is not sent
       double          it is sent twice
@@ -55,6 +61,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
         "hang_answer",
         "truncate",
         "stall",
+        "deny",
         "fail_prediction",
         "boot",
         "run",
@@ -65,28 +72,46 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     ]
     match: str = ""
     times: int = 1
+    lasting: float = 0
     status: int = 500
     body: Any = None
     headers: dict[str, str] = {}
     retry_after: int = 1
     error: str | None = "The stand-in was told to fail this prediction."
     seconds: float = 0
+    unlisted: float = 0
     output: Any = None
 
 
 class Faults:
     """The rules that still hold, in their order."""
 
-    def __init__(self) -> None:
-        self.rules: list[Rule] = []
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._rules: list[tuple[Rule, float]] = []  # with the moment when it is over
+        self._clock = clock
+
+    @property
+    def rules(self) -> list[Rule]:
+        """Those that are not used up, nor over."""
+        self._rules = [(rule, over_at) for rule, over_at in self._rules if self._clock() < over_at]
+        return [rule for rule, _ in self._rules]
+
+    def add(self, rules: Iterable[Rule]) -> None:
+        """Order more of them."""
+        self._rules += [(rule, self._clock() + rule.lasting if rule.lasting else inf) for rule in rules]
+
+    def clear(self) -> None:
+        """Have nothing go wrong any more."""
+        self._rules = []
 
     def take(self, on: str, subject: str) -> Rule | None:
         """The first rule for this place and subject; it is used up by this once."""
         for rule in self.rules:
-            if rule.on == on and rule.match in subject:
-                rule.times -= 1
+            if (rule.on == on or (rule.on == "any" and on not in ("file", "webhook"))) and rule.match in subject:
+                if not rule.lasting:
+                    rule.times -= 1
                 if rule.times == 0:
-                    self.rules.remove(rule)
+                    self._rules = [(other, over_at) for other, over_at in self._rules if other is not rule]
                 return rule
         return None
 
@@ -125,6 +150,8 @@ def afterwards(rule: Rule, response: Response) -> Response:
             return Cut(response)
         case "stall":
             return Cut(response, rule.seconds)
+        case "deny":
+            return _of_status(rule)
         case _:
             return response
 

@@ -35,6 +35,8 @@ class Record(msgspec.Struct, omit_defaults=True):
     """With this, the prediction fails."""
     output: Any = msgspec.UNSET
     """With this, the prediction's output is this and no drawing."""
+    listed: int = 0
+    """The list does not show it before that."""
 
     @property
     def started(self) -> int:

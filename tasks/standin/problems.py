@@ -79,5 +79,9 @@ def of_status(status: int) -> Problem:
     if status in details:
         title, detail = details[status]
         return Problem(status, {"title": title, "detail": detail, "status": status})
-    words = {404: "The requested resource could not be found.", 405: "Method not allowed"}
+    words = {
+        403: "You do not have permission to perform this action.",
+        404: "The requested resource could not be found.",
+        405: "Method not allowed",
+    }
     return Problem(status, {"detail": words.get(status, "Internal server error"), "status": status})

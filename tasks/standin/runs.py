@@ -56,15 +56,18 @@ async def cancel(request: Request) -> Response:
 async def index(request: Request) -> Response:
     """GET /predictions: newest first, 100 a page; created_after (>=), created_before (<), source=web."""
     room, query = room_of(request), request.query_params
+    now = room.clock()
     after, before = (_moment(query.get(name)) for name in ("created_after", "created_before"))
     records = [
         record
         for record in room.predictions
-        if (after is None or record.created >= after) and (before is None or record.created < before)
+        if (after is None or record.created >= after)
+        and (before is None or record.created < before)
+        and record.listed <= now
     ]
     records = [] if query.get("source") == "web" else sorted(records, key=lambda record: record.created, reverse=True)
     start, end = span([record.created for record in records], query.get("cursor"))
-    now, origin, shown = room.clock(), origin_of(request), records[start:end]
+    origin, shown = origin_of(request), records[start:end]
     following = link(request, f"p={shown[-1].created}") if end < len(records) else None
     previous = link(request, f"r=1&p={shown[0].created}") if start and shown else None
     return page([_row(record, now, origin) for record in shown], following, previous)
@@ -108,6 +111,8 @@ async def _create(request: Request, body: Json, model: catalogue.Model, version:
 def _told(request: Request, record: Record) -> Record:
     """The record with what a fault on order does to it."""
     rule = rule_of(request)
+    if rule is not None and rule.unlisted:
+        record = msgspec.structs.replace(record, listed=record.created + round(rule.unlisted * SECOND))
     match rule:
         case Rule(do="fail_prediction"):
             return msgspec.structs.replace(record, error=rule.error or "")

@@ -1,5 +1,6 @@
 """Faults on order."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,28 @@ def test_statuses_have_replicates_bodies(client: Client, status: int, body: dict
     assert (answer.status_code, answer.json(), answer.headers["x-told"]) == (status, body, "yes")
     assert answer.headers["content-type"] == "application/problem+json"
     assert client.ledger() == []
+
+
+def test_a_denied_create_leaves_a_prediction_behind_that_is_listed_late(client: Client) -> None:
+    client.script({"on": "create", "do": "deny", "status": 503, "unlisted": 0.3})
+    answer = client.post("/v1/predictions", json=CREATE)
+    assert (answer.status_code, answer.json()["detail"]) == (503, "Internal server error")
+    assert len(client.ledger()) == 1
+    assert client.get("/v1/predictions").json()["results"] == []
+    deadline = time.monotonic() + 10
+    while not client.get("/v1/predictions").json()["results"]:
+        assert time.monotonic() < deadline
+
+
+def test_an_outage_lasts_as_long_as_it_is_said_to_on_every_route_of_the_api(client: Client, picture: str) -> None:
+    client.script({"on": "any", "do": "html502", "lasting": 0.5})
+    assert {client.get(path).status_code for path in ("/v1/account", "/v1/predictions", "/v1/hardware")} == {502}
+    assert client.post("/v1/predictions", json=CREATE).status_code == 502
+    assert client.get(picture).status_code == 200
+    deadline = time.monotonic() + 10
+    while client.get("/v1/account").status_code != 200:
+        assert time.monotonic() < deadline
+    assert client.get("/_standin/faults").json() == []
 
 
 def test_a_402_says_that_credit_is_needed(client: Client) -> None:
