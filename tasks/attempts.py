@@ -5,17 +5,26 @@ its job knows it for so long, and no other is begun.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 
-from tasks.database import DB, now
+from tasks.database import DB, TAKEN, now
 from tasks.failures import Failure
 from tasks.queue import RUNNING, Condition
+from tasks.refusals import OutcomeUnknown
 from tasks.tables import Attempt, Job, new_id
+
+log = logging.getLogger(__name__)
+
+UNKNOWN = "submission_unknown"
+"""The error code of an attempt whose request was sent, and whose prediction is not known."""
+DOUBTFUL = "submission_doubtful"
+"""The same where Replicate answered with an error of its own application."""
+GIVEN_UP: Condition = WhereRaw("attempt.error_code = 'submission_unknown' AND attempt.finished_at IS NOT NULL")
 
 
 def mine(job: Job) -> Condition:
@@ -50,8 +59,15 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
 
 
 async def record_prediction(job: Job, attempt: Attempt, prediction_id: str) -> bool:
-    """Save the id of the prediction that an attempt created, the moment it is known. False when the lease is gone."""
-    return await _mark(job, {Attempt.prediction_id: prediction_id}, Attempt.id == attempt.id) is not None
+    """Save the id of the prediction that an attempt created, the moment it is known. False when the lease is gone.
+
+    Raises OutcomeUnknown when another attempt has it: then one of the two is looked for.
+    """
+    try:
+        return await _mark(job, {Attempt.prediction_id: prediction_id}, Attempt.id == attempt.id) is not None
+    except TAKEN as error:
+        told = "Replicate answered with a prediction that belongs to another attempt."
+        raise OutcomeUnknown("provider_error", told, passing=True) from error
 
 
 async def adopt(job: Job, attempt: Attempt, prediction_id: str) -> Attempt | None:
@@ -59,10 +75,12 @@ async def adopt(job: Job, attempt: Attempt, prediction_id: str) -> Attempt | Non
 
     Answers the attempt as it is now, or None when the lease is gone.
     """
-    free = (Attempt.id == attempt.id) & Attempt.prediction_id.is_null() & _nobodys(prediction_id)
-    async with _alone_with(prediction_id):
-        if await _mark(job, {Attempt.prediction_id: prediction_id}, free) is None:
+    free = (Attempt.id == attempt.id) & Attempt.prediction_id.is_null()
+    try:
+        if await _mark(job, _known(prediction_id), free) is None:
             return None
+    except TAKEN:
+        log.info("prediction %s is another attempt's, and not of attempt %s", prediction_id, attempt.id)
     return await Attempt.objects().get(Attempt.id == attempt.id)
 
 
@@ -72,34 +90,48 @@ async def note(job: Job, attempt: Attempt, failure: Failure) -> bool:
     return await _mark(job, met, Attempt.id == attempt.id) is not None
 
 
+async def twin_in_flight(attempt: Attempt, besides: Collection[str]) -> bool:
+    """Return whether an attempt just like this one waits for the answer to its own request at this moment.
+
+    As long as it does, a prediction that fits both may be the other's. besides: inputs that are not compared.
+    """
+    rows = await Attempt.raw(
+        "SELECT attempt.input FROM job JOIN attempt ON attempt.id = job.attempt WHERE job.status = 'running'"
+        " AND attempt.version = {} AND attempt.prediction_id IS NULL AND attempt.error_code IS NULL"
+        " AND attempt.id <> {}",
+        attempt.version, attempt.id,
+    )  # fmt: skip
+    own = without(besides, json.loads(attempt.input))
+    return any(without(besides, json.loads(row["input"])) == own for row in rows)
+
+
+def without(names: Collection[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an input without some of its values."""
+    return {name: value for name, value in arguments.items() if name not in names}
+
+
 async def claim_prediction(attempt_id: UUID, prediction_id: str) -> UUID | None:
     """A prediction says that it belongs to this attempt: save its id where it was not known. Answers the job.
 
     None: the attempt is not under way any more, or has another prediction, or this one is another attempt's. For
-    webhooks, so without a lease.
+    webhooks, so without a lease. An attempt that was given up learns of its prediction, too: see tasks/orphans.py.
     """
     under_way = (Attempt.id == attempt_id) & Attempt.finished_at.is_null()
-    async with _alone_with(prediction_id):
-        adopted = (
-            await Attempt.update({Attempt.prediction_id: prediction_id})
-            .where(under_way & Attempt.prediction_id.is_null() & _nobodys(prediction_id))
-            .returning(Attempt.job)
-        )
+    unknown = Attempt.prediction_id.is_null()
+    try:
+        adopted = await Attempt.update(_known(prediction_id)).where(under_way & unknown).returning(Attempt.job)
+        if not adopted:
+            given_up = (Attempt.id == attempt_id) & GIVEN_UP
+            await Attempt.update({Attempt.prediction_id: prediction_id}).where(given_up & unknown)
+    except TAKEN:
+        return None
     known = adopted or await Attempt.select(Attempt.job).where(under_way & (Attempt.prediction_id == prediction_id))
     return known[0]["job"] if known else None
 
 
-@asynccontextmanager
-async def _alone_with(prediction_id: str) -> AsyncIterator[None]:
-    """A transaction in which nobody else adopts this prediction: on SQLite there is one writer anyway."""
-    async with DB.transaction():
-        if DB.engine_type == "postgres":
-            await Attempt.raw("SELECT pg_advisory_xact_lock(hashtext({}))", prediction_id)
-        yield
-
-
-def _nobodys(prediction_id: str) -> WhereRaw:
-    return WhereRaw("NOT EXISTS (SELECT 1 FROM attempt other WHERE other.prediction_id = {})", prediction_id)
+def _known(prediction_id: str) -> dict[Any, Any]:
+    """What an attempt has whose prediction was found."""
+    return {Attempt.prediction_id: prediction_id, Attempt.error: None, Attempt.error_code: None}
 
 
 async def _mark(job: Job, changes: dict[Any, Any], where: Condition) -> int | None:

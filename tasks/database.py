@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 import re
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ CONNECT_TIMEOUT = 5.0  # seconds
 CLOSE_TIMEOUT = 3.0  # seconds for queries under way when the process ends
 PATIENCE = 30.0  # seconds for a server that starts, or starts again
 COMMAND_TIMEOUT = 60.0  # seconds; a server that is gone without a word would be waited for without end
+TAKEN = (asyncpg.UniqueViolationError, sqlite3.IntegrityError)
+"""What a unique index raises."""
 MIGRATION_LOCK = 0x6461726B  # any number, the same in every process: PostgreSQL's advisory locks have no names
 
 

@@ -12,7 +12,8 @@ class Failure(Exception):
 
     code: stable, for programs. message: a sentence for the user, with no secret in it. passing: whether it may pass, so
     that trying again is worth it. retry_after: seconds the other side asked us to wait, if it did. settled: whether no
-    prediction can come of the attempt any more, so that trying again may create, and pay for, another.
+    prediction can come of the attempt any more, so that trying again may create, and pay for, another. free: whether it
+    costs none of the job's MAX_ATTEMPTS, because nothing was tried.
     """
 
     code: str
@@ -20,6 +21,7 @@ class Failure(Exception):
     passing: bool = False
     retry_after: float | None = None
     settled: bool = False
+    free: bool = False
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

@@ -23,7 +23,6 @@ IN_ALL = 900.0  # seconds for one file
 LONGEST_WAIT = 600.0  # seconds; who asks for more outlives the file, which Replicate deletes after an hour
 HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9-]*[a-z][a-z0-9-]*")  # a name, no number: no IP address
 DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
-GONE = (401, 403, 404, 410)  # Replicate deletes files after an hour; which of these it then answers is not documented
 
 
 class Scratch:
@@ -173,12 +172,9 @@ def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
 
 def _expect_success(response: httpx.Response) -> None:
     status, wait = response.status_code, response.headers.get("retry-after", "")
-    if status in GONE:
-        raise Failure("output_gone", "Replicate no longer has the result.")
     if status != 200:
-        passing = status >= 500 or status in (408, 425, 429)
         retry_after = min(float(wait), LONGEST_WAIT) if wait.isdecimal() else None
-        raise Failure("download_failed", f"The result could not be downloaded (HTTP {status}).", passing, retry_after)
+        raise Failure("download_failed", f"The result could not be downloaded (HTTP {status}).", True, retry_after)
 
 
 async def _receive(response: httpx.Response, scratch: Scratch) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
+from random import uniform
 
 from tasks import jobs
 from tasks.backoff import SAFETY, polling_intervals
@@ -11,7 +12,7 @@ from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.leases import Lease
 from tasks.progress import progress
-from tasks.refusals import NotFound
+from tasks.refusals import NotFound, Throttled
 from tasks.replicate import ENDED, UNSEEN, Prediction, Replicate
 from tasks.settings import settings
 from tasks.tables import Stage
@@ -19,6 +20,7 @@ from tasks.tables import Stage
 log = logging.getLogger(__name__)
 
 GRACE = 120  # seconds after Replicate's own deadline until we stop asking
+MISSING_SECONDS = 60.0  # that Replicate says it does not know a prediction, until it counts as lost
 HURRIED = 1.0  # seconds between looks at a prediction that is being called off
 
 State = tuple[Stage, float | None]
@@ -32,31 +34,75 @@ async def to_the_end(lease: Lease, prediction: Prediction, replicate: Replicate)
     clock = asyncio.get_running_loop().time
     give_up_at = clock() + settings.prediction_timeout + GRACE
     deadline = clock() + (lease.job.deadline_at - now()).total_seconds() if lease.job.deadline_at else give_up_at
-    intervals: Iterator[float] = repeat(SAFETY) if settings.webhooks else polling_intervals()
-    interval = 0.0 if prediction.status == UNSEEN else next(intervals)
+    looks = _Looks(prediction, replicate, clock)
     told = await _tell(lease, (_stage(prediction.status), None), None) if prediction.status != UNSEEN else None
     called_off = False
 
     def over() -> bool:
         return lease.cancel_requested or clock() >= deadline
 
-    while not prediction.ended:
+    while not looks.prediction.ended:
         was_over = over()
         if was_over and not called_off:
             called_off = await _called_off(prediction.id, replicate)
-        news = await lease.wait(min(interval, HURRIED if was_over else deadline - clock()))
+        news = await lease.wait(min(looks.interval, HURRIED if was_over else deadline - clock()))
         if news is not None and news.status in ENDED:
-            intervals = polling_intervals()  # where the API does not say so yet, or does not answer, it soon will
+            looks.hurry()  # where the API does not say so yet, or does not answer, it soon will
         elif news is not None and not was_over:
             told = await _tell(lease, (_stage(news.status), news.progress), told)
             continue
         if was_over or not over():  # it is called off first, then looked at
             if clock() > give_up_at:
                 raise Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
-            prediction = await _looked_at(prediction, replicate)
-            told = await _tell(lease, (_stage(prediction.status), progress(prediction.logs)), told)
-            interval = next(intervals)
-    return prediction
+            seen = await looks.look()
+            told = await _tell(lease, (_stage(seen.status), progress(seen.logs)), told)
+    return looks.prediction
+
+
+class _Looks:
+    """Looks at a prediction. interval: seconds until the next one."""
+
+    def __init__(self, prediction: Prediction, replicate: Replicate, clock: Callable[[], float]) -> None:
+        self.prediction = prediction
+        self._replicate, self._clock = replicate, clock
+        self._calm = settings.webhooks is not None  # webhooks tell how it goes
+        self._intervals: Iterator[float] = repeat(SAFETY) if self._calm else polling_intervals()
+        self.interval = 0.0 if prediction.status == UNSEEN else next(self._intervals)
+        self._missing_since: float | None = None
+
+    def hurry(self) -> None:
+        """Look again soon, and again, from now on."""
+        self._calm, self._intervals = False, polling_intervals()
+
+    async def look(self) -> Prediction:
+        """Return what Replicate says of it now; what we knew, where Replicate does not answer: it goes on without us.
+
+        Raises Failure when Replicate has not known it for MISSING_SECONDS.
+        """
+        wait = 0.0
+        try:
+            self.prediction = await self._replicate.get(self.prediction.id)
+            self._missing_since = None
+        except NotFound:
+            await self._missing()
+        except Failure as failure:
+            log.info("prediction %s: %s", self.prediction.id, failure)
+            wait = (failure.retry_after or 0.0) * uniform(1.0, 1.5)  # not all that were told so at once
+            if self._calm and not isinstance(failure, Throttled):
+                self.hurry()
+        self.interval = max(next(self._intervals), wait)
+        return self.prediction
+
+    async def _missing(self) -> None:
+        """One answer does not say that it is lost: a replica may be behind, a gateway may be wrong."""
+        self._missing_since = self._missing_since or self._clock()
+        log.warning("prediction %s: Replicate says that it does not know it", self.prediction.id)
+        if self._calm:
+            self.hurry()
+        if self._clock() - self._missing_since >= MISSING_SECONDS:
+            await _called_off(self.prediction.id, self._replicate)
+            told = "Replicate does not know this prediction any more. It may have run, and been paid for."
+            raise Failure("prediction_lost", told)
 
 
 async def _called_off(prediction_id: str, replicate: Replicate) -> bool:
@@ -66,17 +112,6 @@ async def _called_off(prediction_id: str, replicate: Replicate) -> bool:
         log.info("prediction %s: not canceled yet: %s", prediction_id, failure)
         return False
     return True
-
-
-async def _looked_at(prediction: Prediction, replicate: Replicate) -> Prediction:
-    """What Replicate says of it now; what we knew, where Replicate does not answer: it goes on without us."""
-    try:
-        return await replicate.get(prediction.id)
-    except NotFound as gone:
-        raise Failure("prediction_lost", "Replicate has lost this prediction.") from gone
-    except Failure as failure:
-        log.info("prediction %s: %s", prediction.id, failure)
-        return prediction
 
 
 def _stage(status: str) -> Stage:

@@ -1,10 +1,11 @@
 """When another prediction may be created: as fast as Replicate allows, and while it takes this account at all."""
 
 import asyncio
+from uuid import UUID
 
 from tasks import halts, jobs, limits
 from tasks.broker import generate_later
-from tasks.replicate import Replicate
+from tasks.circuit import Circuit
 from tasks.settings import settings
 from tasks.tables import Job
 
@@ -37,16 +38,28 @@ async def next_job() -> Job | None:
     return job
 
 
-async def probe(replicate: Replicate) -> Job | None:
+async def probe(circuit: Circuit) -> Job | None:
     """While the queue is halted, once in a while: see whether it works again, or claim a job to see by.
 
-    Raises Failure when it does not.
+    That is another job than the one that met the halt, where another waits. Returns None where there is nothing to do.
+    Raises Failure where the account is still refused.
     """
     stopped = await halts.current()
-    if stopped is None or not await halts.may_probe():
+    if stopped is None or not await halts.may_probe(stopped):
         return None
-    if stopped.code == "provider_auth":
-        await replicate.account()
+    if stopped.code == halts.AUTH:
+        await circuit.look()
         await halts.lift()
         return None
-    return await jobs.claim(settings.lease_seconds, although_halted=True)
+    if stopped.code == halts.AWAY and not await circuit.is_answered():
+        return None
+    job = await _claim_but(stopped.job)
+    if job is None and stopped.code == halts.AWAY:
+        await halts.lift()
+    return job
+
+
+async def _claim_but(last: UUID | None) -> Job | None:
+    """Claim the best job that waits, and this one only where no other does."""
+    job = await jobs.claim(settings.lease_seconds, although_halted=True, besides=last)
+    return job or await jobs.claim(settings.lease_seconds, although_halted=True)

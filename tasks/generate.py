@@ -8,16 +8,15 @@ from uuid import UUID
 import httpx
 
 from tasks import follow, gate, halts, jobs, leases, models, outputs, submission
-from tasks.backoff import retry_delay
 from tasks.broker import GENERATE, broker, generate_later
-from tasks.database import now
 from tasks.failures import DatabaseAway, Failure, reason
 from tasks.leases import Lease
-from tasks.refusals import AccountRefused, Throttled
 from tasks.replicate import Prediction, Replicate
+from tasks.retries import give_up, is_overdue, output_gone
 from tasks.settings import settings
 from tasks.storage import Storage
-from tasks.tables import Job, Stage
+from tasks.submission import Provider
+from tasks.tables import Job, Output, Stage
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +25,17 @@ log = logging.getLogger(__name__)
 class Tools:
     """What a worker needs to carry jobs: opened once a process."""
 
-    replicate: Replicate
+    provider: Provider
     files: httpx.AsyncClient
-    storage: Storage
 
+    @property
+    def replicate(self) -> Replicate:
+        return self.provider.replicate
 
-MENDING = 6  # as many failures to reckon the wait with, where the operator has to mend something: up to 64 s
+    @property
+    def storage(self) -> Storage:
+        return self.provider.storage
+
 
 tools: Tools | None = None
 
@@ -83,34 +87,41 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
         if job.attempt is None and lease.cancel_requested:
             await jobs.end_canceled(job)
             return
-        if job.attempt is None and _overdue(job):
+        if job.attempt is None and is_overdue(job):
             raise jobs.too_late()
-        prediction = await submission.prediction_of(lease, tools.replicate, tools.storage)
+        prediction = await submission.prediction_of(lease, tools.provider, probing)
         if probing:
             await halts.lift()
         prediction = await follow.to_the_end(lease, prediction, tools.replicate)
         if prediction.status in ("canceled", "aborted") and lease.cancel_requested:
             await jobs.end_canceled(job, prediction)
             return
-        if prediction.status in ("canceled", "aborted") and _overdue(job):
+        if prediction.status in ("canceled", "aborted") and is_overdue(job):
             raise jobs.too_late()
         if prediction.status != "succeeded":
             raise reason(prediction.status, prediction.error)
         await jobs.report(job, Stage.DOWNLOADING, None)
-        model = await models.find(job.model, tools.replicate)
-        sources = outputs.find(prediction.output, model.output_schema if model else None)
-        kept = [
-            await outputs.keep(job.id, position, source, client=tools.files, storage=tools.storage)
-            for position, source in enumerate(sources)
-        ]
+        kept = await lease.unless_called_off(_brought_in(job, prediction, tools))
         await jobs.complete(job, kept, prediction.predict_time)
     except Failure as failure:
-        await _give_up(lease, failure, prediction)
+        await give_up(lease, failure, prediction)
     except DatabaseAway:
         raise
     except Exception:
         log.exception("job %s: an error of ours", job.id)
-        await _give_up(lease, Failure("internal_error", "Darkroom had an internal error.", passing=True), prediction)
+        await give_up(lease, Failure("internal_error", "Darkroom had an internal error.", passing=True), prediction)
+
+
+async def _brought_in(job: Job, prediction: Prediction, tools: Tools) -> list[Output]:
+    """The outputs of a prediction that succeeded, in our storage. Raises Failure."""
+    if prediction.data_removed:
+        raise output_gone()
+    model = await models.find(job.model, tools.replicate)
+    sources = outputs.find(prediction.output, model.output_schema if model else None)
+    return [
+        await outputs.keep(job.id, position, source, client=tools.files, storage=tools.storage)
+        for position, source in enumerate(sources)
+    ]
 
 
 async def _hold_and_carry(job: Job, tools: Tools, probing: bool = False) -> None:
@@ -125,51 +136,7 @@ async def _hold_and_carry(job: Job, tools: Tools, probing: bool = False) -> None
 
 async def _probe(tools: Tools) -> Job | None:
     try:
-        return await gate.probe(tools.replicate)
+        return await gate.probe(tools.provider.circuit)
     except Failure as failure:
         log.warning("The queue stays halted: %s", failure.message)
         return None
-
-
-async def _give_up(lease: Lease, failure: Failure, prediction: Prediction | None) -> None:
-    """Try again later where that may help and a try is left, else end the job.
-
-    Where a prediction may still come of the attempt, or has come and only its outputs could not be fetched or stored,
-    the later try goes on with it: only a settled attempt is followed by another.
-    """
-    job = lease.job
-    log.warning("job %s: %s", job.id, failure)
-    if isinstance(failure, AccountRefused):
-        await halts.halt(failure)
-    if not await _settle(lease, failure, prediction):
-        last_try = job.retry_count + 1 >= settings.max_attempts
-        wait = retry_delay(job.retry_count + 1, failure.retry_after) if counts(failure) else retry_delay(MENDING)
-        await jobs.resume_later(job, failure, wait, counts=counts(failure) and not last_try)
-
-
-async def _settle(lease: Lease, failure: Failure, prediction: Prediction | None) -> Job | None:
-    """End the attempt, if it has to end. None: it goes on later, or another worker has the job."""
-    job = lease.job
-    if lease.cancel_requested:
-        return await jobs.end_canceled(job, prediction)
-    if failure.settled and isinstance(failure, AccountRefused | Throttled):
-        return await jobs.put_back(job, failure)
-    if not failure.passing and not isinstance(failure, AccountRefused):
-        return await jobs.fail(job, failure, prediction)
-    if _overdue(job):
-        return await jobs.fail(job, jobs.too_late(), prediction)
-    if counts(failure) and job.retry_count + 1 >= settings.max_attempts:
-        return await jobs.fail(job, failure, prediction)
-    if counts(failure) and failure.settled:
-        wait = retry_delay(job.retry_count + 1, failure.retry_after)
-        return await jobs.postpone(job, failure, wait, prediction)
-    return None
-
-
-def counts(failure: Failure) -> bool:
-    """Whether a failure is one of the job's MAX_ATTEMPTS: not what the operator has to mend, however long it takes."""
-    return failure.code != "storage_unavailable" and not isinstance(failure, AccountRefused)
-
-
-def _overdue(job: Job) -> bool:
-    return job.deadline_at is not None and job.deadline_at <= now()

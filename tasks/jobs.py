@@ -66,9 +66,13 @@ async def submit(
     return job
 
 
-async def claim(lease_seconds: float, although_halted: bool = False) -> Job | None:
-    """Take the best waiting job for `lease_seconds`. None when none waits, or while the queue is halted."""
-    return await _take(queue.waiting(), queue.in_order, lease_seconds, although_halted)
+async def claim(lease_seconds: float, although_halted: bool = False, besides: UUID | None = None) -> Job | None:
+    """Take the best waiting job for `lease_seconds`. None when none waits, or while the queue is halted.
+
+    besides: a job that is not taken.
+    """
+    among = queue.waiting() if besides is None else queue.waiting() & (Job.id != besides)
+    return await _take(among, queue.in_order, lease_seconds, although_halted)
 
 
 async def take_over(lease_seconds: float) -> Job | None:
@@ -130,18 +134,24 @@ async def postpone(job: Job, failure: Failure, wait: float, known: Prediction | 
     return await _unless_canceled(await end_in_vain(job, waits(wait, failure), failure, known))
 
 
-async def put_back(job: Job, failure: Failure) -> Job | None:
-    """Replicate takes nothing from us at the moment: back to its place in the queue, as if it had not been tried."""
-    return await _unless_canceled(await end_in_vain(job, waits(0), failure, None))
+async def put_back(job: Job, failure: Failure, wait: float = 0.0) -> Job | None:
+    """Nothing was created: back to its place in the queue after `wait` seconds, as if it had not been tried."""
+    return await _unless_canceled(await end_in_vain(job, waits(wait), failure, None))
 
 
-async def resume_later(job: Job, failure: Failure, wait: float, counts: bool = True) -> Job | None:
+async def resume_later(job: Job, failure: Failure, wait: float, counts: bool = False) -> Job | None:
     """Something failed that the prediction is not to blame for: back for `wait` seconds, then on with the same attempt.
 
     counts: whether it is one of the MAX_ATTEMPTS.
     """
-    later = await change(mine(job), {**waits(wait, failure, counts), **let_go(Status.QUEUED)})
-    return await _unless_canceled(later)
+    async with DB.transaction():
+        changed = await change_all(mine(job), {**waits(wait, failure, counts), **let_go(Status.QUEUED)})
+        if changed and job.attempt is not None:
+            await Attempt.update({Attempt.failures: Attempt.failures + 1}).where(Attempt.id == job.attempt)
+    for later in changed:
+        announce(later)
+        return await _unless_canceled(later)
+    return None
 
 
 async def fail(job: Job, failure: Failure, known: Prediction | None = None) -> Job | None:

@@ -2,18 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 from uuid import UUID
 
 from tasks import events, jobs
 from tasks.events import News
+from tasks.failures import Failure
 from tasks.replicate import ENDED
 from tasks.settings import settings
 from tasks.tables import Job
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -51,6 +55,27 @@ class Lease:
         self.told.clear()
         news, self.news = self.news, None
         return news
+
+    async def unless_called_off(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do some work to its end. Raises Failure, and stops it, when somebody wants the job called off meanwhile."""
+        unwanted_before = self.cancel_requested
+
+        async def called_off() -> None:
+            while self.cancel_requested == unwanted_before:
+                self.told.clear()
+                await self.told.wait()
+
+        working = asyncio.create_task(work)
+        tasks = [working, asyncio.create_task(called_off())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Failure("canceled", "Canceled.")
+            return working.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
 
 class Lost(asyncio.CancelledError):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -9,8 +10,15 @@ import httpx
 from tasks.failures import Failure
 
 
+@dataclass
 class Refused(Failure):
     """Replicate certainly did not do what was asked."""
+
+    free: bool = True
+
+
+class Unreached(Refused):
+    """Nothing was sent: there was no connection to Replicate."""
 
 
 class NotFound(Refused):
@@ -19,6 +27,10 @@ class NotFound(Refused):
 
 class AccountRefused(Refused):
     """Replicate takes nothing from this account at the moment: the token is wrong, or there is no credit."""
+
+
+class Forbidden(Refused):
+    """This account may not do this: a model that it has no permission for, or a gateway that minds the prompt."""
 
 
 class Throttled(Refused):
@@ -33,21 +45,26 @@ class InvalidInput(Refused):
 
 
 class OutcomeUnknown(Failure):
-    """The answer never came: Replicate may have done what was asked, or not."""
+    """No answer came, or none that says what was done: Replicate may have done what was asked, or not."""
 
 
 class OutcomeDoubtful(OutcomeUnknown):
-    """Replicate's own application had an error: almost surely it did not do what was asked."""
+    """Replicate's own application had an error: most likely, but not for certain, it did not do what was asked."""
 
 
 def refusal(response: httpx.Response) -> Failure:
-    """What an error answer means (Replicate's OpenAPI document, its docs on rate limits, recorded bodies)."""
+    """Return what an error answer means (Replicate's OpenAPI document, its docs on rate limits, recorded bodies).
+
+    Refused only for the statuses that are documented to mean so.
+    """
     body = _problem(response)
     detail = str(body.get("detail") or "").strip()
     match response.status_code:
-        case 401 | 403:
-            return AccountRefused(
-                "provider_auth", "Replicate refused the API token. The operator has to check REPLICATE_API_TOKEN."
+        case 401:
+            return token_refused()
+        case 403:
+            return Forbidden(
+                "forbidden", "Replicate refused this: the account has no permission for the model or the prompt."
             )
         case 402:
             return AccountRefused(
@@ -67,11 +84,24 @@ def refusal(response: httpx.Response) -> Failure:
             kind = OutcomeDoubtful if status in (500, 503) and detail else OutcomeUnknown
             return kind("provider_error", "Replicate had an internal error.", True, _retry_after(response, body))
         case status:
-            return Refused("provider_error", f"Replicate answered with an unexpected status ({status}).")
+            told = f"Replicate answered with an unexpected status ({status})."
+            return OutcomeUnknown("provider_error", told, True, _retry_after(response, body))
+
+
+def token_refused() -> AccountRefused:
+    """Return the failure of a token that Replicate does not take."""
+    return AccountRefused(
+        "provider_auth", "Replicate refused the API token. The operator has to check REPLICATE_API_TOKEN."
+    )
+
+
+def slow_down(retry_after: float | None) -> Throttled:
+    """Return the failure of a request that Replicate does not want for so many seconds."""
+    return Throttled("rate_limited", "Replicate asked us to slow down.", passing=True, retry_after=retry_after)
 
 
 def _throttled(detail: str, retry_after: float | None) -> Throttled:
-    throttled = Throttled("rate_limited", "Replicate asked us to slow down.", passing=True, retry_after=retry_after)
+    throttled = slow_down(retry_after)
     if match := re.search(r"(\d+) requests? per minute(?: with a burst of (\d+))?", detail):
         throttled.per_minute = float(match[1])
         throttled.burst = int(match[2]) if match[2] else None

@@ -1,8 +1,9 @@
 """Replicate's HTTP API in the few calls we need."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from time import monotonic
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ import httpx
 import msgspec
 
 from tasks import limits
-from tasks.refusals import OutcomeUnknown, Refused, refusal
+from tasks.refusals import Forbidden, OutcomeUnknown, Refused, Throttled, Unreached, refusal, slow_down, token_refused
 from tasks.settings import settings
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
@@ -19,7 +20,9 @@ AT_ONCE = 40  # requests; others wait here, as httpx goes through all that wait 
 LIMITS = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=2.0)
 """Connections are let go well before a server may: a POST on one that it just closed would have an unknown outcome."""
 WEBHOOK_EVENTS = ["start", "logs", "completed"]
-PAGES_SEARCHED = 10  # of 100 predictions each, when one is looked for
+PAGES_LISTED = 10  # of 100 predictions each
+PAUSE_SECONDS = 5.0  # after a 429 that does not say how long to wait
+LONGEST_PAUSE_SECONDS = 60.0  # Replicate counts by the minute
 
 ENDED = ("succeeded", "failed", "canceled", "aborted")
 """The statuses that do not change any more. aborted: the deadline passed before it started."""
@@ -49,6 +52,7 @@ class Prediction(msgspec.Struct):
     version: str | None = None
     metrics: Metrics | None = None
     webhook: str | None = None
+    completed_at: datetime | None = None
     data_removed: bool = False
 
     @property
@@ -108,7 +112,9 @@ class RemoteModel(msgspec.Struct):
 class Replicate:
     """A client of the API at settings.api_url. One for each event loop; close it with `aclose`."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport | None = None, clock: Callable[[], float] = monotonic
+    ) -> None:
         token = settings.replicate_api_token.get_secret_value() or "stand-in"
         self._client = httpx.AsyncClient(
             base_url=settings.api_url,
@@ -118,6 +124,8 @@ class Replicate:
             transport=transport,
         )
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._clock = clock
+        self._looks_from = 0.0  # when Replicate wants to be asked again for anything but a new prediction
 
     async def aclose(self) -> None:
         """Close its connections."""
@@ -136,7 +144,7 @@ class Replicate:
         if webhook:
             body |= {"webhook": webhook, "webhook_events_filter": WEBHOOK_EVENTS}
         return await self._ask(
-            "POST", "/predictions", Prediction, heed=True, json=body, headers={"Cancel-After": f"{cancel_after}s"}
+            "POST", "/predictions", Prediction, creates=True, json=body, headers={"Cancel-After": f"{cancel_after}s"}
         )
 
     async def get(self, prediction_id: str) -> Prediction:
@@ -147,36 +155,21 @@ class Replicate:
         """Ask for a prediction's end. What came of it, `get` tells. Raises Refused or OutcomeUnknown."""
         await self._ask("POST", f"/predictions/{prediction_id}/cancel", dict[str, Any])
 
-    async def find(
-        self,
-        model: str,
-        arguments: Mapping[str, Any],
-        created_after: datetime,
-        webhook: str | None = None,
-        besides: Collection[str] = (),
-    ) -> list[Prediction]:
-        """The predictions that may be the one that was asked for since, the likeliest first.
+    async def listed(self, after: datetime, before: datetime) -> list[Prediction]:
+        """Return the predictions that were created from `after` and before `before`, the newest first.
 
-        Those which echo the webhook are it; else those of the model (owner/name) with exactly this input, newest first.
-        Replicate knows no idempotency key; the input holds a seed of ours where the model takes one, so it tells them
-        apart. besides: inputs that are not compared. Raises Refused or OutcomeUnknown.
+        Up to PAGES_LISTED pages of them. Raises Refused or OutcomeUnknown.
         """
         found: list[Prediction] = []
-        address = str(
-            httpx.URL(self._client.base_url.join("predictions"), params={"created_after": created_after.isoformat()})
-        )
-        for _ in range(PAGES_SEARCHED):
+        span = {"created_after": after.isoformat(), "created_before": before.isoformat()}
+        address = str(httpx.URL(self._client.base_url.join("predictions"), params=span))
+        for _ in range(PAGES_LISTED):
             page = await self._ask("GET", address, Page)
             found += page.results
             if page.next is None or urlsplit(page.next).netloc != self._client.base_url.netloc.decode():
                 break  # the token goes to no other host
             address = page.next
-        echoing = [prediction for prediction in found if webhook and prediction.webhook == webhook]
-        return echoing or [
-            prediction for prediction in found
-            if prediction.input is not None and prediction.webhook is None and _may_be_of(prediction, model)
-            and _without(besides, prediction.input) == _without(besides, arguments)
-        ]  # fmt: skip
+        return found
 
     async def upload(self, name: str, media_type: str, content: IO[bytes]) -> str:
         """Give Replicate a file as input for a prediction. Answers its address. Raises Refused or OutcomeUnknown."""
@@ -185,7 +178,10 @@ class Replicate:
 
     async def account(self) -> None:
         """Ask for something that costs nothing, to see whether the token is taken. Raises Refused or OutcomeUnknown."""
-        await self._ask("GET", "/account", dict[str, Any], timeout=PATIENCE)
+        try:
+            await self._ask("GET", "/account", dict[str, Any], timeout=PATIENCE)
+        except Forbidden as error:
+            raise token_refused() from error
 
     async def webhook_secret(self) -> str:
         """The key that webhooks are signed with, as whsec_... Raises Refused or OutcomeUnknown."""
@@ -199,27 +195,39 @@ class Replicate:
         """One version of a model. Raises NotFound, Refused or OutcomeUnknown."""
         return await self._ask("GET", f"/models/{name}/versions/{version}", Version, timeout=PATIENCE)
 
-    async def _ask(self, method: str, path: str, shape: type[T], heed: bool = False, **request: Any) -> T:
+    async def _ask(self, method: str, path: str, shape: type[T], creates: bool = False, **request: Any) -> T:
+        """Ask, and read the answer. creates: it has a rate limit of its own, which tasks/limits.py keeps."""
+        if not creates and (wait := self._looks_from - self._clock()) > 0:
+            raise slow_down(wait)
         try:
             response = await self._sent(method, path, **request)
-        except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except httpx.PoolTimeout as error:
             raise Refused("provider_timeout", "API timeout while calling Replicate.", passing=True) from error
+        except httpx.ConnectTimeout as error:
+            raise Unreached("provider_timeout", "API timeout while calling Replicate.", passing=True) from error
         except httpx.ConnectError as error:
-            raise Refused("provider_unreachable", "Replicate could not be reached.", passing=True) from error
+            raise Unreached("provider_unreachable", "Replicate could not be reached.", passing=True) from error
         except httpx.TimeoutException as error:
             raise OutcomeUnknown("provider_timeout", "API timeout while calling Replicate.", passing=True) from error
         except httpx.HTTPError as error:
             raise OutcomeUnknown("provider_unreachable", "The connection to Replicate broke.", passing=True) from error
-        if heed:
+        if creates:
             await _heed(response.headers)
         if not response.is_success:
-            raise refusal(response)
+            refused = refusal(response)
+            if isinstance(refused, Throttled) and not creates:
+                self._pause(refused)
+            raise refused
         try:
             return msgspec.json.decode(response.content, type=shape)
         except msgspec.DecodeError as error:
             raise OutcomeUnknown(
                 "provider_error", "Replicate answered something unintelligible.", passing=True
             ) from error
+
+    def _pause(self, throttled: Throttled) -> None:
+        wait = PAUSE_SECONDS if throttled.retry_after is None else throttled.retry_after
+        self._looks_from = self._clock() + min(wait, LONGEST_PAUSE_SECONDS)
 
     async def _sent(self, method: str, path: str, **request: Any) -> httpx.Response:
         """The answer, as httpx tells it; httpx.PoolTimeout where the request's turn does not come in time."""
@@ -232,16 +240,6 @@ class Replicate:
             return await self._client.request(method, path, **request)
         finally:
             self._slots.release()
-
-
-def _may_be_of(prediction: Prediction, model: str) -> bool:
-    """Whether a prediction is of the model, as far as one can tell: official ones ran under internal names before."""
-    told = (prediction.model or "").lower()
-    return not told or told == model.lower() or told.partition("/")[0].startswith("replicate")
-
-
-def _without(names: Collection[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name not in names}
 
 
 async def _heed(headers: Mapping[str, str]) -> None:

@@ -5,17 +5,26 @@ import json
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from typing import Any, TypeVar
 
-from tasks import attempts, inputs, leases, limits, models
+from tasks import attempts, inputs, leases, limits, models, orphans, webhooks
+from tasks.circuit import Circuit
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.leases import Lease, Lost
 from tasks.models import Model
-from tasks.refusals import InvalidInput, OutcomeDoubtful, OutcomeUnknown, Refused, Throttled
+from tasks.refusals import (
+    AccountRefused,
+    Forbidden,
+    InvalidInput,
+    OutcomeDoubtful,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+)
 from tasks.replicate import UNSEEN, Prediction, Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
@@ -23,8 +32,7 @@ from tasks.tables import Attempt, Job
 
 log = logging.getLogger(__name__)
 
-SEARCHES = (2.0, 5.0, 10.0, 20.0)  # seconds to wait before each search for a prediction whose answer was lost
-CLOCKS_DIFFER = timedelta(minutes=1)
+UNANSWERED = Failure(attempts.UNKNOWN, "Replicate's answer was lost.")
 PARTING = 5.0  # seconds that a worker which stops waits for the answer to a request that is out
 KEPT_IN_MIND = 20.0  # seconds that an answer is kept for a database that is away: as long as one takes to start again
 BETWEEN_TRIES = 0.5  # seconds
@@ -36,40 +44,48 @@ parting: set[asyncio.Task[Any] | None] = set()
 """Those who were cancelled, and wait for the answer to a request that is out."""
 
 
-async def prediction_of(lease: Lease, replicate: Replicate, storage: Storage) -> Prediction:
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What predictions are created with: Replicate, the circuit breaker before it, and the files that are its input."""
+
+    replicate: Replicate
+    circuit: Circuit
+    storage: Storage
+
+
+async def prediction_of(lease: Lease, provider: Provider, probing: bool = False) -> Prediction:
     """The prediction of a claimed job, its id saved.
 
-    Raises Failure, which says in `settled` whether another may be created, and Lost where another worker has the job.
+    probing: it is sent to see whether the queue may go on. Raises Failure, which says in `settled` whether another may
+    be created, and Lost where another worker has the job.
     """
-    job = lease.job
-    attempt = await attempts.under_way(job)
+    attempt = await attempts.under_way(lease.job)
     if attempt is None:
-        return await _create(lease, replicate, storage)
+        return await _create(lease, provider, probing)
     if attempt.prediction_id is not None:
         return Prediction(attempt.prediction_id, UNSEEN)
-    if attempt.error_code:  # noted when its request was refused, or met an internal error
-        noted = Failure(attempt.error_code, attempt.error or "")
-        return await _doubtful(job, attempt, noted, replicate)
-    return await _orphan(lease, attempt, replicate)
+    if attempt.error_code is None:  # its worker died with the request
+        await _note(lease.job, attempt, UNANSWERED)
+    elif attempt.error_code not in (attempts.UNKNOWN, attempts.DOUBTFUL):  # noted when its request was refused
+        raise Refused(attempt.error_code, attempt.error or "", passing=True, settled=True)
+    return await _lost(lease, attempt, attempt.error_code == attempts.DOUBTFUL, provider.replicate)
 
 
-def webhook_of(attempt: Attempt) -> str | None:
-    """The address at which Replicate tells how the prediction of an attempt goes."""
-    return f"{settings.webhooks}?attempt={attempt.id}" if settings.webhooks else None
-
-
-async def _create(lease: Lease, replicate: Replicate, storage: Storage) -> Prediction:
-    job = lease.job
-    model = await models.find(job.model, replicate)
-    if model is None:
-        raise _unknown(job.model)
-    arguments = model.arguments(job.prompt, json.loads(job.parameters))
+async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction:
+    job, replicate = lease.job, provider.replicate
+    with _before_it_is_asked_for():
+        model = await models.find(job.model, replicate)
+        if model is None:
+            raise _unknown(job.model)
+        arguments = model.arguments(job.prompt, json.loads(job.parameters))
+        sent = await inputs.sent(model, arguments, provider.storage, replicate)
     try:
-        with _before_it_is_asked_for():
-            sent = await inputs.sent(model, arguments, storage, replicate)
-        return await _to_its_end(_sent(lease, model, arguments, sent, replicate))
+        async with provider.circuit.create(job.id, probing):
+            return await _to_its_end(_sent(lease, model, arguments, sent, replicate))
     except InvalidInput as refused:
         raise await _looked_up_anew(refused, model, replicate) from refused
+    except Forbidden as refused:
+        raise await _forbidden(refused, replicate) from refused
     except Refused as refused:
         refused.settled = True
         if isinstance(refused, Throttled):
@@ -79,9 +95,7 @@ async def _create(lease: Lease, replicate: Replicate, storage: Storage) -> Predi
         attempt = await attempts.under_way(job)
         if attempt is None:
             raise
-        if isinstance(unknown, OutcomeDoubtful):
-            return await _doubtful(job, attempt, unknown, replicate)
-        return await _orphan(lease, attempt, replicate)
+        return await _lost(lease, attempt, isinstance(unknown, OutcomeDoubtful), replicate)
 
 
 async def _to_its_end(sending: Coroutine[Any, Any, T]) -> T:
@@ -101,11 +115,11 @@ async def _to_its_end(sending: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def _before_it_is_asked_for() -> Iterator[None]:
-    """What fails here is settled: no prediction can come of it."""
+    """What fails here is settled, and free: no prediction can come of it."""
     try:
         yield
     except Failure as failure:
-        failure.settled = True
+        failure.settled = failure.free = True
         raise
 
 
@@ -123,14 +137,25 @@ async def _sent(
             raise Failure("canceled", "Canceled.", settled=True)
         raise Lost
     try:
-        prediction = await replicate.create(model.reference, sent, _time_left(job), webhook_of(attempt))
-    except (Refused, OutcomeDoubtful) as answered:  # noted, so that it stays known whatever happens to this worker
-        if not await _written(partial(attempts.note, job, attempt, answered)):
-            raise Lost from answered
+        prediction = await replicate.create(model.reference, sent, _time_left(job), webhooks.address_of(attempt))
+        if not await _written(partial(attempts.record_prediction, job, attempt, prediction.id)):
+            raise Lost
+    except Failure as answered:  # noted, so that it stays known whatever happens to this worker
+        await _note(job, attempt, _noted(answered))
         raise
-    if not await _written(partial(attempts.record_prediction, job, attempt, prediction.id)):
-        raise Lost
     return prediction
+
+
+def _noted(failure: Failure) -> Failure:
+    """What is written down of an answer to a request for a prediction."""
+    if isinstance(failure, OutcomeDoubtful):
+        return Failure(attempts.DOUBTFUL, failure.message)
+    return UNANSWERED if isinstance(failure, OutcomeUnknown) else failure
+
+
+async def _note(job: Job, attempt: Attempt, failure: Failure) -> None:
+    if not await _written(partial(attempts.note, job, attempt, failure)):
+        raise Lost
 
 
 async def _written(write: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
@@ -155,12 +180,33 @@ def _time_left(job: Job) -> int:
     return max(SHORTEST, min(settings.prediction_timeout, ceil(left)))
 
 
-async def _doubtful(job: Job, attempt: Attempt, failure: Failure, replicate: Replicate) -> Prediction:
-    """The prediction that there almost surely is not. Where none is listed, another may be made."""
-    prediction = await _search(job, attempt, replicate)
+async def _lost(lease: Lease, attempt: Attempt, doubtful: bool, replicate: Replicate) -> Prediction:
+    """The prediction of a request whose outcome is unknown, when it is found.
+
+    doubtful: Replicate's own application had an error, so that it most likely did nothing. Where it has listed nothing
+    for long, another may be made then; else the job fails, for it may have been paid for.
+    """
+    prediction = await orphans.find(lease, attempt, replicate)
     if prediction is not None:
         return prediction
-    raise Failure(failure.code, failure.message, True, failure.retry_after, settled=True)
+    if doubtful:
+        raise Failure("provider_error", "Replicate had an internal error.", passing=True, settled=True)
+    raise Failure(
+        attempts.UNKNOWN,
+        "Replicate never confirmed this prediction, nor lists it. It may have been paid for, so it is not sent again.",
+    )
+
+
+async def _forbidden(refused: Forbidden, replicate: Replicate) -> Failure:
+    """What a 403 means: it is the job's, unless the account is refused as a whole."""
+    try:
+        await replicate.account()
+    except AccountRefused as account:
+        account.settled = True
+        return account
+    except Failure as failure:
+        log.info("not known whether the account is refused: %s", failure)
+    return Refused(refused.code, refused.message, settled=True)
 
 
 async def _looked_up_anew(refused: InvalidInput, model: Model, replicate: Replicate) -> Failure:
@@ -179,47 +225,3 @@ async def _looked_up_anew(refused: InvalidInput, model: Model, replicate: Replic
 
 def _unknown(model: str) -> Failure:
     return Failure("unknown_model", f"Replicate has no model {model} any more.", settled=True)
-
-
-async def _orphan(lease: Lease, attempt: Attempt, replicate: Replicate) -> Prediction:
-    """The prediction of an attempt whose answer was lost. It may have been paid for: none is made in its place."""
-    job = lease.job
-    looked: Failure | None = None
-    for wait in SEARCHES:
-        await lease.wait(wait)  # a webhook may tell of it earlier
-        try:
-            prediction, looked = await _search(job, attempt, replicate), None
-        except Failure as failure:
-            looked = failure
-            log.info("job %s: the search for its prediction failed: %s", job.id, failure)
-            continue
-        if prediction is not None:
-            log.info("job %s: found its prediction %s again", job.id, prediction.id)
-            return prediction
-    if looked is not None:  # not found, but not for certain: it is looked for again later
-        raise Failure(looked.code, looked.message, passing=True)
-    raise Failure(
-        "submission_unknown",
-        "Replicate never confirmed this prediction, nor lists it. It may have been paid for, so it is not sent again.",
-    )
-
-
-async def _search(job: Job, attempt: Attempt, replicate: Replicate) -> Prediction | None:
-    """The prediction of an attempt that does not know it: told by a webhook meanwhile, or listed, and adopted.
-
-    Raises Failure, and Lost.
-    """
-    now_known = await attempts.under_way(job)
-    if now_known is not None and now_known.prediction_id is not None:
-        return Prediction(now_known.prediction_id, UNSEEN)
-    arguments: Mapping[str, Any] = json.loads(attempt.input)
-    model = attempt.version.partition(":")[0]
-    since, webhook = attempt.created_at - CLOCKS_DIFFER, webhook_of(attempt)
-    found = await replicate.find(model, arguments, since, webhook, inputs.names_of_ours(arguments))
-    for candidate in found:
-        now_known = await attempts.adopt(job, attempt, candidate.id)
-        if now_known is None:
-            raise Lost
-        if now_known.prediction_id is not None:
-            return Prediction(now_known.prediction_id, UNSEEN)
-    return None

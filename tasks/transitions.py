@@ -12,7 +12,7 @@ from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
 from tasks import events, queue
-from tasks.attempts import mine
+from tasks.attempts import DOUBTFUL, UNKNOWN, mine
 from tasks.database import DB, from_now, now
 from tasks.failures import Failure
 from tasks.queue import Condition
@@ -85,6 +85,7 @@ async def end_attempt(
 ) -> Job | None:
     """End the attempt under way, if it is as `attempt_is` says, and with it this run of the job."""
     closed: Changes = {Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt)}
+    closed[Attempt.error_code] = _unless_unknown(failure.code if failure else None)
     under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null()
     try:
         async with DB.transaction():
@@ -101,6 +102,12 @@ async def end_attempt(
         return None
     announce(ended[0])
     return ended[0]
+
+
+def _unless_unknown(code: str | None) -> QueryString:
+    """An attempt's error code; of one that ends without knowing its prediction, that: see tasks/orphans.py."""
+    unknown = f"prediction_id IS NULL AND error_code IN ('{UNKNOWN}', '{DOUBTFUL}')"
+    return QueryString(f"CASE WHEN {unknown} THEN '{UNKNOWN}' ELSE {{}} END", code)
 
 
 def waits(seconds: float, failure: Failure | None = None, counts: bool = True) -> Changes:

@@ -23,12 +23,18 @@ from tasks.failures import Failure
 from tasks.progress import progress
 from tasks.replicate import ENDED, Replicate
 from tasks.settings import settings
+from tasks.tables import Attempt
 
 log = logging.getLogger(__name__)
 
 REMEMBERED = 600  # seconds that a delivery is known for: its timestamp is good for five minutes in either direction
 KEY_IS_GOOD = 60.0  # seconds until we ask again for the key when a signature does not fit: anybody can send one
 NO_ANSWER = 5.0  # seconds until we ask again for the key when we got none; Replicate sends again for a minute
+
+
+def address_of(attempt: Attempt) -> str | None:
+    """Return the address at which Replicate tells how the prediction of an attempt goes, or None where it cannot."""
+    return f"{settings.webhooks}?attempt={attempt.id}" if settings.webhooks else None
 
 
 class Forged(Exception):

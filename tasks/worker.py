@@ -8,13 +8,15 @@ from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
-from tasks import database, events, generate, leases, outputs, rescue, trash, uploads
+from tasks import database, events, generate, leases, orphans, outputs, rescue, trash, uploads
 from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
+from tasks.circuit import Circuit
 from tasks.failures import DatabaseAway, Failure
 from tasks.replicate import Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
+from tasks.submission import Provider
 
 SIGN_OF_LIFE = 10.0  # seconds between two
 BETWEEN_SWEEPS = 3600.0  # seconds
@@ -33,6 +35,7 @@ async def run(stop: asyncio.Event) -> None:
         duties = (
             leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescue.keep_looking(),
             _show_signs_of_life(), _sweep(generate.tools.storage), trash.keep_emptying(generate.tools.storage),
+            orphans.keep_calling_off(generate.tools.replicate),
         )  # fmt: skip
         async with alongside(*duties):
             await _listen(stop)
@@ -58,7 +61,8 @@ async def _open_tools(stack: AsyncExitStack) -> generate.Tools:
     replicate, files = Replicate(), outputs.files_client()
     stack.push_async_callback(replicate.aclose)
     stack.push_async_callback(files.aclose)
-    return generate.Tools(replicate, files, Storage.open(settings.storage_url))
+    storage = Storage.open(settings.storage_url)
+    return generate.Tools(Provider(replicate, Circuit(replicate), storage), files)
 
 
 async def _show_signs_of_life() -> None:

@@ -4,6 +4,7 @@ Imports what reads the settings only in the fixtures: this file is loaded before
 """
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -13,11 +14,17 @@ from tests.conftest import Faults
 @pytest.fixture
 async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between attempts that are short enough for tests."""
-    from tasks import backoff, rescue, submission
+    from tasks import backoff, follow, halts, orphans, rescue, retries
 
     monkeypatch.setattr(backoff, "LONGEST", 0.05)
-    monkeypatch.setattr(submission, "SEARCHES", (0.0, 0.1))
+    monkeypatch.setattr(orphans, "WAITS", (0.0, 0.1))
+    monkeypatch.setattr(orphans, "SEARCHED_FOR", timedelta(seconds=1))
+    monkeypatch.setattr(orphans, "LATER_SECONDS", 0.1)
+    monkeypatch.setattr(orphans, "INTERVAL", 0.1)
+    monkeypatch.setattr(halts, "FIRST_PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(follow, "MISSING_SECONDS", 4.0)
     monkeypatch.setattr(rescue, "INTERVAL", 0.1)
+    monkeypatch.setattr(retries, "REFUSED_SECONDS", 0.1)
 
 
 @pytest.fixture

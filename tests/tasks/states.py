@@ -39,7 +39,8 @@ async def begun() -> tuple[Job, Attempt]:
 
 
 async def with_a_prediction() -> Job:
-    """A new job in the hands of a worker that follows its prediction, P1."""
+    """A new job in the hands of a worker that follows its prediction, P1, which no other has any more."""
+    await Attempt.update({Attempt.prediction_id: None}).where(Attempt.prediction_id == P1.id)
     job, attempt = await begun()
     assert await attempts.record_prediction(job, attempt, P1.id)
     return job

@@ -89,7 +89,7 @@ async def test_many_predictions_are_in_flight_at_once(working: Faults) -> None:
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        ({"do": "status", "status": 503}, "provider_error"),
+        ({"do": "status", "status": 503}, "submission_unknown"),
         ({"do": "fail_prediction", "error": "Prediction interrupted; please retry (code: PA)"}, "provider_interrupted"),
     ],
     ids=["503", "interrupted"],

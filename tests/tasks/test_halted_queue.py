@@ -15,7 +15,7 @@ from tests.tasks.work import ended, existing, submitted, until, wait_until
 
 @pytest.fixture
 async def probing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halts, "PROBE", 0.3)
+    monkeypatch.setattr(halts, "PROBE_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -71,11 +71,13 @@ async def test_while_the_queue_is_halted_predictions_under_way_are_followed_to_t
 
 async def test_of_all_workers_one_probes_a_halted_queue(probing: None, database: None) -> None:
     await halts.halt(AccountRefused("provider_billing", "No credit."))
-    assert not any(await asyncio.gather(*(halts.may_probe() for _ in range(5))))
+    stopped = await halts.current()
+    assert stopped is not None
+    assert not any(await asyncio.gather(*(halts.may_probe(stopped) for _ in range(5))))
     await asyncio.sleep(0.4)
-    assert sum(await asyncio.gather(*(halts.may_probe() for _ in range(5)))) == 1
+    assert sum(await asyncio.gather(*(halts.may_probe(stopped) for _ in range(5)))) == 1
     await halts.lift()
-    assert not await halts.may_probe()
+    assert not await halts.may_probe(stopped)
 
 
 async def test_to_be_asked_to_slow_down_is_no_failure_of_the_job(emptied: None, working: Faults) -> None:

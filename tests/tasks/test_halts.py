@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 
 from tasks import attempts, gate, halts, jobs, limits
+from tasks.circuit import Circuit
 from tasks.database import now
 from tasks.failures import Failure
 from tasks.refusals import AccountRefused
 from tasks.replicate import Replicate
-from tasks.tables import Halt
+from tasks.tables import Halt, Priority
 from tests.conftest import Faults
 from tests.tasks.states import LEASE, PASSING, claimed, left, nothing, row, submitted, taken_over
 
@@ -20,9 +21,9 @@ AUTH = AccountRefused("provider_auth", "Replicate does not accept the token.")
 
 
 @pytest.fixture
-async def replicate() -> AsyncIterator[Replicate]:
+async def circuit() -> AsyncIterator[Circuit]:
     client = Replicate()
-    yield client
+    yield Circuit(client)
     await client.aclose()
 
 
@@ -36,13 +37,18 @@ async def full_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "take", at_once)
 
 
+async def stopped() -> Halt:
+    found = await halts.current()
+    assert found is not None
+    return found
+
+
 async def time_to_probe() -> None:
     await Halt.update({Halt.probe_at: now() - timedelta(seconds=1)}, force=True)
 
 
 async def test_nothing_is_halted_at_first() -> None:
     assert await halts.current() is None
-    assert await halts.may_probe() is False
 
 
 async def test_while_the_queue_is_halted_no_job_is_claimed_and_all_stay_queued() -> None:
@@ -92,64 +98,76 @@ async def test_when_it_works_again_jobs_are_claimed_again() -> None:
 
 async def test_the_first_probe_waits_and_then_one_worker_of_all_may_probe() -> None:
     await halts.halt(BILLING)
-    assert await halts.may_probe() is False
+    assert await halts.may_probe(await stopped()) is False
     await time_to_probe()
-    answers = await asyncio.gather(*(halts.may_probe() for _ in range(10)))
+    halted = await stopped()
+    answers = await asyncio.gather(*(halts.may_probe(halted) for _ in range(10)))
     assert sorted(answers) == [False] * 9 + [True]
-    stopped = await halts.current()
-    assert stopped is not None
-    assert halts.PROBE - 5 < (stopped.probe_at - now()).total_seconds() <= halts.PROBE
+    seconds = ((await stopped()).probe_at - now()).total_seconds()
+    assert halts.PROBE_SECONDS - 5 < seconds <= halts.PROBE_SECONDS
 
 
 async def test_a_probe_that_is_refused_puts_off_the_next_one() -> None:
     await halts.halt(BILLING)
     await time_to_probe()
     await halts.halt(BILLING)
-    assert await halts.may_probe() is False
+    assert await halts.may_probe(await stopped()) is False
 
 
-async def test_the_probe_is_the_best_job_that_waits(replicate: Replicate) -> None:
+async def test_the_probe_is_the_best_job_that_waits(circuit: Circuit, faults: Faults) -> None:
     first, _ = await submitted(), await submitted()
     await halts.halt(BILLING)
-    assert await gate.probe(replicate) is None
+    assert await gate.probe(circuit) is None
     await time_to_probe()
-    probe = await gate.probe(replicate)
+    probe = await gate.probe(circuit)
     assert probe is not None
     assert (probe.id, probe.status) == (first.id, "running")
-    assert await gate.probe(replicate) is None
+    assert await gate.probe(circuit) is None
 
 
-async def test_a_probe_that_is_refused_is_back_in_its_place_and_costs_no_try(replicate: Replicate) -> None:
-    first, _ = await submitted(), await submitted()
+async def test_a_probe_that_is_refused_costs_no_try_and_does_not_go_first_again(
+    circuit: Circuit, faults: Faults
+) -> None:
+    first, second = await submitted(priority=Priority.HIGH), await submitted()
     await halts.halt(BILLING)
-    for _ in range(3):
+    for expected in (first, second, first, second):
         await time_to_probe()
-        probe = await gate.probe(replicate)
+        probe = await gate.probe(circuit)
         assert probe is not None
-        assert probe.id == first.id
+        assert probe.id == expected.id
         await attempts.begin(probe, "m/m:1", {})
-        await halts.halt(BILLING)
+        await halts.halt(BILLING, probe.id)
         back = await jobs.put_back(probe, BILLING)
         assert back is not None
         assert (back.status, back.retry_count) == ("queued", 0)
         assert nothing(back.error_code)
 
 
-async def test_nothing_is_probed_while_the_queue_runs(replicate: Replicate) -> None:
+async def test_the_job_that_met_the_halt_is_the_probe_where_no_other_waits(circuit: Circuit, faults: Faults) -> None:
+    only = await submitted()
+    await halts.halt(BILLING, only.id)
+    assert (await stopped()).job == only.id
+    await time_to_probe()
+    probe = await gate.probe(circuit)
+    assert probe is not None
+    assert probe.id == only.id
+
+
+async def test_nothing_is_probed_while_the_queue_runs(circuit: Circuit, faults: Faults) -> None:
     await submitted()
-    assert await gate.probe(replicate) is None
+    assert await gate.probe(circuit) is None
 
 
-async def test_a_token_is_probed_without_a_job(replicate: Replicate, faults: Faults) -> None:
+async def test_a_token_is_probed_without_a_job(circuit: Circuit, faults: Faults) -> None:
     job = await submitted()
     await halts.halt(AUTH)
     await time_to_probe()
     await faults.script({"on": "account", "do": "status", "status": 401})
     with pytest.raises(Failure):
-        await gate.probe(replicate)
+        await gate.probe(circuit)
     assert await halts.current() is not None
     await time_to_probe()
-    assert await gate.probe(replicate) is None
+    assert await gate.probe(circuit) is None
     assert await halts.current() is None
     assert (await row(job)).status == "queued"
 

@@ -223,14 +223,14 @@ async def test_a_job_that_resumes_later_goes_on_with_the_same_attempt() -> None:
     await attempts.record_prediction(job, attempt, "abc")
     waiting = await jobs.resume_later(job, PASSING, 0.0)
     assert waiting is not None
-    assert (waiting.status, waiting.retry_count) == ("queued", 1)
+    assert (waiting.status, waiting.retry_count) == ("queued", 0)
     assert nothing(waiting.lease_token)
     assert await jobs.claim(LEASE) is None
     again = await jobs.take_over(LEASE)
     assert again is not None
     same = await attempts.under_way(again)
     assert same is not None
-    assert same.prediction_id == "abc"
+    assert (same.prediction_id, same.failures) == ("abc", 1)
 
 
 async def test_a_failed_job_says_why_and_may_be_retried_with_its_count_anew() -> None:

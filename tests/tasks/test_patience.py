@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from tasks import events, generate, jobs, library
+from tasks import events, jobs, library, retries
 from tasks.database import now
 from tasks.failures import Failure
+from tasks.replicate import Prediction, Replicate
 from tasks.storage import Storage
 from tasks.tables import Job, Status
 from tests.conftest import Faults
@@ -49,7 +51,7 @@ async def test_a_job_that_still_waits_at_its_deadline_fails_without_being_paid_f
 async def test_a_result_that_came_in_time_is_fetched_also_after_the_deadline(working: Faults) -> None:
     await working.script({"on": "file", "match": "a fox in the post", "do": "status", "status": 503, "times": 1})
     job = await submitted("a fox in the post")
-    await until(job.id, lambda card: card.job.retry_count == 1 or card.job.status in jobs.ENDED)
+    await until(job.id, lambda card: card.job.error_code is not None or card.job.status in jobs.ENDED)
     await Job.update({Job.deadline_at: now() - timedelta(seconds=1)}).where(Job.id == job.id)
     assert (await ended(job)).job.status == Status.COMPLETED
 
@@ -79,7 +81,7 @@ async def test_a_full_disk_is_waited_out_and_the_prediction_is_not_paid_for_agai
         tries.append(failures)
         return 0.02
 
-    monkeypatch.setattr(generate, "retry_delay", retry_delay)
+    monkeypatch.setattr(retries, "retry_delay", retry_delay)
     job = await submitted("a fox for a full disk")
     waiting = await until(job.id, lambda card: len(tries) > 6)
     assert waiting.job.status in (Status.QUEUED, Status.RUNNING), "more tries than MAX_ATTEMPTS do not end it"
@@ -99,6 +101,7 @@ async def test_a_full_disk_is_waited_for_no_longer_than_replicate_keeps_the_outp
     monkeypatch.setattr(Storage, "put", put)
     job = await submitted("a fox on a disk that stays full")
     await until(job.id, lambda card: card.job.error_code == "storage_unavailable")
+    monkeypatch.setattr(retries, "OUTPUTS_KEPT_FOR", timedelta(seconds=1))
     await working.script({"on": "file", "match": "stays full", "do": "status", "status": 404, "times": 0})
     card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "output_gone")
@@ -108,8 +111,55 @@ async def test_a_full_disk_is_waited_for_no_longer_than_replicate_keeps_the_outp
 async def test_a_job_that_waits_to_fetch_its_result_can_be_canceled(working: Faults) -> None:
     await working.script({"on": "file", "match": "is late", "do": "status", "status": 503, "times": 0})
     job = await submitted("a fox whose file is late")
-    await until(job.id, lambda card: card.job.retry_count > 0)
+    await until(job.id, lambda card: card.job.error_code is not None)
     assert await jobs.cancel(job.id) is not None
     card = await ended(job)
     assert card.job.status == Status.CANCELED
     assert [attempt.finished_at is not None for attempt in await library.attempts(job.id)] == [True]
+
+
+async def test_a_cancel_during_a_download_that_stalls_does_not_wait_for_it(working: Faults) -> None:
+    await working.script({"on": "file", "match": "stalls", "do": "stall", "seconds": 25, "times": 0})
+    job = await submitted("a fox whose file stalls")
+    await until(job.id, lambda card: card.job.stage == "downloading")
+    assert await jobs.cancel(job.id) is not None
+    card = await until(job.id, lambda card: card.job.status in jobs.ENDED, within=15)
+    assert card.job.status == Status.CANCELED
+
+
+async def test_a_files_host_that_is_away_for_long_does_not_lose_a_paid_result(working: Faults) -> None:
+    """Nor does bad luck with the create shorten the patience with the files."""
+    prompt = "a fox at a files host that is away"
+    await working.script(
+        {"on": "create", "match": prompt, "do": "fail_prediction", "error": "(code: PA)", "times": 4},
+        *({"on": "file", "match": prompt, "do": "status", "status": status, "times": 4} for status in (503, 404, 401)),
+    )
+    card = await ended(await submitted(prompt))
+    assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 4)
+    assert len(await working.created(prompt)) == 5
+
+
+async def test_a_file_that_comes_damaged_again_and_again_ends_the_job(working: Faults) -> None:
+    damaged = {"on": "file", "do": "status", "status": 200, "body": "no picture", "times": 0}
+    await working.script({"match": "damaged for good", **damaged})
+    job = await submitted("a fox damaged for good")
+    card = await ended(job)
+    assert (card.job.status, card.job.error_code) == (Status.FAILED, "output_unreadable")
+    [attempt] = await library.attempts(job.id)
+    assert attempt.finished_at is not None
+
+
+async def test_a_result_that_replicate_has_deleted_is_said_to_be_gone(working: Faults) -> None:
+    """No worker was there until Replicate had removed the output: the model held nothing back."""
+    await working.script({"on": "create", "match": "came too late for", "do": "output", "output": None})
+    gone = {"status": "succeeded", "output": None, "data_removed": True}
+    job = await submitted("a fox that we came too late for")
+    real = Replicate.get
+
+    async def get(self: Replicate, prediction_id: str) -> Prediction:
+        return msgspec.structs.replace(await real(self, prediction_id), **gone)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Replicate, "get", get)
+        card = await ended(job)
+    assert (card.job.status, card.job.error_code) == (Status.FAILED, "output_gone")

@@ -12,6 +12,7 @@ import pytest
 from tasks.failures import Failure, reason
 from tasks.refusals import (
     AccountRefused,
+    Forbidden,
     InvalidInput,
     NotFound,
     OutcomeDoubtful,
@@ -117,7 +118,18 @@ async def test_an_answer_that_never_came_may_have_been_paid_for(error: Exception
         (502, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),
         (504, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),
         (500, "<html>cloudflare</html>", OutcomeUnknown, "provider_error", True),
-        (418, {"detail": "teapot"}, Refused, "provider_error", False),
+        (403, {"detail": "no permission"}, Forbidden, "forbidden", False),
+        (403, "<html>gateway</html>", Forbidden, "forbidden", False),
+        (413, {"detail": "Files must be less than 100MB in size"}, Refused, "input_too_large", False),
+        (400, {"detail": "bad request"}, OutcomeUnknown, "provider_error", True),
+        (405, {"detail": "not allowed"}, OutcomeUnknown, "provider_error", True),
+        (408, {"detail": "timeout"}, OutcomeUnknown, "provider_error", True),
+        (409, {"detail": "conflict"}, OutcomeUnknown, "provider_error", True),
+        (418, {"detail": "teapot"}, OutcomeUnknown, "provider_error", True),
+        (425, {"detail": "too early"}, OutcomeUnknown, "provider_error", True),
+        (499, "", OutcomeUnknown, "provider_error", True),
+        (301, "", OutcomeUnknown, "provider_error", True),
+        (507, {"detail": "full"}, OutcomeUnknown, "provider_error", True),
         (201, "no json at all", OutcomeUnknown, "provider_error", True),
         (201, {"status": "starting"}, OutcomeUnknown, "provider_error", True),
     ],
@@ -154,22 +166,44 @@ async def test_how_long_to_wait_is_read_from_the_body_or_the_header(
     assert failure.retry_after == seconds
 
 
-async def test_the_search_for_a_prediction_follows_the_pages_but_to_no_other_host() -> None:
-    wanted = {"id": "found", "status": "succeeded", "input": {"prompt": "p", "seed": 7}}
-    other = {"id": "other", "status": "succeeded", "input": {"prompt": "p", "seed": 8}}
+async def test_the_list_is_followed_over_its_pages_but_to_no_other_host() -> None:
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(str(request.url))
         if "cursor=2" in str(request.url):
-            return httpx.Response(200, json={"results": [wanted], "next": "https://evil.example/v1/predictions"})
-        second = str(request.url.copy_with(query=b"cursor=2"))
-        return httpx.Response(200, json={"results": [other], "next": second})
+            second = {"id": "second", "status": "succeeded"}
+            return httpx.Response(200, json={"results": [second], "next": "https://evil.example/v1/predictions"})
+        following = str(request.url.copy_with(query=b"cursor=2"))
+        return httpx.Response(200, json={"results": [{"id": "first", "status": "starting"}], "next": following})
 
-    found = await replicate(answer).find("a/b", {"prompt": "p", "seed": 7}, datetime(2026, 11, 22, 20, tzinfo=UTC))
-    assert [prediction.id for prediction in found] == ["found"]
+    after, before = datetime(2026, 11, 22, 20, tzinfo=UTC), datetime(2026, 11, 22, 21, tzinfo=UTC)
+    found = await replicate(answer).listed(after, before)
+    assert [prediction.id for prediction in found] == ["first", "second"]
     assert len(asked) == 2
     assert "created_after=2026-11-22T20" in asked[0]
+    assert "created_before=2026-11-22T21" in asked[0]
+
+
+async def test_a_429_to_a_look_is_heeded_by_all_looks_and_not_by_creates() -> None:
+    now, asked = 100.0, []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        if len(asked) == 1:
+            return httpx.Response(429, json={"detail": "Request was throttled.", "retry_after": 7})
+        return httpx.Response(201, json={"id": "abc", "status": "starting"})
+
+    client = Replicate(httpx.MockTransport(answer), clock=lambda: now)
+    for look in (client.get("abc"), client.get("def"), client.account(), client.cancel("abc")):
+        with pytest.raises(Throttled) as caught:
+            await look
+        assert caught.value.retry_after == 7
+    assert asked == ["GET"]
+    await client.create("owner/name", {"prompt": "p"}, 60)
+    now += 7
+    await client.get("abc")
+    assert asked == ["GET", "POST", "GET"]
 
 
 @pytest.mark.parametrize(

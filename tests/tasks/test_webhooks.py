@@ -15,7 +15,7 @@ import pytest
 import standardwebhooks.webhooks
 from pydantic import SecretStr
 
-from tasks import follow, library, submission, webhooks
+from tasks import follow, library, orphans, webhooks
 from tasks.failures import Failure
 from tasks.replicate import Prediction, Replicate
 from tasks.settings import ROOT, settings
@@ -62,7 +62,7 @@ async def alive(elsewhere: str) -> str:
 async def reached(working: Faults, alive: str, monkeypatch: pytest.MonkeyPatch) -> Faults:
     """A worker whose predictions are told to the web application. Gives the stand-in's faults."""
     public = settings.model_copy(update={"public_url": alive})
-    for module in (follow, submission):
+    for module in (follow, webhooks):
         monkeypatch.setattr(module, "settings", public)
     return working
 
@@ -102,7 +102,7 @@ async def test_progress_is_seen_without_looking(reached: Faults, looks: Counter[
 async def test_a_prediction_whose_answer_was_lost_is_known_from_its_webhook_alone(
     reached: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "SEARCHES", (0.5, 2.0, 5.0))
+    monkeypatch.setattr(orphans, "WAITS", (0.5, 2.0, 5.0))
     await reached.script(
         {"on": "create", "match": "adopted", "do": "drop_answer"},
         {"on": "list", "do": "status", "status": 503, "times": 0},
