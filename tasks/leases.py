@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tasks import events, jobs
 from tasks.events import News
-from tasks.failures import Failure
+from tasks.failures import DatabaseAway, Failure
 from tasks.replicate import ENDED
 from tasks.settings import settings
 from tasks.tables import Job
@@ -104,6 +104,8 @@ async def keep() -> None:
         await asyncio.sleep(settings.lease_seconds / 3)
         try:
             await renew()
+        except DatabaseAway as away:
+            log.warning("leases could not be renewed: %s", away)
         except Exception:
             log.exception("leases could not be renewed; trying again")
 

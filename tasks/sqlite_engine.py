@@ -6,7 +6,8 @@ transactions also leak their connection when BEGIN, COMMIT or ROLLBACK fails or 
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from sqlite3 import OperationalError
 from typing import Any, Literal
@@ -16,13 +17,29 @@ from aiosqlite import Connection
 from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType, dict_factory
 from piccolo.querystring import QueryString
 
-from tasks.failures import away_when
+from tasks.failures import DatabaseAway, away_when
 
 READERS = 4
 ROWS = 64  # that aiosqlite fetches at a time where it iterates
 BUSY_TIMEOUT = 15.0  # seconds a writer waits for another process's transaction
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
-AWAY = (OperationalError,)  # the file is locked for too long, broken, or on a full disk
+HELD = (
+    f"Another process has held the lock of the SQLite file for {BUSY_TIMEOUT:.0f} s. A process that is stopped or hangs"
+    " in the middle of a write does so: `fuser` names those that have the file open; continue it, or end it."
+)
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    """SQLite's errors as DatabaseAway: the file is locked for too long, broken, or on a full disk."""
+    try:
+        with away_when(OperationalError):
+            yield
+    except DatabaseAway as away:
+        cause = away.__cause__
+        if isinstance(cause, OperationalError) and cause.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise DatabaseAway(HELD) from cause
+        raise
 
 
 class _Connection(Connection):
@@ -80,7 +97,7 @@ class KeptTransaction(SQLiteTransaction):
         self.connections = self.engine.connections()
         await self.connections.write_lock.acquire()
         try:
-            with away_when(*AWAY):
+            with _away():
                 self.connection = await self.engine.writer(self.connections)
                 await self.begin()
         except BaseException:
@@ -95,7 +112,7 @@ class KeptTransaction(SQLiteTransaction):
             return False
         try:
             # Shielded: an anyio scope cancels every await anew, that of ROLLBACK too.
-            with anyio.CancelScope(shield=True), away_when(*AWAY):
+            with anyio.CancelScope(shield=True), _away():
                 if exception is not None and not self._rolled_back:
                     await self.rollback()
                 elif exception is None and not self._committed and not self._rolled_back:
@@ -147,15 +164,15 @@ class KeptSQLiteEngine(SQLiteEngine):
         connections = self.connections()
         if query.lstrip()[:6].upper() == "SELECT":
             async with connections.reading:
-                with away_when(*AWAY):
+                with _away():
                     reader = connections.idle_readers.pop() if connections.idle_readers else await self.get_connection()
                 try:
-                    with away_when(*AWAY):
+                    with _away():
                         return list(await reader.execute_fetchall(query, args or []))
                 finally:
                     connections.idle_readers.append(reader)
         async with connections.write_lock:
-            with away_when(*AWAY):
+            with _away():
                 writer = await self.writer(connections)
                 return list(await writer.execute_fetchall(query, args or []))
 
@@ -167,7 +184,7 @@ class KeptSQLiteEngine(SQLiteEngine):
         query_type: str = "generic",
         table: object = None,
     ) -> list[Any]:
-        with away_when(*AWAY):
+        with _away():
             return list(await connection.execute_fetchall(query, args or []))
 
     async def run_alike(self, statements: Sequence[QueryString]) -> list[dict[str, Any]]:
@@ -175,7 +192,7 @@ class KeptSQLiteEngine(SQLiteEngine):
         compiled = [statement.compile_string(self.engine_type) for statement in statements]
         connections = self.connections()
         async with connections.write_lock:
-            with away_when(*AWAY):
+            with _away():
                 writer = await self.writer(connections)
                 return await writer.fetch_each(compiled[0][0], [values for _, values in compiled])
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -14,7 +16,9 @@ from piccolo.conf.apps import Finder
 
 from tasks import intake, jobs
 from tasks.database import DB, known_migrations, now
+from tasks.failures import DatabaseAway
 from tasks.settings import ROOT
+from tasks.sqlite_engine import KeptSQLiteEngine
 from tasks.tables import Job, Priority
 
 NewDatabase = Callable[[], Awaitable[str]]
@@ -55,6 +59,27 @@ async def test_a_transaction_that_fails_leaves_nothing() -> None:
     with pytest.raises(ZeroDivisionError):
         await failing()
     assert await Job.count() == 0
+
+
+@pytest.mark.once
+async def test_a_writer_that_another_process_holds_up_says_what_to_do_about_it(tmp_path: Path) -> None:
+    path = tmp_path / "held.sqlite"
+    engine = KeptSQLiteEngine(str(path))
+    engine.connection_kwargs["timeout"] = 0.05
+    with closing(sqlite3.connect(path, isolation_level=None)) as stopped:
+        stopped.execute("CREATE TABLE thing (id)")
+        stopped.execute("BEGIN IMMEDIATE")
+        for write in (engine.run_ddl("INSERT INTO thing VALUES (1)"), _in_a_transaction(engine)):
+            with pytest.raises(DatabaseAway, match="held the lock of the SQLite file"):
+                await write
+        stopped.execute("ROLLBACK")
+        await engine.run_ddl("INSERT INTO thing VALUES (1)")
+    await engine.close()
+
+
+async def _in_a_transaction(engine: KeptSQLiteEngine) -> None:
+    async with engine.transaction():
+        pytest.fail("it cannot be begun")
 
 
 async def test_transactions_that_time_out_give_their_connections_back() -> None:
