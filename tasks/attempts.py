@@ -11,11 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
+from piccolo.querystring import QueryString
 
 from tasks.database import DB, TAKEN, now
 from tasks.failures import Failure
 from tasks.queue import RUNNING, Condition
 from tasks.refusals import OutcomeUnknown
+from tasks.steps import step
 from tasks.tables import Attempt, Job, new_id
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,10 @@ UNKNOWN = "submission_unknown"
 """The error code of an attempt whose request was sent, and whose prediction is not known."""
 DOUBTFUL = "submission_doubtful"
 """The same where Replicate answered with an error of its own application."""
+INSERT = (
+    "INSERT INTO attempt (id, job, number, created_at, version, input)"
+    " VALUES ({}, {}, (SELECT count(*) + 1 FROM attempt WHERE job = {}), {}, {}, {}) RETURNING number"
+)
 GIVEN_UP: Condition = WhereRaw("attempt.error_code = 'submission_unknown' AND attempt.finished_at IS NOT NULL")
 
 
@@ -47,13 +53,15 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
         input=json.dumps(arguments, ensure_ascii=False), created_at=now(),
     )  # fmt: skip
     seed = arguments.get("seed") if type(arguments.get("seed")) is int else None
-    async with DB.transaction():
-        free = mine(job) & Job.attempt.is_null() & Job.cancel_requested.eq(False)
-        begun: dict[Any, Any] = {Job.attempt: attempt.id, Job.seed: seed}
-        if not await Job.update(begun).where(free).returning(Job.id):
-            return None
-        attempt.number = await Attempt.count().where(Attempt.job == job.id) + 1
-        await attempt.save()
+    free = mine(job) & Job.attempt.is_null() & Job.cancel_requested.eq(False)
+    begun: dict[Any, Any] = {Job.attempt: attempt.id, Job.seed: seed}
+    values = (attempt.id, job.id, job.id, attempt.created_at, version, attempt.input)
+    steps = [step(Job.update(begun).where(free).returning(Job.id), must=True), step(QueryString(INSERT, *values))]
+    answers = await DB.run_steps(steps)
+    if answers is None:
+        return None
+    attempt.number = answers[1][0]["number"]
+    attempt._exists_in_db = True
     job.attempt, job.seed = attempt.id, seed
     return attempt
 
@@ -136,7 +144,7 @@ def _known(prediction_id: str) -> dict[Any, Any]:
 
 async def _mark(job: Job, changes: dict[Any, Any], where: Condition) -> int | None:
     """Write on attempts, fenced. Answers how many that changed, or None when the lease is gone."""
-    async with DB.transaction():
-        if not await Job.update({Job.stage: Job.stage}).where(mine(job)).returning(Job.id):  # locks the row
-            return None
-        return len(await Attempt.update(changes).where(where).returning(Attempt.id))
+    locked = Job.update({Job.stage: Job.stage}).where(mine(job)).returning(Job.id)
+    marked = Attempt.update(changes).where(where).returning(Attempt.id)
+    answers = await DB.run_steps([step(locked, must=True), step(marked)])
+    return None if answers is None else len(answers[1])

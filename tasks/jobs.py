@@ -18,6 +18,7 @@ from tasks.database import DB, from_now, now
 from tasks.failures import Failure
 from tasks.queue import Condition
 from tasks.replicate import Prediction
+from tasks.steps import step
 from tasks.tables import Attempt, Job, Output, Priority, Stage, Status
 from tasks.transitions import (
     DELETABLE,
@@ -28,10 +29,12 @@ from tasks.transitions import (
     announce,
     change,
     change_all,
+    changed,
     end_attempt,
     end_in_vain,
     let_go,
     reason_of,
+    row_as_job,
     tombstone,
     waits,
 )
@@ -144,14 +147,14 @@ async def resume_later(job: Job, failure: Failure, wait: float, counts: bool = F
 
     counts: whether it is one of the MAX_ATTEMPTS.
     """
-    async with DB.transaction():
-        changed = await change_all(mine(job), {**waits(wait, failure, counts), **let_go(Status.QUEUED)})
-        if changed and job.attempt is not None:
-            await Attempt.update({Attempt.failures: Attempt.failures + 1}).where(Attempt.id == job.attempt)
-    for later in changed:
-        announce(later)
-        return await _unless_canceled(later)
-    return None
+    back = changed(mine(job), {**waits(wait, failure, counts), **let_go(Status.QUEUED)})
+    failed_once_more = Attempt.update({Attempt.failures: Attempt.failures + 1}).where(Attempt.id == job.attempt)
+    answers = await DB.run_steps([step(back, must=True), step(failed_once_more)])
+    if answers is None:
+        return None
+    later = row_as_job(answers[0][0])
+    announce(later)
+    return await _unless_canceled(later)
 
 
 async def fail(job: Job, failure: Failure, known: Prediction | None = None) -> Job | None:

@@ -7,6 +7,7 @@ pool loses the connection for good and the dead transaction stays current.
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import anyio
@@ -15,6 +16,7 @@ from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from piccolo.querystring import QueryString
 
 from tasks.failures import DatabaseAway, away_when
+from tasks.steps import Rows, Step, Unmet
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +119,21 @@ class ShieldedPostgresEngine(PostgresEngine):
             async with self.pool.acquire() as connection:
                 rows = await connection.fetchmany(compiled[0][0], [values for _, values in compiled])
         return [dict(row) for row in rows]
+
+    async def run_steps(self, steps: Sequence[Step]) -> list[Rows] | None:
+        """Run statements in one transaction.
+
+        Returns what each of them answers, or None where one that must answer a row does not: then nothing is done.
+        """
+        answers: list[Rows] = []
+        with suppress(Unmet):
+            async with self.transaction():
+                for step in steps:
+                    answers.append(await self.run_querystring(step.statement))
+                    if step.must and not answers[-1]:
+                        raise Unmet
+            return answers
+        return None
 
     def transaction(self, allow_nested: bool = True) -> ShieldedTransaction:
         return ShieldedTransaction(engine=self, allow_nested=allow_nested)

@@ -7,7 +7,7 @@ transactions also leak their connection when BEGIN, COMMIT or ROLLBACK fails or 
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from sqlite3 import OperationalError
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionTy
 from piccolo.querystring import QueryString
 
 from tasks.failures import DatabaseAway, away_when
+from tasks.steps import Rows, Step, Unmet
 
 READERS = 4
 ROWS = 64  # that aiosqlite fetches at a time where it iterates
@@ -45,21 +46,41 @@ def _away() -> Iterator[None]:
 class _Connection(Connection):
     """A connection that runs a transaction of many statements in one trip to its thread."""
 
-    async def fetch_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    async def fetch_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> Rows:
         """Run one statement with each of these rows of values, and answer what all of them answer."""
-        answers: list[dict[str, Any]] = await self._execute(self._fetch_each, sql, rows)
+        answers: Rows = await self._execute(self._fetch_each, sql, rows)
         return answers
 
-    def _fetch_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    async def fetch_steps(self, steps: Sequence[tuple[str, Sequence[Any], bool]]) -> list[Rows] | None:
+        """Run statements with their values; None, and nothing is done, where one that must answer a row does not."""
+        answers: list[Rows] | None = await self._execute(self._fetch_steps, steps)
+        return answers
+
+    def _fetch_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> Rows:
+        with self._immediately():
+            return [row for values in rows for row in self._conn.execute(sql, values).fetchall()]
+
+    def _fetch_steps(self, steps: Sequence[tuple[str, Sequence[Any], bool]]) -> list[Rows] | None:
+        answers: list[Rows] = []
+        with suppress(Unmet), self._immediately():
+            for sql, values, must in steps:
+                answers.append(self._conn.execute(sql, values).fetchall())
+                if must and not answers[-1]:
+                    raise Unmet
+            return answers
+        return None
+
+    @contextmanager
+    def _immediately(self) -> Iterator[None]:
+        """A transaction in the connection's own thread: nothing of ours comes between its statements."""
         self._conn.execute("BEGIN IMMEDIATE")
         try:
-            answers = [row for values in rows for row in self._conn.execute(sql, values).fetchall()]
+            yield
             self._conn.execute("COMMIT")
         except BaseException:
             if self._conn.in_transaction:
                 self._conn.execute("ROLLBACK")
             raise
-        return answers
 
 
 class _Connections:
@@ -195,6 +216,18 @@ class KeptSQLiteEngine(SQLiteEngine):
             with _away():
                 writer = await self.writer(connections)
                 return await writer.fetch_each(compiled[0][0], [values for _, values in compiled])
+
+    async def run_steps(self, steps: Sequence[Step]) -> list[Rows] | None:
+        """Run statements in one transaction: in one trip to SQLite's thread, so that it is as short as it can be.
+
+        Returns what each of them answers, or None where one that must answer a row does not: then nothing is done.
+        """
+        compiled = [(*step.statement.compile_string(self.engine_type), step.must) for step in steps]
+        connections = self.connections()
+        async with connections.write_lock:
+            with _away():
+                writer = await self.writer(connections)
+                return await writer.fetch_steps(compiled)
 
     def transaction(
         self, transaction_type: TransactionType = TransactionType.immediate, allow_nested: bool = True

@@ -40,8 +40,12 @@ async def change(where: Condition, changes: Changes) -> Job | None:
 
 async def change_all(where: Condition, changes: Changes) -> list[Job]:
     """Change every such job. To be announced once that is committed."""
-    rows = await Job.update({**changes, Job.changed_at: now()}).where(where).returning(*Job.all_columns())
-    return [row_as_job(row) for row in rows]
+    return [row_as_job(row) for row in await changed(where, changes)]
+
+
+def changed(where: Condition, changes: Changes) -> Any:
+    """The query that changes every such job, and answers their rows."""
+    return Job.update({**changes, Job.changed_at: now()}).where(where).returning(*Job.all_columns())
 
 
 def row_as_job(row: Mapping[str, Any]) -> Job:

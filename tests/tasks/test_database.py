@@ -15,11 +15,12 @@ from piccolo.apps.migrations.commands.new import AutoMigrationManager
 from piccolo.conf.apps import Finder
 
 from tasks import intake, jobs
-from tasks.database import DB, known_migrations, now
+from tasks.database import DB, TAKEN, known_migrations, now
 from tasks.failures import DatabaseAway
 from tasks.settings import ROOT
 from tasks.sqlite_engine import KeptSQLiteEngine
-from tasks.tables import Job, Priority
+from tasks.steps import step
+from tasks.tables import Job, Priority, new_id
 
 NewDatabase = Callable[[], Awaitable[str]]
 
@@ -80,6 +81,20 @@ async def test_a_writer_that_another_process_holds_up_says_what_to_do_about_it(t
 async def _in_a_transaction(engine: KeptSQLiteEngine) -> None:
     async with engine.transaction():
         pytest.fail("it cannot be begun")
+
+
+async def test_steps_are_done_all_or_none() -> None:
+    moment = now()
+    job = Job(prompt="p", model="m", due_at=moment, created_at=moment, changed_at=moment)
+    insert = step(Job.insert(job))
+    nobody = Job.update({Job.prompt: "q"}).where(Job.id == new_id()).returning(Job.id)
+    assert await DB.run_steps([insert, step(nobody, must=True)]) is None
+    assert await Job.count() == 0
+    with pytest.raises(TAKEN):
+        await DB.run_steps([insert, insert])
+    assert await Job.count() == 0
+    [inserted, answered] = await DB.run_steps([insert, step(nobody)]) or []
+    assert (len(inserted), answered, await Job.count()) == (1, [], 1)
 
 
 async def test_transactions_that_time_out_give_their_connections_back() -> None:
