@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import httpx
 
-from tasks import follow, gate, halts, jobs, leases, models, outputs, submission
+from tasks import follow, gate, halts, jobs, leases, models, outputs, pending_files, submission
 from tasks.backoff import retry_delay
 from tasks.broker import GENERATE, broker, generate_later
 from tasks.database import now
@@ -99,8 +100,9 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
         await jobs.report(job, Stage.DOWNLOADING, None)
         model = await models.find(job.model, tools.replicate)
         sources = outputs.find(prediction.output, model.output_schema if model else None)
+        store = partial(pending_files.store, lease, tools.storage)
         kept = [
-            await outputs.keep(job.id, position, source, client=tools.files, storage=tools.storage)
+            await outputs.keep(job.id, position, source, client=tools.files, store=store)
             for position, source in enumerate(sources)
         ]
         await jobs.complete(job, kept, prediction.predict_time)

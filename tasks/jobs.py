@@ -5,6 +5,7 @@ says that the job changed. What a worker changes is fenced by the token of its c
 """
 
 from collections.abc import Collection, Mapping
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -235,7 +236,8 @@ async def _take(among: Condition, in_order: Any, lease_seconds: float, although_
         candidate = candidate.lock_rows("UPDATE", skip_locked=True)
     # Equal to one, not IN: PostgreSQL may run a locking subquery after IN again for every row, and claim several jobs.
     one = QueryString("({})", candidate.querystrings[0])
-    return await change(
+    asked = monotonic()
+    job = await change(
         (Job.id == one) & among,
         {
             Job.status: Status.RUNNING,
@@ -244,3 +246,6 @@ async def _take(among: Condition, in_order: Any, lease_seconds: float, although_
             Job.lease_until: from_now(lease_seconds),
         },
     )
+    if job is not None:
+        job.held_until = asked + lease_seconds
+    return job

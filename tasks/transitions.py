@@ -3,7 +3,7 @@
 The verbs are in tasks/jobs.py and tasks/bulk.py; nobody else writes a job's status.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from tasks.database import DB, from_now, now
 from tasks.failures import Failure
 from tasks.queue import Condition
 from tasks.replicate import Prediction
-from tasks.tables import ENDED, Attempt, Job, Output, Status
+from tasks.tables import ENDED, Attempt, Job, Output, PendingFile, Status
 
 ENDED_BADLY: Condition = WhereRaw(
     "job.status IN ('failed', 'canceled') AND job.deleted_at IS NULL AND job.trashed_at IS NULL"
@@ -81,7 +81,7 @@ async def end_attempt(
     failure: Failure | None,
     attempt_is: Condition,
     predict_time: float | None,
-    outputs: Iterable[Output] = (),
+    outputs: Sequence[Output] = (),
 ) -> Job | None:
     """End the attempt under way, if it is as `attempt_is` says, and with it this run of the job."""
     closed: Changes = {Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt)}
@@ -94,13 +94,21 @@ async def end_attempt(
             await Attempt.update(closed).where(under_way & attempt_is)
             if await Attempt.exists().where(under_way):
                 raise _Told
-            for output in outputs:
-                output.job = job.id
-                await output.save()
+            if outputs:
+                await _save_outputs(job, outputs)
     except _Told:
         return None
     announce(ended[0])
     return ended[0]
+
+
+async def _save_outputs(job: Job, outputs: Sequence[Output]) -> None:
+    """Save what a job's files are. They take the place of the notes that they may be in storage for nothing."""
+    for output in outputs:
+        output.job = job.id
+        await output.save()
+    stored = [key for output in outputs for key in (output.stored_key, output.stored_preview_key) if key is not None]
+    await PendingFile.delete().where(PendingFile.key.is_in(stored))
 
 
 def waits(seconds: float, failure: Failure | None = None, counts: bool = True) -> Changes:

@@ -103,8 +103,9 @@ async def _cards(some: Condition) -> AsyncIterator[Card]:
 async def _file(
     archive: ZipFile, outlet: _Outlet, storage: Storage, output: Output, name: str, missing: set[str]
 ) -> AsyncIterator[bytes]:
+    stored_key = output.stored_key or output.key
     try:
-        stored = await storage.head(output.key)
+        stored = await storage.head(stored_key)
     except Failure:
         stored = None
     if stored is None:
@@ -112,7 +113,7 @@ async def _file(
         return
     with archive.open(_entry(name, stored.modified), "w", force_zip64=True) as entry:
         try:
-            async for piece in storage.read(output.key, 0, stored.size):
+            async for piece in storage.read(stored_key, 0, stored.size):
                 entry.write(piece)
                 yield outlet.drained()
         except Failure:  # what there is of it is sent already

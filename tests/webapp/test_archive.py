@@ -42,7 +42,7 @@ async def test_a_zip_holds_the_files_under_readable_names_and_tells_of_every_job
 
 async def test_a_missing_file_is_told_and_breaks_nothing(web: httpx.AsyncClient) -> None:
     lost, kept = await completed("lost"), await completed("kept")
-    await Storage.open(settings.storage_url).delete([f"{lost.id}.png"])
+    await Storage.open(settings.storage_url).delete([f"{lost.id}-0123456789ab.png"])
     answer = await web.post("/selection.zip", data={"job": [str(lost.id), str(kept.id)]})
     found, metadata = opened(answer.content)
     assert len(found.namelist()) == 2
