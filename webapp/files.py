@@ -13,12 +13,13 @@ from urllib.parse import quote
 from litestar import HttpMethod, Request, route
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from tasks import downloads, media_files
 from tasks.media_types import MEDIA_TYPES
 from tasks.storage import Storage, unavailable
 from webapp.methods import READ
+from webapp.streams import streamed
 
 KEY = re.compile(r"[A-Za-z0-9-]{1,80}(\.[A-Za-z0-9]{1,10}){1,3}")
 RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -60,12 +61,12 @@ async def media(request: Request[Any, Any, Any], key: FromPath[str]) -> Response
         return Response(headers={**headers, "Content-Length": str(file.size)})
     part = _asked_for(request.headers.get("range"), file) if _is_same(request.headers.get("if-range"), file) else None
     if part is None:
-        return StreamingResponse(file.read(0, file.size), headers={**headers, "Content-Length": str(file.size)})
+        return await streamed(key, file.read(0, file.size), headers={**headers, "Content-Length": str(file.size)})
     start, end = part
     if start >= end:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{file.size}", "Accept-Ranges": "bytes"})
     span = {"Content-Length": str(end - start), "Content-Range": f"bytes {start}-{end - 1}/{file.size}"}
-    return StreamingResponse(file.read(start, end), status_code=206, headers={**headers, **span})
+    return await streamed(key, file.read(start, end), 206, {**headers, **span})
 
 
 async def _file(storage: Storage, key: str, download: bool) -> File:

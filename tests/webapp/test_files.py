@@ -1,6 +1,7 @@
 """Finished files are served in whole or part, cached for good, and never run."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from litestar import Litestar
 from obstore.store import MemoryStore
 
 from tasks.media_types import MEDIA_TYPES
-from tasks.storage import PIECE, Storage
+from tasks.storage import PIECE, Storage, unavailable
 from tests.tasks import samples
 from tests.webapp.made import named
 from webapp import files
@@ -217,7 +218,9 @@ async def test_a_folder_is_no_file(tmp_path: Path) -> None:
         told_to_come_back(await get(client, "folder.png"))
 
 
-async def test_storage_that_fails_is_said_to_be_unavailable(tmp_path: Path) -> None:
+async def test_storage_that_fails_is_said_to_be_unavailable_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = tmp_path / "media"
     storage = Storage.open(str(folder))
     await named(storage, KEY, CONTENT)
@@ -226,6 +229,28 @@ async def test_storage_that_fails_is_said_to_be_unavailable(tmp_path: Path) -> N
     folder.write_text("no folder any more")
     async with serving(storage) as client:
         told_to_come_back(await get(client))
+    [told] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert (told.levelno, told.exc_info) == (logging.WARNING, None)
+    assert "Not a directory" in told.getMessage()
+    assert "\n" not in told.getMessage()
+
+
+class Unreadable(Storage):
+    """Storage that knows its files and cannot read them."""
+
+    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        raise unavailable()
+        yield b""
+
+
+async def test_what_cannot_be_read_is_unavailable_although_it_is_there() -> None:
+    storage = Unreadable(MemoryStore())
+    await named(storage, KEY, CONTENT)
+    async with serving(storage) as client:
+        for headers in ({}, {"Range": "bytes=5-9"}):
+            told_to_come_back(await get(client, **headers))
+        told_to_come_back(await get(client, f"{KEY}?download"))
+        assert (await client.head(f"/media/{KEY}")).status_code == 200
 
 
 def told_to_come_back(answer: Response) -> None:
