@@ -19,9 +19,12 @@ TAIL = 6  # characters of the job's id
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file as it is taken away. name: without its extension. etag, size: those of what is sent."""
+    """A file as it is taken away. stored_key: its name in storage. name: without its extension.
 
-    key: str
+    etag, size: those of what is sent.
+    """
+
+    stored_key: str
     stored: Stored
     name: str
     edits: Sequence[Edit]
@@ -43,14 +46,14 @@ class Download:
             if isinstance(piece, bytes):
                 yield piece
                 continue
-            async for part in storage.read(self.key, *piece):
+            async for part in storage.read(self.stored_key, *piece):
                 yield part
 
 
-async def prepare(key: str, stored: Stored, storage: Storage) -> Download | None:
+async def prepare(key: str, stored_key: str, stored: Stored, storage: Storage) -> Download | None:
     """A stored file, ready to be taken away. None where it is not one job's result: then there is nothing to say of it.
 
-    Raises Failure("storage_unavailable").
+    key, stored_key: its names below /media/ and in storage. Raises Failure("storage_unavailable").
     """
     outputs = await Output.objects().where(Output.key == key).limit(2)
     if len(outputs) != 1:  # the jobs of a demonstration share files
@@ -60,11 +63,11 @@ async def prepare(key: str, stored: Stored, storage: Storage) -> Download | None
         return None
 
     async def read(start: int, end: int) -> bytes:
-        return b"".join([piece async for piece in storage.read(key, start, end)])
+        return b"".join([piece async for piece in storage.read(stored_key, start, end)])
 
     extension = key.rpartition(".")[2]
     edits = await files.edits(_imprint(job), extension, stored.size, read) if settings.embed_metadata else []
-    return Download(key, stored, _name(job, outputs[0].position), edits)
+    return Download(stored_key, stored, _name(job, outputs[0].position), edits)
 
 
 def _imprint(job: Job) -> Imprint:

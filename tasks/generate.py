@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import httpx
 
-from tasks import follow, gate, halts, jobs, leases, models, outputs, submission
+from tasks import follow, gate, halts, jobs, leases, models, outputs, pending_files, submission
 from tasks.broker import GENERATE, broker, generate_later
 from tasks.failures import DatabaseAway, Failure, reason
 from tasks.leases import Lease
@@ -101,7 +102,7 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
         if prediction.status != "succeeded":
             raise reason(prediction.status, prediction.error)
         await jobs.report(job, Stage.DOWNLOADING, None)
-        kept = await lease.unless_called_off(_brought_in(job, prediction, tools))
+        kept = await lease.unless_called_off(_brought_in(lease, prediction, tools))
         await jobs.complete(job, kept, prediction.predict_time)
     except Failure as failure:
         await give_up(lease, failure, prediction)
@@ -112,14 +113,16 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
         await give_up(lease, Failure("internal_error", "Darkroom had an internal error.", passing=True), prediction)
 
 
-async def _brought_in(job: Job, prediction: Prediction, tools: Tools) -> list[Output]:
-    """The outputs of a prediction that succeeded, in our storage. Raises Failure."""
+async def _brought_in(lease: Lease, prediction: Prediction, tools: Tools) -> list[Output]:
+    """The outputs of a prediction that succeeded, in our storage. Raises Failure, and Lost."""
     if prediction.data_removed:
         raise output_gone()
+    job = lease.job
     model = await models.find(job.model, tools.replicate)
     sources = outputs.find(prediction.output, model.output_schema if model else None)
+    store = partial(pending_files.store, lease, tools.storage)
     return [
-        await outputs.keep(job.id, position, source, client=tools.files, storage=tools.storage)
+        await outputs.keep(job.id, position, source, client=tools.files, store=store)
         for position, source in enumerate(sources)
     ]
 

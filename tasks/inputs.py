@@ -2,18 +2,18 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from tasks import uploads
+from tasks import media_files, uploads
 from tasks.failures import Failure
 from tasks.fetch import Scratch
 from tasks.media_types import MEDIA_TYPES
 from tasks.models import Model
 from tasks.replicate import Replicate
 from tasks.schemas import Fault, Schema
-from tasks.storage import Storage, Stored
+from tasks.storage import Storage, unavailable
 from tasks.tables import Output
 
 OURS = re.compile(r"/media/([A-Za-z0-9-]{36,80}(?:\.[A-Za-z0-9]{1,10}){1,3})")
@@ -33,7 +33,7 @@ def is_list(schema: Schema) -> bool:
 
 
 def key_of(value: object) -> str | None:
-    """The key in storage that an address of ours (/media/...) names, else None."""
+    """The name below /media/ of a file of ours, where the value is its address, else None."""
     match = OURS.fullmatch(value) if isinstance(value, str) else None
     return match[1] if match else None
 
@@ -109,19 +109,24 @@ async def _is_there(key: str) -> bool:
 
 async def _carried(key: str, storage: Storage, replicate: Replicate) -> str:
     """An address at which Replicate finds the file."""
-    stored = await storage.head(key)
-    if stored is None:
+    name = await media_files.find(key)
+    if name is None:
         raise Failure("input_gone", "A file that was given as input is not here any more.")
+    stored = await storage.head(name)
+    if stored is None:  # a folder that is not mounted looks like that
+        raise unavailable()
     media_type = MEDIA_TYPES.get(key.rpartition(".")[2], MEDIA_TYPES["bin"]).name.partition(";")[0]
     if stored.size > INLINE:
-        return await _handed_over(key, media_type, stored, storage, replicate)
-    content = b"".join([piece async for piece in storage.read(key, 0, stored.size)])
+        return await _handed_over(key, media_type, storage.read(name, 0, stored.size), stored.size, replicate)
+    content = b"".join([piece async for piece in storage.read(name, 0, stored.size)])
     return f"data:{media_type};base64,{b64encode(content).decode()}"
 
 
-async def _handed_over(key: str, media_type: str, stored: Stored, storage: Storage, replicate: Replicate) -> str:
-    with Scratch(stored.size) as scratch:  # read whole first: storage and Replicate need not wait for each other
-        async for piece in storage.read(key, 0, stored.size):
+async def _handed_over(
+    key: str, media_type: str, content: AsyncIterator[bytes], size: int, replicate: Replicate
+) -> str:
+    with Scratch(size) as scratch:  # read whole first: storage and Replicate need not wait for each other
+        async for piece in content:
             scratch.write(piece)
         scratch.file.seek(0)
         return await replicate.upload(key, media_type, scratch.file)

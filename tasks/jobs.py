@@ -5,6 +5,7 @@ says that the job changed. What a worker changes is fenced by the token of its c
 """
 
 from collections.abc import Collection, Mapping
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -138,8 +139,12 @@ async def postpone(job: Job, failure: Failure, wait: float, known: Prediction | 
 
 
 async def put_back(job: Job, failure: Failure, wait: float = 0.0) -> Job | None:
-    """Nothing was created: back to its place in the queue after `wait` seconds, as if it had not been tried."""
-    return await _unless_canceled(await end_in_vain(job, waits(wait), failure, None))
+    """Nothing was created: back to its place in the queue, as if it had not been tried.
+
+    Where it is for `wait` seconds, the failure says why.
+    """
+    waiting = waits(wait, failure, counts=False) if wait else waits(0)
+    return await _unless_canceled(await end_in_vain(job, waiting, failure, None))
 
 
 async def resume_later(job: Job, failure: Failure, wait: float, counts: bool = False) -> Job | None:
@@ -248,7 +253,8 @@ async def _take(among: Condition, in_order: Any, lease_seconds: float, although_
         candidate = candidate.lock_rows("UPDATE", skip_locked=True)
     # Equal to one, not IN: PostgreSQL may run a locking subquery after IN again for every row, and claim several jobs.
     one = QueryString("({})", candidate.querystrings[0])
-    return await change(
+    asked = monotonic()
+    job = await change(
         (Job.id == one) & among,
         {
             Job.status: Status.RUNNING,
@@ -257,3 +263,6 @@ async def _take(among: Condition, in_order: Any, lease_seconds: float, although_
             Job.lease_until: from_now(lease_seconds),
         },
     )
+    if job is not None:
+        job.held_until = asked + lease_seconds
+    return job

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -24,14 +25,20 @@ T = TypeVar("T")
 class Lease:
     """A worker's hold on a job: the coroutine that carries it, and what it was told meanwhile.
 
-    cancel_requested: somebody wants the job called off. told: there is something new, this or `news` of the prediction.
+    until: when it ends by this process's monotonic clock, unless it is renewed before. cancel_requested: somebody wants
+    the job called off. told: there is something new, this or `news` of the prediction.
     """
 
     job: Job
     carrier: asyncio.Task[None]
+    until: float
     cancel_requested: bool = False
     news: News | None = None
     told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def holds(self) -> bool:
+        """Whether no other worker can have the job yet, as far as this process's own clock tells."""
+        return monotonic() < self.until
 
     def call_off(self) -> None:
         """Note that somebody wants the job called off."""
@@ -90,7 +97,7 @@ async def hold(job: Job) -> AsyncIterator[Lease]:
     """Hold a claimed job's lease while the block runs. The block is cancelled when the lease is lost."""
     carrier = asyncio.current_task()
     assert carrier is not None
-    lease = Lease(job, carrier, cancel_requested=job.cancel_requested)
+    lease = Lease(job, carrier, job.held_until, cancel_requested=job.cancel_requested)
     _held[job.lease_token] = lease
     try:
         yield lease
@@ -112,15 +119,17 @@ async def keep() -> None:
 
 async def renew() -> None:
     """Renew the leases once: give up those that are gone, note those somebody wants called off."""
-    before = dict(_held)
+    before, asked = dict(_held), monotonic()
     if not before:
         return
     renewed = await jobs.renew(before, settings.lease_seconds)
     for token, lease in before.items():
-        if token not in renewed and token in _held:
+        if token in renewed:
+            lease.until = asked + settings.lease_seconds
+        elif token in _held:
             log.warning("job %s: the lease is gone, leaving it to its new holder", lease.job.id)
             lease.carrier.cancel()
-        elif renewed.get(token):
+        if renewed.get(token):
             lease.call_off()
 
 

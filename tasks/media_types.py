@@ -25,6 +25,11 @@ class MediaType:
         """Whether a browser may show it by itself. Never what can carry a script: that is only downloaded."""
         return self.kind != "file" and self.extension != "svg"
 
+    @property
+    def visible(self) -> bool:
+        """Whether a preview is made of it. SVG is never opened."""
+        return self.kind in ("image", "video") and self.extension != "svg"
+
 
 MEDIA_TYPES = {
     extension: MediaType(extension, name, kind)

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from mimetypes import guess_type
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 import httpx
@@ -18,7 +18,6 @@ from tasks.fetch import DATA_URL, Scratch, allowed, fetch, own_origin
 from tasks.media_types import MEDIA_TYPES, MediaType, sniff
 from tasks.openers import Look, look
 from tasks.settings import settings
-from tasks.storage import Storage
 from tasks.tables import Output
 
 Schema = Mapping[str, Any]
@@ -29,6 +28,9 @@ MAX_BYTES = settings.max_output_mib * 2**20
 MOST = 1000  # files of one job
 DEEPEST = 100  # levels of lists and objects
 PLAIN = ("image/png", "image/jpeg", "image/webp", "image/gif")  # always known by their first bytes
+
+Store = Callable[[Mapping[str, IO[bytes] | bytes]], Awaitable[Mapping[str, str]]]
+"""Puts files into storage, by their names below /media/ and in their order. Answers the names that they have there."""
 
 _turns = asyncio.Semaphore(AT_ONCE)
 
@@ -137,25 +139,27 @@ async def keep(
     source: Source,
     *,
     client: httpx.AsyncClient,
-    storage: Storage,
+    store: Store,
     max_bytes: int = MAX_BYTES,
 ) -> Output:
-    """Bring an output into storage. Done twice, it overwrites the same keys.
+    """Bring an output into storage.
 
     Answers its row, not saved yet and without its job. Raises Failure: download_failed, download_timeout,
-    download_incomplete, output_gone, output_host_refused, output_too_large, output_unreadable or storage_unavailable.
+    download_incomplete, output_gone, output_host_refused, output_too_large, output_unreadable; or what `store` raises.
     """
     name = f"{job_id}-{position}" if position else f"{job_id}"
     async with _turns:
         with Scratch(max_bytes) as scratch:
             media = await _fill(scratch, source, client)
             seen = await look(scratch.file, media)
-            key, preview_key = f"{name}.{media.extension}", f"{name}.preview.webp" if seen.preview else None
-            if seen.preview and preview_key:
-                await storage.put(preview_key, seen.preview)
+            key, preview_key = f"{name}.{media.extension}", f"{name}.preview.webp"
+            files: dict[str, IO[bytes] | bytes] = {preview_key: seen.preview} if seen.preview else {}
             scratch.file.seek(0)
-            await storage.put(key, scratch.file)  # last: where the file is, its preview is too
-            row = _row(position, key, preview_key, media, seen, scratch)
+            stored = await store({**files, key: scratch.file})  # last: where the file is, its preview is too
+            row = _row(position, media, seen, scratch)
+    row.key, row.stored_key = key, stored[key]
+    if seen.preview:
+        row.preview_key, row.stored_preview_key = preview_key, stored[preview_key]
     if isinstance(source, Text):
         row.placeholder = _excerpt(source.content)
     return row
@@ -187,10 +191,9 @@ def _is_impostor(media: MediaType, claimed: str, url: str) -> bool:
     return recorded and media.extension in ("html", "json", "txt")
 
 
-def _row(position: int, key: str, preview_key: str | None, media: MediaType, seen: Look, scratch: Scratch) -> Output:
+def _row(position: int, media: MediaType, seen: Look, scratch: Scratch) -> Output:
     return Output(
         position=position,
-        key=key,
         kind=media.kind,
         media_type=media.name.partition(";")[0],
         bytes=scratch.size,
@@ -198,6 +201,5 @@ def _row(position: int, key: str, preview_key: str | None, media: MediaType, see
         width=seen.width,
         height=seen.height,
         duration=seen.duration,
-        preview_key=preview_key,
         placeholder=seen.placeholder,
     )

@@ -86,8 +86,11 @@ class Storage:
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to and without `end`. Between two pieces nothing is held open."""
         for offset in range(start, end, PIECE):
+            until = min(offset + PIECE, end)
             with _told_apart():
-                piece = await self._store.get_range_async(key, start=offset, end=min(offset + PIECE, end))
+                piece = await self._store.get_range_async(key, start=offset, end=until)
+            if len(piece) < until - offset:  # it was cut short meanwhile
+                raise unavailable()
             yield bytes(piece)
 
     async def sweep(self, older_than: timedelta = timedelta(hours=1)) -> int:
@@ -114,6 +117,11 @@ class Storage:
         return None
 
 
+def unavailable() -> Failure:
+    """The failure of storage that does not do as it is told, or does not have what it should have."""
+    return Failure("storage_unavailable", "The storage for finished files is not available.", passing=True)
+
+
 def _folder(path: Path) -> LocalStore:
     path.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=path):  # the only sure way to learn whether one may write
@@ -138,9 +146,7 @@ def _told_apart() -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise Failure(
-            "storage_unavailable", "The storage for finished files is not available.", passing=True
-        ) from error
+        raise unavailable() from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -100,6 +100,7 @@ class Job(Table, tablename="job"):
     attempt = UUID(null=True, default=None)  # the one under way: whoever takes the job goes on with it
     lease_token = UUID(null=True, default=None)  # made anew at each claim; fences every write of a worker
     lease_until = Timestamptz(null=True, default=None)
+    held_until: float = 0.0  # no column: when a claim's lease ends by the monotonic clock of the process that made it
     kind = Varchar(length=16, null=True, default=None)  # of its first output
     seed = BigInt(null=True, default=None)  # that its last attempt was sent with
     batch = ForeignKey(references=Batch, null=True, default=None, index=False)
@@ -136,7 +137,7 @@ class Output(Table, tablename="output"):
     job = ForeignKey(references=Job, index=True)
     position = SmallInt()  # 0, 1, ... in the order of the provider
     key = Varchar(length=100)  # its name below /media/
-    stored_key = Varchar(length=150, default="")  # its name in storage: no other worker ever writes to it
+    stored_key = Varchar(length=150, default="")  # its name in storage, never written to again; where empty: its key
     kind = Varchar(length=16)  # image, video, audio, text or file
     media_type = Varchar(length=100)
     bytes = BigInt()

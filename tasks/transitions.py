@@ -3,7 +3,7 @@
 The verbs are in tasks/jobs.py and tasks/bulk.py; nobody else writes a job's status.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,8 @@ from tasks.database import DB, from_now, now
 from tasks.failures import Failure
 from tasks.queue import Condition
 from tasks.replicate import Prediction
-from tasks.tables import ENDED, Attempt, Job, Output, Status
+from tasks.steps import Step, step
+from tasks.tables import ENDED, Attempt, Job, Output, PendingFile, Status
 
 ENDED_BADLY: Condition = WhereRaw(
     "job.status IN ('failed', 'canceled') AND job.deleted_at IS NULL AND job.trashed_at IS NULL"
@@ -26,6 +27,9 @@ DELETABLE: Condition = WhereRaw("job.status IN ('completed', 'failed', 'canceled
 
 Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
 FORGOTTEN: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: ""}
+
+NONE_UNDER_WAY = "SELECT 1 AS closed WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE job = {} AND finished_at IS NULL)"
+"""Answers no row where a webhook meanwhile named a prediction that the worker does not know: then nothing has ended."""
 
 ANNOUNCED = 200  # jobs of one action
 
@@ -64,10 +68,6 @@ def announce_all(job_ids: Iterable[UUID]) -> None:
         events.publish(events.CHANGED, job_id)
 
 
-class _Told(Exception):
-    """The attempt has a prediction that its worker does not know of."""
-
-
 async def end_in_vain(job: Job, changes: Changes, failure: Failure, known: Prediction | None) -> Job | None:
     """End the attempt without a result.
 
@@ -85,33 +85,42 @@ async def end_attempt(
     failure: Failure | None,
     attempt_is: Condition,
     predict_time: float | None,
-    outputs: Iterable[Output] = (),
+    outputs: Sequence[Output] = (),
 ) -> Job | None:
     """End the attempt under way, if it is as `attempt_is` says, and with it this run of the job."""
     closed: Changes = {Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt)}
     closed[Attempt.error_code] = _unless_unknown(failure.code if failure else None)
-    under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null()
-    try:
-        async with DB.transaction():
-            ended = await change_all(mine(job), {**changes, **let_go(changes[Job.status]), Job.attempt: None})
-            if not ended:
-                return None
-            await Attempt.update(closed).where(under_way & attempt_is)
-            if await Attempt.exists().where(under_way):
-                raise _Told
-            for output in outputs:
-                output.job = job.id
-                await output.save()
-    except _Told:
+    under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null() & attempt_is
+    ended = changed(mine(job), {**changes, **let_go(changes[Job.status]), Job.attempt: None})
+    answers = await DB.run_steps(
+        [
+            step(ended, must=True),
+            step(Attempt.update(closed).where(under_way)),
+            step(QueryString(NONE_UNDER_WAY, job.id), must=True),
+            *_saved(job, outputs),
+        ]
+    )
+    if answers is None:
         return None
-    announce(ended[0])
-    return ended[0]
+    after = row_as_job(answers[0][0])
+    announce(after)
+    return after
 
 
 def _unless_unknown(code: str | None) -> QueryString:
     """An attempt's error code; of one that ends without knowing its prediction, that: see tasks/orphans.py."""
     unknown = f"prediction_id IS NULL AND error_code IN ('{UNKNOWN}', '{DOUBTFUL}')"
     return QueryString(f"CASE WHEN {unknown} THEN '{UNKNOWN}' ELSE {{}} END", code)
+
+
+def _saved(job: Job, outputs: Sequence[Output]) -> list[Step]:
+    """Save what a job's files are. They take the place of the notes that they may be in storage for nothing."""
+    if not outputs:
+        return []
+    for output in outputs:
+        output.job = job.id
+    stored = [key for output in outputs for key in (output.stored_key, output.stored_preview_key) if key is not None]
+    return [step(Output.insert(*outputs)), step(PendingFile.delete().where(PendingFile.key.is_in(stored)))]
 
 
 def waits(seconds: float, failure: Failure | None = None, counts: bool = True) -> Changes:

@@ -6,7 +6,7 @@ way leaves a job that the next look finds, by the same index as the trash itself
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -84,15 +84,20 @@ async def _unfinished(some: Condition) -> list[UUID]:
 
 
 async def files_of(job_ids: Collection[UUID]) -> list[str]:
-    """The keys of these jobs' files, but for those that are another job's as well, as some of a demonstration are."""
-    rows = (
-        await Output.select(Output.key, Output.preview_key)
-        .where(Output.job.is_in(list(job_ids)))
-        .order_by(Output.position)
-    )
-    if not rows:
+    """The names in storage of these jobs' files, but for those of others as well, as some of a demonstration are.
+
+    What their workers stored and no output names is on another list: see tasks/pending_files.py.
+    """
+    outputs = await Output.objects().where(Output.job.is_in(list(job_ids))).order_by(Output.position)
+    if not outputs:
         return []
-    same = Output.key.is_in([row["key"] for row in rows]) & Output.job.not_in(list(job_ids))
+    same = Output.key.is_in([output.key for output in outputs]) & Output.job.not_in(list(job_ids))
     shared = {row["key"] for row in await Output.select(Output.key).where(same)}
-    files = {key: None for row in rows if row["key"] not in shared for key in (row["key"], row["preview_key"]) if key}
+    files = {name: None for output in outputs if output.key not in shared for name in _stored(output)}
     return list(files)
+
+
+def _stored(output: Output) -> Iterator[str]:
+    yield output.stored_key or output.key
+    if output.preview_key:
+        yield output.stored_preview_key or output.preview_key

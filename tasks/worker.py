@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
-from tasks import database, events, generate, leases, orphans, outputs, rescue, trash, uploads
+from tasks import database, events, generate, leases, orphans, outputs, pending_files, rescue, trash, uploads
 from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
 from tasks.circuit import Circuit
@@ -35,7 +35,7 @@ async def run(stop: asyncio.Event) -> None:
         duties = (
             leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescue.keep_looking(),
             _show_signs_of_life(), _sweep(generate.tools.storage), trash.keep_emptying(generate.tools.storage),
-            orphans.keep_calling_off(generate.tools.replicate),
+            orphans.keep_calling_off(generate.tools.replicate), pending_files.keep_sweeping(generate.tools.storage),
         )  # fmt: skip
         async with alongside(*duties):
             await _listen(stop)

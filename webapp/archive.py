@@ -10,17 +10,17 @@ from uuid import UUID
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from litestar import HttpMethod, Request, route
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from tasks import library
 from tasks.database import now
-from tasks.failures import Failure
 from tasks.library import Card
 from tasks.queue import Condition
-from tasks.storage import Storage
+from tasks.storage import Storage, unavailable
 from tasks.tables import Job, Output
 from webapp.methods import READ
 from webapp.selection import chosen
+from webapp.streams import streamed
 from webapp.views import job_json
 
 PORTION = 100  # jobs that are read at a time
@@ -39,13 +39,14 @@ async def download(request: Request[Any, Any, Any]) -> Response:
     if request.method == HttpMethod.HEAD:
         return Response(headers=headers, media_type="application/zip")
     pieces = archive(some, request.app.state.storage)
-    return StreamingResponse(pieces, headers=headers, media_type="application/zip")
+    return await streamed("selection.zip", pieces, headers=headers | {"Content-Type": "application/zip"})
 
 
 async def archive(some: Condition, storage: Storage) -> AsyncIterator[bytes]:
     """The zip, piece by piece: the files, then metadata.json with the JSON shape of every job.
 
-    Stored as they are, for pictures do not get smaller. A file that is not there is noted in metadata.json.
+    Stored as they are, for pictures do not get smaller. A file that is not there is noted in metadata.json. Raises
+    Failure("storage_unavailable"), also when not one of the files is there.
     """
     outlet, missing = _Outlet(), set[str]()
     ids = bytearray()  # of what is in it: metadata.json speaks of the same jobs, whatever changes meanwhile
@@ -55,6 +56,8 @@ async def archive(some: Condition, storage: Storage) -> AsyncIterator[bytes]:
             for output in card.outputs:
                 async for piece in _file(archive, outlet, storage, output, _name(card, output), missing):
                     yield piece
+        if missing and not archive.filelist:  # a folder that is not mounted looks like that
+            raise unavailable()
         with archive.open(_entry("metadata.json", now()), "w", force_zip64=True) as entry:
             between = b"[\n"
             for start in range(0, len(ids), PORTION * ID):
@@ -103,20 +106,15 @@ async def _cards(some: Condition) -> AsyncIterator[Card]:
 async def _file(
     archive: ZipFile, outlet: _Outlet, storage: Storage, output: Output, name: str, missing: set[str]
 ) -> AsyncIterator[bytes]:
-    try:
-        stored = await storage.head(output.key)
-    except Failure:
-        stored = None
+    stored_key = output.stored_key or output.key
+    stored = await storage.head(stored_key)
     if stored is None:
         missing.add(name)
         return
     with archive.open(_entry(name, stored.modified), "w", force_zip64=True) as entry:
-        try:
-            async for piece in storage.read(output.key, 0, stored.size):
-                entry.write(piece)
-                yield outlet.drained()
-        except Failure:  # what there is of it is sent already
-            missing.add(name)
+        async for piece in storage.read(stored_key, 0, stored.size):
+            entry.write(piece)
+            yield outlet.drained()
 
 
 def _entry(name: str, modified: datetime) -> ZipInfo:

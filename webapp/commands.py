@@ -115,5 +115,11 @@ def _log(settings: Settings) -> None:
     theirs = "WARNING" if ours == "INFO" else ours
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S", level=theirs)
     logging.getLogger("uvicorn").setLevel(theirs)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     for name in ("tasks", "webapp"):
         logging.getLogger(name).setLevel(ours)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether uvicorn says something else than that a body has no end: webapp/streams.py has told why."""
+    return record.msg != "ASGI callable returned without completing response."

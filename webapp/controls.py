@@ -31,7 +31,6 @@ MAIN = (
 RATIO = re.compile(r"([1-9][0-9]{0,3}):([1-9][0-9]{0,3})")
 FRAME = 20  # the longer side of a drawn frame, in units of its picture
 STEPS = 500  # that a slider may have at most: more are not hit with a finger
-SHOWN = ("image", "video")  # kinds of files that have a preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +137,7 @@ def preview(address: str) -> str | None:
     """Where the preview of a file of ours is, if it has one."""
     key = inputs.key_of(address)
     media = MEDIA_TYPES.get(key.rpartition(".")[2]) if key else None
-    seen = media is not None and media.kind in SHOWN and media.extension != "svg"  # that one is never opened
-    return f"/media/{uploads.preview_key(key)}" if key and seen else None
+    return f"/media/{uploads.preview_key(key)}" if key and media and media.visible else None
 
 
 def _kind(name: str, schema: Schema, choices: Sequence[str]) -> str:

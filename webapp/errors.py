@@ -72,7 +72,7 @@ def from_rejected(rejected: Rejected) -> Problem:
 
 
 def from_failure(failure: Failure) -> Problem:
-    """Replicate had to be asked, and did not answer."""
+    """Replicate had to be asked, or a file to be read, and that was not possible."""
     return Problem(503, failure.code, failure.message, headers={"Retry-After": str(ceil(failure.retry_after or 5))})
 
 
@@ -107,6 +107,17 @@ def _http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
     return answer(request, problem)
 
 
+def in_a_line(error: Exception) -> str:
+    """An error for the log, with what is behind it: that may tell of folders and buckets."""
+    behind = str(error.__cause__ or "").partition("\n")[0]
+    return f"{error} ({behind})" if behind else str(error)
+
+
+def _failure(request: AnyRequest, failure: Failure) -> Response[Any]:
+    log.warning("%s %s: %s", request.method, request.url.path, in_a_line(failure))
+    return answer(request, from_failure(failure))
+
+
 def _database_away(request: AnyRequest, away: DatabaseAway) -> Response[Any]:
     log.warning("%s %s: %s", request.method, request.url.path, away)
     detail = "The database does not answer at the moment. Please try again in a moment."
@@ -123,7 +134,7 @@ def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     Problem: answer,
     Rejected: lambda request, rejected: answer(request, from_rejected(rejected)),
-    Failure: lambda request, failure: answer(request, from_failure(failure)),
+    Failure: _failure,
     DatabaseAway: _database_away,
     HTTPException: _http_exception,
     Exception: _unexpected,

@@ -11,15 +11,15 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import HttpMethod, Request, route
-from litestar.exceptions import NotFoundException, ServiceUnavailableException
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from tasks import downloads
-from tasks.failures import Failure
+from tasks import downloads, media_files
 from tasks.media_types import MEDIA_TYPES
-from tasks.storage import Storage
+from tasks.storage import Storage, unavailable
 from webapp.methods import READ
+from webapp.streams import streamed
 
 KEY = re.compile(r"[A-Za-z0-9-]{1,80}(\.[A-Za-z0-9]{1,10}){1,3}")
 RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -47,7 +47,7 @@ class File:
 
 @route("/media/{key:str}", http_method=READ)
 async def media(request: Request[Any, Any, Any], key: FromPath[str]) -> Response:
-    """A finished file. Its bytes never change, so a browser may keep it for ever.
+    """A file that a row names. Its bytes never change, so a browser may keep it for ever.
 
     With ?download it has a name to be saved under, and says how it was made.
     """
@@ -61,25 +61,25 @@ async def media(request: Request[Any, Any, Any], key: FromPath[str]) -> Response
         return Response(headers={**headers, "Content-Length": str(file.size)})
     part = _asked_for(request.headers.get("range"), file) if _is_same(request.headers.get("if-range"), file) else None
     if part is None:
-        return StreamingResponse(file.read(0, file.size), headers={**headers, "Content-Length": str(file.size)})
+        return await streamed(key, file.read(0, file.size), headers={**headers, "Content-Length": str(file.size)})
     start, end = part
     if start >= end:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{file.size}", "Accept-Ranges": "bytes"})
     span = {"Content-Length": str(end - start), "Content-Range": f"bytes {start}-{end - 1}/{file.size}"}
-    return StreamingResponse(file.read(start, end), status_code=206, headers={**headers, **span})
+    return await streamed(key, file.read(start, end), 206, {**headers, **span})
 
 
 async def _file(storage: Storage, key: str, download: bool) -> File:
-    try:
-        stored = await storage.head(key) if KEY.fullmatch(key) else None
-        if stored is None:
-            raise NotFoundException("There is no such file.")
-        ready = await downloads.prepare(key, stored, storage) if download else None
-    except Failure as failure:
-        raise ServiceUnavailableException(failure.message) from failure
+    stored_key = await media_files.find(key) if KEY.fullmatch(key) else None
+    if stored_key is None:
+        raise NotFoundException("There is no such file.")
+    stored = await storage.head(stored_key)
+    if stored is None:  # a folder that is not mounted looks like that
+        raise unavailable()
+    ready = await downloads.prepare(key, stored_key, stored, storage) if download else None
     caching = ASK_FIRST if download else FOR_GOOD
     if ready is None:
-        read = partial(storage.read, key)
+        read = partial(storage.read, stored_key)
         return File(stored.size, stored.etag, stored.modified, read, f"darkroom-{key}", caching)
     name = f"{ready.name}.{key.rpartition('.')[2]}"
     modified = None if ready.edits else stored.modified  # the file's date is not that of what was written into it

@@ -3,11 +3,11 @@
 import asyncio
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from tasks import outputs
@@ -92,13 +92,19 @@ def _picture(prompt: str, ratio: str, extension: str) -> bytes:
 async def _keep(drawings: Iterable[_Drawing], storage: Storage) -> list[Row]:
     """Draw, and keep in the way that results are kept: a few at a time, answered in order."""
     easels = asyncio.Semaphore(EASELS)
+
+    async def store(files: Mapping[str, IO[bytes] | bytes]) -> dict[str, str]:
+        for key, content in files.items():  # under their own names: drawn once more, they are the same
+            await storage.put(key, content)
+        return {key: key for key in files}
+
     async with outputs.files_client() as client:
 
         async def keep(drawing: _Drawing) -> Row:
             async with easels:
                 content = b64encode(await asyncio.to_thread(drawing.draw)).decode()
                 link = outputs.Link(f"data:{drawing.media_type};base64,{content}")
-                output = await outputs.keep(drawing.id, 0, link, client=client, storage=storage)
+                output = await outputs.keep(drawing.id, 0, link, client=client, store=store)
             return {column._meta.name: output[column._meta.name] for column in Output._meta.columns}
 
         return await asyncio.gather(*map(keep, drawings))

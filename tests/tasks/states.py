@@ -79,7 +79,10 @@ async def passes(job_id: UUID, *moments: Any) -> None:
 
 
 def an_output(key: str = "a.png") -> Output:
-    return Output(id=new_id(), position=0, key=key, kind="image", media_type="image/png", bytes=3, sha256="0" * 64)
+    return Output(
+        id=new_id(), position=0, key=key, stored_key=f"stored-{key}", kind="image", media_type="image/png", bytes=3,
+        sha256="0" * 64,
+    )  # fmt: skip
 
 
 def nothing(*values: object) -> bool:

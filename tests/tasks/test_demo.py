@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from tasks import jobs, library, models, sorting, trash
+from tasks import jobs, library, media_files, models, sorting, trash
 from tasks.demo import files, past, seeding, words
 from tasks.demo.files import Picture, Shelf
 from tasks.models import built_in
@@ -45,14 +45,16 @@ async def test_it_is_filled_with_jobs_that_can_be_looked_at_and_deleted(few: Non
         assert card.job.status in (Status.COMPLETED, Status.FAILED, Status.CANCELED), "nothing is run, or paid for"
         assert bool(card.outputs) == (card.job.status == Status.COMPLETED)
         for output in card.outputs:
-            assert await storage.head(output.key) is not None
-            assert await storage.head(output.preview_key or output.key) is not None
+            assert await storage.head(output.stored_key) is not None
+            assert await storage.head(output.stored_preview_key or output.stored_key) is not None
+            assert await media_files.find(output.key) == output.stored_key
+            assert await media_files.find(output.preview_key or output.key) is not None
     assert await Attempt.count() == 300
     assert await JobTag.exists()
     first, second = [card for card in cards if card.outputs and card.outputs[0].key == _common(cards)][:2]
     await jobs.delete(first.job.id)
     await trash.clear(storage, first.job.id)
-    assert await storage.head(second.outputs[0].key) is not None, "the file is another job's, too"
+    assert await storage.head(second.outputs[0].stored_key) is not None, "the file is another job's, too"
 
 
 def _common(cards: list[library.Card]) -> str:
@@ -62,7 +64,7 @@ def _common(cards: list[library.Card]) -> str:
 
 async def test_the_last_job_of_a_file_takes_it_along(few: None, storage: Storage) -> None:
     await seeding.fill(20, storage, until=UNTIL)
-    keys = {row["key"] for row in await Output.select(Output.key)}
+    keys = {row["stored_key"] for row in await Output.select(Output.stored_key)}
     for job in await Job.objects():
         await jobs.delete(job.id)
         await trash.clear(storage, job.id)

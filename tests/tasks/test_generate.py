@@ -22,13 +22,13 @@ async def test_a_prompt_becomes_a_picture_of_the_size_that_was_asked_for(working
     assert card.job.status == Status.COMPLETED, card.job.error
     [output] = card.outputs
     assert (output.key, output.kind, output.media_type) == (f"{job.id}.png", "image", "image/png")
-    picture = await stored(output.key)
+    picture = await stored(output.stored_key)
     assert Image.open(BytesIO(picture)).size == (96, 64) == (output.width, output.height)
     assert (len(picture), hashlib.sha256(picture).hexdigest()) == (output.bytes, output.sha256)
     assert output.placeholder is not None
     assert output.placeholder.startswith("data:image/webp;base64,")
-    assert output.preview_key is not None
-    assert Image.open(BytesIO(await stored(output.preview_key))).format == "WEBP"
+    assert output.preview_key == f"{job.id}.preview.webp"
+    assert Image.open(BytesIO(await stored(output.stored_preview_key))).format == "WEBP"
 
 
 async def test_its_attempt_says_what_was_sent_and_what_it_took(working: Faults) -> None:

@@ -16,11 +16,11 @@ from tasks.admission import Rejected
 from tasks.replicate import Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
-from tasks.tables import Job, Status
+from tasks.tables import Job, Status, Upload
 from tasks.terms import Terms
 from tests.conftest import Faults
 from tests.tasks.samples import picture
-from tests.tasks.work import SDXL, ended, stored
+from tests.tasks.work import SDXL, ended, stored, until
 
 NANO = "google/nano-banana"
 SMALL = picture(64, 48)
@@ -70,7 +70,7 @@ async def test_a_small_file_goes_as_a_data_url_and_the_model_works_from_it(
     plain = await ended(
         await jobs.submit("a fox from a small file", SDXL, {"width": 64, "height": 64, "seed": card.job.seed})
     )
-    assert await stored(plain.outputs[0].key) != await stored(card.outputs[0].key)
+    assert await stored(plain.outputs[0].stored_key) != await stored(card.outputs[0].stored_key)
 
 
 async def test_a_large_file_goes_by_the_files_api(working: Faults, replicate: Replicate, standin: str) -> None:
@@ -121,16 +121,31 @@ async def test_when_the_files_api_fails_the_file_is_sent_again_and_nothing_was_p
     await working.script({"on": "upload", "do": "status", "status": 503})
     address = await given(noise(401))
     card = await ended(await admission.admit("a fox of a second try", NANO, {"image_input": [address]}, replicate))
-    assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 1)
+    assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0)
     assert len(await working.created("a fox of a second try")) == 1
 
 
-async def test_a_file_that_is_gone_by_then_fails_the_job_with_a_reason(working: Faults, replicate: Replicate) -> None:
+async def test_a_file_that_is_gone_by_then_fails_the_job_with_a_reason(working: Faults) -> None:
     address = await given(picture(65, 48))
-    await Storage.open(settings.storage_url).delete([address.removeprefix("/media/")])
-    card = await ended(await admission.admit("a fox from nothing", NANO, {"image_input": [address]}, replicate))
+    await Upload.delete().where(Upload.key == address.removeprefix("/media/"))
+    card = await ended(await jobs.submit("a fox from nothing", NANO, {"image_input": [address]}))
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "input_gone")
     assert await working.created("a fox from nothing") == []
+
+
+async def test_a_file_that_storage_does_not_have_at_the_moment_is_waited_for(
+    working: Faults, replicate: Replicate
+) -> None:
+    content = picture(66, 48)
+    address = await given(content)
+    storage, key = Storage.open(settings.storage_url), address.removeprefix("/media/")
+    await storage.delete([key])
+    job = await admission.admit("a fox from a folder that is not mounted", NANO, {"image_input": [address]}, replicate)
+    await until(job.id, lambda card: card.job.error_code == "storage_unavailable")
+    await storage.put(key, content)
+    card = await ended(job)
+    assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0)
+    assert len(await working.created("a fox from a folder that is not mounted")) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from math import inf
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -24,11 +25,14 @@ from hypothesis.stateful import (
     rule,
 )
 from hypothesis.stateful import run_state_machine_as_test as run
+from obstore.store import MemoryStore
 
-from tasks import attempts, events, halts, jobs, trash
+from tasks import attempts, events, halts, jobs, pending_files, trash
 from tasks.database import DB
+from tasks.leases import Lease, Lost
 from tasks.replicate import Prediction
-from tasks.tables import TABLES, Attempt, Job, Output, Priority, Stage, Status
+from tasks.storage import Storage
+from tasks.tables import TABLES, Attempt, Job, Output, PendingFile, Priority, Stage, Status
 from tests.tasks.states import FINAL, PASSING, an_output, passes
 
 T = TypeVar("T")
@@ -89,6 +93,10 @@ class Everybody(RuleBasedStateMachine):
         self.jobs: dict[UUID, Expected] = {}
         self.attempts: dict[UUID, Begun] = {}
         self.late: set[UUID] = set()  # whose deadline has passed
+        self.kept_files = MemoryStore()
+        self.storage = Storage(self.kept_files)
+        self.owed: dict[str, UUID] = {}  # what is in storage and no output names -> token of the claim that stored it
+        self.removed: set[str] = set()
         self.carried: dict[UUID, Attempt] = {}  # token of a claim -> the attempt that its worker began or found
         self.do(_empty())
         for client in "aab":
@@ -186,6 +194,18 @@ class Everybody(RuleBasedStateMachine):
         elif attempt and what == "webhook":
             self.webhook(attempt)
 
+    @rule(claim=claims)
+    def store(self, claim: Job) -> None:
+        if names := self.write(claim, _stored(claim, self.storage)):
+            self.owed |= dict.fromkeys(names.values(), claim.lease_token)
+
+    @rule()
+    def sweep(self) -> None:
+        self.do(pending_files.sweep(self.storage))
+        live = {job.token for job in self.jobs.values()}
+        self.removed |= {name for name, token in self.owed.items() if token not in live}
+        self.owed = {name: token for name, token in self.owed.items() if token in live}
+
     def adopt(self, claim: Job, attempt: Attempt) -> None:
         """All searches find the same prediction."""
         free = all(other.prediction != "found" for other in self.attempts.values())
@@ -213,9 +233,15 @@ class Everybody(RuleBasedStateMachine):
     def end(self, claim: Job, how: str, wait: float, informed: bool) -> None:
         known, may = self.what_it_knows(claim, informed and how != "put_back")
         if how == "complete":
-            if self.write(claim, jobs.complete(claim, [an_output()], 1.0)):
+            if informed:
+                self.store(claim)
+            own = [name for name, token in self.owed.items() if token == claim.lease_token]
+            output = an_output(f"{claim.id}.png")
+            output.stored_key = own[-1] if own else output.key
+            if self.write(claim, jobs.complete(claim, [output], 1.0)):
                 self.ended(claim.id, Status.COMPLETED)
                 self.jobs[claim.id].outputs = 1
+                self.owed.pop(output.stored_key, None)
         elif how == "fail":
             if self.write(claim, jobs.fail(claim, FINAL, known), may):
                 self.ended(claim.id, Status.FAILED)
@@ -300,6 +326,14 @@ class Everybody(RuleBasedStateMachine):
         self.attempts_are_as_expected(self.seen[1])
         outputs = Counter(row["job"] for row in self.seen[2])
         assert outputs == {job_id: job.outputs for job_id, job in self.jobs.items() if job.outputs}
+        self.files_are_as_expected({row["stored_key"] for row in self.seen[2]}, self.seen[3])
+
+    def files_are_as_expected(self, named: set[str], noted: list[Row]) -> None:
+        assert {row["key"]: row["claim"] for row in noted if row["removed_at"] is None} == self.owed
+        assert {row["key"] for row in noted if row["removed_at"] is not None} == self.removed
+        there = {meta["path"] for batch in self.kept_files.list() for meta in batch}
+        assert there - named == self.owed.keys()
+        assert not named & (self.owed.keys() | self.removed)
 
     def jobs_are_as_expected(self, rows: dict[UUID, Row]) -> None:
         assert set(rows) == set(self.jobs)
@@ -405,7 +439,18 @@ async def _empty() -> None:
 
 
 async def _everything() -> list[list[Row]]:
-    return [await table.select().order_by(table.id) for table in (Job, Attempt, Output)]
+    tables = [await table.select().order_by(table.id) for table in (Job, Attempt, Output)]
+    return [*tables, await PendingFile.select().order_by(PendingFile.key)]
+
+
+async def _stored(claim: Job, storage: Storage) -> dict[str, str] | None:
+    """Store a file, as a worker does whose own clock is far behind."""
+    carrier = asyncio.current_task()
+    assert carrier is not None
+    try:
+        return await pending_files.store(Lease(claim, carrier, inf), storage, {f"{claim.id}.png": b"picture"})
+    except Lost:
+        return None
 
 
 @pytest.mark.timeout(400)  # to make a failing order short takes a while

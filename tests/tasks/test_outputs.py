@@ -3,10 +3,11 @@
 import json
 import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -141,6 +142,17 @@ async def provider() -> AsyncIterator[Provider]:
     await provider.client.aclose()
 
 
+def into(storage: Storage) -> outputs.Store:
+    """Stores files under their own names."""
+
+    async def store(files: Mapping[str, IO[bytes] | bytes]) -> dict[str, str]:
+        for key, content in files.items():
+            await storage.put(key, content)
+        return {key: key for key in files}
+
+    return store
+
+
 async def stored(storage: Storage, key: str | None) -> bytes:
     assert key is not None
     head = await storage.head(key)
@@ -151,7 +163,7 @@ async def stored(storage: Storage, key: str | None) -> bytes:
 async def test_a_picture_is_kept_with_its_measures_sum_and_preview(provider: Provider, storage: Storage) -> None:
     content = samples.picture(1024, 768)
     source = provider.serve("out-0.png", content, "image/png")
-    row = await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     assert (row.key, row.preview_key) == (f"{JOB}.png", f"{JOB}.preview.webp")
     assert (row.kind, row.media_type, row.bytes) == ("image", "image/png", len(content))
     assert (row.width, row.height, row.position) == (1024, 768, 0)
@@ -163,14 +175,16 @@ async def test_a_picture_is_kept_with_its_measures_sum_and_preview(provider: Pro
 
 
 async def test_further_outputs_carry_their_position_in_their_keys(provider: Provider, storage: Storage) -> None:
-    row = await outputs.keep(JOB, 2, provider.serve("a", samples.film()), client=provider.client, storage=storage)
+    row = await outputs.keep(JOB, 2, provider.serve("a", samples.film()), client=provider.client, store=into(storage))
     assert (row.key, row.preview_key) == (f"{JOB}-2.mp4", f"{JOB}-2.preview.webp")
     assert (row.kind, row.width, row.height, row.position) == ("video", 320, 180, 2)
     assert row.duration == pytest.approx(2.0, abs=0.11)
 
 
 async def test_a_sound_has_no_preview(provider: Provider, storage: Storage, tmp_path: Path) -> None:
-    row = await outputs.keep(JOB, 0, provider.serve("a.wav", samples.sound()), client=provider.client, storage=storage)
+    row = await outputs.keep(
+        JOB, 0, provider.serve("a.wav", samples.sound()), client=provider.client, store=into(storage)
+    )
     assert (row.key, row.kind, row.duration) == (f"{JOB}.wav", "audio", 1.5)
     assert row.preview_key is None
     assert names(tmp_path / "media") == [f"{JOB}.wav"]
@@ -178,38 +192,38 @@ async def test_a_sound_has_no_preview(provider: Provider, storage: Storage, tmp_
 
 async def test_kept_twice_it_is_there_once(provider: Provider, storage: Storage, tmp_path: Path) -> None:
     source = provider.serve("out.png", samples.picture())
-    first = await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
-    second = await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+    first = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+    second = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     assert _facts(first) == _facts(second)
     assert len(names(tmp_path / "media")) == 2
 
 
 async def test_the_extension_is_that_of_the_bytes_not_of_the_name(provider: Provider, storage: Storage) -> None:
     source = provider.serve("out.png", samples.picture(form="WEBP"), "image/png")
-    row = await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     assert (row.key, row.media_type) == (f"{JOB}.webp", "image/webp")
 
 
 async def test_a_drawing_is_kept_as_it_is(provider: Provider, storage: Storage) -> None:
     row = await outputs.keep(
-        JOB, 0, provider.serve("a.svg", samples.SVG, "image/svg+xml"), client=provider.client, storage=storage
+        JOB, 0, provider.serve("a.svg", samples.SVG, "image/svg+xml"), client=provider.client, store=into(storage)
     )
     assert (row.key, row.kind) == (f"{JOB}.svg", "image")
     assert row.preview_key is None
 
 
 async def test_text_becomes_a_file(provider: Provider, storage: Storage) -> None:
-    row = await outputs.keep(JOB, 0, Text("<b>grüße</b>"), client=provider.client, storage=storage)
+    row = await outputs.keep(JOB, 0, Text("<b>grüße</b>"), client=provider.client, store=into(storage))
     assert (row.key, row.kind, row.media_type) == (f"{JOB}.txt", "text", "text/plain")
     assert await stored(storage, row.key) == "<b>grüße</b>".encode()
-    row = await outputs.keep(JOB, 1, Text("{}", "json"), client=provider.client, storage=storage)
+    row = await outputs.keep(JOB, 1, Text("{}", "json"), client=provider.client, store=into(storage))
     assert (row.key, row.kind) == (f"{JOB}-1.json", "file")
 
 
 async def test_a_data_url_is_kept_like_any_file(provider: Provider, storage: Storage) -> None:
     content = samples.picture(form="JPEG")
     source = Link(f"data:image/png;base64,{b64encode(content).decode()}")
-    row = await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     assert (row.key, row.bytes) == (f"{JOB}.jpg", len(content))
 
 
@@ -237,7 +251,7 @@ async def test_what_is_no_picture_is_not_kept_as_one(
 ) -> None:
     source = provider.serve(name, content, media_type)
     with pytest.raises(Failure) as caught:
-        await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+        await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     assert (caught.value.code, caught.value.passing) == ("output_unreadable", True)
     assert names(tmp_path / "media") == []
 
@@ -246,7 +260,7 @@ async def test_what_nobody_knows_is_kept_as_bytes_unless_it_is_said_to_be_a_pict
     provider: Provider, storage: Storage
 ) -> None:
     source = provider.serve("weights.safetensors", bytes(1000), "image/x-exr")
-    row = await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     assert (row.key, row.kind) == (f"{JOB}.bin", "file")
 
 
@@ -258,7 +272,7 @@ async def test_a_zip_bomb_is_kept_packed_as_it_came_whatever_it_is_said_to_be(
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         archive.writestr("bomb", bytes(20_000_000))
     row = await outputs.keep(
-        JOB, 0, provider.serve("a", file.getvalue(), said), client=provider.client, storage=storage
+        JOB, 0, provider.serve("a", file.getvalue(), said), client=provider.client, store=into(storage)
     )
     assert (row.key, row.kind) == (f"{JOB}.zip", "file")
     assert row.preview_key is None
@@ -271,7 +285,7 @@ async def test_a_picture_of_too_many_pixels_is_not_kept(provider: Provider, stor
     bomb[6:10] = b"\xff" * 4  # 65535 each way, it says
     source = provider.serve("a.gif", bytes(bomb), "image/gif")
     with pytest.raises(Failure) as caught:
-        await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+        await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     assert (caught.value.code, caught.value.passing) == ("output_too_large", False)
     assert names(tmp_path / "media") == []
     assert names(settings.data_dir / "tmp") == []
@@ -280,7 +294,7 @@ async def test_a_picture_of_too_many_pixels_is_not_kept(provider: Provider, stor
 async def test_the_excerpt_of_a_text_holds_nothing_that_a_database_refuses(
     provider: Provider, storage: Storage
 ) -> None:
-    row = await outputs.keep(JOB, 0, Text("a\0b\ud800c"), client=provider.client, storage=storage)
+    row = await outputs.keep(JOB, 0, Text("a\0b\ud800c"), client=provider.client, store=into(storage))
     assert row.placeholder == "ab?c"
     assert await stored(storage, row.key) == b"a\0b?c"
 
@@ -288,7 +302,7 @@ async def test_the_excerpt_of_a_text_holds_nothing_that_a_database_refuses(
 async def test_what_is_too_large_is_not_kept(provider: Provider, storage: Storage, tmp_path: Path) -> None:
     for source in (provider.serve("a.png", samples.picture()), Text("x" * 1001)):
         with pytest.raises(Failure) as caught:
-            await outputs.keep(JOB, 0, source, client=provider.client, storage=storage, max_bytes=1000)
+            await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage), max_bytes=1000)
         assert (caught.value.code, caught.value.passing) == ("output_too_large", False)
     assert names(tmp_path / "media") == []
 
@@ -299,7 +313,7 @@ async def test_storage_that_fails_is_a_failure_that_may_pass(
     (tmp_path / "media" / f"{JOB}.png").mkdir()
     source = provider.serve("a.png", samples.picture())
     with pytest.raises(Failure) as caught:
-        await outputs.keep(JOB, 0, source, client=provider.client, storage=storage)
+        await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     assert (caught.value.code, caught.value.passing) == ("storage_unavailable", True)
 
 
@@ -309,7 +323,7 @@ async def test_a_name_that_leads_to_this_machine_is_refused(
     asked = _resolving(monkeypatch, "127.0.0.1")
     async with outputs.files_client() as client:
         with pytest.raises(Failure) as caught:
-            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, storage=storage)
+            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, store=into(storage))
     assert (caught.value.code, caught.value.passing) == ("output_host_refused", False)
     assert asked == ["xezq.replicate.delivery"]
     assert names(tmp_path / "media") == []
@@ -319,7 +333,7 @@ async def test_a_name_that_does_not_resolve_may_pass(monkeypatch: pytest.MonkeyP
     _resolving(monkeypatch)
     async with outputs.files_client() as client:
         with pytest.raises(Failure) as caught:
-            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, storage=storage)
+            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, store=into(storage))
     assert (caught.value.code, caught.value.passing) == ("download_failed", True)
 
 
@@ -335,7 +349,7 @@ async def test_the_name_is_asked_for_once_and_only_that_answer_is_connected_to(
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect_tcp)
     async with outputs.files_client() as client:
         with pytest.raises(Failure) as caught:
-            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, storage=storage)
+            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, store=into(storage))
     assert (caught.value.code, caught.value.passing) == ("download_failed", True)
     assert (asked, connected) == (["xezq.replicate.delivery"], ["8.8.8.8"])
 

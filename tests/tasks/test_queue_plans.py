@@ -11,7 +11,7 @@ import pytest
 from obstore.store import MemoryStore
 from piccolo.querystring import QueryString
 
-from tasks import attempts, downloads, jobs, library, queue, rescue, sorting
+from tasks import attempts, downloads, jobs, library, media_files, pending_files, queue, rescue, sorting
 from tasks.database import DB, now
 from tasks.demo import past, seeding
 from tasks.search import parse
@@ -74,7 +74,10 @@ QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
 }
 PAGES: dict[str, Callable[[], Awaitable[Any]]] = {
     "changed since": lambda: library.changed_since(now(), 200),
-    "whose file it is": lambda: downloads.prepare("a.png", Stored(7, '"a"', now()), Storage(MemoryStore())),
+    "which file it is": lambda: media_files.find(f"{SOMEBODY}.png"),
+    "whose preview it is": lambda: media_files.find(f"{SOMEBODY}.preview.webp"),
+    "what is owed": lambda: pending_files.sweep(Storage(MemoryStore())),
+    "whose file it is": lambda: downloads.prepare("a.png", "a.png", Stored(7, '"a"', now()), Storage(MemoryStore())),
 }
 FIELDS = (
     "", "fox", '"in the snow"', "-snow", "fox -snow", "model:flux", "model:nothing", "-model:flux", "status:failed",

@@ -2,18 +2,44 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from time import monotonic
+from typing import IO
 
+import httpx
 import pytest
+from obstore.store import ObjectStore
 
-from tasks import attempts, database, events, intake, jobs, library, models, rescue, transitions
+from tasks import (
+    attempts,
+    database,
+    events,
+    generate,
+    intake,
+    jobs,
+    leases,
+    library,
+    models,
+    outputs,
+    pending_files,
+    rescue,
+    transitions,
+)
 from tasks.broker import broker
+from tasks.circuit import Circuit
 from tasks.database import DB, now
+from tasks.generate import Tools
 from tasks.library import Card
-from tasks.replicate import Replicate
+from tasks.replicate import Prediction, Replicate
+from tasks.settings import settings
+from tasks.storage import Storage
+from tasks.submission import Provider
 from tasks.tables import Attempt, Job, Priority, Status
 from tests.conftest import Faults
-from tests.tasks.work import SDXL, at_work, ended, submitted, until, wait_until
+from tests.tasks.states import FINAL, passes, taken_over
+from tests.tasks.work import SDXL, at_work, ended, existing, files_of, submitted, until, wait_until
 
 
 async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with_the_same_prediction(
@@ -108,6 +134,54 @@ async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out
     [attempt] = await library.attempts(job.id)
     [prediction] = await faults.created("a fox that was just posted")
     assert attempt.prediction_id == prediction["id"]
+
+
+async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_file(
+    quick: None, faults: Faults, web: httpx.AsyncClient
+) -> None:
+    """It is frozen as it stores what it has fetched; meanwhile another one failed the job, and a third completed it."""
+    job, frozen = await submitted("a fox put down twice"), Frozen.open(settings.storage_url)
+    async with aclosing(Replicate()) as replicate, outputs.files_client() as files:
+        async with leases.hold(await claimed()) as lease:
+            carrying = asyncio.create_task(
+                generate.carry(lease, Tools(Provider(replicate, Circuit(replicate), frozen), files))
+            )
+            await frozen.reached.wait()
+        lease.until = monotonic()
+        await passes(job.id, Job.lease_until)
+        [attempt] = await library.attempts(job.id)
+        known = Prediction(str(attempt.prediction_id), "succeeded")
+        assert await jobs.fail(await taken_over(), FINAL, known) is not None
+        assert await jobs.retry(job.id) is not None
+        async with leases.hold(await claimed()) as another:
+            storage = Storage.open(settings.storage_url)
+            await generate.carry(another, Tools(Provider(replicate, Circuit(replicate), storage), files))
+        frozen.thawed.set()
+        await asyncio.wait([carrying])
+    [output] = (await existing(job.id)).outputs
+    served = await web.get(f"/media/{job.id}.png")
+    assert sha256(served.content).hexdigest() == output.sha256
+    await pending_files.sweep(frozen)
+    assert files_of(job.id) == {output.stored_key, output.stored_preview_key}
+
+
+async def claimed() -> Job:
+    job = await jobs.claim(30)
+    assert job is not None
+    return job
+
+
+class Frozen(Storage):
+    """Storage that does not get to its first write until it is thawed."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        super().__init__(store)
+        self.reached, self.thawed = asyncio.Event(), asyncio.Event()
+
+    async def put(self, key: str, content: IO[bytes] | bytes) -> None:
+        self.reached.set()
+        await self.thawed.wait()
+        await super().put(key, content)
 
 
 async def posted(faults: Faults, prompt: str) -> bool:

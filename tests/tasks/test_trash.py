@@ -28,7 +28,7 @@ async def thrown_away(days: float) -> UUID:
 
 
 async def there(storage: Storage, job_id: UUID) -> bool:
-    return await storage.head(f"{job_id}.png") is not None
+    return await storage.head(f"{job_id}-0123456789ab.png") is not None
 
 
 async def test_what_lies_in_the_trash_for_thirty_days_is_deleted_with_its_files(storage: Storage) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -67,6 +68,11 @@ async def stored(key: str) -> bytes:
     meta = await storage.head(key)
     assert meta is not None
     return b"".join([piece async for piece in storage.read(key, 0, meta.size)])
+
+
+def files_of(job_id: UUID) -> set[str]:
+    """The names in storage of everything that was ever stored for a job, and is there."""
+    return {path.name for path in Path(settings.storage_url).glob(f"{job_id}*")}
 
 
 async def submitted(prompt: str, model: str = SDXL, **parameters: Any) -> Job:

@@ -1,5 +1,7 @@
 """Jobs that have ended, for tests."""
 
+from hashlib import sha256
+
 from tasks import jobs
 from tasks.failures import Failure
 from tasks.settings import settings
@@ -8,17 +10,31 @@ from tasks.tables import Job, Output, new_id
 
 
 async def completed(prompt: str = "a fox in the snow") -> Job:
+    """A job with a file below /media/ that is called by its id, and is in storage under another name."""
     await jobs.submit(prompt, "stability-ai/sdxl", {"width": 512})
     job = await jobs.claim(30)
     assert job is not None
-    key = f"{job.id}.png"
-    await Storage.open(settings.storage_url).put(key, b"picture")
-    await jobs.complete(
-        job,
-        [Output(id=new_id(), position=0, key=key, kind="image", media_type="image/png", bytes=7, sha256="0" * 64)],
-        1.0,
-    )
+    storage, key = Storage.open(settings.storage_url), f"{job.id}.png"
+    await jobs.complete(job, [await kept(storage, key, b"picture", stored_key=f"{job.id}-0123456789ab.png")], 1.0)
     return job
+
+
+async def named(storage: Storage, key: str, content: bytes) -> None:
+    """A job with such a file below /media/."""
+    await jobs.submit("a fox with a file", "stability-ai/sdxl", {})
+    job = await jobs.claim(30)
+    assert job is not None
+    await jobs.complete(job, [await kept(storage, key, content)], 1.0)
+
+
+async def kept(storage: Storage, key: str, content: bytes, position: int = 0, stored_key: str = "") -> Output:
+    """The row of an output, not saved yet, whose file is in storage."""
+    stored_key = stored_key or f"stored-{key}"
+    await storage.put(stored_key, content)
+    return Output(
+        id=new_id(), position=position, key=key, stored_key=stored_key, kind="image", media_type="image/png",
+        bytes=len(content), sha256=sha256(content).hexdigest(),
+    )  # fmt: skip
 
 
 async def failed() -> Job:

@@ -12,7 +12,7 @@ import pytest
 from tasks import tidying
 from tasks.failures import Failure
 from tasks.settings import settings
-from tasks.storage import Storage
+from tasks.storage import Storage, unavailable
 from tests.webapp.made import completed, failed
 from webapp import archive
 
@@ -42,7 +42,7 @@ async def test_a_zip_holds_the_files_under_readable_names_and_tells_of_every_job
 
 async def test_a_missing_file_is_told_and_breaks_nothing(web: httpx.AsyncClient) -> None:
     lost, kept = await completed("lost"), await completed("kept")
-    await Storage.open(settings.storage_url).delete([f"{lost.id}.png"])
+    await Storage.open(settings.storage_url).delete([f"{lost.id}-0123456789ab.png"])
     answer = await web.post("/selection.zip", data={"job": [str(lost.id), str(kept.id)]})
     found, metadata = opened(answer.content)
     assert len(found.namelist()) == 2
@@ -51,18 +51,33 @@ async def test_a_missing_file_is_told_and_breaks_nothing(web: httpx.AsyncClient)
     assert "lost" in str(missing["missing_files"])
 
 
-async def test_storage_that_fails_on_the_way_is_told_too(
+async def test_where_not_one_of_the_files_is_there_storage_is_said_to_be_away(web: httpx.AsyncClient) -> None:
+    jobs = [await completed(), await completed()]
+    await Storage.open(settings.storage_url).delete([f"{job.id}-0123456789ab.png" for job in jobs])
+    answer = await web.get("/selection.zip?all=1")
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_zip_that_storage_keeps_from_being_whole_is_never_taken_for_whole(
     web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await completed()
+    ids = [(await completed()).id for _ in range(2)]
+    read, reads = Storage.read, list[str]()
 
     async def fails(self: Storage, key: str, start: int, end: int) -> AsyncIterator[bytes]:
-        yield b"pic"
-        raise Failure("storage_unavailable", "The storage for finished files is not available.", passing=True)
+        reads.append(key)
+        if len(reads) != 1:
+            raise unavailable()
+        async for piece in read(self, key, start, end):
+            yield piece
 
     monkeypatch.setattr(Storage, "read", fails)
-    _, metadata = opened((await web.get("/selection.zip?all=1")).content)
-    assert metadata[0]["files"] == []
+    with pytest.raises(Failure):  # which the server cuts the connection for: see test_storage_away.py
+        assert [piece async for piece in archive.archive(tidying.these(ids), Storage.open(settings.storage_url))]
+    assert len(reads) == 2
+    answer = await web.get("/selection.zip?all=1")
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
 
 
 async def test_a_zip_is_made_in_portions_and_never_held(monkeypatch: pytest.MonkeyPatch) -> None:

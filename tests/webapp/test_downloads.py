@@ -13,8 +13,9 @@ from PIL import Image
 from tasks import downloads, jobs
 from tasks.settings import settings
 from tasks.storage import PIECE, Storage
-from tasks.tables import Job, Output, new_id
+from tasks.tables import Job
 from tests.tasks import samples
+from tests.webapp.made import kept
 
 PICTURE = samples.picture()
 
@@ -31,16 +32,9 @@ async def made(
     await jobs.submit(prompt, "stability-ai/sdxl", {"width": 640, "refine": "no_refiner"})
     job = await jobs.claim(30)
     assert job is not None
-    outputs = []
-    for position in range(positions):
-        name = key or f"{job.id}{f'-{position}' if position else ''}.{extension}"
-        await Storage.open(settings.storage_url).put(name, content)
-        outputs.append(
-            Output(
-                id=new_id(), position=position, key=name, kind="image", media_type="image/png",
-                bytes=len(content), sha256=sha256(content).hexdigest(),
-            )
-        )  # fmt: skip
+    names = [key or f"{job.id}{f'-{position}' if position else ''}.{extension}" for position in range(positions)]
+    storage = Storage.open(settings.storage_url)
+    outputs = [await kept(storage, name, content, position) for position, name in enumerate(names)]
     await jobs.complete(job, outputs, 1.0)
     await Job.update({Job.seed: seed}).where(Job.id == job.id)
     return job
@@ -143,14 +137,14 @@ async def test_nothing_is_written_in_where_that_is_not_wanted(
     assert "a-red-fox-" in answer.headers["content-disposition"]
 
 
-async def test_a_file_of_several_jobs_or_of_none_says_nothing(web: httpx.AsyncClient) -> None:
+async def test_a_file_of_several_jobs_or_an_upload_says_nothing(web: httpx.AsyncClient) -> None:
     for _ in range(2):
         await made("A red fox", key="shared.png")
-    assert (await download(web, "shared.png")).content == PICTURE
-    await Storage.open(settings.storage_url).put("nobodys.png", PICTURE)
-    answer = await download(web, "nobodys.png")
+    answer = await download(web, "shared.png")
     assert answer.content == PICTURE
-    assert answer.headers["content-disposition"] == 'attachment; filename="darkroom-nobodys.png"'
+    assert answer.headers["content-disposition"] == 'attachment; filename="darkroom-shared.png"'
+    upload = (await web.post("/uploads", files={"file": ("fox.png", PICTURE)})).json()["url"]
+    assert (await web.get(upload, params={"download": ""})).content == PICTURE
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,26 @@
 """Finished files are served in whole or part, cached for good, and never run."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from httpx import Response
+from httpx import ASGITransport, AsyncClient, Response
 from litestar import Litestar
-from litestar.testing import AsyncTestClient
 from obstore.store import MemoryStore
 
 from tasks.media_types import MEDIA_TYPES
-from tasks.storage import PIECE, Storage
+from tasks.storage import PIECE, Storage, unavailable
 from tests.tasks import samples
+from tests.webapp.made import named
 from webapp import files
+from webapp.errors import EXCEPTION_HANDLERS
 
 pytestmark = pytest.mark.once
 
 KEY = "0192f0c1-2b3c-7def-8123-456789abcdef.mp4"
 CONTENT = bytes(range(256)) * 16
-
-Client = AsyncTestClient[Litestar]
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -29,19 +29,24 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 
 @pytest.fixture
-async def client(storage: Storage) -> AsyncIterator[Client]:
-    await storage.put(KEY, CONTENT)
-    app = Litestar(files.routes)
-    app.state.storage = storage
-    async with AsyncTestClient(app) as client:
+async def client(storage: Storage) -> AsyncIterator[AsyncClient]:
+    await named(storage, KEY, CONTENT)
+    async with serving(storage) as client:
         yield client
 
 
-async def get(client: Client, key: str = KEY, **headers: str) -> Response:
+def serving(storage: Storage) -> AsyncClient:
+    app = Litestar(files.routes, exception_handlers=EXCEPTION_HANDLERS, logging_config=None)
+    app.state.storage = storage
+    transport = ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's names for the same types
+    return AsyncClient(transport=transport, base_url="http://darkroom.test")
+
+
+async def get(client: AsyncClient, key: str = KEY, **headers: str) -> Response:
     return await client.get(f"/media/{key}", headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-async def test_a_file_comes_whole_with_headers_for_a_long_life(client: Client) -> None:
+async def test_a_file_comes_whole_with_headers_for_a_long_life(client: AsyncClient) -> None:
     answer = await get(client)
     assert (answer.status_code, answer.content) == (200, CONTENT)
     assert answer.headers["content-type"] == "video/mp4"
@@ -54,16 +59,16 @@ async def test_a_file_comes_whole_with_headers_for_a_long_life(client: Client) -
     assert "content-disposition" not in answer.headers
 
 
-async def test_a_large_file_comes_whole(client: Client, storage: Storage) -> None:
+async def test_a_large_file_comes_whole(client: AsyncClient, storage: Storage) -> None:
     large = b"0123456789abcdef" * (PIECE // 16) * 2 + b"the end"
-    await storage.put("large.bin", large)
+    await named(storage, "large.bin", large)
     assert (await get(client, "large.bin")).content == large
     part = await get(client, "large.bin", Range=f"bytes={PIECE - 1}-{2 * PIECE}")
     assert part.content == large[PIECE - 1 : 2 * PIECE + 1]
 
 
-async def test_an_empty_file_comes_empty(client: Client, storage: Storage) -> None:
-    await storage.put("empty.txt", b"")
+async def test_an_empty_file_comes_empty(client: AsyncClient, storage: Storage) -> None:
+    await named(storage, "empty.txt", b"")
     answer = await get(client, "empty.txt")
     assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
     assert (await get(client, "empty.txt", Range="bytes=0-")).status_code == 416
@@ -81,7 +86,7 @@ async def test_an_empty_file_comes_empty(client: Client, storage: Storage) -> No
         ("bytes = 5 - 9", 5, 10),
     ],
 )
-async def test_a_range_gets_that_part(asked: str, start: int, end: int, client: Client) -> None:
+async def test_a_range_gets_that_part(asked: str, start: int, end: int, client: AsyncClient) -> None:
     answer = await get(client, Range=asked)
     assert answer.status_code == 206
     assert answer.content == CONTENT[start:end]
@@ -91,7 +96,7 @@ async def test_a_range_gets_that_part(asked: str, start: int, end: int, client: 
 
 
 @pytest.mark.parametrize("asked", ["bytes=4096-", "bytes=9999-10000", "bytes=-0", f"bytes={10**17}-"])
-async def test_a_range_beyond_the_end_is_refused_with_the_size(asked: str, client: Client) -> None:
+async def test_a_range_beyond_the_end_is_refused_with_the_size(asked: str, client: AsyncClient) -> None:
     answer = await get(client, Range=asked)
     assert (answer.status_code, answer.content) == (416, b"")
     assert answer.headers["content-range"] == "bytes */4096"
@@ -100,12 +105,12 @@ async def test_a_range_beyond_the_end_is_refused_with_the_size(asked: str, clien
 @pytest.mark.parametrize(
     "asked", ["bytes=0-1,4-5", "bytes=9-3", "bytes=-", "bytes=a-b", "lines=1-2", "", f"bytes={'9' * 5000}-"]
 )
-async def test_several_ranges_and_nonsense_get_the_whole_file(asked: str, client: Client) -> None:
+async def test_several_ranges_and_nonsense_get_the_whole_file(asked: str, client: AsyncClient) -> None:
     answer = await get(client, Range=asked)
     assert (answer.status_code, answer.content) == (200, CONTENT)
 
 
-async def test_what_the_browser_has_is_not_sent_again(client: Client) -> None:
+async def test_what_the_browser_has_is_not_sent_again(client: AsyncClient) -> None:
     etag = (await get(client)).headers["etag"]
     for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
         answer = await get(client, If_None_Match=known, Range="bytes=0-9")
@@ -114,7 +119,7 @@ async def test_what_the_browser_has_is_not_sent_again(client: Client) -> None:
     assert (await get(client, If_None_Match='"other"')).status_code == 200
 
 
-async def test_a_part_is_only_sent_where_it_fits_what_the_browser_has(client: Client) -> None:
+async def test_a_part_is_only_sent_where_it_fits_what_the_browser_has(client: AsyncClient) -> None:
     whole = await get(client)
     for same in (whole.headers["etag"], whole.headers["last-modified"]):
         assert (await get(client, Range="bytes=0-9", If_Range=same)).status_code == 206
@@ -122,7 +127,7 @@ async def test_a_part_is_only_sent_where_it_fits_what_the_browser_has(client: Cl
         assert (await get(client, Range="bytes=0-9", If_Range=other)).content == CONTENT
 
 
-async def test_head_tells_the_size_and_sends_nothing(client: Client) -> None:
+async def test_head_tells_the_size_and_sends_nothing(client: AsyncClient) -> None:
     answer = await client.head(f"/media/{KEY}", headers={"Range": "bytes=0-9"})
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-length"] == "4096"
@@ -131,9 +136,9 @@ async def test_head_tells_the_size_and_sends_nothing(client: Client) -> None:
 
 @pytest.mark.parametrize("extension", sorted(MEDIA_TYPES))
 async def test_every_type_is_named_and_only_harmless_ones_are_shown(
-    extension: str, client: Client, storage: Storage
+    extension: str, client: AsyncClient, storage: Storage
 ) -> None:
-    await storage.put(f"a.{extension}", b"x")
+    await named(storage, f"a.{extension}", b"x")
     answer = await get(client, f"a.{extension}")
     assert answer.headers["content-type"] == MEDIA_TYPES[extension].name
     shown = "content-disposition" not in answer.headers
@@ -145,24 +150,24 @@ async def test_every_type_is_named_and_only_harmless_ones_are_shown(
 
 
 @pytest.mark.parametrize("content", [samples.SVG, samples.HTML], ids=["svg", "html"])
-async def test_svg_and_html_are_only_downloaded(content: bytes, client: Client, storage: Storage) -> None:
+async def test_svg_and_html_are_only_downloaded(content: bytes, client: AsyncClient, storage: Storage) -> None:
     extension = "svg" if content is samples.SVG else "html"
-    await storage.put(f"a.{extension}", content)
+    await named(storage, f"a.{extension}", content)
     answer = await get(client, f"a.{extension}")
     assert answer.headers["content-disposition"] == f'attachment; filename="darkroom-a.{extension}"'
     assert answer.content == content
 
 
-async def test_an_unknown_extension_is_bytes_to_download(client: Client, storage: Storage) -> None:
-    await storage.put("a.exe", b"MZ")
+async def test_an_unknown_extension_is_bytes_to_download(client: AsyncClient, storage: Storage) -> None:
+    await named(storage, "a.exe", b"MZ")
     answer = await get(client, "a.exe")
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"].startswith("attachment")
 
 
-async def test_download_gives_the_file_a_name(client: Client) -> None:
+async def test_download_gives_the_file_a_name(client: AsyncClient) -> None:
     answer = await get(client, f"{KEY}?download")
-    assert answer.headers["content-disposition"] == f'attachment; filename="darkroom-{KEY}"'
+    assert answer.headers["content-disposition"].startswith('attachment; filename="a-fox-with-a-file-')
 
 
 @pytest.mark.parametrize(
@@ -184,29 +189,76 @@ async def test_download_gives_the_file_a_name(client: Client) -> None:
         "a" * 200 + ".png",
     ],
 )
-async def test_what_is_no_file_of_ours_is_not_found(key: str, client: Client, storage: Storage) -> None:
+async def test_what_is_no_file_of_ours_is_not_found(key: str, client: AsyncClient, storage: Storage) -> None:
     await storage.put(".probe", b"hidden")
     await storage.put("noextension", b"hidden")
     await storage.put("a b.png", b"hidden")
     assert (await get(client, key)).status_code == 404
 
 
+async def test_what_no_row_names_is_not_found_although_storage_has_it(client: AsyncClient, storage: Storage) -> None:
+    for key in ("nobodys.png", f"stored-{KEY}", KEY.replace(".mp4", ".preview.webp"), "upload-nobodys.png"):
+        await storage.put(key, b"left by somebody")
+        for path in (key, f"{key}?download"):
+            assert (await get(client, path)).status_code == 404
+
+
+async def test_what_a_row_names_and_storage_does_not_have_is_unavailable(client: AsyncClient, storage: Storage) -> None:
+    await storage.delete([f"stored-{KEY}"])
+    for path in (KEY, f"{KEY}?download"):
+        told_to_come_back(await get(client, path))
+
+
 async def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    app = Litestar(files.routes)
-    app.state.storage = Storage.open(str(tmp_path))
-    (tmp_path / "folder.png").mkdir()
-    async with AsyncTestClient(app) as client:
-        assert (await get(client, "folder.png")).status_code == 404
+    storage = Storage.open(str(tmp_path))
+    await named(storage, "folder.png", b"x")
+    (tmp_path / "stored-folder.png").unlink()
+    (tmp_path / "stored-folder.png").mkdir()
+    async with serving(storage) as client:
+        told_to_come_back(await get(client, "folder.png"))
 
 
-async def test_storage_that_fails_is_said_to_be_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "media").mkdir()
-    app = Litestar(files.routes)
-    app.state.storage = Storage.open(str(tmp_path / "media"))
-    (tmp_path / "media").rmdir()
-    (tmp_path / "media").write_text("no folder any more")
-    async with AsyncTestClient(app) as client:
-        assert (await get(client)).status_code == 503
+async def test_storage_that_fails_is_said_to_be_unavailable_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "media"
+    storage = Storage.open(str(folder))
+    await named(storage, KEY, CONTENT)
+    (folder / f"stored-{KEY}").unlink()
+    folder.rmdir()
+    folder.write_text("no folder any more")
+    async with serving(storage) as client:
+        told_to_come_back(await get(client))
+    [told] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert (told.levelno, told.exc_info) == (logging.WARNING, None)
+    assert "Not a directory" in told.getMessage()
+    assert "\n" not in told.getMessage()
+
+
+class Unreadable(Storage):
+    """Storage that knows its files and cannot read them."""
+
+    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        raise unavailable()
+        yield b""
+
+
+async def test_what_cannot_be_read_is_unavailable_although_it_is_there() -> None:
+    storage = Unreadable(MemoryStore())
+    await named(storage, KEY, CONTENT)
+    async with serving(storage) as client:
+        for headers in ({}, {"Range": "bytes=5-9"}):
+            told_to_come_back(await get(client, **headers))
+        told_to_come_back(await get(client, f"{KEY}?download"))
+        assert (await client.head(f"/media/{KEY}")).status_code == 200
+
+
+def told_to_come_back(answer: Response) -> None:
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "storage_unavailable"
+    assert int(answer.headers["retry-after"]) > 0
+    assert "cache-control" not in answer.headers
 
 
 async def test_fifty_readers_who_leave_early_leave_nothing_open(tmp_path: Path) -> None:
