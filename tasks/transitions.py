@@ -84,7 +84,9 @@ async def end_attempt(
     outputs: Iterable[Output] = (),
 ) -> Job | None:
     """End the attempt under way, if it is as `attempt_is` says, and with it this run of the job."""
-    closed: Changes = {Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt)}
+    details = failure.details if failure else ""
+    closed: Changes = {Attempt.finished_at: now(), Attempt.predict_time: predict_time, Attempt.details: details}
+    closed |= reason_of(failure, Attempt)
     under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null()
     try:
         async with DB.transaction():
