@@ -21,12 +21,13 @@ log = logging.getLogger(__name__)
 KEY = "darkroom:limit"
 FORGOTTEN = 3600  # seconds without use after which the bucket starts anew; nothing is closed for longer
 SOONEST = 0.05  # seconds; to ask again earlier is not worth it
-PAUSE = 5.0  # seconds, where a 429 does not say how long to wait
-TOGETHER = 1.0  # seconds; 429s that come closer than this were in flight together
+PAUSE = 5.0  # seconds, where a 429 does not say how long to wait; they double with each further one
+LONGEST_PAUSE = 60.0  # seconds
+ANSWERED = 1.0  # seconds until the answer to a create is there, almost always
 LONGEST_RESET = 60.0  # seconds; Replicate counts by the minute
 SLOWEST = 6.0  # a minute: what Replicate leaves to an account almost without credit (its docs, rate limits)
-RECOVERY = 1.25  # a minute
-QUIET = 60.0  # seconds after a lowering before the rate recovers; they double with each further one, up to 16 minutes
+RECOVERY = 1.5  # a minute
+QUIET = 60.0  # seconds without a 429 before the rate recovers; they double with each further lowering, up to 4 minutes
 
 WRITE_IF_UNCHANGED = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
@@ -59,11 +60,12 @@ async def give_back() -> None:
 async def slow_down(retry_after: float | None, per_minute: float | None = None, burst: int | None = None) -> None:
     """Replicate answered a create with 429. Never raises.
 
-    No right is given for `retry_after` seconds (5 where it did not say, an hour at most). The rate becomes
-    `per_minute`, with `burst` at once, where Replicate named them; else it is halved, to 6 a minute at the lowest.
-    Answers to requests that were in flight together lower it once. After some quiet it recovers, by a quarter a minute.
+    No right is given for `retry_after` seconds (an hour at most; where it did not say, for 5, and up to 60 when it
+    happens again). The rate becomes `per_minute`, with `burst` at once, where Replicate named them; else it is halved,
+    to 6 a minute at the lowest, but once for all the 429s between which no create was accepted. After a quiet minute
+    it recovers, by a half each minute.
     """
-    wait = PAUSE if retry_after is None else min(max(retry_after, 0.0), FORGOTTEN)
+    wait = None if retry_after is None else min(max(retry_after, 0.0), FORGOTTEN)
     await _change(lambda bucket, now: bucket.slow_down(now, wait, per_minute, burst))
 
 
@@ -123,7 +125,9 @@ class Bucket(msgspec.Struct):
 
     tokens: rights to be had at the moment `at`; where that is still to come, none is given before it. rate: tokens that
     come in a minute. burst: how many it holds, where Replicate named a number. lowerings: how often the rate was
-    lowered since it was the full one. lowered_until: 429s until then belong to the last time.
+    lowered since it was the full one. lowered_until: when the pause after the last 429 ends. given, refused: rights
+    since the last lowering, and how many of them met a 429; the others were accepted, or have no answer yet. trying:
+    what becomes of the next one is seen before there are more.
     """
 
     at: float
@@ -132,6 +136,9 @@ class Bucket(msgspec.Struct):
     burst: int | None = None
     lowerings: int = 0
     lowered_until: float = 0.0
+    given: int = 0
+    refused: int = 0
+    trying: bool = False
 
     def catch_up(self, now: float, full_rate: float) -> None:
         """Let the time until now pass. Every verb needs this first."""
@@ -149,23 +156,33 @@ class Bucket(msgspec.Struct):
         if wait > 1e-4:  # less is an error of rounding
             return max(wait, SOONEST)
         self.tokens -= 1
+        self.given += 1
+        if self.trying:
+            self.trying = False
+            self._hold(now + ANSWERED)
         return 0.0
 
     def give_back(self) -> None:
         """Put a token back."""
         self.tokens = min(self.tokens + 1, self._size())
+        self.given = max(self.given - 1, self.refused)
 
-    def slow_down(self, now: float, wait: float, per_minute: float | None, burst: int | None) -> None:
-        """Give nothing for `wait` seconds, and then less than before."""
-        if now >= self.lowered_until:
-            self.lowerings = min(self.lowerings + 1, 5)
-            self.rate = max(self.rate / 2, SLOWEST)
-            self.tokens = 0.0
-            self.lowered_until = now + TOGETHER
+    def slow_down(self, now: float, wait: float | None, per_minute: float | None, burst: int | None) -> None:
+        """Give nothing for `wait` seconds, and then less than before, if anything was accepted at this rate.
+
+        Requests that were in flight at a lowering are counted by nobody: what they are answered belongs to it.
+        """
+        self.refused = min(self.refused + 1, self.given)
+        if self.lowerings == 0 or self.given > self.refused:
+            self.lowerings = min(self.lowerings + 1, 3)
+            self.rate = min(self.rate, max(self.rate / 2, SLOWEST))
+            self.tokens, self.given, self.refused = 0.0, 0, 0
+        self.trying = per_minute is None
         if per_minute is not None:
             self.rate, self.burst = max(per_minute, 1.0), burst
-        self.pour(now + wait)
-        self.tokens = min(self.tokens, 1.0)
+        if wait is None:
+            wait = min(PAUSE * 2 ** min(self.refused, 10), LONGEST_PAUSE)
+        self._hold(now + wait)
         self.lowered_until = max(self.lowered_until, now + wait)
 
     def pour(self, until: float) -> None:
@@ -173,6 +190,11 @@ class Bucket(msgspec.Struct):
         if until > self.at:
             self.tokens = min(self.tokens + (until - self.at) * self.rate / 60, self._size())
             self.at = until
+
+    def _hold(self, until: float) -> None:
+        """Give nothing until then, and one at first."""
+        self.pour(until)
+        self.tokens = min(self.tokens, 1.0)
 
     def _size(self) -> float:
         return max(1.0, self.rate / 60) if self.burst is None else max(1.0, self.burst)

@@ -9,9 +9,11 @@ import resource
 import signal
 import socket
 import sys
+import time
 import warnings
 from base64 import b64encode
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import islice
 from typing import IO, TYPE_CHECKING, cast
@@ -21,6 +23,7 @@ from PIL import Image, ImageOps
 
 from tasks.media_types import MEDIA_TYPES
 from tasks.openers import BROKEN, DEMUXERS, FORMATS, GOOD, HEADER, TOO_LARGE, WITHIN, Look
+from tasks.truncation import is_cut, lacks_sound
 
 if TYPE_CHECKING:  # PyAV takes a quarter of a second to load, and most results are pictures
     from av.container import InputContainer
@@ -35,6 +38,10 @@ MEMORY = 2 * 2**30  # bytes; a picture of the largest size takes 1.5 GiB
 POSTER_AT = 0.1  # of a film's length: its first frame is often black
 FRAMES_DECODED = 300  # at most, on the way from the key frame to the poster
 LONGEST = 366 * 86400  # seconds; files that claim to last longer lie
+PLAYED = 20.0  # seconds to play a file to its end: hours of sound in a second or two. What takes longer is believed
+MOST_FRAMES = 1000  # of an animation are looked at
+ANIMATIONS = ("gif", "png")  # of which Pillow reads one frame after the other
+LENIENT = ("mp3", "wav")  # there is something between the sounds or behind them, often enough
 
 
 def main() -> None:
@@ -57,9 +64,10 @@ def main() -> None:
 def _look(file: IO[bytes], extension: str) -> tuple[int, bytes]:
     try:
         # A mapping has a place of its own: the worker goes on reading where it stands.
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapping:
-            whole = cast(IO[bytes], mapping)  # it reads and seeks, which is all that is asked of it
-            seen = _recording(whole, extension) if extension in DEMUXERS else _picture(whole, extension)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if is_cut(content, DEMUXERS.get(extension) or FORMATS[extension]):
+                raise ValueError("cut short")
+            seen = _recording(content, extension) if extension in DEMUXERS else _picture(content, extension)
         return GOOD, msgspec.json.encode(seen)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
         return TOO_LARGE, repr(error).encode()
@@ -73,10 +81,12 @@ def _limit_ourselves() -> None:
             resource.setrlimit(limit, (most, most))
 
 
-def _picture(file: IO[bytes], extension: str) -> Look:
-    with Image.open(file, formats=[FORMATS[extension]]) as image:
+def _picture(content: mmap.mmap, extension: str) -> Look:
+    with Image.open(cast(IO[bytes], content), formats=[FORMATS[extension]]) as image:
         size = image.size
         image.draft("RGB", (2 * PREVIEW, 2 * PREVIEW))  # lets a large JPEG be decoded at a fraction of its size
+        if extension in ANIMATIONS:
+            _play_frames(image)
         image.load()  # a TIFF is turned by Pillow itself
         turned = image.getexif().get(0x0112, 1) >= 5  # these orientations change places of width and height
         prints = _prints(image)
@@ -84,16 +94,82 @@ def _picture(file: IO[bytes], extension: str) -> Look:
     return Look(width, height, None, *prints)
 
 
-def _recording(file: IO[bytes], extension: str) -> Look:
+def _play_frames(image: Image.Image) -> None:
+    """Load every frame of an animation, so that it shows where one is damaged; then go back to the first."""
+    until = time.monotonic() + PLAYED
+    with suppress(EOFError):  # there is no such frame
+        for number in range(1, MOST_FRAMES):
+            image.seek(number)
+            image.load()
+            if time.monotonic() > until:
+                break
+    image.seek(0)
+
+
+def _recording(content: mmap.mmap, extension: str) -> Look:
     import av
 
-    with av.open(file, "r", DEMUXERS[extension], metadata_errors="replace") as container:
+    demuxer = DEMUXERS[extension]
+    with av.open(cast(IO[bytes], content), "r", demuxer, metadata_errors="replace") as container:
         seconds = container.duration / av.time_base if container.duration else None
         seconds = seconds if seconds and 0 < seconds < LONGEST else None
         if MEDIA_TYPES[extension].kind == "audio" or not container.streams.video:  # a song's video is its cover
+            with _as_far_as_ffmpeg_can():
+                _play_sound(container, content, demuxer)
             return Look(duration=seconds)
         image = _poster(container, container.streams.video[0], (seconds or 0) * POSTER_AT)
+        with _as_far_as_ffmpeg_can():
+            _play_film(container, seconds if demuxer == "mov" else None)
     return Look(*image.size, seconds, *_prints(image))
+
+
+@contextmanager
+def _as_far_as_ffmpeg_can() -> Iterator[None]:
+    """End the block where there is something that FFmpeg does not know: that is no damage, which is raised."""
+    import av
+
+    try:
+        yield
+    except av.error.InvalidDataError:
+        raise
+    except av.error.FFmpegError:
+        return
+
+
+def _play_sound(container: "InputContainer", content: mmap.mmap, demuxer: str) -> None:
+    """Decode the sounds to their end. Raises ValueError where they are damaged, or end too early."""
+    import av
+
+    packets, samples, until = 0, 0, time.monotonic() + PLAYED
+    for packet in container.demux(container.streams.audio):
+        try:
+            samples += sum(frame.samples for frame in packet.decode() if isinstance(frame, av.AudioFrame))
+        except av.error.InvalidDataError:
+            if demuxer not in LENIENT:
+                raise
+        else:
+            packets += packet.size > 0
+        if time.monotonic() > until:
+            return
+    if lacks_sound(content, demuxer, packets, samples):
+        raise ValueError("cut short")
+
+
+def _play_film(container: "InputContainer", seconds: float | None) -> None:
+    """Read a film to its end, which is quicker than to decode it. Raises ValueError where something is missing.
+
+    seconds: how long it has to be, where its container has that from the lengths of its frames.
+    """
+    end, until = 0.0, time.monotonic() + PLAYED
+    for packet in container.demux():
+        if packet.is_corrupt:
+            raise ValueError("cut short")
+        if packet.pts is not None and packet.time_base is not None:
+            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if time.monotonic() > until:
+            return
+    if seconds and end < 0.97 * seconds - 0.2:
+        raise ValueError("cut short")
 
 
 def _poster(container: "InputContainer", stream: "VideoStream", at: float) -> Image.Image:

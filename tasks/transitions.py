@@ -88,8 +88,11 @@ async def end_attempt(
     outputs: Sequence[Output] = (),
 ) -> Job | None:
     """End the attempt under way, if it is as `attempt_is` says, and with it this run of the job."""
-    closed: Changes = {Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt)}
-    closed[Attempt.error_code] = _unless_unknown(failure.code if failure else None)
+    closed: Changes = {
+        Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt),
+        Attempt.error_code: _unless_unknown(failure.code if failure else None),
+        Attempt.details: failure.details if failure else "",
+    }  # fmt: skip
     under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null() & attempt_is
     ended = changed(mine(job), {**changes, **let_go(changes[Job.status]), Job.attempt: None})
     answers = await DB.run_steps(

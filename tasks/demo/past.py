@@ -13,6 +13,7 @@ from piccolo.table import Table
 from tasks.demo import words
 from tasks.demo.files import Row, Shelf
 from tasks.demo.orders import Order, id_at, orders
+from tasks.failures import Failure, reason
 from tasks.tables import Attempt, Batch, CollectionItem, Job, JobTag, Output, Status
 
 CLIENT = "demo"
@@ -25,10 +26,10 @@ SECONDS = {
 }  # fmt: skip
 """What a prediction of each model takes, about."""
 FAULTS = (
-    ("moderated", "The model's safety filter refused this prompt or its result."),
-    ("out_of_memory", "The model ran out of memory on this input."),
-    ("deadline", "It was not done within the time that was given for it."),
-    ("model_error", "The model failed: CUDA error: device-side assert triggered"),
+    reason("failed", "NSFW content detected"),
+    reason("failed", "CUDA out of memory"),
+    reason("failed", "CUDA error: device-side assert triggered"),
+    Failure("deadline", "It was not done within the time that was given for it."),
 )
 
 Rows = dict[type[Table], list[Row]]
@@ -59,7 +60,7 @@ def _job(order: Order, until: datetime, earlier: list[UUID], chance: Random) -> 
     status = chance.choices((Status.COMPLETED, Status.FAILED, Status.CANCELED), (93, 5, 2))[0]
     started = order.moment + timedelta(seconds=chance.uniform(0.3, 4))
     finished = started + timedelta(seconds=SECONDS[order.model] * chance.uniform(0.7, 1.6))
-    code, error = chance.choice(FAULTS) if status == Status.FAILED else (None, None)
+    fault = chance.choice(FAULTS) if status == Status.FAILED else None
     liked = status == Status.COMPLETED and chance.random() < 0.06
     rated = status == Status.COMPLETED and chance.random() < 0.15
     trashed = until - chance.random() * IN_TRASH if chance.random() < 0.01 else None
@@ -68,7 +69,8 @@ def _job(order: Order, until: datetime, earlier: list[UUID], chance: Random) -> 
         "parameters": "{}", "kind": None,
         "client": CLIENT, "turn": 1, "created_at": order.moment, "due_at": order.moment, "started_at": started,
         "finished_at": finished, "changed_at": max(finished, trashed) if trashed else finished,
-        "deadline_at": order.moment + timedelta(days=1), "error": error, "error_code": code,
+        "deadline_at": order.moment + timedelta(days=1),
+        "error": fault.message if fault else None, "error_code": fault.code if fault else None,
         "seed": chance.randrange(2**31) if order.model != "minimax/hailuo-02" else None,
         "batch": order.matrix.id if order.matrix else None, "batch_place": order.place,
         "made_from": chance.choice(earlier) if earlier and chance.random() < 0.08 else None,
@@ -119,6 +121,7 @@ def _attempt(job: Row, parameters: Row, chance: Random) -> Row:
         "input": json.dumps({**seed, **parameters, "prompt": job["prompt"]}, ensure_ascii=False),
         "predict_time": (job["finished_at"] - job["started_at"]).total_seconds(),
         "error": job["error"], "error_code": job["error_code"],
+        "details": next((fault.details for fault in FAULTS if fault.code == job["error_code"]), ""),
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ PAGES = ["gallery", "found", "unclear search", "faults", "job", "failed job", "r
 def jobs(darkroom: Darkroom) -> Iterator[dict[str, UUID]]:
     """A job in every state."""
     darkroom.script(
-        {"on": "create", "match": "axe failed", "do": "fail_prediction", "error": "NSFW"},
+        {"on": "create", "match": "axe failed", "do": "fail_prediction", "error": f"CUDA {'error' * 99}"},
         {"on": "create", "match": "axe retried", "do": "status", "status": 500, "headers": {"Retry-After": "600"}},
         {"on": "create", "match": "axe running", "do": "run", "seconds": 600},
     )
@@ -50,6 +50,8 @@ def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
     page.goto(paths[name])
     if name == "docs":
         expect(page.locator(".swagger-ui .info")).to_be_visible()
+    if name == "failed job":
+        page.get_by_text("What the model said").click()
     if name in ("found", "unclear search"):
         page.locator("#finder-help-summary" if name == "found" else "#finder-months-summary").click()
 

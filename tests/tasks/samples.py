@@ -1,7 +1,9 @@
 """Real files for tests: pictures by Pillow, films and sounds by PyAV, and what is only dressed up as such."""
 
+import random
 import wave
 from io import BytesIO
+from tempfile import NamedTemporaryFile
 
 import av
 from PIL import Image
@@ -27,6 +29,45 @@ def film(width: int = 320, height: int = 180, seconds: int = 2, form: str = "mp4
             shade = 0 if number < seconds / 2 else 255
             frame = av.VideoFrame.from_image(Image.new("L", (width, height), shade).convert("RGB"))  # type: ignore[no-untyped-call]
             container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def moov_first(content: bytes) -> bytes:
+    """The same MP4 with its index before its pictures and sounds, as it is made for the web."""
+    with NamedTemporaryFile() as file, av.open(BytesIO(content), "r") as source:
+        with av.open(file.name, "w", format="mp4", options={"movflags": "faststart"}) as copy:
+            [stream] = source.streams
+            into = copy.add_stream_from_template(stream)
+            for packet in source.demux(stream):
+                if packet.dts is not None:
+                    packet.stream = into
+                    copy.mux(packet)
+        return file.read()
+
+
+def animation(form: str, frames: int = 10) -> bytes:
+    """So many frames of noise, which no codec makes small."""
+    chance, file = random.Random(form), BytesIO()
+    first, *others = [Image.frombytes("L", (60, 40), chance.randbytes(2400)).convert("RGB") for _ in range(frames)]
+    first.save(file, form, save_all=True, append_images=others, duration=50)
+    return file.getvalue()
+
+
+def noise(form: str, codec: str, **options: str) -> bytes:
+    """Three seconds of noise in stereo, which no codec makes small. options: of the container."""
+    file, chance = BytesIO(), random.Random(codec)
+    with av.open(file, "w", format=form, options=options) as container:
+        stream = container.add_stream(codec, rate=48_000, layout="stereo", options={"strict": "experimental"})
+        assert isinstance(stream, av.AudioStream)
+        stream.codec_context.open(strict=False)
+        size = stream.codec_context.frame_size or 1024
+        resampler = av.AudioResampler(stream.codec_context.format.name, "stereo", 48_000, size)
+        frame = av.AudioFrame("s16", "stereo", 48_000 * 3)
+        frame.sample_rate = 48_000
+        frame.planes[0].update(chance.randbytes(4 * 48_000 * 3))
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(part))
         container.mux(stream.encode(None))
     return file.getvalue()
 

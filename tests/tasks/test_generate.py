@@ -132,6 +132,23 @@ async def test_a_failure_that_will_not_pass_ends_the_job_at_once(
     assert len(await library.attempts(job.id)) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("CUDA error: device-side assert triggered", "Try other words or settings"),
+        ("CUDA out of memory. Tried to allocate 20.00 GiB", "Try a smaller size"),
+        ("The mask\0 has to be black and white", "The model failed: The mask has to be black and white."),
+    ],
+)
+async def test_a_job_says_what_to_do_and_its_attempt_what_the_model_said(working: Faults, said: str, told: str) -> None:
+    await working.script({"on": "create", "match": "broken", "do": "fail_prediction", "error": said})
+    card = await ended(await submitted("a broken fox"))
+    [attempt] = await library.attempts(card.job.id)
+    assert told in (card.job.error or "")
+    assert "CUDA" not in (card.job.error or "")
+    assert (attempt.error, attempt.details) == (card.job.error, said.replace("\0", ""))
+
+
 async def test_a_poll_that_fails_costs_nothing(working: Faults) -> None:
     await working.script(
         {"on": "get", "match": "patient", "do": "status", "status": 500, "times": 2},

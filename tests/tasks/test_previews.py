@@ -204,7 +204,7 @@ async def test_a_picture_whose_words_inflate_beyond_measure_is_refused(name: byt
 
 
 @pytest.mark.parametrize(("form", "extension"), [("GIF", "gif"), ("WEBP", "webp"), ("PNG", "png")])
-async def test_of_an_animation_of_thousands_of_frames_one_is_decoded(form: str, extension: str) -> None:
+async def test_an_animation_of_thousands_of_frames_is_shown_by_its_first_one(form: str, extension: str) -> None:
     frames = [Image.new("RGB", (16, 16), (number % 256, number // 256, 9)) for number in range(3000)]
     file = BytesIO()
     frames[0].save(file, form, save_all=True, append_images=frames[1:], duration=20)

@@ -162,6 +162,19 @@ async def test_a_jobs_page_shows_each_attempt_with_its_error(web: httpx.AsyncCli
         assert word in page.text
 
 
+async def test_a_jobs_page_shows_folded_what_the_model_said_and_its_json_does_not(web: httpx.AsyncClient) -> None:
+    await jobs.submit("a fox", "stability-ai/sdxl", {})
+    job = await jobs.claim(30)
+    assert job is not None
+    await attempts.begin(job, "stability-ai/sdxl", {})
+    assert await jobs.fail(job, Failure("model_error", "The model failed.", details="<b>CUDA</b> error"))
+    page = (await web.get(f"/jobs/{job.id}")).text
+    _, said, rest = page.partition("What the model said</summary>")
+    assert said
+    assert "&lt;b&gt;CUDA&lt;/b&gt; error" in rest.partition("</details>")[0]
+    assert "CUDA" not in (await web.get(f"/status/{job.id}")).text
+
+
 async def test_a_jobs_page_shows_it_whole_with_a_link_that_uses_it_again(web: httpx.AsyncClient) -> None:
     job = await completed()
     page = await web.get(f"/jobs/{job.id}")
