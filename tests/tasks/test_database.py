@@ -1,48 +1,13 @@
-"""The engines under stress, and the migrations: forwards from nothing, up to date with the tables, safe in a crowd."""
+"""The engines under stress."""
 
 import asyncio
-import os
-import sys
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import anyio
 import pytest
-from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
-from piccolo.apps.migrations.commands.new import AutoMigrationManager
-from piccolo.conf.apps import Finder
 
 from tasks import intake, jobs
-from tasks.database import DB, known_migrations, now
-from tasks.settings import ROOT
+from tasks.database import DB, now
 from tasks.tables import Job, Priority
-
-NewDatabase = Callable[[], Awaitable[str]]
-
-
-async def test_the_migrations_are_up_to_date_with_the_tables() -> None:
-    app = Finder().get_app_config("darkroom")
-    statements = await AutoMigrationManager(auto_input="y").get_alter_statements(app)
-    assert [statement.statements for statement in statements if statement.statements] == []
-
-
-def test_the_migrations_that_are_known_are_those_that_piccolo_finds() -> None:
-    manager = ForwardsMigrationManager(app_name="darkroom")
-    modules = manager.get_migration_modules(str(ROOT / "piccolo_migrations"))
-    assert known_migrations() == set(manager.get_migration_ids(modules))
-
-
-async def test_processes_that_start_at_once_migrate_once(new_database: NewDatabase, tmp_path: Path) -> None:
-    environment = os.environ | {"DATABASE_URL": await new_database(), "DATA_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "webapp", "migrate"]
-    processes = [
-        await asyncio.create_subprocess_exec(
-            *command, env=environment, cwd=ROOT, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
-        )
-        for _ in range(3)
-    ]
-    ended = await asyncio.gather(*(process.communicate() for process in processes))
-    assert [process.returncode for process in processes] == [0, 0, 0], [error for _, error in ended]
 
 
 async def test_a_transaction_that_fails_leaves_nothing() -> None:
