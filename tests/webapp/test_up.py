@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import psutil
@@ -37,6 +38,7 @@ class Up:
     """A running `darkroom up` with folders and ports of its own."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.port, standin_port = free_port(), free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -173,6 +175,21 @@ def test_a_part_that_dies_again_and_again_stops_everything(up: Up) -> None:
     assert not _processes_of(up)
 
 
+def test_a_prompt_becomes_a_picture_in_folders_of_any_name() -> None:
+    with _made("prints #1? 50%25 ü ") as up:
+        up.start(STORAGE_URL=f"{up.folder}/media #2?%41", DATABASE_URL=f"sqlite:///{up.folder}/data/up #3?%42.sqlite")
+        wait_until(up.ready, START)
+        job = httpx.post(f"{up.address}/generate", json={"prompt": "a fox"}).json()
+
+        def status() -> dict[str, Any]:
+            return dict(httpx.get(f"{up.address}/status/{job['job_id']}").json())
+
+        wait_until(lambda: status()["status"] == "completed", START)
+        assert httpx.get(up.address + status()["result_url"]).status_code == 200
+        assert (up.folder / "media #2?%41" / status()["result_url"].rpartition("/")[2]).exists()
+        assert (up.folder / "data" / "up #3?%42.sqlite").exists()
+
+
 def test_it_says_where_to_look_and_what_draws(running: Up) -> None:
     assert running.address in running.said()
     assert "REPLICATE_API_TOKEN" in running.said()
@@ -219,15 +236,17 @@ def test_a_wrong_setting_is_named(up: Up) -> None:
 
 
 @contextmanager
-def _made() -> Iterator[Up]:
-    with TemporaryDirectory(prefix="darkroom-", dir="/tmp") as folder:
+def _made(prefix: str = "darkroom-") -> Iterator[Up]:
+    with TemporaryDirectory(prefix=prefix, dir="/tmp") as folder:
         up = Up(Path(folder))
-        yield up
-        for child in _processes_of(up):
-            _kill(child)
-        for process in up.started:
-            process.kill()
-            process.wait()
+        try:
+            yield up
+        finally:
+            for child in _processes_of(up):
+                _kill(child)
+            for process in up.started:
+                process.kill()
+                process.wait()
 
 
 def _processes_of(up: Up) -> list[psutil.Process]:
