@@ -124,6 +124,11 @@ class Settings(BaseSettings):
         return not self.replicate_api_token.get_secret_value()
 
     @property
+    def needs_standin(self) -> bool:
+        """Whether a stand-in on STANDIN_PORT may be asked: so it is without a token, or as REPLICATE_API_URL."""
+        return self.standin or urlsplit(self.replicate_api_url).port == self.standin_port
+
+    @property
     def api_url(self) -> str:
         """Where Replicate's API is, or the stand-in's, with its /v1 and without a slash at the end."""
         if self.replicate_api_url:
@@ -151,7 +156,7 @@ class Settings(BaseSettings):
         socket = self.data_dir / "valkey.sock"
         if len(os.fsencode(socket)) < 100:  # sun_path holds 104 bytes on macOS, 108 on Linux
             return socket
-        return Path(gettempdir()) / f"darkroom-{crc32(str(socket).encode()):08x}.sock"
+        return Path(gettempdir()) / f"darkroom-{crc32(os.fsencode(socket)):08x}.sock"
 
     @property
     def sqlite_path(self) -> Path | None:

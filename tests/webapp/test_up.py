@@ -53,10 +53,10 @@ class Up:
         self.output = folder / "output"
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, output: Path | None = None, **settings: str) -> subprocess.Popen[bytes]:
+    def start(self, output: Path | None = None, command: str = "up", **settings: str) -> subprocess.Popen[bytes]:
         with (output or self.output).open("wb") as said:
             process = subprocess.Popen(
-                [sys.executable, "-m", "webapp", "up"],
+                [sys.executable, "-m", "webapp", command],
                 cwd=ROOT,
                 env={**self.environment, **settings},
                 stdout=said,
@@ -68,10 +68,7 @@ class Up:
         return process
 
     def ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.address}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
+        return _answers(f"{self.address}/readyz")
 
     def refused(self, **settings: str) -> str:
         """The one line that it says when it does not start."""
@@ -202,6 +199,19 @@ def test_with_a_token_and_a_redis_it_runs_neither_stand_in_nor_valkey(up: Up) ->
     assert process.wait(END) == 0
 
 
+def test_the_stand_in_alone_is_not_needed_with_a_token(up: Up) -> None:
+    process = up.start(command="standin", REPLICATE_API_TOKEN="r8_none")
+    assert process.wait(START) == 0
+    assert up.said().count("\n") == 1
+    assert "REPLICATE_API_TOKEN" in up.said()
+
+
+def test_the_stand_in_alone_runs_where_it_is_what_the_token_is_for(up: Up) -> None:
+    address = f"http://127.0.0.1:{up.environment['STANDIN_PORT']}/v1"
+    up.start(command="standin", REPLICATE_API_TOKEN="r8_none", REPLICATE_API_URL=address)
+    wait_until(lambda: _answers(f"{address}/models"), START)
+
+
 def test_a_second_one_on_the_same_data_is_refused(running: Up) -> None:
     (first,) = [process for process in _processes_of(running) if _part(process) == "up"]
     assert f"another Darkroom (process {first.pid})" in running.refused()
@@ -247,6 +257,13 @@ def _made(prefix: str = "darkroom-") -> Iterator[Up]:
             for process in up.started:
                 process.kill()
                 process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, headers={"Authorization": "Bearer none"}).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def _processes_of(up: Up) -> list[psutil.Process]:
