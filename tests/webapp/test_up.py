@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,16 +35,26 @@ def _hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def _left_out() -> list[str]:
+    """The modules that requirements.txt leaves out, though packages ask for them."""
+    excluded = (ROOT / "requirements.txt").read_text().partition("excluded from the output:\n# ")[2].split()[::2]
+    assert "polyfactory" in excluded
+    brought = packages_distributions().items()
+    return [module for module, brings in brought if {name.lower().replace("_", "-") for name in brings} & {*excluded}]
+
+
 class Up:
-    """A running `darkroom up` with folders and ports of its own."""
+    """A running `darkroom up` with folders and ports of its own, where nothing is installed but requirements.txt."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port, standin_port = free_port(), free_port()
+        (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({_left_out()}))\n")
         self.address = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_TOKEN"))},
             "DARKROOM_ENV_FILE": os.devnull,
+            "PYTHONPATH": str(folder),
             "DATA_DIR": str(folder / "data"),
             "STORAGE_URL": str(folder / "media"),
             "DATABASE_URL": f"sqlite:///{folder}/data/up.sqlite",
