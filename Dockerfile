@@ -1,15 +1,16 @@
 # Darkroom in a container: the web server by default, any other part by its command (darkroom worker, darkroom up ...).
 
 FROM python:3.13-slim AS build
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python -m venv /opt/venv
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PYTHON=/opt/venv/bin/python
+RUN python -m venv --without-pip /opt/venv
 COPY requirements.txt /tmp/
-RUN /opt/venv/bin/pip install --no-deps --require-hashes -r /tmp/requirements.txt
+RUN pip install --no-deps --require-hashes -r /tmp/requirements.txt
 WORKDIR /app
 COPY . .
-# Editable: templates, static files and migrations are used from where they lie.
-RUN /opt/venv/bin/pip install --no-deps --no-build-isolation -e . \
- && /opt/venv/bin/python -m compileall -q tasks webapp piccolo_migrations
+# Editable: templates, static files and migrations are used from where they lie. Setuptools is for this alone.
+RUN pip install --no-deps --no-build-isolation -e . \
+ && pip uninstall --yes setuptools \
+ && /opt/venv/bin/python -m compileall -q tasks webapp piccolo_migrations piccolo_conf.py
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --user-group --no-create-home darkroom \

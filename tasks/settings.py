@@ -6,11 +6,11 @@ from base64 import b64decode
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from zlib import crc32
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,14 +74,14 @@ class Settings(BaseSettings):
             raise ValueError("must start with sqlite:/// or postgres://")
         if value == "sqlite:///":
             raise ValueError("must name a file, as sqlite:///data/darkroom.sqlite does")
-        return value
+        return value if value.startswith("sqlite") else _with_readable_password(value)
 
     @field_validator("redis_url")
     @classmethod
     def _known_redis(cls, value: str) -> str:
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
-        return value
+        return _with_readable_password(value)
 
     @field_validator("storage_url")
     @classmethod
@@ -104,14 +104,29 @@ class Settings(BaseSettings):
     @field_validator("public_url", "replicate_api_url", "standin_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
-        if value and not (value.startswith(("http://", "https://")) and urlsplit(value).hostname):
+        if value and not (value.startswith(("http://", "https://")) and _parsed(value)):
             raise ValueError("must be a web address that starts with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _host_of_its_own(cls, value: str) -> str:
+        url = _parsed(value)
+        if url is None:
+            return value
+        if url.username or url.password or (url.path, url.query, url.fragment) != ("/", None, None):
+            raise ValueError("must be a host name of its own: https://darkroom.example.org, and nothing after that")
+        return str(url).rstrip("/")  # as browsers write it: in lower case and ASCII, without the port that is usual
 
     @property
     def standin(self) -> bool:
         """Whether pictures are drawn by the stand-in: so it is where no token is set."""
         return not self.replicate_api_token.get_secret_value()
+
+    @property
+    def needs_standin(self) -> bool:
+        """Whether a stand-in on STANDIN_PORT may be asked: so it is without a token, or as REPLICATE_API_URL."""
+        return self.standin or urlsplit(self.replicate_api_url).port == self.standin_port
 
     @property
     def api_url(self) -> str:
@@ -133,15 +148,15 @@ class Settings(BaseSettings):
     @property
     def queue_url(self) -> str:
         """Where Redis is: REDIS_URL, else the embedded server's socket."""
-        return self.redis_url or f"unix://{self.valkey_socket}"
+        return self.redis_url or f"unix://{quote(str(self.valkey_socket))}"
 
     @property
     def valkey_socket(self) -> Path:
         """The embedded server's Unix socket: in DATA_DIR, or where that is too long for a socket's name, in /tmp."""
         socket = self.data_dir / "valkey.sock"
-        if len(str(socket)) < 100:  # sun_path holds 104 bytes on macOS, 108 on Linux
+        if len(os.fsencode(socket)) < 100:  # sun_path holds 104 bytes on macOS, 108 on Linux
             return socket
-        return Path(gettempdir()) / f"darkroom-{crc32(str(socket).encode()):08x}.sock"
+        return Path(gettempdir()) / f"darkroom-{crc32(os.fsencode(socket)):08x}.sock"
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -153,9 +168,34 @@ class Settings(BaseSettings):
     @property
     def storage_folder(self) -> Path | None:
         """The folder of the finished files, or None where they are in a bucket."""
-        if self.storage_url.startswith("file://"):
-            return Path(self.storage_url.removeprefix("file://"))
-        return None if "://" in self.storage_url else ROOT / Path(self.storage_url).expanduser()
+        return folder_of(self.storage_url)
+
+
+def _parsed(address: str) -> Url | None:
+    try:
+        return Url(address)
+    except ValidationError:
+        return None
+
+
+def _with_readable_password(url: str) -> str:
+    """The URL. Raises ValueError where a sign of its password would end its host."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("must be an address") from None
+    if "#" in url or ("@" in (parts.path or parts.query) and "@" not in parts.netloc):
+        raise ValueError("must be written with %23 for #, %2F for /, %3F for ? and %25 for % in a password")
+    return url
+
+
+def folder_of(storage_url: str) -> Path | None:
+    """The folder that a STORAGE_URL names, or None where it names none. A path is taken as it is, a URL unquoted."""
+    if storage_url.startswith("file://"):
+        storage_url = unquote(storage_url.removeprefix("file://"))
+    elif "://" in storage_url:
+        return None
+    return ROOT / Path(storage_url).expanduser()
 
 
 def load() -> Settings:
@@ -172,7 +212,7 @@ def load() -> Settings:
 
 def _line(fault: ErrorDetails) -> str:
     name = str(fault["loc"][0]).upper()
-    value = re.sub(r"//[^/@]*@", "//***@", str(fault["input"]))  # an address may hold a password
+    value = re.sub(r"^(.*?//)?.*@", r"\1***@", str(fault["input"]))  # an address may hold a password
     if name.endswith("_SECRET"):
         value = "***"
     message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be")

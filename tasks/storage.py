@@ -15,7 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from tasks.failures import Failure
-from tasks.settings import ROOT, SettingsError
+from tasks.settings import SettingsError, folder_of
 
 PIECE = 1024 * 1024  # bytes read at a time; smaller ones make S3 slow, larger ones cost memory for each viewer
 PATIENCE = timedelta(seconds=30)  # how long obstore tries again by itself
@@ -50,8 +50,8 @@ class Storage:
         A folder is made if it is not there. Raises SettingsError when the URL is nonsense or the folder not writable.
         """
         try:
-            if "://" not in url or url.startswith("file://"):
-                return cls(_folder(ROOT / Path(url.removeprefix("file://")).expanduser()))
+            if (folder := folder_of(url)) is not None:
+                return cls(_folder(folder))
             if not url.startswith(BUCKETS):
                 raise ValueError(f"must be a folder or start with file://, {', '.join(BUCKETS[:-1])} or {BUCKETS[-1]}")
             return cls(

@@ -108,12 +108,14 @@ async def empty(database: None) -> None:
         await table.delete(force=True)
 
 
-@pytest.fixture
-def new_database(tmp_path: Path) -> Callable[[], Awaitable[str]]:
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Awaitable[str]]:
     """Makes an empty database of the kind the tests run on, and answers its DATABASE_URL."""
 
     async def make() -> str:
-        return await servers.new_database(_postgres_url) if POSTGRES else f"sqlite:///{tmp_path}/new.sqlite"
+        if POSTGRES:
+            return await servers.new_database(_postgres_url)
+        return f"sqlite:///{tmp_path_factory.mktemp('database')}/new.sqlite"
 
     return make
 

@@ -5,8 +5,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from redis.asyncio.connection import parse_url
 
 from tasks.settings import ROOT, Settings, SettingsError, load
 
@@ -16,10 +18,20 @@ ROW = re.compile(r"^\| `([A-Z_]+)` \| ([^|]*) \|", re.MULTILINE)
 WRONG = {
     "PORT": ["http", "0", "70000", "80.5"],
     "STANDIN_PORT": ["-1"],
-    "PUBLIC_URL": ["darkroom.example.org", "https://"],
-    "REPLICATE_API_URL": ["ftp://api.replicate.com"],
+    "PUBLIC_URL": [
+        "darkroom.example.org",
+        "https://",
+        "https://example.org:port",
+        "https://exa mple.org",
+        "https://[::1",
+        "https://example.org/darkroom",
+        "https://example.org/darkroom/",
+        "https://example.org?darkroom",
+        "https://example.org/#darkroom",
+    ],
+    "REPLICATE_API_URL": ["ftp://api.replicate.com", "https://api.replicate.com:v1"],
     "STANDIN_URL": ["127.0.0.1:8010"],
-    "DATABASE_URL": ["mysql://localhost/darkroom", "sqlite:///"],
+    "DATABASE_URL": ["mysql://localhost/darkroom", "sqlite:///", "postgres://[::1/x"],
     "REDIS_URL": ["localhost:6379"],
     "STORAGE_URL": ["ftp://files.example.org"],
     "DEFAULT_MODEL": ["sdxl", "a/b/c", "stability-ai/sdxl:latest"],
@@ -69,11 +81,61 @@ def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -
         load()
 
 
-def test_a_refused_address_does_not_give_its_password_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "mysql://me:secret@localhost/darkroom")
-    with pytest.raises(SettingsError) as refusal:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://me:secret@localhost/darkroom"),
+        ("DATABASE_URL", "postgres://me:1/secret@localhost/darkroom"),
+        ("DATABASE_URL", "postgres://me:1?secret@localhost/darkroom"),
+        ("DATABASE_URL", "postgres://me:1#secret@localhost/darkroom"),
+        ("REDIS_URL", "me:secret@localhost:6379"),
+        ("REDIS_URL", "redis://:1/secret@localhost:6379"),
+        ("PUBLIC_URL", "https://me:secret@darkroom.example.org"),
+        ("PUBLIC_URL", "https://:secret@darkroom.example.org"),
+    ],
+)
+def test_a_refused_address_does_not_give_its_password_away(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"^{name}=.*: must ") as refusal:
         load()
     assert "secret" not in str(refusal.value)
+
+
+def test_a_public_url_with_a_path_is_told_that_it_needs_a_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://example.org/darkroom")
+    with pytest.raises(SettingsError, match="a host name of its own"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("https://darkroom.example.org/", "https://darkroom.example.org"),
+        ("https://Darkroom.Example.org:443", "https://darkroom.example.org"),
+        ("http://darkroom.example.org:8080", "http://darkroom.example.org:8080"),
+        ("https://dünkel.example.org", "https://xn--dnkel-kva.example.org"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_the_public_url_is_kept_as_browsers_say_it(value: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", value)
+    assert load().public_url == address
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgres://me:p%40%2F%3A%23@localhost/x",
+        "postgres://me:p@ss@localhost/x",
+        "postgres://one:5432,other:5432/x",
+        "postgres:///x?host=/tmp&user=me@here",
+    ],
+)
+def test_an_address_of_a_database_may_hold_any_password(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", value)
+    assert load().database_url == value
 
 
 def test_an_empty_setting_means_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +166,21 @@ def test_settings_are_read_from_the_env_file_and_the_environment_goes_first(tmp_
 def test_the_embedded_servers_socket_has_a_name_the_system_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA_DIR", "/" + "long/" * 40)
     assert len(str(load().valkey_socket)) < 100
+    monkeypatch.setenv("DATA_DIR", "/" + "ü" * 60)
+    assert len(os.fsencode(load().valkey_socket)) < 100
+
+
+@pytest.mark.parametrize("folder", ["/srv/a b", "/srv/#1", "/srv/why?", "/srv/50%", "/srv/%20", "/srv/ü"])
+def test_folders_may_have_any_name(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", folder)
+    monkeypatch.setenv("STORAGE_URL", f"{folder}/media")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{folder}/x.sqlite")
+    settings = load()
+    assert parse_url(settings.queue_url)["path"] == f"{folder}/valkey.sock"
+    assert settings.storage_folder == Path(folder, "media")
+    assert settings.sqlite_path == Path(folder, "x.sqlite")
+    monkeypatch.setenv("STORAGE_URL", f"file://{quote(folder)}/media")
+    assert load().storage_folder == Path(folder, "media")
 
 
 def _defaults() -> dict[str, str]:

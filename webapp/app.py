@@ -43,7 +43,7 @@ from webapp import (
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.hub import Hub
 from webapp.methods import READ
-from webapp.origin import same_origin_only
+from webapp.origin import SameOriginOnly
 
 MAX_BODY = 1024 * 1024  # bytes
 UNCOMPRESSED = ["^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/"]
@@ -112,7 +112,7 @@ def create_app() -> Litestar:
         },
         lifespan=[alive],
         before_send=[_secure],
-        middleware=[same_origin_only],
+        middleware=[SameOriginOnly()],
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate, "hub": hub}),
         request_max_body_size=MAX_BODY,

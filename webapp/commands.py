@@ -31,7 +31,13 @@ def web(settings: Settings, descriptor: int | None) -> int:
 
 
 def standin(settings: Settings, descriptor: int | None) -> int:
-    """Serve a small Replicate that draws, on HOST and STANDIN_PORT, or on a socket that listens already."""
+    """Serve a small Replicate that draws, on HOST and STANDIN_PORT, or on a socket that listens already.
+
+    Where Replicate itself is asked, nothing.
+    """
+    if not settings.needs_standin:
+        print("darkroom: with a REPLICATE_API_TOKEN Replicate makes the pictures; the stand-in has nothing to do")
+        return 0
     _log(settings)
     preflight.check(settings)
     listening = ports.for_standin(settings) if descriptor is None else socket.socket(fileno=descriptor)

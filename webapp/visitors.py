@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from litestar import Request, Response
 
 from webapp.errors import Problem
+from webapp.origin import is_ours
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -24,8 +25,8 @@ def by_htmx(request: AnyRequest) -> bool:
 
 def came_from(request: AnyRequest) -> str:
     """The page of ours that a form was sent from."""
-    referer = urlsplit(request.headers.get("Referer", ""))
-    if referer.netloc != request.headers.get("Host") or referer.path.startswith("//"):
+    address = request.headers.get("Referer", "")
+    if not is_ours(address, request.headers.get("Host", "")) or (referer := urlsplit(address)).path.startswith("//"):
         return "/"
     return referer.path + (f"?{referer.query}" if referer.query else "")
 

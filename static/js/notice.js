@@ -9,8 +9,13 @@ document.addEventListener("htmx:response:error", ({ detail }) => {
   if (ctx.text?.includes('id="composer"')) return; // the composer says it itself
   const { status } = ctx.response;
   const gone = status === 404 || status === 409;
-  say(gone ? "That is not possible any more." : `That did not work (error ${status}). Please try again.`);
+  const refused = status === 403 && message(ctx.text); // to try again would not help
+  say(gone ? "That is not possible any more." : refused || `That did not work (error ${status}). Please try again.`);
 });
+
+function message(page) {
+  return new DOMParser().parseFromString(page, "text/html").querySelector(".error-message")?.textContent;
+}
 
 document.addEventListener("htmx:error", ({ detail }) => {
   if (detail.ctx && detail.ctx.sourceElement.id !== "live") say("The server cannot be reached. Please try again.");

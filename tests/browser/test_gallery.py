@@ -258,3 +258,19 @@ def test_a_jobs_page_develops_live_and_is_thrown_away(page: Page, darkroom: Dark
     expect(whole.get_by_role("button", name="Restore")).to_be_visible()
     page.goto("/")
     expect(page.locator(f"#job-{job_id}")).to_have_count(0)
+
+
+def test_behind_a_proxy_that_is_not_known_a_button_says_what_is_to_be_done(page: Page, darkroom: Darkroom) -> None:
+    """Over plain HTTP, where browsers leave Sec-Fetch-Site out."""
+
+    def proxied(route: Route) -> None:
+        sent = {name: value for name, value in route.request.headers.items() if name != "sec-fetch-site"}
+        route.fulfill(response=route.fetch(headers=sent | {"origin": "http://pictures.example"}))
+
+    job_id = darkroom.post("a fox behind a proxy")
+    page.goto("/")
+    page.route("**/favourite", proxied)
+    page.locator(f"#job-{job_id}").hover()
+    page.locator(f"#job-{job_id}-favourite").click()
+    expect(page.locator("#notice")).to_contain_text("its operator has to set PUBLIC_URL")
+    expect(page.locator(f"#job-{job_id}")).to_have_count(1)

@@ -1,53 +1,29 @@
-"""The engines under stress, and the migrations: forwards from nothing, up to date with the tables, safe in a crowd."""
+"""The engines under stress."""
 
 import asyncio
 import os
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
+import asyncpg
 import pytest
-from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
-from piccolo.apps.migrations.commands.new import AutoMigrationManager
-from piccolo.conf.apps import Finder
 
 from tasks import intake, jobs
-from tasks.database import DB, TAKEN, known_migrations, now
+from tasks.database import DB, TAKEN, now
 from tasks.failures import DatabaseAway
 from tasks.settings import ROOT
 from tasks.sqlite_engine import KeptSQLiteEngine
 from tasks.steps import step
 from tasks.tables import Job, Priority, new_id
+from tests.tasks.work import wait_until
 
-NewDatabase = Callable[[], Awaitable[str]]
-
-
-async def test_the_migrations_are_up_to_date_with_the_tables() -> None:
-    app = Finder().get_app_config("darkroom")
-    statements = await AutoMigrationManager(auto_input="y").get_alter_statements(app)
-    assert [statement.statements for statement in statements if statement.statements] == []
-
-
-def test_the_migrations_that_are_known_are_those_that_piccolo_finds() -> None:
-    manager = ForwardsMigrationManager(app_name="darkroom")
-    modules = manager.get_migration_modules(str(ROOT / "piccolo_migrations"))
-    assert known_migrations() == set(manager.get_migration_ids(modules))
-
-
-async def test_processes_that_start_at_once_migrate_once(new_database: NewDatabase, tmp_path: Path) -> None:
-    environment = os.environ | {"DATABASE_URL": await new_database(), "DATA_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "webapp", "migrate"]
-    processes = [
-        await asyncio.create_subprocess_exec(
-            *command, env=environment, cwd=ROOT, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
-        )
-        for _ in range(3)
-    ]
-    ended = await asyncio.gather(*(process.communicate() for process in processes))
-    assert [process.returncode for process in processes] == [0, 0, 0], [error for _, error in ended]
+PASSWORD = "p@ss/wo:r#d %41 $x ü'\"\\"
 
 
 async def test_a_transaction_that_fails_leaves_nothing() -> None:
@@ -122,3 +98,48 @@ async def test_readers_see_what_was_written_before() -> None:
     for number in range(20):
         await jobs.submit(f"fox {number}", "m/m", {})
         assert await Job.count() == number + 1
+
+
+@pytest.mark.skipif(DB.engine_type != "postgres", reason="SQLite has no passwords")
+async def test_a_password_of_any_signs_comes_from_the_environment(new_database: Callable[[], Awaitable[str]]) -> None:
+    """As docker-compose.yml has it: in an address, signs like / would end the password."""
+    url = urlsplit(await new_database())
+    name = url.path.removeprefix("/")
+    administrator = await asyncpg.connect(url.geturl())
+    try:
+        quoted = await administrator.fetchval("SELECT quote_literal($1)", PASSWORD)
+        await administrator.execute(f"CREATE ROLE {name} LOGIN PASSWORD {quoted}")
+        await administrator.execute(f"ALTER DATABASE {name} OWNER TO {name}")
+        await ask_for_passwords(administrator, name)
+    finally:
+        await administrator.close()
+
+    async def is_asked() -> bool:
+        try:
+            connection = await asyncpg.connect(url.geturl(), user=name, password="another")
+        except asyncpg.InvalidPasswordError:
+            return True
+        await connection.close()
+        return False
+
+    await wait_until(is_asked)
+
+    def migrated(password: str) -> subprocess.CompletedProcess[str]:
+        environment = {"DATABASE_URL": f"postgres://{name}@{url.hostname}:{url.port}/{name}", "PGPASSWORD": password}
+        command = [sys.executable, "-m", "webapp", "migrate"]
+        return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True)
+
+    right = await asyncio.to_thread(migrated, PASSWORD)
+    assert right.returncode == 0, right.stderr
+    wrong = await asyncio.to_thread(migrated, "another")
+    assert "InvalidPasswordError" in wrong.stderr
+
+
+async def ask_for_passwords(administrator: asyncpg.Connection, name: str) -> None:
+    """Have the server, which trusts everybody, ask for the password of this user of this database."""
+    asked = f"host {name} {name} 127.0.0.1/32 scram-sha-256"
+    trusted = await administrator.fetchval("SELECT pg_read_file(current_setting('hba_file'))")
+    text = await administrator.fetchval("SELECT quote_literal($1)", f"{asked}\n{trusted}")
+    file = await administrator.fetchval("SELECT quote_literal(current_setting('hba_file'))")
+    await administrator.execute(f"COPY (SELECT regexp_split_to_table({text}, '\\n')) TO {file}")
+    await administrator.execute("SELECT pg_reload_conf()")

@@ -1,10 +1,15 @@
 """Forms are taken from our own pages, and from programs."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import httpx
 import pytest
 
+from tasks import jobs
 from tasks.settings import settings
 from webapp import origin
+from webapp.app import create_app
 
 FORM = {"prompt": "a fox in the snow"}
 OURS = "http://darkroom.test"
@@ -17,6 +22,8 @@ OURS = "http://darkroom.test"
         {"Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "none"},
         {"Origin": OURS},
+        {"Origin": "http://Darkroom.test:80"},
+        {"Origin": OURS, "Host": "darkroom.test:80"},
         {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
     ],
 )
@@ -33,10 +40,18 @@ async def test_our_own_pages_and_programs_are_let_through(web: httpx.AsyncClient
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://darkroom.test.evil.example"},
+        {"Origin": "http://darkroom.test:8080"},
+        {"Origin": "http://darkroom.test@evil.example"},
+        {"Origin": ""},
+        {"Origin": "darkroom.test"},
+        {"Origin": "http://[::1"},
+        {"Origin": "http://\u2100.example".encode()},
+        {"Origin": b"\xff\xfe"},
+        {"Origin": "http://" + "x" * 5000},
     ],
 )
 @pytest.mark.parametrize("path", ["/jobs", "/generate"])
-async def test_pages_of_other_sites_are_refused(web: httpx.AsyncClient, headers: dict[str, str], path: str) -> None:
+async def test_pages_of_other_sites_are_refused(web: httpx.AsyncClient, headers: dict[str, Any], path: str) -> None:
     answer = await web.post(path, data=FORM, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
 
@@ -50,3 +65,76 @@ async def test_behind_a_proxy_the_public_url_counts_as_ours(
 ) -> None:
     monkeypatch.setattr(origin, "settings", settings.model_copy(update={"public_url": "https://pictures.example"}))
     assert (await web.post("/jobs", data=FORM, headers={"Origin": "https://pictures.example"})).status_code == 303
+
+
+async def test_a_form_that_comes_from_nonsense_leads_to_the_gallery(web: httpx.AsyncClient) -> None:
+    job = await jobs.submit("a fox", "m/m", {})
+    sent = {"Accept": "text/html", "Referer": "http://[::1"}
+    answer = await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "yes"}, headers=sent)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+
+
+async def test_behind_a_proxy_forms_lead_back_to_their_page(
+    web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(origin, "settings", settings.model_copy(update={"public_url": "https://pictures.example"}))
+    job = await jobs.submit("a fox", "m/m", {})
+    page = f"https://pictures.example/jobs/{job.id}"
+    sent = {"Accept": "text/html", "Origin": "https://pictures.example", "Referer": page}
+    answer = await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "yes"}, headers=sent)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/{job.id}")
+
+
+# Behind a proxy that asks for another host, and nobody has set PUBLIC_URL.
+
+PROXIED = {"Origin": "https://pictures.example"}
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Accept": "text/html"}, {"Accept": "text/html", "HX-Request": "true"}, {"Accept": "application/json"}]
+)
+async def test_visitors_are_told_what_the_operator_has_to_do(web: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    answer = await web.post("/jobs", data=FORM, headers=PROXIED | headers)
+    assert answer.status_code == 403
+    assert "its operator has to set PUBLIC_URL to the address that you see" in answer.text
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_what_a_browser_knows_to_be_another_site_hears_nothing_of_proxies(
+    web: httpx.AsyncClient, site: str
+) -> None:
+    answer = await web.post("/jobs", data=FORM, headers=PROXIED | {"Sec-Fetch-Site": site})
+    assert answer.status_code == 403
+    assert "PUBLIC_URL" not in answer.text
+
+
+async def test_the_log_says_once_what_the_operator_has_to_do(fresh: httpx.AsyncClient, caplog: Any) -> None:
+    for _ in range(2):
+        assert (await fresh.post("/jobs", data=FORM, headers=PROXIED)).status_code == 403
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    for words in ("'https://pictures.example'", "'darkroom.test'", "PUBLIC_URL"):
+        assert words in record.getMessage()
+
+
+async def test_the_log_holds_little_of_what_a_stranger_says(fresh: httpx.AsyncClient, caplog: Any) -> None:
+    headers: dict[str, Any] = {"Origin": "http://é\x1b".encode() + b"x" * 5000}
+    assert (await fresh.post("/jobs", data=FORM, headers=headers)).status_code == 403
+    (record,) = caplog.records
+    assert record.getMessage().isascii()
+    assert record.getMessage().isprintable()
+    assert len(record.getMessage()) < 800
+
+
+@pytest.mark.parametrize("nonsense", ["null", "", "http://[::1", "nonsense"])
+async def test_the_log_says_nothing_of_nonsense(fresh: httpx.AsyncClient, nonsense: str, caplog: Any) -> None:
+    assert (await fresh.post("/jobs", data=FORM, headers={"Origin": nonsense})).status_code == 403
+    assert caplog.records == []
+
+
+@pytest.fixture
+async def fresh() -> AsyncIterator[httpx.AsyncClient]:
+    """An application that has refused nothing yet. It is not alive: what it refuses needs no database."""
+    transport = httpx.ASGITransport(app=create_app())  # type: ignore[arg-type]  # Litestar's names for the same types
+    async with httpx.AsyncClient(transport=transport, base_url=OURS) as client:
+        yield client

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import psutil
@@ -33,15 +35,26 @@ def _hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def _left_out() -> list[str]:
+    """The modules that requirements.txt leaves out, though packages ask for them."""
+    excluded = (ROOT / "requirements.txt").read_text().partition("excluded from the output:\n# ")[2].split()[::2]
+    assert "polyfactory" in excluded
+    brought = packages_distributions().items()
+    return [module for module, brings in brought if {name.lower().replace("_", "-") for name in brings} & {*excluded}]
+
+
 class Up:
-    """A running `darkroom up` with folders and ports of its own."""
+    """A running `darkroom up` with folders and ports of its own, where nothing is installed but requirements.txt."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.port, standin_port = free_port(), free_port()
+        (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({_left_out()}))\n")
         self.address = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_TOKEN"))},
             "DARKROOM_ENV_FILE": os.devnull,
+            "PYTHONPATH": str(folder),
             "DATA_DIR": str(folder / "data"),
             "STORAGE_URL": str(folder / "media"),
             "DATABASE_URL": f"sqlite:///{folder}/data/up.sqlite",
@@ -51,10 +64,10 @@ class Up:
         self.output = folder / "output"
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, output: Path | None = None, **settings: str) -> subprocess.Popen[bytes]:
+    def start(self, output: Path | None = None, command: str = "up", **settings: str) -> subprocess.Popen[bytes]:
         with (output or self.output).open("wb") as said:
             process = subprocess.Popen(
-                [sys.executable, "-m", "webapp", "up"],
+                [sys.executable, "-m", "webapp", command],
                 cwd=ROOT,
                 env={**self.environment, **settings},
                 stdout=said,
@@ -66,10 +79,7 @@ class Up:
         return process
 
     def ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.address}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
+        return _answers(f"{self.address}/readyz")
 
     def refused(self, **settings: str) -> str:
         """The one line that it says when it does not start."""
@@ -173,6 +183,21 @@ def test_a_part_that_dies_again_and_again_stops_everything(up: Up) -> None:
     assert not _processes_of(up)
 
 
+def test_a_prompt_becomes_a_picture_in_folders_of_any_name() -> None:
+    with _made("prints #1? 50%25 ü ") as up:
+        up.start(STORAGE_URL=f"{up.folder}/media #2?%41", DATABASE_URL=f"sqlite:///{up.folder}/data/up #3?%42.sqlite")
+        wait_until(up.ready, START)
+        job = httpx.post(f"{up.address}/generate", json={"prompt": "a fox"}).json()
+
+        def status() -> dict[str, Any]:
+            return dict(httpx.get(f"{up.address}/status/{job['job_id']}").json())
+
+        wait_until(lambda: status()["status"] == "completed", START)
+        assert httpx.get(up.address + status()["result_url"]).status_code == 200
+        assert (up.folder / "media #2?%41" / status()["result_url"].rpartition("/")[2]).exists()
+        assert (up.folder / "data" / "up #3?%42.sqlite").exists()
+
+
 def test_it_says_where_to_look_and_what_draws(running: Up) -> None:
     assert running.address in running.said()
     assert "REPLICATE_API_TOKEN" in running.said()
@@ -183,6 +208,19 @@ def test_with_a_token_and_a_redis_it_runs_neither_stand_in_nor_valkey(up: Up) ->
     wait_until(lambda: _parts_of(up) == {"up", "web", "worker"}, START)
     process.terminate()
     assert process.wait(END) == 0
+
+
+def test_the_stand_in_alone_is_not_needed_with_a_token(up: Up) -> None:
+    process = up.start(command="standin", REPLICATE_API_TOKEN="r8_none")
+    assert process.wait(START) == 0
+    assert up.said().count("\n") == 1
+    assert "REPLICATE_API_TOKEN" in up.said()
+
+
+def test_the_stand_in_alone_runs_where_it_is_what_the_token_is_for(up: Up) -> None:
+    address = f"http://127.0.0.1:{up.environment['STANDIN_PORT']}/v1"
+    up.start(command="standin", REPLICATE_API_TOKEN="r8_none", REPLICATE_API_URL=address)
+    wait_until(lambda: _answers(f"{address}/models"), START)
 
 
 def test_a_second_one_on_the_same_data_is_refused(running: Up) -> None:
@@ -219,15 +257,24 @@ def test_a_wrong_setting_is_named(up: Up) -> None:
 
 
 @contextmanager
-def _made() -> Iterator[Up]:
-    with TemporaryDirectory(prefix="darkroom-", dir="/tmp") as folder:
+def _made(prefix: str = "darkroom-") -> Iterator[Up]:
+    with TemporaryDirectory(prefix=prefix, dir="/tmp") as folder:
         up = Up(Path(folder))
-        yield up
-        for child in _processes_of(up):
-            _kill(child)
-        for process in up.started:
-            process.kill()
-            process.wait()
+        try:
+            yield up
+        finally:
+            for child in _processes_of(up):
+                _kill(child)
+            for process in up.started:
+                process.kill()
+                process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, headers={"Authorization": "Bearer none"}).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def _processes_of(up: Up) -> list[psutil.Process]:
