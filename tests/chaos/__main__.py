@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tests.chaos.round import LONG, Result, play
+from tests.chaos.checks import KINDS
+from tests.chaos.round import Result, play
+from tests.chaos.size import LONG
 
-HEAD = ("round", "seed", "database", "jobs", "completed", "failed", "canceled", "kills", "faults met", "429s", "lost",
-        "doubled", "wrong files", "other", "seconds", "take-over")  # fmt: skip
+HEAD = ("round", "seed", "database", "jobs", "completed", "failed", "canceled", "kills", "faults met", "429s",
+        *KINDS.values(), "seconds", "take-over")  # fmt: skip
 SHOWN = 20  # violations of a round; its logs tell the rest
 
 
@@ -67,7 +69,7 @@ def _lines_about(word: str, logs: Path) -> list[str]:
 def _row(number: int, seed: int, database: str, result: Result) -> tuple[str, ...]:
     counts = result.counts
     figures = [counts.total(), counts["completed"], counts["failed"], counts["canceled"], result.kills, result.faults,
-               result.throttled, *(result.of(kind) for kind in ("lost", "doubled", "wrong", "other"))]  # fmt: skip
+               result.throttled, *(result.of(kind) for kind in KINDS)]  # fmt: skip
     return (
         str(number),
         str(seed),
@@ -79,7 +81,7 @@ def _row(number: int, seed: int, database: str, result: Result) -> tuple[str, ..
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    return "  ".join(cell.rjust(max(len(head), 8)) for cell, head in zip(cells, HEAD, strict=True))
+    return "  ".join(cell.rjust(max(len(head), 6)) for cell, head in zip(cells, HEAD, strict=True))
 
 
 def _parser() -> argparse.ArgumentParser:
