@@ -86,6 +86,14 @@ class Records:
         """The code of what halts the queue at the moment, if it is halted."""
         return {row["code"] for row in await self._ask("SELECT code FROM halt")}
 
+    async def storing(self) -> dict[UUID, str]:
+        """The jobs of which some file is stored, and others may not be yet -> the token of the lease."""
+        rows = await self._ask(
+            "SELECT job.id, job.lease_token FROM job JOIN pending_file ON pending_file.job = job.id"
+            " AND pending_file.claim = job.lease_token WHERE job.status = 'running'"
+        )
+        return {_uuid(row["id"]): str(row["lease_token"]) for row in rows}
+
     async def downloading(self) -> dict[UUID, str]:
         """The jobs whose outputs come into storage -> the token of the lease."""
         rows = await self._ask("SELECT id, lease_token FROM job WHERE status = 'running' AND stage = 'downloading'")

@@ -7,35 +7,41 @@ wakes up and goes on with what it was about to store.
 import asyncio
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID
 
 from tasks.standin.faults import Rule
 from tests.chaos.evidence import Submission
-from tests.chaos.records import UNREADABLE, Records
+from tests.chaos.records import UNREADABLE
 from tests.chaos.scene import Scene
 from tests.processes import Process
 
-LOOKING = 20.0  # seconds in which something has to be stored: in an outage nothing is
-LOOK_EVERY = 0.1  # seconds
+LOOKING = 20.0  # seconds in which something has to be on its way: in an outage nothing is
+PICKY = 4.0  # seconds in which it has to be in storage in part; later, a download will do
+LOOK_EVERY = 0.05  # seconds
 STILL = 1.0  # seconds after which what is still being stored is the stopped worker's
 PEOPLE = 2  # who change their minds
 LONGEST = 60.0  # seconds that they wait for their jobs to end
 
+Look = Callable[[], Awaitable[dict[UUID, str]]]
+"""Answers jobs -> the token of their lease."""
+
 
 async def pause_while_it_stores(worker: Process, pause: float, scene: Scene) -> None:
     """Stop it in the right moment, and have it go on after so many seconds. Does nothing where none comes for long."""
-    deadline = time.monotonic() + LOOKING
+    start = time.monotonic()
     async with asyncio.TaskGroup() as group:
-        while time.monotonic() < deadline:
-            if not await _downloading(scene.records):
+        while (looked_for := time.monotonic() - start) < LOOKING:
+            look = scene.records.storing if looked_for < PICKY else scene.records.downloading
+            if not await _seen(look):
                 await asyncio.sleep(LOOK_EVERY)
                 continue
             async with worker.busy:
                 stopped = time.time()
                 worker.signal(signal.SIGSTOP)
                 try:
-                    standing = await _standing_still(scene.records)
+                    standing = await _standing_still(look)
                     if standing:
                         scene.note(f"{worker.name} stands still with {', '.join(map(str, standing))}")
                         scene.toll.struck.append(stopped)
@@ -47,17 +53,17 @@ async def pause_while_it_stores(worker: Process, pause: float, scene: Scene) -> 
                     worker.signal(signal.SIGCONT)
 
 
-async def _standing_still(records: Records) -> list[UUID]:
-    """The jobs whose storing does not go on."""
-    before = await _downloading(records)
+async def _standing_still(look: Look) -> list[UUID]:
+    """The jobs that do not go on: those of the worker that was stopped, if any."""
+    before = await _seen(look)
     await asyncio.sleep(STILL)
-    after = await _downloading(records)
+    after = await _seen(look)
     return [job for job, token in before.items() if after.get(job) == token]
 
 
-async def _downloading(records: Records) -> dict[UUID, str]:
+async def _seen(look: Look) -> dict[UUID, str]:
     try:
-        return await records.downloading()
+        return await look()
     except UNREADABLE:
         return {}
 

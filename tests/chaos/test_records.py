@@ -70,3 +70,7 @@ async def test_a_halt_is_read_and_so_is_which_jobs_are_being_stored(records: Rec
     stored = await job(**running, stage=Stage.DOWNLOADING)
     await job(**running, stage=Stage.PROCESSING)
     assert await records.downloading() == {stored.id: str(lease)}
+    assert await records.storing() == {}
+    for key, claim in (("a", lease), ("b", lease), ("c", uuid4())):
+        await PendingFile(key=key, job=stored.id, claim=claim, noted_at=now()).save()
+    assert await records.storing() == {stored.id: str(lease)}
