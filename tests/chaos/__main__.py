@@ -14,7 +14,7 @@ from tests.chaos.size import LONG
 
 HEAD = ("round", "seed", "database", "jobs", "completed", "failed", "canceled", "kills", "faults met", "429s",
         *KINDS.values(), "seconds", "take-over")  # fmt: skip
-SHOWN = 20  # violations of a round; its logs tell the rest
+SHOWN = 5  # violations of each kind in a round; its logs tell the rest
 
 
 def main() -> int:
@@ -46,10 +46,11 @@ def _play(number: int, seed: int, database: str) -> bool:
 
 def tell(result: Result) -> None:
     """Print what was broken, and what the logs say of the jobs that it concerns."""
-    for violation in result.violations[:SHOWN]:
-        print(f"  {violation.kind}: {violation.job or ''} {violation.sentence}")
-        for line in _lines_about(str(violation.job), result.logs) if violation.job else ():
-            print(f"    {line}")
+    for kind in KINDS:
+        for violation in [found for found in result.violations if found.kind == kind][:SHOWN]:
+            print(f"  {kind}: {violation.job or ''} {violation.sentence}")
+            for line in _lines_about(str(violation.job), result.logs) if violation.job else ():
+                print(f"    {line}")
     if result.violations:
         print(f"  the job that was longest without a worker: {result.takeover.job}")
         print(f"  {len(result.violations)} in all; logs, rows and files: {result.logs.parent}", flush=True)

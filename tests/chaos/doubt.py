@@ -8,7 +8,7 @@ CERTAIN = (401, 402, 403, 404, 413, 422, 429)
 DOUBTFUL = ("reset", "html502", "hang", "drop_answer", "hang_answer", "truncate", "stall")
 UNDER_WAY = 3.0  # seconds that a request to create a prediction may be under way on a busy machine
 BEFORE = 0.5  # seconds that a blow or a fault may seem to come before the attempt that it struck
-IN_FLIGHT = 5.0  # seconds after the first create that an outage met; by then no more are to be sent
+IN_FLIGHT = 3.0  # seconds after the first create that an outage met; no attempt is to begin later
 
 
 def why_no_doubt(job: JobRow, evidence: Evidence) -> str | None:
@@ -25,8 +25,8 @@ def why_no_doubt(job: JobRow, evidence: Evidence) -> str | None:
         return None
     if not doubts:
         return "no answer to its create left a doubt"
-    late = min(met.at - _first_met(met, evidence) for met in doubts)
-    return f"it was sent {late:.0f} s into an outage" if late > IN_FLIGHT else None
+    late = min(attempt.created_at.timestamp() - _first_met(met, evidence) for met in doubts)
+    return f"it was begun {late:.0f} s into an outage" if late > IN_FLIGHT else None
 
 
 def _leaves_doubt(met: Met) -> bool:
