@@ -53,7 +53,7 @@ def tell(result: Result) -> None:
                 print(f"    {line}")
     if result.violations:
         print(f"  the job that was longest without a worker: {result.takeover.job}")
-        print(f"  {len(result.violations)} in all; logs, rows and files: {result.logs.parent}", flush=True)
+        print(f"  {len(result.violations)} in all; logs, evidence and files: {result.logs.parent}", flush=True)
 
 
 def _lines_about(word: str, logs: Path) -> list[str]:

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+import msgspec
+
 from tests.chaos import place
 from tests.chaos.checks import Violation, violations
 from tests.chaos.evidence import ENDED
@@ -72,6 +74,7 @@ async def play(seed: int, database: str, size: Size, folder: Path) -> Result:
         throttled = world.throttled()
         await scene.visitors.aclose()
         await world.aclose()
+    (folder / "evidence.json").write_bytes(msgspec.json.encode(evidence))
     return Result(
         violations(evidence),
         Counter(job.status for job in evidence.jobs),

@@ -97,8 +97,10 @@ async def _empty_valkey(site: Site) -> None:
 
 async def _cut_network(scene: Scene, pause: float) -> None:
     """Nothing of Replicate can be reached: who tries is refused the connection."""
-    standin, start = scene.site.standin, time.time()
+    standin = scene.site.standin
     async with standin.busy, httpx.AsyncClient() as client:
+        await scene.world.note()
+        start = time.time()
         scene.toll.struck.append(start)
         standin.kill()
         await asyncio.sleep(pause)

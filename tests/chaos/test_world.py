@@ -38,7 +38,7 @@ async def test_what_still_is_to_go_wrong_for_a_prompt_is_known(world: World) -> 
     assert not await world.has_left("a fox")
 
 
-async def test_outages_are_kept_in_mind_and_told_to_a_stand_in_that_was_started_again(world: World) -> None:
+async def test_what_was_noted_and_outages_are_told_to_a_stand_in_that_was_started_again(world: World) -> None:
     before = time.time()
     await world.script([Rule("file", "status", lasting=60), Rule("create", "reset", match="a fox")])
     [outage] = world.outages
@@ -46,10 +46,11 @@ async def test_outages_are_kept_in_mind_and_told_to_a_stand_in_that_was_started_
     assert before <= outage.start <= time.time()
     assert outage.end == pytest.approx(outage.start + 60)
     async with httpx.AsyncClient() as client:  # as if it had been killed: it has forgotten everything
+        await world.note()
         await client.delete(f"{world.address}/_standin/faults")
         await world.restore()
-        [left] = (await client.get(f"{world.address}/_standin/faults")).json()
-    assert (left["on"], left["do"]) == ("file", "status")
+        left, reset = (await client.get(f"{world.address}/_standin/faults")).json()
+    assert (left["on"], left["do"], reset["match"]) == ("file", "status", "a fox")
     assert 50 < left["lasting"] <= 60
 
 

@@ -35,6 +35,7 @@ class World:
         self._log = log
         self._settings: dict[str, dict[str, float]] = {}
         self._lasting: list[tuple[Rule, float]] = []  # with the moment when it is over
+        self._others: list[Rule] = []
         self.outages: list[Outage] = []
 
     async def aclose(self) -> None:
@@ -48,16 +49,20 @@ class World:
         }
         await self.restore()
 
+    async def note(self) -> None:
+        """Note what still is to go wrong, before the stand-in is killed and forgets it."""
+        self._others = [rule for rule in await self._rules() if not rule.lasting]
+
     async def restore(self) -> None:
-        """Tell a stand-in that was started again what does not pass with it: its settings, and outages."""
+        """Tell a stand-in that was started again its settings, and what was noted; outages go on until their end."""
         for what, values in self._settings.items():
             await self._send("POST", what, values)
         now = time.time()
-        if left := [msgspec.structs.replace(rule, lasting=end - now) for rule, end in self._lasting if end > now]:
-            await self._send("POST", "faults", left)
+        lasting = [msgspec.structs.replace(rule, lasting=end - now) for rule, end in self._lasting if end > now]
+        await self._send("POST", "faults", [*lasting, *self._others])
 
     async def script(self, rules: Sequence[Rule]) -> None:
-        """Have things go wrong. What has not gone wrong when the stand-in is killed never does, but for outages."""
+        """Have things go wrong."""
         if not rules:
             return
         await self._send("POST", "faults", rules)
@@ -69,8 +74,7 @@ class World:
 
     async def has_left(self, prompt: str) -> bool:
         """Whether something still is to go wrong for this prompt."""
-        rules = msgspec.json.decode((await self._send("GET", "faults")).content, type=list[Rule])
-        return any(rule.match == prompt for rule in rules)
+        return any(rule.match == prompt for rule in await self._rules())
 
     async def calm(self) -> None:
         """Have nothing go wrong any more."""
@@ -103,6 +107,9 @@ class World:
     def throttled(self) -> int:
         """How many creates were answered with 429."""
         return len(THROTTLED.findall(self._log.read_text(errors="replace")))
+
+    async def _rules(self) -> list[Rule]:
+        return msgspec.json.decode((await self._send("GET", "faults")).content, type=list[Rule])
 
     async def _send(self, method: str, what: str, body: object = None) -> httpx.Response:
         content = msgspec.json.encode(body) if body is not None else None
