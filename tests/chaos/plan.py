@@ -1,7 +1,7 @@
 """The storm, planned from the seed: which blow falls when, and how long its victim is away."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from tasks.standin.faults import Rule
@@ -23,7 +23,9 @@ ON_POSTGRES = ("restart postgres", "crash postgres")
 OFTEN = ("kill worker", "kill worker", "kill web", "empty valkey", "trouble it")
 """What comes once more in each turn."""
 
-OUTAGE = (20.0, 50.0)  # seconds
+LONG_OUTAGE = (20.0, 60.0)  # seconds
+BRIEF_OUTAGE = (4.0, 10.0)  # seconds
+BETWEEN_OUTAGES = (8.0, 15.0)  # seconds
 OUTAGE_OF_FILES = 60.0  # seconds
 
 
@@ -72,13 +74,20 @@ def _pause(chance: Random, what: str, size: Size, postgres: bool) -> float:
 
 
 def _outages(chance: Random, storm: float) -> list[Blow]:
-    """Replicate answers nothing but errors; nothing reaches it; its files are away. The first two never together."""
-    first, second = chance.sample([0.08, 0.55], 2)
-    errors, cut = chance.uniform(*OUTAGE), chance.uniform(*OUTAGE)
-    page, words = Rule("any", "html502", lasting=errors), Rule("any", "status", status=503, lasting=errors)
+    """Replicate answers nothing but errors; nothing reaches it; its files are away.
+
+    One of the first two is long and the other brief. They come one after the other, the third whenever it comes.
+    """
+    lengths = [chance.uniform(*LONG_OUTAGE), chance.uniform(*BRIEF_OUTAGE)]
+    errors, cut = chance.sample(lengths, 2)
+    error = chance.choice([Rule("any", "html502", lasting=errors), Rule("any", "status", status=503, lasting=errors)])
+    in_turn = [Blow(0, "outage api", 0, errors, (error,)), Blow(0, "outage network", 0, cut)]
+    chance.shuffle(in_turn)
+    first, second = in_turn
+    start = 0.06 * storm
     files = Rule("file", "status", status=503, lasting=OUTAGE_OF_FILES)
     return [
-        Blow(storm * first, "outage api", 0, errors, (chance.choice([page, words]),)),
-        Blow(storm * second, "outage network", 0, cut),
-        Blow(storm * chance.uniform(0.1, 0.5), "outage files", 0, OUTAGE_OF_FILES, (files,)),
+        replace(first, at=start),
+        replace(second, at=start + first.pause + chance.uniform(*BETWEEN_OUTAGES)),
+        Blow(storm * chance.uniform(0.1, 0.35), "outage files", 0, OUTAGE_OF_FILES, (files,)),
     ]

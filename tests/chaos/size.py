@@ -24,8 +24,8 @@ class Size:
 
 
 LONG = {
-    "postgres": Size(jobs=300, storm=130, blows=48, rest=4, limit=300, lease=5, webs=2, workers=3, slow=True),
-    "sqlite": Size(jobs=300, storm=130, blows=48, rest=4, limit=300, lease=5, webs=1, workers=1, slow=True),
+    "postgres": Size(jobs=300, storm=100, blows=37, rest=4, limit=300, lease=5, webs=2, workers=3, slow=True),
+    "sqlite": Size(jobs=300, storm=100, blows=37, rest=4, limit=300, lease=5, webs=1, workers=1, slow=True),
 }
 SHORT = {
     "postgres": Size(jobs=40, storm=6, blows=11, rest=1, limit=150, lease=3, webs=1, workers=2, slow=False),
