@@ -1,9 +1,10 @@
 """Faults on order: tests say over HTTP what goes wrong next, and here it does."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable, Iterable
 from math import inf
-from time import monotonic
 from typing import Any, Literal
 
 import msgspec
@@ -13,6 +14,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tasks.standin.problems import of_status, throttled
 
+log = logging.getLogger(__name__)
+
+MAX_SUBJECT = 1000  # characters in the log
 CLOUDFLARE = (
     "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n<center><h1>502 Bad Gateway</h1></center>\n<hr>"
     "<center>cloudflare</center>\n</body>\n</html>\n"
@@ -43,7 +47,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
       boot            it takes `seconds` to start
       run             it takes `seconds` to run
       output          its output is `output`
-    On create, with any of these: it is not listed for `unlisted` seconds.
+    On create, with any of these: it is not listed for `unlisted` seconds, and takes `running` seconds to run.
     On webhook:
       missing         it is not sent
       double          it is sent twice
@@ -80,13 +84,26 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     error: str | None = "The stand-in was told to fail this prediction."
     seconds: float = 0
     unlisted: float = 0
+    running: float = 0
     output: Any = None
+
+
+class Met(msgspec.Struct):
+    """That a request met a rule, as the log tells it at debug: so it is known also of a stand-in that was killed.
+
+    at: Unix seconds. subject: its prompt, else its path or body.
+    """
+
+    at: float
+    on: str
+    subject: str
+    rule: Rule
 
 
 class Faults:
     """The rules that still hold, in their order."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._rules: list[tuple[Rule, float]] = []  # with the moment when it is over
         self._clock = clock
 
@@ -112,6 +129,9 @@ class Faults:
                     rule.times -= 1
                 if rule.times == 0:
                     self._rules = [(other, over_at) for other, over_at in self._rules if other is not rule]
+                if log.isEnabledFor(logging.DEBUG):
+                    met = Met(time.time(), on, subject[:MAX_SUBJECT], rule)
+                    log.debug("met %s", msgspec.json.encode(met).decode())
                 return rule
         return None
 

@@ -113,6 +113,8 @@ def _told(request: Request, record: Record) -> Record:
     rule = rule_of(request)
     if rule is not None and rule.unlisted:
         record = msgspec.structs.replace(record, listed=record.created + round(rule.unlisted * SECOND))
+    if rule is not None and rule.running:
+        record = msgspec.structs.replace(record, run=rule.running)
     match rule:
         case Rule(do="fail_prediction"):
             return msgspec.structs.replace(record, error=rule.error or "")

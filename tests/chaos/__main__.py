@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tests.chaos.round import LONG, Result, play
+from tests.chaos.checks import KINDS
+from tests.chaos.round import Result, play
+from tests.chaos.size import LONG
 
-HEAD = ("round", "seed", "database", "jobs", "completed", "failed", "canceled", "kills", "faults met", "429s", "lost",
-        "doubled", "wrong files", "other", "seconds", "take-over")  # fmt: skip
-SHOWN = 20  # violations of a round; its logs tell the rest
+HEAD = ("round", "seed", "database", "jobs", "completed", "failed", "canceled", "kills", "faults met", "429s",
+        *KINDS.values(), "seconds", "take-over")  # fmt: skip
+SHOWN = 5  # violations of each kind in a round; its logs tell the rest
 
 
 def main() -> int:
@@ -44,13 +46,14 @@ def _play(number: int, seed: int, database: str) -> bool:
 
 def tell(result: Result) -> None:
     """Print what was broken, and what the logs say of the jobs that it concerns."""
-    for violation in result.violations[:SHOWN]:
-        print(f"  {violation.kind}: {violation.job or ''} {violation.sentence}")
-        for line in _lines_about(str(violation.job), result.logs) if violation.job else ():
-            print(f"    {line}")
+    for kind in KINDS:
+        for violation in [found for found in result.violations if found.kind == kind][:SHOWN]:
+            print(f"  {kind}: {violation.job or ''} {violation.sentence}")
+            for line in _lines_about(str(violation.job), result.logs) if violation.job else ():
+                print(f"    {line}")
     if result.violations:
         print(f"  the job that was longest without a worker: {result.takeover.job}")
-        print(f"  {len(result.violations)} in all; logs, rows and files: {result.logs.parent}", flush=True)
+        print(f"  {len(result.violations)} in all; logs, evidence and files: {result.logs.parent}", flush=True)
 
 
 def _lines_about(word: str, logs: Path) -> list[str]:
@@ -67,7 +70,7 @@ def _lines_about(word: str, logs: Path) -> list[str]:
 def _row(number: int, seed: int, database: str, result: Result) -> tuple[str, ...]:
     counts = result.counts
     figures = [counts.total(), counts["completed"], counts["failed"], counts["canceled"], result.kills, result.faults,
-               result.throttled, *(result.of(kind) for kind in ("lost", "doubled", "wrong", "other"))]  # fmt: skip
+               result.throttled, *(result.of(kind) for kind in KINDS)]  # fmt: skip
     return (
         str(number),
         str(seed),
@@ -79,7 +82,7 @@ def _row(number: int, seed: int, database: str, result: Result) -> tuple[str, ..
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    return "  ".join(cell.rjust(max(len(head), 8)) for cell, head in zip(cells, HEAD, strict=True))
+    return "  ".join(cell.rjust(max(len(head), 6)) for cell, head in zip(cells, HEAD, strict=True))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,11 +7,29 @@ from itertools import combinations
 from typing import Literal
 from uuid import UUID
 
-from tests.chaos.evidence import ENDED, SETTLED, AttemptRow, Evidence, JobRow, Prediction, Submission
+from tests.chaos.doubt import why_no_doubt
+from tests.chaos.evidence import ENDED, SETTLED, Evidence, JobRow, Outage, Prediction, Submission, last_attempt
 
-Kind = Literal["lost", "doubled", "wrong", "other"]
+Kind = Literal["lost", "doubled", "wrong", "unnamed", "gave up", "other"]
+KINDS: dict[Kind, str] = {
+    "lost": "lost",
+    "doubled": "doubled",
+    "wrong": "wrong files",
+    "unnamed": "unnamed files",
+    "gave up": "gave up early",
+    "other": "other",
+}
+"""The kinds of violations, as the table calls them."""
 
-UNDER_WAY = 3.0  # seconds that a request to create a prediction may be under way on a busy machine
+CALLED_OFF = 60.0  # seconds: a search for the prediction, one takeover, and a few tries to cancel it
+FAR = 60.0  # seconds before its deadline that a job may not give up what may pass
+PASSING = frozenset(
+    {
+        "download_failed", "download_incomplete", "download_timeout", "output_gone", "prediction_lost", "provider_away",
+        "provider_error", "provider_timeout", "provider_unreachable", "rate_limited", "storage_unavailable",
+    }
+)  # fmt: skip
+"""Codes of what passes within a round: no job has to end with one of them, as long as it has time."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +73,35 @@ def every_job_was_asked_for_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def every_end_is_explained(evidence: Evidence) -> Iterator[Violation]:
-    """A failure by what the stand-in did or a blow, a cancellation by somebody who asked for it."""
+    """A failure by what the stand-in did, a cancellation by somebody who asked for it.
+
+    Whether what may pass was given up is another question, and so is whether an outcome was in doubt: see below.
+    """
     asked = _by_prompt(evidence.submissions)
     for job in evidence.jobs:
         submission = asked.get(job.prompt)
         if submission is None:
             continue
-        if job.status == "canceled" and not submission.canceled:
+        if job.status == "canceled" and not submission.cancels:
             yield Violation("other", "is canceled, and nobody asked for that", job.id)
-        if job.status == "failed" and not _explained(job, submission, evidence):
+        judged = _may_have_waited(job) or job.error_code == "submission_unknown"
+        if job.status == "failed" and not judged and job.error_code not in submission.fate.codes:
             told = f"failed with {job.error_code}, which {submission.fate.name!r} does not explain"
             yield Violation("other", told, job.id)
+
+
+def nothing_is_given_up_too_early(evidence: Evidence) -> Iterator[Violation]:
+    """What passes is waited for; and that an outcome is not known, is said only where it could not be known."""
+    asked = _by_prompt(evidence.submissions)
+    for job in evidence.jobs:
+        fate = asked[job.prompt].fate.name if job.prompt in asked else "?"
+        if job.status == "failed" and _may_have_waited(job):
+            told = f"failed with {job.error_code}, {job.spare:.0f} s before its deadline; its fate was {fate!r}"
+            yield Violation("gave up", told, job.id)
+        if job.status == "failed" and job.error_code == "submission_unknown":
+            why = why_no_doubt(job, evidence)
+            if why is not None:
+                yield Violation("gave up", f"failed with submission_unknown: {why}; its fate was {fate!r}", job.id)
 
 
 def nothing_is_paid_twice(evidence: Evidence) -> Iterator[Violation]:
@@ -81,16 +117,37 @@ def nothing_is_paid_twice(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("doubled", told, asked[prompt].job if prompt in asked else None)
 
 
+def no_prediction_is_shared(evidence: Evidence) -> Iterator[Violation]:
+    """A prediction belongs to one attempt at most."""
+    times = Counter(attempt.prediction for attempt in evidence.attempts if attempt.prediction is not None)
+    for attempt in evidence.attempts:
+        if attempt.prediction is not None and times[attempt.prediction] > 1:
+            told = f"{attempt.prediction} belongs to {times[attempt.prediction]} attempts"
+            yield Violation("doubled", told, attempt.job)
+
+
 def no_result_is_forgotten(evidence: Evidence) -> Iterator[Violation]:
-    """Each prediction that delivered is some attempt's own, and its job has it, unless it was canceled."""
+    """Each prediction that delivered is some attempt's own, and its job has it, unless it was too late to call it off.
+
+    None runs on for a job that has ended.
+    """
     known = {attempt.prediction for attempt in evidence.attempts}
-    jobs = {job.prompt: job for job in evidence.jobs}
-    called_off = {submission.prompt for submission in evidence.submissions if submission.canceled}
+    jobs, asked = {job.prompt: job for job in evidence.jobs}, _by_prompt(evidence.submissions)
     for prediction in evidence.predictions:
-        job = jobs.get(prediction.prompt)
-        if prediction.status in SETTLED or prediction.prompt in called_off:
+        job, submission = jobs.get(prediction.prompt), asked.get(prediction.prompt)
+        if prediction.status in SETTLED:
             continue
-        if prediction.id not in known or job is None or job.status == "failed":
+        if prediction.ended is None and (job is None or job.status in ENDED):
+            told = f"{prediction.id} is still {prediction.status} for {prediction.prompt!r}, which has ended"
+            yield Violation("lost", told, job.id if job else None)
+        elif job is not None and job.status == "completed" and prediction.id in known:
+            continue
+        elif submission is not None and (called_off := _called_off(prediction, submission)) is not None:
+            late = (prediction.ended or 0) / 1000 - called_off
+            if late > _patience(called_off, evidence.outages):
+                told = f"{prediction.id} ran to its end, {late:.0f} s after {prediction.prompt!r} was canceled"
+                yield Violation("lost", told, job.id if job else None)
+        elif prediction.id not in known or job is None or job.status == "failed":
             told = f"{prediction.id} {prediction.status} for {prediction.prompt!r}, and nobody has what it made"
             yield Violation("lost", told, job.id if job else None)
 
@@ -104,13 +161,30 @@ def every_file_is_what_was_drawn(evidence: Evidence) -> Iterator[Violation]:
     for job in evidence.jobs:
         if job.status != "completed":
             continue
-        source = predictions.get(_last(job, evidence.attempts) or "")
+        attempt = last_attempt(job, evidence.attempts)
+        source = predictions.get(attempt.prediction or "") if attempt else None
         drawn = [evidence.drawn.get(url) for url in source.urls] if source else []
         if not drawn or None in drawn or outputs[job.id] != [(sha256, sha256) for sha256 in drawn]:
             told = (
                 f"{len(outputs[job.id])} files of {source.id if source else 'no prediction'} differ from what was drawn"
             )
             yield Violation("wrong", told, job.id)
+
+
+def every_file_is_named(evidence: Evidence) -> Iterator[Violation]:
+    """Storage has what rows name, and nothing else when a worker had the time to remove it."""
+    for key in sorted(evidence.stored - evidence.named):
+        yield Violation("unnamed", f"{key} is in storage, and no row names it")
+    for key in sorted(evidence.pending - (evidence.stored - evidence.named)):
+        yield Violation("unnamed", f"{key} is noted as a file that no row names, and no worker takes the note back")
+    for key in sorted(evidence.named - evidence.stored):
+        yield Violation("wrong", f"{key} is not in storage, and a row names it")
+
+
+def no_halt_is_the_accounts(evidence: Evidence) -> Iterator[Violation]:
+    """The account is well all the time: the queue has to wait only where Replicate does not answer."""
+    for code in sorted(evidence.halts - {"provider_away"}):
+        yield Violation("other", f"the queue was halted with {code}, and the account was well")
 
 
 def no_lease_is_left(evidence: Evidence) -> Iterator[Violation]:
@@ -140,9 +214,13 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
     every_job_ended,
     every_job_was_asked_for_once,
     every_end_is_explained,
+    nothing_is_given_up_too_early,
     nothing_is_paid_twice,
+    no_prediction_is_shared,
     no_result_is_forgotten,
     every_file_is_what_was_drawn,
+    every_file_is_named,
+    no_halt_is_the_accounts,
     no_lease_is_left,
     no_attempt_is_open,
     nothing_lies_about,
@@ -154,15 +232,26 @@ def violations(evidence: Evidence) -> list[Violation]:
     return [violation for check in CHECKS for violation in check(evidence)]
 
 
-def _explained(job: JobRow, submission: Submission, evidence: Evidence) -> bool:
-    if job.error_code in submission.fate.codes:
-        return True
-    # Its worker, or the database, was struck between the note that a prediction would be created and its creation.
-    # To be stopped by SIGTERM is no such blow: a worker that stops has the time to hear the answer.
-    start = max((attempt.created_at.timestamp() for attempt in evidence.attempts if attempt.job == job.id), default=0.0)
-    end = start + UNDER_WAY + sum(rule.seconds for rule in submission.fate.rules if rule.do.startswith("hang"))
-    struck = any(start - 0.5 <= blow <= end for blow in evidence.blows)
-    return job.error_code == "submission_unknown" and struck
+def _may_have_waited(job: JobRow) -> bool:
+    return job.error_code in PASSING and job.spare > FAR
+
+
+def _called_off(prediction: Prediction, submission: Submission) -> float | None:
+    """When somebody had asked for its end, and it was there; or None where nobody had, or wanted another one since."""
+    created = prediction.created / 1000
+    meant = [
+        cancel for cancel in submission.cancels if not any(cancel <= moment <= created for moment in submission.retries)
+    ]
+    return max(*meant, created) if meant else None
+
+
+def _patience(moment: float, outages: list[Outage]) -> float:
+    """Seconds from a moment in which a prediction has to be found and called off, where outages come between."""
+    until = moment + CALLED_OFF
+    for outage in sorted(outages, key=lambda outage: outage.start):
+        if outage.on != "file" and moment < outage.end and outage.start < until:
+            until += outage.end - max(outage.start, moment)
+    return until - moment
 
 
 def _by_prompt(submissions: list[Submission]) -> dict[str, Submission]:
@@ -174,8 +263,3 @@ def _grouped(predictions: list[Prediction]) -> dict[str, list[Prediction]]:
     for prediction in sorted(predictions, key=lambda prediction: prediction.created):
         groups[prediction.prompt].append(prediction)
     return groups
-
-
-def _last(job: JobRow, attempts: list[AttemptRow]) -> str | None:
-    own = sorted((attempt for attempt in attempts if attempt.job == job.id), key=lambda attempt: attempt.number)
-    return own[-1].prediction if own else None

@@ -12,13 +12,17 @@ from tasks.standin.faults import Rule
 class Fate:
     """What the stand-in does to one job's requests.
 
-    codes: those of which the job may fail, for this reason. finish_within: seconds that its visitor gives it.
+    codes: those of which the job may fail, for this reason; besides, it may say that it does not know what came of a
+    create, where none could know. finish_within: seconds that its visitor gives it. cancels: whether its visitor
+    cancels it as soon as its request to create has met its rule; afterwards: what begins in that moment.
     """
 
     name: str
     rules: tuple[Rule, ...] = ()
     codes: frozenset[str] = frozenset()
     finish_within: int | None = None
+    cancels: bool = False
+    afterwards: tuple[Rule, ...] = ()
 
     def rules_for(self, prompt: str) -> list[Rule]:
         """The rules, held to the requests of one prompt."""
@@ -26,15 +30,21 @@ class Fate:
 
 
 NO_FATE = Fate("nothing")
-UNCONFIRMED = frozenset({"submission_unknown"})
+UNDOCUMENTED = (408, 409, 425, 499, 418)
+"""Statuses that say nothing sure of a request to create: a gateway may answer them after it has passed it on."""
+LATEST = 6.0  # seconds until a list shows what it did not show at once
+ENDLESS = 240.0  # seconds: as long as a round, for a prediction that would run on if nobody called it off
 
 
 def fate(chance: Random, slow: bool) -> Fate:
     """What shall happen to a job: to half of them nothing. slow: also what takes half a minute to get over."""
     if chance.random() < 0.5:
         return NO_FATE
-    drawers = [_refused, _lost_answer, _bad_prediction, _bad_look, _bad_file, _bad_webhook, _too_long]
-    return chance.choice([*drawers, _never_arrived] if slow else drawers)(chance)
+    drawers = [
+        _refused, _lost_answer, _denied, _bad_prediction, _bad_look, _bad_file, _file_not_shown, _bad_webhook,
+        _too_long,
+    ]  # fmt: skip
+    return chance.choice([*drawers, _never_arrived, _canceled_in_the_dark] if slow else drawers)(chance)
 
 
 def trouble(chance: Random, slow: bool) -> tuple[Rule, ...]:
@@ -49,34 +59,57 @@ def trouble(chance: Random, slow: bool) -> tuple[Rule, ...]:
         Rule("get", "html502", times=chance.randint(1, 20)),
         Rule("get", "reset", times=chance.randint(1, 10)),
         Rule("cancel", "status", status=500, times=chance.randint(1, 2)),
-        Rule("file", "status", status=503, times=chance.randint(1, 4)),
+        Rule("file", "status", status=503, lasting=chance.uniform(2, 4)),
         *(lists if slow else ()),
     )
 
 
 def _refused(chance: Random) -> Fate:
-    """Not created for sure, as Replicate's own answer says."""
-    if chance.random() < 0.7:
-        return Fate("500 on create", (Rule("create", "status", status=500, times=chance.randint(1, 2)),))
-    return Fate("422 on create", (Rule("create", "status", status=422),), frozenset({"invalid_input"}))
+    """Not created for sure, as Replicate's own answer says. It is about this prompt alone, also where it is a 403."""
+    status, code = chance.choice([(422, "invalid_input"), (403, "forbidden")])
+    return Fate(f"{status} on create", (Rule("create", "status", status=status),), frozenset({code}))
 
 
 def _lost_answer(chance: Random) -> Fate:
-    """Created, and nobody was told: it has to be found again."""
+    """Created, and nobody was told: it has to be found again, in a list that may show it later."""
+    late = chance.choice([0, chance.uniform(0.5, LATEST)])
     rules = [
-        Rule("create", "drop_answer"),
-        Rule("create", "truncate"),
-        Rule("create", "hang_answer", seconds=chance.uniform(1, 5)),
+        Rule("create", "drop_answer", unlisted=late),
+        Rule("create", "truncate", unlisted=late),
+        Rule("create", "hang_answer", seconds=chance.uniform(1, 5), unlisted=late),
     ]
     rule = chance.choice(rules)
-    return Fate(f"{rule.do} on create", (rule,))
+    return Fate(f"{rule.do} on create, listed {late:.1f} s late", (rule,))
+
+
+def _denied(chance: Random) -> Fate:
+    """Created, and the answer seems to say that it was not."""
+    late = chance.uniform(0.5, LATEST)
+    rule = Rule("create", "deny", status=chance.choice([500, 503, *UNDOCUMENTED]), unlisted=late)
+    return Fate(f"{rule.status} although created, listed {late:.1f} s late", (rule,))
 
 
 def _never_arrived(chance: Random) -> Fate:
     """Not created, but who asked cannot know: an honest "unknown" is all there is to say."""
-    rules = [Rule("create", "reset"), Rule("create", "html502"), Rule("create", "hang", seconds=chance.uniform(1, 5))]
+    rules = [
+        Rule("create", "reset"),
+        Rule("create", "html502"),
+        Rule("create", "hang", seconds=chance.uniform(1, 5)),
+        Rule("create", "status", status=chance.choice([500, 503])),
+        Rule("create", "status", status=chance.choice(UNDOCUMENTED)),
+    ]
     rule = chance.choice(rules)
-    return Fate(f"{rule.do} on create", (rule,), UNCONFIRMED)
+    return Fate(f"{_in_short(rule)} on create", (rule,))
+
+
+def _canceled_in_the_dark(chance: Random) -> Fate:
+    """Created, nobody was told, and it is canceled while no list shows it. It would run on for as long as the round."""
+    dark = chance.uniform(8, 15)
+    lost = Rule("create", "drop_answer", running=ENDLESS)
+    if chance.random() < 0.5:
+        return Fate("canceled while the list is late", (msgspec.structs.replace(lost, unlisted=dark),), cancels=True)
+    down = Rule("list", "status", status=503, lasting=dark)
+    return Fate("canceled while the list is down", (lost,), cancels=True, afterwards=(down,))
 
 
 def _bad_prediction(chance: Random) -> Fate:
@@ -96,6 +129,7 @@ def _bad_prediction(chance: Random) -> Fate:
 
 def _bad_look(chance: Random) -> Fate:
     rules = [
+        Rule("get", "status", status=404, times=chance.randint(1, 3)),
         Rule("get", "status", status=500, times=3),
         Rule("get", "html502", times=2),
         Rule("get", "reset", times=2),
@@ -103,7 +137,7 @@ def _bad_look(chance: Random) -> Fate:
         Rule("get", "hang", seconds=chance.uniform(1, 4)),
     ]
     rule = chance.choice(rules)
-    return Fate(f"{rule.do} on get", (rule,))
+    return Fate(f"{_in_short(rule)} on get", (rule,))
 
 
 def _bad_file(chance: Random) -> Fate:
@@ -115,6 +149,12 @@ def _bad_file(chance: Random) -> Fate:
     ]
     rule = chance.choice(rules)
     return Fate(f"{rule.do} on file", (rule,))
+
+
+def _file_not_shown(chance: Random) -> Fate:
+    """Its host says that it is gone, or not for us; a moment later it is there."""
+    rule = Rule("file", "status", status=chance.choice([404, 403, 401]), times=chance.randint(1, 2))
+    return Fate(f"{rule.status} on file", (rule,))
 
 
 def _bad_webhook(chance: Random) -> Fate:
@@ -131,3 +171,7 @@ def _too_long(chance: Random) -> Fate:
     """It takes longer than there is time: the prediction has to be called off, and the job says so."""
     rule = chance.choice([Rule("create", "boot", seconds=300), Rule("create", "run", seconds=300)])
     return Fate(f"{rule.do} for too long", (rule,), frozenset({"deadline"}), finish_within=chance.randint(5, 9))
+
+
+def _in_short(rule: Rule) -> str:
+    return str(rule.status) if rule.do == "status" else rule.do

@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import re
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -13,63 +11,79 @@ from tests.chaos.evidence import Evidence
 from tests.chaos.patience import until
 from tests.chaos.place import Site
 from tests.chaos.records import Records
-from tests.chaos.storm import Toll
-from tests.chaos.visitors import Visitors
-from tests.chaos.world import World
+from tests.chaos.scene import Scene
 
 AFTERWARDS = 5.0  # seconds in which the last child process has to be gone
 SWEPT = 30.0  # seconds in which a worker that starts has to have removed what is old
 LONG_AGO = 2 * 3600.0  # seconds; what was written to within an hour may still be under way
 
 
-async def gather(site: Site, records: Records, world: World, visitors: Visitors, toll: Toll, visits: int) -> Evidence:
+async def gather(scene: Scene, visits: int, halts: set[str]) -> Evidence:
     """Look at what Darkroom serves while it runs, then end it, and look at all else. visits: how many there were."""
+    site, records, world, toll = scene.site, scene.records, scene.world, scene.toll
     zombies = site.zombies()
     served = {}
     for output in await records.outputs():
-        answer = await visitors.served(output.key)
+        answer = await scene.visitors.served(output.key)
         served[output.key] = sha256(answer.content).hexdigest() if answer.is_success else f"HTTP {answer.status_code}"
     late = [f"{name} did not end in time" for name in await site.stop()]
     predictions = await world.predictions()
-    return Evidence(
+    evidence = Evidence(
         visits=visits,
-        submissions=visitors.submissions,
+        submissions=scene.visitors.submissions,
         jobs=await records.jobs(),
         attempts=await records.attempts(),
         outputs=await records.outputs(),
         predictions=predictions,
         drawn={url: await world.drawn(url) for prediction in predictions for url in prediction.urls},
         served=served,
+        met=world.met(),
+        outages=world.outages,
         blows=toll.struck,
-        answers=[f"{times} times {answer}" for answer, times in visitors.surprises.items()],
-        litter=[f"{path} is no finished file" for path in await _unswept(site)],
-        stragglers=[*toll.late, *toll.deaths, *late, *zombies, *await _left(site)],
+        halts=halts,
+        answers=[f"{times} times {answer}" for answer, times in scene.visitors.surprises.items()],
     )
+    await _sweep(scene)
+    evidence.stored, evidence.named, evidence.pending = stored(site.folder), *await _rows_of_files(records)
+    evidence.litter = [f"{path} is left of a download" for path in scratches(site.folder)]
+    evidence.stragglers = [*toll.late, *toll.deaths, *late, *zombies, *await _left(site)]
+    return evidence
 
 
-def litter(folder: Path) -> Iterator[Path]:
-    """Files in storage that have no name of a finished one, and all that is left of downloads."""
-    for path in (folder / "media").rglob("*"):
-        if path.is_file() and not re.fullmatch(r"[A-Za-z0-9-]+(\.preview)?\.[a-z0-9]+", path.name):
-            yield path
-    yield from (path for path in (folder / "data" / "tmp").rglob("*") if path.is_file())
+def stored(folder: Path) -> set[str]:
+    """The keys of all files in storage, half ones among them, without hidden ones: those are nobody's result."""
+    media = folder / "media"
+    keys = (path.relative_to(media) for path in media.rglob("*") if path.is_file())
+    return {str(key) for key in keys if not any(part.startswith(".") for part in key.parts)}
 
 
-async def _unswept(site: Site) -> list[Path]:
-    """The half files that a worker leaves there although they are old. A kill leaves new ones: those are made old."""
-    for path in litter(site.folder):
-        os.utime(path, (time.time() - LONG_AGO,) * 2)
+def scratches(folder: Path) -> list[Path]:
+    """All that is left of downloads."""
+    return [path for path in (folder / "data" / "tmp").rglob("*") if path.is_file()]
 
-    async def none_left() -> bool:
-        return not [*litter(site.folder)]
 
-    if not await none_left():
+async def _rows_of_files(records: Records) -> tuple[set[str], set[str]]:
+    return await records.named(), await records.pending()
+
+
+async def _sweep(scene: Scene) -> None:
+    """Give a worker the time to remove what nobody needs. A kill leaves new things: those are made old for it."""
+    site, records = scene.site, scene.records
+    named = await records.named()
+    for key in stored(site.folder) - named:
+        os.utime(site.folder / "media" / key, (time.time() - LONG_AGO,) * 2)
+    await records.make_pending_old(LONG_AGO)
+
+    async def swept() -> bool:
+        named, pending = await _rows_of_files(records)
+        return stored(site.folder) <= named and not pending
+
+    if not await swept():
         site.workers[0].start()
         with suppress(TimeoutError):
             async with asyncio.timeout(SWEPT):
-                await until(none_left)
+                await until(swept)
         site.workers[0].kill()
-    return [*litter(site.folder)]
 
 
 async def _left(site: Site) -> list[str]:

@@ -1,6 +1,7 @@
 """Darkroom's rows as another program reads them, and how long jobs were without a living worker."""
 
 import asyncio
+import math
 import sqlite3
 import time
 from contextlib import closing, suppress
@@ -19,21 +20,29 @@ Row = dict[str, Any]
 
 
 class Records:
-    """The database behind a DATABASE_URL. Each read has a connection of its own: the server may be gone at any time."""
+    """The database behind a DATABASE_URL. Each query has its own connection: the server may be gone at any time."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     async def jobs(self) -> list[JobRow]:
         """All jobs."""
+        rows = await self._ask("SELECT id, prompt, status, error_code, lease_token, finished_at, deadline_at FROM job")
         return [
-            JobRow(_uuid(row["id"]), row["prompt"], row["status"], row["error_code"], row["lease_token"] is not None)
-            for row in await self._read("SELECT id, prompt, status, error_code, lease_token FROM job")
+            JobRow(
+                _uuid(row["id"]),
+                row["prompt"],
+                row["status"],
+                row["error_code"],
+                row["lease_token"] is not None,
+                _between(row["finished_at"], row["deadline_at"]),
+            )
+            for row in rows
         ]
 
     async def attempts(self) -> list[AttemptRow]:
         """All attempts."""
-        rows = await self._read("SELECT job, number, created_at, finished_at, prediction_id FROM attempt")
+        rows = await self._ask("SELECT job, number, created_at, finished_at, prediction_id FROM attempt")
         return [
             AttemptRow(
                 _uuid(row["job"]),
@@ -47,21 +56,61 @@ class Records:
 
     async def outputs(self) -> list[OutputRow]:
         """All outputs."""
-        rows = await self._read("SELECT job, position, key, sha256 FROM output")
+        rows = await self._ask("SELECT job, position, key, sha256 FROM output")
         return [OutputRow(_uuid(row["job"]), row["position"], row["key"], row["sha256"]) for row in rows]
+
+    async def named(self) -> set[str]:
+        """The keys in storage that rows name: of outputs and their previews, of uploads and theirs."""
+        outputs = await self._ask("SELECT key, stored_key, preview_key, stored_preview_key FROM output")
+        uploads = [row["key"] for row in await self._ask("SELECT key FROM upload")]
+        return {
+            *(row["stored_key"] or row["key"] for row in outputs),
+            *(row["stored_preview_key"] or row["preview_key"] for row in outputs if row["preview_key"]),
+            *uploads,
+            *(f"{key.partition('.')[0]}.preview.webp" for key in uploads),
+        }
+
+    async def pending(self) -> set[str]:
+        """The keys of files that were noted before they were stored, and that no output came to name."""
+        return {row["key"] for row in await self._ask("SELECT key FROM pending_file WHERE removed_at IS NULL")}
+
+    async def make_pending_old(self, seconds: float) -> None:
+        """Have all notes of files, and their removals, be so much older than they are. For when everybody has ended."""
+        older = f"{{0}} - interval '{seconds} seconds'"
+        if self._url.startswith("sqlite"):
+            older = f"strftime('%Y-%m-%d %H:%M:%f', {{0}}, '-{seconds} seconds') || '+00:00'"
+        changes = ", ".join(f"{column} = {older.format(column)}" for column in ("noted_at", "removed_at"))
+        await self._ask(f"UPDATE pending_file SET {changes}")
+
+    async def halts(self) -> set[str]:
+        """The code of what halts the queue at the moment, if it is halted."""
+        return {row["code"] for row in await self._ask("SELECT code FROM halt")}
+
+    async def storing(self) -> dict[UUID, str]:
+        """The jobs of which some file is stored, and others may not be yet -> the token of the lease."""
+        rows = await self._ask(
+            "SELECT job.id, job.lease_token FROM job JOIN pending_file ON pending_file.job = job.id"
+            " AND pending_file.claim = job.lease_token WHERE job.status = 'running'"
+        )
+        return {_uuid(row["id"]): str(row["lease_token"]) for row in rows}
+
+    async def downloading(self) -> dict[UUID, str]:
+        """The jobs whose outputs come into storage -> the token of the lease."""
+        rows = await self._ask("SELECT id, lease_token FROM job WHERE status = 'running' AND stage = 'downloading'")
+        return {_uuid(row["id"]): str(row["lease_token"]) for row in rows}
 
     async def leases(self) -> dict[UUID, tuple[str, float]]:
         """Job -> the token of its lease, and when that ends (Unix seconds)."""
-        rows = await self._read("SELECT id, lease_token, lease_until FROM job WHERE status = 'running'")
+        rows = await self._ask("SELECT id, lease_token, lease_until FROM job WHERE status = 'running'")
         return {
             _uuid(row["id"]): (str(row["lease_token"]), _moment(row["lease_until"]).timestamp())
             for row in rows
             if row["lease_token"] is not None and row["lease_until"] is not None
         }
 
-    async def _read(self, query: str) -> list[Row]:
+    async def _ask(self, query: str) -> list[Row]:
         if self._url.startswith("sqlite"):
-            return await asyncio.to_thread(_read_file, self._url.removeprefix("sqlite:///"), query)
+            return await asyncio.to_thread(_ask_file, self._url.removeprefix("sqlite:///"), query)
         connection = await asyncpg.connect(self._url, timeout=5)
         try:
             return [dict(row) for row in await connection.fetch(query, timeout=10)]
@@ -99,8 +148,16 @@ async def watch_takeovers(records: Records, lease: int, worst: Takeover) -> None
         before = leases
 
 
-def _read_file(path: str, query: str) -> list[Row]:
-    with closing(sqlite3.connect(path, timeout=10)) as connection:
+async def watch_halts(records: Records, seen: set[str]) -> None:
+    """Watch for ever, and keep why the queue was halted."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        with suppress(*UNREADABLE):
+            seen |= await records.halts()
+
+
+def _ask_file(path: str, query: str) -> list[Row]:
+    with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(query)]
 
@@ -111,3 +168,8 @@ def _uuid(value: object) -> UUID:
 
 def _moment(value: object) -> datetime:
     return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+
+
+def _between(start: object, end: object) -> float:
+    """Seconds, or infinity where one of the two is not known."""
+    return (_moment(end) - _moment(start)).total_seconds() if start and end else math.inf

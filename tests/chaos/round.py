@@ -9,50 +9,29 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+import msgspec
+
 from tests.chaos import place
 from tests.chaos.checks import Violation, violations
 from tests.chaos.evidence import ENDED
 from tests.chaos.gathering import gather
 from tests.chaos.patience import until
-from tests.chaos.records import UNREADABLE, Records, Takeover, watch_takeovers
-from tests.chaos.storm import Toll, plan, rage
+from tests.chaos.plan import plan
+from tests.chaos.records import UNREADABLE, Records, Takeover, watch_halts, watch_takeovers
+from tests.chaos.scene import Scene
+from tests.chaos.size import Size
+from tests.chaos.storm import rage
 from tests.chaos.visitors import Visitors
 from tests.chaos.visits import visits
 from tests.chaos.world import World
 
 
-@dataclass(frozen=True)
-class Size:
-    """How large a round is.
-
-    storm: seconds. rest: seconds that who was killed stays away at most. limit: seconds after the storm that the last
-    job may take. lease: seconds. slow: whether there are faults, too, that take half a minute to get over.
-    """
-
-    jobs: int
-    storm: float
-    blows: int
-    rest: float
-    limit: float
-    lease: int
-    webs: int
-    workers: int
-    slow: bool
-
-
-LONG = {
-    "postgres": Size(jobs=300, storm=45, blows=24, rest=4, limit=300, lease=5, webs=2, workers=3, slow=True),
-    "sqlite": Size(jobs=300, storm=45, blows=24, rest=4, limit=300, lease=5, webs=1, workers=1, slow=True),
-}
-SHORT = {
-    "postgres": Size(jobs=40, storm=6, blows=10, rest=1, limit=150, lease=3, webs=1, workers=2, slow=False),
-    "sqlite": Size(jobs=40, storm=6, blows=8, rest=1, limit=150, lease=3, webs=1, workers=1, slow=False),
-}
-
-
 @dataclass
 class Result:
-    """What came of a round. counts: jobs by their status. takeover: the slowest. logs: where they are."""
+    """What came of a round.
+
+    counts: jobs by their status. faults: how often a request met one. takeover: the slowest. logs: where they are.
+    """
 
     violations: list[Violation]
     counts: Counter[str]
@@ -72,33 +51,35 @@ async def play(seed: int, database: str, size: Size, folder: Path) -> Result:
     """Play one round in an empty folder."""
     start, chance = time.monotonic(), Random(f"{seed} {database}")
     planned = visits(chance, size.jobs, size.storm * 0.8, size.slow)
-    blows = plan(chance, size.storm, size.blows, size.rest, database == "postgres", size.lease, size.slow)
+    blows = plan(chance, size, database == "postgres")
     webhooks = size.slow and chance.random() < 0.7  # a lost one is made up for after half a minute
     async with place.running(folder, database, size.webs, size.workers, size.lease, webhooks) as site:
         world = World(site.world, site.standin.log)
-        visitors = Visitors(site.addresses, world, seed)
-        records, takeover, toll = Records(site.database_url), Takeover(), Toll()
+        scene = Scene(site, Records(site.database_url), world, Visitors(site.addresses, world, seed))
+        takeover, halts = Takeover(), set[str]()
         await world.prepare(chance.uniform(0.2, 1.0))
         watching = [
-            asyncio.create_task(watch_takeovers(records, size.lease, takeover)),
-            asyncio.create_task(site.keep(toll.deaths)),
+            asyncio.create_task(watch_takeovers(scene.records, size.lease, takeover)),
+            asyncio.create_task(watch_halts(scene.records, halts)),
+            asyncio.create_task(site.keep(scene.toll.deaths)),
         ]
-        visiting = asyncio.create_task(visitors.come(planned))
-        await rage(blows, site, world, toll)
-        await _all_ended(records, visiting, size.limit)
-        faults = await world.calm()
+        visiting = asyncio.create_task(scene.visitors.come(planned))
+        await rage(blows, scene)
+        await _all_ended(scene.records, visiting, size.limit)
+        await world.calm()
         await site.ready()
         for task in watching:
             task.cancel()
-        evidence = await gather(site, records, world, visitors, toll, len(planned))
+        evidence = await gather(scene, len(planned), halts)
         throttled = world.throttled()
-        await visitors.aclose()
+        await scene.visitors.aclose()
         await world.aclose()
+    (folder / "evidence.json").write_bytes(msgspec.json.encode(evidence))
     return Result(
         violations(evidence),
         Counter(job.status for job in evidence.jobs),
-        toll.kills,
-        faults,
+        scene.toll.kills,
+        len(evidence.met),
         throttled,
         takeover,
         time.monotonic() - start,

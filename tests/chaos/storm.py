@@ -1,104 +1,38 @@
-"""What happens to the processes while jobs run: planned from the seed, blow by blow."""
+"""What happens to the processes while jobs run, blow by blow."""
 
 import asyncio
 import math
 import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from random import Random
+from functools import partial
 
+import httpx
 from redis.asyncio import Redis
 
-from tasks.standin.faults import Rule
-from tests.chaos.fates import trouble
+from tests.chaos.evidence import Outage
+from tests.chaos.patience import until
 from tests.chaos.place import Site
-from tests.chaos.world import World
-from tests.processes import Process
-
-EACH = (
-    "kill worker",
-    "kill web",
-    "stop worker",
-    "stop web",
-    "pause worker",
-    "kill valkey",
-    "empty valkey",
-    "trouble it",
-)
-ON_POSTGRES = ("restart postgres", "crash postgres")
-OFTEN = ("kill worker", "kill worker", "kill web", "empty valkey", "trouble it")
-"""What comes once more in each turn."""
+from tests.chaos.plan import Blow
+from tests.chaos.scene import Scene, Toll
+from tests.chaos.storing import pause_while_it_stores
+from tests.processes import Process, answers
 
 
-@dataclass(frozen=True)
-class Blow:
-    """One thing that happens, `at` seconds into the storm.
-
-    pause: seconds until the victim is back. rules: what goes wrong at the stand-in, where that is it.
-    """
-
-    at: float
-    what: str
-    victim: int
-    pause: float
-    rules: tuple[Rule, ...]
-
-
-@dataclass
-class Toll:
-    """What the storm has done.
-
-    struck: when a worker or the database had no chance to end in order (Unix seconds). late: who did not end in time.
-    deaths: who ended without being told to.
-    """
-
-    kills: int = 0
-    struck: list[float] = field(default_factory=list)
-    late: list[str] = field(default_factory=list)
-    deaths: list[str] = field(default_factory=list)
-
-
-def plan(chance: Random, seconds: float, blows: int, rest: float, postgres: bool, lease: int, slow: bool) -> list[Blow]:
-    """So many blows within so many seconds. Each kind comes once before any comes again.
-
-    rest: seconds that who was killed stays away at most; half of them are back at once. lease: seconds. slow: see
-    fates.trouble.
-    """
-    kinds, planned = _kinds(chance, postgres), []
-    for number in range(blows):
-        what, at = next(kinds), seconds * (number + chance.random()) / blows
-        pause = (
-            lease * chance.uniform(1.4, 2) if what == "pause worker" else chance.choice([0, chance.uniform(0, rest)])
-        )
-        rules = trouble(chance, slow) if what == "trouble it" else ()
-        planned.append(Blow(at, what, chance.randrange(1000), pause, rules))
-    return planned
-
-
-async def rage(blows: list[Blow], site: Site, world: World, toll: Toll) -> None:
+async def rage(blows: list[Blow], scene: Scene) -> None:
     """Let it all happen. Returns when everybody is back."""
     start = time.monotonic()
     async with asyncio.TaskGroup() as group:
         for blow in blows:
             await asyncio.sleep(max(0.0, start + blow.at - time.monotonic()))
-            group.create_task(_strike(blow, site, world, toll))
+            group.create_task(_strike(blow, scene))
 
 
-def _kinds(chance: Random, postgres: bool) -> Iterator[str]:
-    turn = [*EACH, *(ON_POSTGRES if postgres else ())]
-    while True:
-        chance.shuffle(turn)
-        yield from turn
-        again = list(OFTEN)
-        chance.shuffle(again)
-        yield from again
-
-
-async def _strike(blow: Blow, site: Site, world: World, toll: Toll) -> None:
-    with (site.folder / "logs" / "storm.log").open("a") as log:
-        print(f"{time.strftime('%H:%M:%S')} {blow.what} {blow.victim}, back after {blow.pause:.1f} s", file=log)
+async def _strike(blow: Blow, scene: Scene) -> None:
+    site, toll = scene.site, scene.toll
+    scene.note(f"{blow.what} {blow.victim}, back after {blow.pause:.1f} s")
     match blow.what.split():
+        case ["pause", "storing"]:
+            await pause_while_it_stores(site.workers[blow.victim % len(site.workers)], blow.pause, scene)
         case [what, "worker"]:
             await _strike_process(what, site.workers[blow.victim % len(site.workers)], blow.pause, toll)
         case [what, "web"]:
@@ -109,8 +43,13 @@ async def _strike(blow: Blow, site: Site, world: World, toll: Toll) -> None:
             await _kill_valkey(site, blow.pause, toll)
         case ["empty", "valkey"]:
             await _empty_valkey(site)
+        case ["outage", "network"]:
+            await _cut_network(scene, blow.pause)
+        case ["outage", _]:
+            await scene.world.script(blow.rules)
+            await asyncio.sleep(blow.pause)
         case ["trouble", "it"]:
-            await world.script(blow.rules)
+            await scene.world.script(blow.rules)
 
 
 async def _strike_process(what: str, process: Process, pause: float, toll: Toll) -> None:
@@ -154,3 +93,18 @@ async def _kill_valkey(site: Site, pause: float, toll: Toll) -> None:
 async def _empty_valkey(site: Site) -> None:
     async with site.servers_busy, Redis.from_url(site.valkey.url) as redis:
         await redis.flushall()
+
+
+async def _cut_network(scene: Scene, pause: float) -> None:
+    """Nothing of Replicate can be reached: who tries is refused the connection."""
+    standin = scene.site.standin
+    async with standin.busy, httpx.AsyncClient() as client:
+        await scene.world.note()
+        start = time.time()
+        scene.toll.struck.append(start)
+        standin.kill()
+        await asyncio.sleep(pause)
+        standin.start()
+        await until(partial(answers, client, f"{scene.site.world}/v1/account"))
+        await scene.world.restore()
+    scene.world.outages.append(Outage("network", start, time.time()))

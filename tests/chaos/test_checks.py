@@ -10,10 +10,11 @@ from uuid import UUID
 import pytest
 
 from tests.chaos.checks import CHECKS, Violation, nothing_is_paid_twice, violations
-from tests.chaos.evidence import AttemptRow, Evidence, JobRow, OutputRow, Prediction, Submission
+from tests.chaos.evidence import AttemptRow, Evidence, JobRow, Outage, OutputRow, Prediction, Submission
 from tests.chaos.fates import NO_FATE, Fate, fate
-from tests.chaos.gathering import litter
-from tests.chaos.storm import EACH, ON_POSTGRES, plan
+from tests.chaos.gathering import scratches, stored
+from tests.chaos.plan import EACH, ON_POSTGRES, plan
+from tests.chaos.size import LONG, SHORT
 from tests.chaos.visits import visits
 
 GOOD, BAD, GONE = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -37,7 +38,7 @@ def evidence() -> Evidence:
         submissions=[
             Submission("good", NO_FATE, GOOD),
             Submission("bad", REFUSED, BAD),
-            Submission("gone", NO_FATE, None, canceled=True),
+            Submission("gone", NO_FATE, None, cancels=[START + 1]),
             Submission("unheard", NO_FATE),
         ],
         jobs=[
@@ -58,6 +59,9 @@ def evidence() -> Evidence:
         ],
         drawn={"/0": "one", "/1": "two"},
         served={"good.png": "one", "good-1.png": "two"},
+        stored={"good-a.png", "good-1-b.png"},
+        named={"good-a.png", "good-1-b.png"},
+        halts={"provider_away"},
     )
 
 
@@ -109,11 +113,6 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     ),
     "a job is canceled by itself": (job(0, status="canceled"), "other", "every_end_is_explained"),
     "a job fails of nothing": (job(1, error_code="internal_error"), "other", "every_end_is_explained"),
-    "a job fails unconfirmed without a blow": (
-        job(1, error_code="submission_unknown"),
-        "other",
-        "every_end_is_explained",
-    ),
     "a second prediction after a good one": (another("good"), "doubled", "nothing_is_paid_twice"),
     "a second prediction too early": (
         prediction(1, created=round(START * 1000) + 899),
@@ -128,6 +127,45 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     "a result that no attempt knows": (attempt(0, prediction=None), "lost", "no_result_is_forgotten"),
     "a result of a job that failed": (prediction(2, status="succeeded"), "lost", "no_result_is_forgotten"),
     "a result without a job": (another("unheard"), "lost", "no_result_is_forgotten"),
+    "a prediction is two attempts'": (attempt(1, prediction="g2"), "doubled", "no_prediction_is_shared"),
+    "a result of a job that ended otherwise": (job(0, status="failed"), "lost", "no_result_is_forgotten"),
+    "a prediction runs on for a job that is completed": (
+        prediction(1, status="processing", ended=None),
+        "lost",
+        "no_result_is_forgotten",
+    ),
+    "a prediction runs on for a job that is canceled": (
+        lambda found: found.predictions.append(Prediction("c1", "gone", "processing", round(START * 1000), None, ())),
+        "lost",
+        "no_result_is_forgotten",
+    ),
+    "a prediction runs to its end for a job that is canceled": (
+        lambda found: found.predictions.append(
+            Prediction("c1", "gone", "succeeded", round(START * 1000), round((START + 62) * 1000), ())
+        ),
+        "lost",
+        "no_result_is_forgotten",
+    ),
+    "a job gives up what may pass": (job(1, error_code="download_failed"), "gave up", "nothing_is_given_up_too_early"),
+    "a job does not know what nobody could doubt": (
+        job(1, error_code="submission_unknown"),
+        "gave up",
+        "nothing_is_given_up_too_early",
+    ),
+    "a file that no row names": (lambda found: found.stored.add("x.png"), "unnamed", "every_file_is_named"),
+    "half a file": (lambda found: found.stored.add("good-a.png#1"), "unnamed", "every_file_is_named"),
+    "a note that nobody takes back": (lambda found: found.pending.add("x.png"), "unnamed", "every_file_is_named"),
+    "a note of a file that is a result": (
+        lambda found: found.pending.add("good-a.png"),
+        "unnamed",
+        "every_file_is_named",
+    ),
+    "a file that is gone": (lambda found: found.stored.remove("good-a.png"), "wrong", "every_file_is_named"),
+    "the queue is halted for the account's sake": (
+        lambda found: found.halts.add("provider_auth"),
+        "other",
+        "no_halt_is_the_accounts",
+    ),
     "a file is served otherwise": (
         lambda found: found.served.update({"good.png": "half"}),
         "wrong",
@@ -154,7 +192,7 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     ),
     "a lease is left": (job(1, leased=True), "other", "no_lease_is_left"),
     "an attempt is open": (attempt(2, open=True), "other", "no_attempt_is_open"),
-    "half a file": (lambda found: found.litter.append("x.part"), "other", "nothing_lies_about"),
+    "what is left of a download": (lambda found: found.litter.append("x.part"), "other", "nothing_lies_about"),
     "a process": (lambda found: found.stragglers.append("worker"), "other", "nothing_lies_about"),
     "an answer": (lambda found: found.answers.append("500"), "other", "nothing_lies_about"),
 }
@@ -189,13 +227,47 @@ def test_who_pressed_retry_may_pay_again() -> None:
     assert list(nothing_is_paid_twice(found)) == []
 
 
-def test_a_job_may_fail_unconfirmed_where_its_worker_was_struck_as_it_began() -> None:
+def test_who_gave_up_what_may_pass_is_not_counted_as_unexplained_too() -> None:
     found = evidence()
-    job(1, error_code="submission_unknown")(found)
-    found.blows.append(START + 60)
-    assert [violation.job for violation in violations(found)] == [BAD]
-    found.blows.append(START + 1)
+    job(1, error_code="provider_error")(found)
+    assert [violation.kind for violation in violations(found)] == ["gave up"]
+
+
+def test_what_may_pass_ends_a_job_only_where_its_fate_says_so_or_its_deadline_is_near() -> None:
+    found = evidence()
+    job(1, error_code="download_failed", spare=5.0)(found)
+    assert [violation.kind for violation in violations(found)] == ["other"]
+
+
+def canceled(ended: float | None, status: str = "succeeded") -> Prediction:
+    """A prediction of the job that was canceled a second after the start. ended: seconds after that cancellation."""
+    end = None if ended is None else round((START + 1 + ended) * 1000)
+    return Prediction("c1", "gone", status, round(START * 1000), end, ())
+
+
+def test_a_prediction_of_a_canceled_job_may_have_been_called_off_or_have_ended_before_it_could_be() -> None:
+    for prediction in (canceled(200, "canceled"), canceled(0.5), canceled(59)):
+        found = evidence()
+        found.predictions.append(prediction)
+        assert violations(found) == []
+
+
+def test_an_outage_is_no_time_to_call_a_prediction_off_in() -> None:
+    found = evidence()
+    found.predictions.append(canceled(100))
+    found.outages = [Outage("file", START, START + 90), Outage("list", START + 10, START + 49)]
+    assert [violation.kind for violation in violations(found)] == ["lost"]
+    found.outages.append(Outage("network", START + 80, START + 90))
     assert violations(found) == []
+
+
+def test_a_prediction_after_a_retry_is_wanted_again() -> None:
+    found = evidence()
+    found.submissions[2].retries.append(START + 2)
+    found.predictions.append(
+        Prediction("c2", "gone", "succeeded", round((START + 3) * 1000), round((START + 4) * 1000), ())
+    )
+    assert [violation.kind for violation in violations(found)] == ["lost"]
 
 
 def test_a_violation_says_whose_it_is() -> None:
@@ -206,15 +278,34 @@ def test_a_violation_says_whose_it_is() -> None:
 
 def test_the_same_seed_plans_the_same_round() -> None:
     first, second = (
-        (visits(chance, 50, 10, True), plan(chance, 10, 20, 1, True, 5, True)) for chance in (Random(7), Random(7))
+        (visits(chance, 50, 10, True), plan(chance, LONG["postgres"], True)) for chance in (Random(7), Random(7))
     )
     assert first == second
-    assert first != (visits(Random(8), 50, 10, True), plan(Random(8), 10, 20, 1, True, 5, True))
+    assert first != (visits(Random(8), 50, 10, True), plan(Random(8), LONG["postgres"], True))
 
 
 def test_every_kind_of_blow_falls_before_any_falls_again() -> None:
-    kinds = [blow.what for blow in plan(Random(3), 10, len(EACH) + len(ON_POSTGRES), 1, True, 5, True)]
+    kinds = [
+        blow.what for blow in plan(Random(3), replace(SHORT["postgres"], blows=len(EACH) + len(ON_POSTGRES)), True)
+    ]
     assert sorted(kinds) == sorted([*EACH, *ON_POSTGRES])
+
+
+def test_a_short_storm_on_either_database_has_every_kind_of_blow() -> None:
+    for database, kinds in (("sqlite", EACH), ("postgres", (*EACH, *ON_POSTGRES))):
+        planned = {blow.what for blow in plan(Random(1), SHORT[database], database == "postgres")}
+        assert planned == set(kinds)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_long_storm_has_each_outage_once_and_never_two_of_the_whole_api_at_once(seed: int) -> None:
+    size = LONG["sqlite"]
+    outages = {blow.what: blow for blow in plan(Random(seed), size, False) if blow.what.startswith("outage")}
+    assert outages.keys() == {"outage api", "outage network", "outage files"}
+    first, second = sorted([outages["outage api"], outages["outage network"]], key=lambda blow: blow.at)
+    assert first.at + first.pause < second.at
+    assert all(blow.at + blow.pause < size.storm for blow in outages.values())
+    assert [rule.lasting for rule in outages["outage api"].rules] == [outages["outage api"].pause]
 
 
 def test_a_fate_concerns_the_requests_of_one_prompt_only() -> None:
@@ -224,15 +315,9 @@ def test_a_fate_concerns_the_requests_of_one_prompt_only() -> None:
     assert {rule.match for rule in rules} == {"a fox"}
 
 
-def test_half_files_are_found_in_storage_and_where_downloads_are(tmp_path: Path) -> None:
-    for name in (
-        "media/a-1.preview.webp",
-        "media/a-1.png",
-        "media/a.png#1",
-        "media/a.png.part",
-        "media/.probe",
-        "data/tmp/x",
-    ):
+def test_files_are_found_in_storage_but_hidden_ones_and_where_downloads_are(tmp_path: Path) -> None:
+    for name in ("media/a.png", "media/b/a.png", "media/a.png#1", "media/.probe", "media/.a/b", "data/tmp/x"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert {path.name for path in litter(tmp_path)} == {"a.png#1", "a.png.part", ".probe", "x"}
+    assert stored(tmp_path) == {"a.png", "b/a.png", "a.png#1"}
+    assert [path.name for path in scratches(tmp_path)] == ["x"]

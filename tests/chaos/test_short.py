@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.__main__ import tell
-from tests.chaos.round import SHORT, play
+from tests.chaos.round import play
+from tests.chaos.size import SHORT
 
 SEED = int(os.environ.get("SEED", "1"))
 """The same storm each time, so that who fails can look again; `make chaos` makes up new ones."""

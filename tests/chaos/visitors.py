@@ -42,10 +42,13 @@ class Visitors:
     async def _come(self, visit: Visit) -> None:
         await asyncio.sleep(visit.at)
         submission = await self._submit(visit)
-        if visit.cancel_after is not None:
+        if visit.fate.cancels:
+            await until(partial(self._rules_are_met, submission), every=0.3)
+            await self._world.script(visit.fate.afterwards)
+            await self._cancel(submission, visit.number)
+        elif visit.cancel_after is not None:
             await asyncio.sleep(visit.cancel_after)
-            submission.canceled = True  # before it is sent: its answer may be lost
-            await self._press("cancel", submission, visit.number)
+            await self._cancel(submission, visit.number)
         if visit.retries:
             await self._retry(submission, visit.number)
 
@@ -69,6 +72,23 @@ class Visitors:
                 submission.job = UUID(answer.json()["job_id"])
                 return submission
             await asyncio.sleep(0.3)
+
+    def who_wait_for(self, jobs: list[UUID]) -> list[Submission]:
+        """The submissions of these jobs, as far as somebody knows that they are his."""
+        return [submission for submission in self.submissions if submission.job in jobs]
+
+    async def change_mind(self, submission: Submission) -> None:
+        """Cancel a job, and when it has ended, ask for it again."""
+        await self._cancel(submission, 0)
+        await self._retry(submission, 0)
+
+    async def _rules_are_met(self, submission: Submission) -> bool:
+        return not await self._world.has_left(submission.prompt)
+
+    async def _cancel(self, submission: Submission, number: int) -> None:
+        submission.cancels.append(time.time())  # before it is sent: its answer may be lost
+        await self._press("cancel", submission, number)
+        submission.cancels.append(time.time())
 
     async def _retry(self, submission: Submission, number: int) -> None:
         """Wait for the end, and if it is a bad one, ask for another try. One that went well is asked for in vain."""

@@ -1,6 +1,8 @@
 """The stand-in as the harness uses it: faults on order, what was paid for, and what was drawn."""
 
+import asyncio
 import re
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -9,44 +11,75 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from tasks.standin.faults import Rule
-from tests.chaos.evidence import Prediction
+from tasks.standin.faults import Met, Rule
+from tests.chaos.evidence import Outage, Prediction
 
 THROTTLED = re.compile(r'"POST /v1/predictions[^"]*" 429')
 CREATES_PER_MINUTE = 6000
 """What the stand-in allows: ten times Replicate's limit, so that a round ends although each 429 halves our own pace."""
 OTHERS_PER_MINUTE = 60_000
+MET = re.compile(r" met (\{.*\})$", re.MULTILINE)
+BETWEEN_TRIES = 0.3  # seconds
+AWAY = 120.0  # seconds that the stand-in may be away at most
 
 
 class World:
-    """The control of a stand-in. faults: how many were ordered so far; those that hold for ever do not count."""
+    """The control of a stand-in, which may be killed and started again: each call is repeated until it is answered.
+
+    log: where the stand-in writes at debug. outages: the times in which it served nobody, those to come among them.
+    """
 
     def __init__(self, address: str, log: Path) -> None:
+        self.address = address
         self._client = httpx.AsyncClient(base_url=address, timeout=30)
         self._log = log
-        self._ordered = 0
+        self._settings: dict[str, dict[str, float]] = {}
+        self._lasting: list[tuple[Rule, float]] = []  # with the moment when it is over
+        self._others: list[Rule] = []
+        self.outages: list[Outage] = []
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
     async def prepare(self, pace: float, creates: int = CREATES_PER_MINUTE, others: int = OTHERS_PER_MINUTE) -> None:
         """Set how quick predictions are (1: two seconds or so), and how much may be asked for a minute."""
-        await self._send("POST", "pace", {"pace": pace})
-        await self._send("POST", "limit", {"creates_per_minute": creates, "others_per_minute": others})
+        self._settings = {
+            "pace": {"pace": pace},
+            "limit": {"creates_per_minute": creates, "others_per_minute": others},
+        }
+        await self.restore()
+
+    async def note(self) -> None:
+        """Note what still is to go wrong, before the stand-in is killed and forgets it."""
+        self._others = [rule for rule in await self._rules() if not rule.lasting]
+
+    async def restore(self) -> None:
+        """Tell a stand-in that was started again its settings, and what was noted; outages go on until their end."""
+        for what, values in self._settings.items():
+            await self._send("POST", what, values)
+        now = time.time()
+        lasting = [msgspec.structs.replace(rule, lasting=end - now) for rule, end in self._lasting if end > now]
+        await self._send("POST", "faults", [*lasting, *self._others])
 
     async def script(self, rules: Sequence[Rule]) -> None:
         """Have things go wrong."""
-        self._ordered += sum(rule.times for rule in rules)
-        if rules:
-            await self._send("POST", "faults", rules)
+        if not rules:
+            return
+        await self._send("POST", "faults", rules)
+        now = time.time()
+        for rule in rules:
+            if rule.lasting:
+                self._lasting.append((rule, now + rule.lasting))
+                self.outages.append(Outage(rule.on, now, now + rule.lasting))
 
-    async def calm(self) -> int:
-        """Have nothing go wrong any more. Answers how many faults somebody met."""
-        answer = await self._send("GET", "faults")
-        left = sum(rule.times for rule in msgspec.json.decode(answer.content, type=list[Rule]) if rule.times > 0)
+    async def has_left(self, prompt: str) -> bool:
+        """Whether something still is to go wrong for this prompt."""
+        return any(rule.match == prompt for rule in await self._rules())
+
+    async def calm(self) -> None:
+        """Have nothing go wrong any more."""
+        self._lasting = []
         await self._send("DELETE", "faults")
-        met, self._ordered = self._ordered - left, 0
-        return met
 
     async def predictions(self) -> list[Prediction]:
         """Everything that was paid for, oldest first."""
@@ -67,13 +100,27 @@ class World:
         """The sha256 of a file."""
         return sha256((await self._client.get(url)).raise_for_status().content).hexdigest()
 
+    def met(self) -> list[Met]:
+        """Which requests met a fault, oldest first."""
+        return [msgspec.json.decode(told, type=Met) for told in MET.findall(self._log.read_text(errors="replace"))]
+
     def throttled(self) -> int:
         """How many creates were answered with 429."""
         return len(THROTTLED.findall(self._log.read_text(errors="replace")))
 
+    async def _rules(self) -> list[Rule]:
+        return msgspec.json.decode((await self._send("GET", "faults")).content, type=list[Rule])
+
     async def _send(self, method: str, what: str, body: object = None) -> httpx.Response:
         content = msgspec.json.encode(body) if body is not None else None
-        return (await self._client.request(method, f"/_standin/{what}", content=content)).raise_for_status()
+        deadline = time.monotonic() + AWAY
+        while True:
+            try:
+                return (await self._client.request(method, f"/_standin/{what}", content=content)).raise_for_status()
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(BETWEEN_TRIES)
 
 
 def _milliseconds(text: str) -> int:

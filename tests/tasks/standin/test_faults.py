@@ -1,13 +1,17 @@
 """Faults on order."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from tasks.standin.faults import Met
 from tests.tasks.standin.conftest import FLUX, Client
+from tests.waiting import wait_until
 
 CREATE = {"version": FLUX, "input": {"prompt": "a sea", "megapixels": "0.25"}}
 
@@ -65,6 +69,25 @@ def test_a_denied_create_leaves_a_prediction_behind_that_is_listed_late(client: 
     deadline = time.monotonic() + 10
     while not client.get("/v1/predictions").json()["results"]:
         assert time.monotonic() < deadline
+
+
+def test_a_prediction_whose_answer_was_lost_can_take_long(client: Client) -> None:
+    client.script({"on": "create", "do": "deny", "status": 500, "running": 900})
+    client.post("/v1/predictions", json=CREATE)
+    [made] = client.ledger()
+    wait_until(lambda: client.read(made)["status"] == "processing")
+
+
+def test_the_log_tells_at_debug_which_request_met_which_rule(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "tasks.standin.faults")
+    client.script({"on": "create", "do": "deny", "status": 503, "match": "a sea"})
+    client.post("/v1/predictions", json=CREATE)
+    client.post("/v1/predictions", json=CREATE)
+    [told] = [record.getMessage().removeprefix("met ") for record in caplog.records]
+    met = msgspec.json.decode(told, type=Met)
+    assert (met.on, met.rule.do, met.rule.status, met.rule.match) == ("create", "deny", 503, "a sea")
+    assert '"prompt":"a sea"' in met.subject
+    assert abs(met.at - time.time()) < 10
 
 
 def test_an_outage_lasts_as_long_as_it_is_said_to_on_every_route_of_the_api(client: Client, picture: str) -> None:
