@@ -54,9 +54,8 @@ class Storage:
                 return cls(_folder(ROOT / Path(url.removeprefix("file://")).expanduser()))
             if not url.startswith(BUCKETS):
                 raise ValueError(f"must be a folder or start with file://, {', '.join(BUCKETS[:-1])} or {BUCKETS[-1]}")
-            return cls(
-                from_url(url, client_options={"connect_timeout": "10s"}, retry_config={"retry_timeout": PATIENCE})
-            )
+            # No client_options: obstore takes them in place of what the environment says (AWS_ALLOW_HTTP, proxies).
+            return cls(from_url(url, retry_config={"retry_timeout": PATIENCE}))
         except OSError as error:
             raise SettingsError(f"STORAGE_URL={url!r}: {error.strerror}") from error
         except (BaseError, ValueError) as error:
