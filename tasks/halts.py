@@ -14,6 +14,8 @@ from tasks.tables import Halt
 log = logging.getLogger(__name__)
 
 PROBE = 30.0  # seconds between two probes
+HELD = ["held", "restored"]
+"""The codes of halts that no probe lifts: somebody has to."""
 
 
 async def current() -> Halt | None:
@@ -25,18 +27,41 @@ async def halt(failure: Failure) -> None:
     """Halt the queue, or keep it halted."""
     row = Halt(id=1, code=failure.code, message=failure.message, since=now(), probe_at=from_now(PROBE))
     changes = {Halt.code: failure.code, Halt.message: failure.message, Halt.probe_at: from_now(PROBE)}
-    await Halt.insert(row).on_conflict(target=Halt.id, action="DO UPDATE", values=list(changes.items()))
+    await Halt.insert(row).on_conflict(
+        target=Halt.id, action="DO UPDATE", values=list(changes.items()), where=Halt.code.not_in(HELD)
+    )
     log.error("The queue is halted: %s Jobs wait, and go on when it works again.", failure.message)
 
 
 async def may_probe() -> bool:
     """Whether it is this worker's turn to see if it works again: once in PROBE seconds, of all workers one."""
-    due = (Halt.id == 1) & (Halt.probe_at <= from_now())
+    due = (Halt.id == 1) & (Halt.probe_at <= from_now()) & Halt.code.not_in(HELD)
     return bool(await Halt.update({Halt.probe_at: from_now(PROBE)}).where(due).returning(Halt.id))
 
 
 async def lift() -> None:
     """It works again."""
-    if await Halt.delete().where(Halt.id == 1).returning(Halt.id):
+    if await Halt.delete().where((Halt.id == 1) & Halt.code.not_in(HELD)).returning(Halt.id):
         log.warning("The queue goes on.")
         generate_later(settings.worker_concurrency)
+
+
+async def hold(code: str, message: str) -> None:
+    """Halt the queue until resume(): see HELD. What a restored library says stays."""
+    row = Halt(id=1, code=code, message=message, since=now(), probe_at=now())
+    changes = {Halt.code: code, Halt.message: message}
+    await Halt.insert(row).on_conflict(
+        target=Halt.id, action="DO UPDATE", values=list(changes.items()), where=Halt.code != "restored"
+    )
+    log.warning("The queue is halted: %s", message)
+
+
+async def hold_by_hand() -> None:
+    """Halt the queue because somebody wants that."""
+    await hold("held", "Somebody has halted the queue. It goes on after `darkroom resume`.")
+
+
+async def resume() -> Halt | None:
+    """Lift a halt that no probe lifts. Answers which that was, or None where there is none."""
+    lifted = await Halt.delete().where(Halt.code.is_in(HELD)).returning(*Halt.all_columns())
+    return Halt(**lifted[0]) if lifted else None

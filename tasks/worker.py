@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
-from tasks import database, events, generate, leases, outputs, rescue, trash, uploads
+from tasks import database, events, generate, halts, leases, outputs, rescue, trash, uploads
 from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
 from tasks.failures import DatabaseAway, Failure
@@ -22,17 +22,23 @@ BETWEEN_SWEEPS = 3600.0  # seconds
 log = logging.getLogger(__name__)
 
 
-async def run(stop: asyncio.Event) -> None:
-    """Work until `stop` is set; then hand the leases back and return."""
+async def run(stop: asyncio.Event, halted: bool = False) -> None:
+    """Work until `stop` is set; then hand the leases back and return.
+
+    halted: create no predictions until somebody resumes the queue.
+    """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(database.connected())
         stack.push_async_callback(events.close)
-        generate.tools = await _open_tools(stack)
+        tools = await _open_tools(stack)
+        if halted:
+            await halts.hold_by_hand()
+        generate.tools = tools
         await broker.startup()
         stack.push_async_callback(broker.shutdown)
         duties = (
             leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescue.keep_looking(),
-            _show_signs_of_life(), _sweep(generate.tools.storage), trash.keep_emptying(generate.tools.storage),
+            _show_signs_of_life(), _sweep(tools.storage), trash.keep_emptying(tools.storage),
         )  # fmt: skip
         async with alongside(*duties):
             await _listen(stop)

@@ -40,8 +40,8 @@ def standin(settings: Settings, descriptor: int | None) -> int:
     return _serve(lambda: create_app(settings.data_dir / "standin"), listening, settings)
 
 
-def worker(settings: Settings) -> int:
-    """Make pictures until SIGTERM or Ctrl-C."""
+def worker(settings: Settings, halted: bool) -> int:
+    """Make pictures until SIGTERM or Ctrl-C. halted: none that is not begun, until somebody resumes the queue."""
     _log(settings)
     preflight.check(settings)
     from tasks.worker import run
@@ -50,7 +50,7 @@ def worker(settings: Settings) -> int:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run(stop)
+        await run(stop, halted)
 
     uvloop.run(until_told())
     return 0
@@ -68,6 +68,41 @@ def migrate(settings: Settings) -> int:
             pass
 
     asyncio.run(open_and_close())
+    return 0
+
+
+def halt(settings: Settings) -> int:
+    """Have all prompts wait until resume()."""
+    _log(settings)
+    preflight.check_database(settings)
+    from tasks import halts
+    from tasks.database import connected
+
+    async def hold() -> None:
+        async with connected():
+            await halts.hold_by_hand()
+
+    asyncio.run(hold())
+    return 0
+
+
+def resume(settings: Settings) -> int:
+    """Lift a halt that only people lift, and say which that was, or what else halts the queue."""
+    _log(settings)
+    preflight.check_database(settings)
+    from tasks import halts
+    from tasks.database import connected
+
+    async def lift() -> str:
+        async with connected():
+            if lifted := await halts.resume():
+                return f"The queue goes on. It was halted since {lifted.since:%Y-%m-%d %H:%M:%S} UTC: {lifted.message}"
+            other = await halts.current()
+        if other is None:
+            return "The queue is not halted."
+        return f"The queue is not halted by hand. It goes on by itself once this has passed: {other.message}"
+
+    print(asyncio.run(lift()))
     return 0
 
 

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,10 +51,10 @@ class Up:
         self.output = folder / "output"
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, output: Path | None = None, **settings: str) -> subprocess.Popen[bytes]:
+    def start(self, output: Path | None = None, words: Sequence[str] = (), **settings: str) -> subprocess.Popen[bytes]:
         with (output or self.output).open("wb") as said:
             process = subprocess.Popen(
-                [sys.executable, "-m", "webapp", "up"],
+                [sys.executable, "-m", "webapp", "up", *words],
                 cwd=ROOT,
                 env={**self.environment, **settings},
                 stdout=said,
@@ -70,6 +70,15 @@ class Up:
             return httpx.get(f"{self.address}/readyz").status_code == 200
         except httpx.TransportError:
             return False
+
+    def told_by(self, check: str) -> str:
+        """What /readyz says of something."""
+        return str(httpx.get(f"{self.address}/readyz").json()["checks"][check])
+
+    def run(self, *words: str) -> str:
+        """What a command says beside it."""
+        command = [sys.executable, "-m", "webapp", *words]
+        return subprocess.check_output(command, cwd=ROOT, env=self.environment, text=True)
 
     def refused(self, **settings: str) -> str:
         """The one line that it says when it does not start."""
@@ -173,6 +182,27 @@ def test_a_part_that_dies_again_and_again_stops_everything(up: Up) -> None:
     assert not _processes_of(up)
 
 
+def test_started_halted_it_makes_nothing_until_it_is_resumed_and_halts_once(up: Up) -> None:
+    up.start(words=["--halted"])
+    wait_until(up.ready, START)
+    job = httpx.post(f"{up.address}/generate", json={"prompt": "a fox"}).json()["job_id"]
+
+    def status() -> str:
+        return str(httpx.get(f"{up.address}/status/{job}").json()["status"])
+
+    assert up.told_by("queue").startswith("halted: Somebody has halted the queue. It goes on after `darkroom resume`.")
+    _kill_part(up, "worker")
+    wait_until(lambda: up.ready() and "worker" in _parts_of(up), START)
+    assert "Somebody has halted the queue" in httpx.get(up.address).text
+    assert status() == "queued"
+    assert up.run("resume").startswith("The queue goes on. It was halted since 20")
+    wait_until(lambda: status() == "completed")
+    assert up.run("resume") == "The queue is not halted.\n"
+    _kill_part(up, "worker")
+    wait_until(lambda: up.ready() and "worker" in _parts_of(up), START)
+    assert up.told_by("queue") == "ok"
+
+
 def test_it_says_where_to_look_and_what_draws(running: Up) -> None:
     assert running.address in running.said()
     assert "REPLICATE_API_TOKEN" in running.said()
@@ -243,6 +273,14 @@ def _processes_of(up: Up) -> list[psutil.Process]:
 
 def _parts_of(up: Up) -> set[str]:
     return {_part(process) for process in _processes_of(up)}
+
+
+def _kill_part(up: Up, part: str) -> None:
+    """Kill it. Returns when it is gone."""
+    for process in _processes_of(up):
+        if _part(process) == part:
+            _kill(process)
+            process.wait(END)
 
 
 def _kill(process: psutil.Process) -> None:
