@@ -26,6 +26,7 @@ AWAY = (
     asyncpg.InsufficientResourcesError,  # its disk is full, or its connections are all taken
     asyncpg.InterfaceError,  # the connection is closed
     asyncpg.InternalClientError,  # the connection broke in the middle of something
+    asyncpg.ReadOnlySQLTransactionError,  # it is a replica, or was told to take nothing
 )
 
 
@@ -117,6 +118,9 @@ class ShieldedPostgresEngine(PostgresEngine):
             async with self.pool.acquire() as connection:
                 rows = await connection.fetchmany(compiled[0][0], [values for _, values in compiled])
         return [dict(row) for row in rows]
+
+    async def make_durable(self) -> None:
+        """Nothing: what was committed is."""
 
     def transaction(self, allow_nested: bool = True) -> ShieldedTransaction:
         return ShieldedTransaction(engine=self, allow_nested=allow_nested)

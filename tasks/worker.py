@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
-from tasks import database, events, generate, halts, leases, outputs, rescue, trash, uploads
+from tasks import database, events, generate, halts, leases, library_mark, outputs, rescue, trash, uploads
 from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
 from tasks.failures import DatabaseAway, Failure
@@ -18,6 +18,7 @@ from tasks.storage import Storage
 
 SIGN_OF_LIFE = 10.0  # seconds between two
 BETWEEN_SWEEPS = 3600.0  # seconds
+PARTING = 0.5  # seconds that storage has for the last sign of life
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ async def run(stop: asyncio.Event, halted: bool = False) -> None:
         await stack.enter_async_context(database.connected())
         stack.push_async_callback(events.close)
         tools = await _open_tools(stack)
+        await library_mark.begin(tools.storage)
         if halted:
             await halts.hold_by_hand()
         generate.tools = tools
@@ -39,9 +41,11 @@ async def run(stop: asyncio.Event, halted: bool = False) -> None:
         duties = (
             leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescue.keep_looking(),
             _show_signs_of_life(), _sweep(tools.storage), trash.keep_emptying(tools.storage),
+            library_mark.keep_watch(tools.storage, alive=True),
         )  # fmt: skip
         async with alongside(*duties):
             await _listen(stop)
+            await library_mark.leave_sign_of_life(tools.storage, PARTING)
 
 
 async def _listen(stop: asyncio.Event) -> None:

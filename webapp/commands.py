@@ -11,7 +11,7 @@ import uvicorn
 import uvloop
 
 from tasks import preflight
-from tasks.settings import Settings
+from tasks.settings import Settings, SettingsError
 from webapp import ports
 
 REFUSED = 2
@@ -111,13 +111,17 @@ def demo_data(settings: Settings, count: int, seed: int, into_existing: bool) ->
     _log(settings)
     preflight.check(settings)
     preflight.check_database(settings)
+    from tasks import library_mark
     from tasks.database import connected
     from tasks.demo import seeding
     from tasks.storage import Storage
 
     async def fill() -> None:
+        storage = Storage.open(settings.storage_url)
         async with connected():
-            await seeding.fill(count, Storage.open(settings.storage_url), seed=seed, into_existing=into_existing)
+            if reason := await library_mark.check(storage):
+                raise SettingsError(f"STORAGE_URL: {reason}")
+            await seeding.fill(count, storage, seed=seed, into_existing=into_existing)
 
     try:
         asyncio.run(fill())

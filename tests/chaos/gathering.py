@@ -50,7 +50,7 @@ async def gather(site: Site, records: Records, world: World, visitors: Visitors,
 def litter(folder: Path) -> Iterator[Path]:
     """Files in storage that have no name of a finished one, and all that is left of downloads."""
     for path in (folder / "media").rglob("*"):
-        if path.is_file() and not re.fullmatch(r"[A-Za-z0-9-]+(\.preview)?\.[a-z0-9]+", path.name):
+        if path.is_file() and not re.fullmatch(r"[A-Za-z0-9-]+(\.preview)?\.[a-z0-9]+|\.darkroom", path.name):
             yield path
     yield from (path for path in (folder / "data" / "tmp").rglob("*") if path.is_file())
 

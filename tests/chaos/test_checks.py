@@ -231,6 +231,7 @@ def test_half_files_are_found_in_storage_and_where_downloads_are(tmp_path: Path)
         "media/a.png#1",
         "media/a.png.part",
         "media/.probe",
+        "media/.darkroom",
         "data/tmp/x",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -5,15 +5,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
+from tasks import library_mark
 from tasks.failures import Failure
-from tasks.settings import ROOT
+from tasks.settings import ROOT, settings
 from tasks.storage import PIECE, Storage
-from tests import servers
+from tasks.tables import Status
+from tests import processes, servers
+from tests.conftest import Faults
+from tests.processes import Process
+from tests.tasks.work import at_work, ended, stored, submitted, wait_until
+from webapp.tether import Tether
 
 pytestmark = pytest.mark.once
 
@@ -120,3 +128,57 @@ def test_all_of_it_may_stand_in_the_env_file_and_the_environment_goes_first(serv
     command = [sys.executable, "-c", CHECK]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.stdout == "None\n", run.stderr
+
+
+async def test_a_prompt_becomes_a_picture_in_the_bucket(
+    new_library: None, environment: None, quick: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.__dict__, "storage_url", "s3://darkroom/a/library")
+    async with at_work():
+        card = await ended(await submitted("a fox in a bucket"))
+    assert card.job.status == Status.COMPLETED, card.job.error
+    [output] = card.outputs
+    assert Image.open(BytesIO(await stored(output.key))).size == (64, 64)
+    assert await Storage.open("s3://darkroom/a/library").mark() is not None
+
+
+@pytest.fixture
+def strict(server: str) -> Iterator[None]:
+    """While this lasts, the server refuses keys that it does not know: all."""
+    httpx.post(f"{server}/moto-api/reset-auth", content=b"0").raise_for_status()
+    yield
+    httpx.post(f"{server}/moto-api/reset-auth", content=b"inf").raise_for_status()
+
+
+async def test_a_key_that_is_refused_is_told_as_the_server_tells_it(storage: Storage, strict: None) -> None:
+    assert await library_mark.begin(storage) == "The AWS Access Key Id you provided does not exist in our records."
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong", "says"),
+    [
+        ("web", {"STORAGE_URL": "s3://absent"}, "STORAGE_URL: The specified bucket does not exist"),
+        ("worker", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "STORAGE_URL: "),
+    ],
+    ids=["bucket", "endpoint"],
+)
+async def test_a_wrong_bucket_or_endpoint_is_warned_of_in_one_line_and_stops_nothing(
+    part: str, wrong: dict[str, str], says: str, environment: None, server: str, standin: str, tmp_path: Path
+) -> None:
+    address = {"STORAGE_URL": "s3://darkroom/wrong", "AWS_ENDPOINT_URL": server, **wrong}
+    database = f"sqlite:///{tmp_path}/data/darkroom.sqlite"
+    with servers.valkey() as redis, Tether() as tether:
+        given = processes.environment(tmp_path, database, redis, standin, PORT=str(servers.free_port()), **address)
+        process = Process(part, given, tether, tmp_path / "log")
+
+        async def warned() -> bool:
+            return says in process.log.read_text()
+
+        process.start()
+        try:
+            await wait_until(warned)
+            assert process.code is None
+            assert await process.stop()
+        finally:
+            process.kill()
+    assert process.log.read_text().count("STORAGE_URL") == 1, process.log.read_text()

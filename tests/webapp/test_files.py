@@ -25,6 +25,7 @@ Client = AsyncTestClient[Litestar]
 
 @pytest.fixture(params=["folder", "memory"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    (tmp_path / "media").mkdir()
     return Storage.open(str(tmp_path / "media")) if request.param == "folder" else Storage(MemoryStore())
 
 

@@ -203,6 +203,18 @@ def test_started_halted_it_makes_nothing_until_it_is_resumed_and_halts_once(up: 
     assert up.told_by("queue") == "ok"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can do this")
+def test_on_a_full_disk_it_is_not_ready(running: Up) -> None:
+    [web] = [process for process in _processes_of(running) if _part(process) == "web"]
+    _, most = web.rlimit(psutil.RLIMIT_FSIZE)
+    web.rlimit(psutil.RLIMIT_FSIZE, (0, most))
+    wait_until(lambda: not running.ready())
+    assert "The database does not answer" in running.told_by("database")
+    assert "too large" in running.told_by("storage")
+    web.rlimit(psutil.RLIMIT_FSIZE, (most, most))
+    wait_until(running.ready)
+
+
 def test_it_says_where_to_look_and_what_draws(running: Up) -> None:
     assert running.address in running.said()
     assert "REPLICATE_API_TOKEN" in running.said()
