@@ -93,11 +93,6 @@ async def _answered(engine: ShieldedPostgresEngine) -> None:
             wait = min(2 * wait, 5.0)
 
 
-async def reachable() -> None:
-    """Ask the database for a one. Raises what the driver raises when it does not answer."""
-    await Migration.raw("SELECT 1").run()
-
-
 async def migrate() -> None:
     """Bring the tables up to date. Safe when several processes start at once: one does it, the others wait and see."""
     if await _up_to_date():

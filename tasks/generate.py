@@ -51,7 +51,10 @@ async def generate() -> None:
         return generate_later()
     _under_way.add(this)
     try:
-        job = await jobs.take_over(settings.lease_seconds) or await gate.next_job()
+        job = await jobs.take_over(settings.lease_seconds)
+        if job is None and not tools.storage.ours:  # nowhere to keep a result; and it may tell of a restored backup
+            return None
+        job = job or await gate.next_job()
         if job is not None:
             await _hold_and_carry(job, tools)
         elif probe := await _probe(tools):

@@ -28,6 +28,7 @@ AWAY = (
     asyncpg.InsufficientResourcesError,  # its disk is full, or its connections are all taken
     asyncpg.InterfaceError,  # the connection is closed
     asyncpg.InternalClientError,  # the connection broke in the middle of something
+    asyncpg.ReadOnlySQLTransactionError,  # it is a replica, or was told to take nothing
 )
 
 
@@ -134,6 +135,9 @@ class ShieldedPostgresEngine(PostgresEngine):
                         raise Unmet
             return answers
         return None
+
+    async def make_durable(self) -> None:
+        """Nothing: what was committed is."""
 
     def transaction(self, allow_nested: bool = True) -> ShieldedTransaction:
         return ShieldedTransaction(engine=self, allow_nested=allow_nested)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import urlsplit
@@ -12,13 +13,14 @@ PATIENCE = 5.0  # seconds a database server has to take a connection
 
 
 def check(settings: Settings) -> None:
-    """Make the folders that DATA_DIR, STORAGE_URL and DATABASE_URL name, and write into each.
+    """Make the folders that DATA_DIR and DATABASE_URL name, and write into each, as into STORAGE_URL's.
 
+    That one is not made: where it is missing, it may be that it is not mounted, and tasks/library_mark.py can tell.
     Raises SettingsError with one line that names the setting.
     """
     _prepare("DATA_DIR", settings.data_dir)
     if settings.storage_folder is not None:
-        _prepare("STORAGE_URL", settings.storage_folder)
+        _write_into("STORAGE_URL", settings.storage_folder)
     if settings.sqlite_path is None:
         return
     _prepare("DATABASE_URL", settings.sqlite_path.parent)
@@ -36,9 +38,16 @@ def check_database(settings: Settings) -> None:
 
 
 def _prepare(setting: str, folder: Path) -> None:
-    try:
+    with suppress(OSError):  # told in the next line
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):  # permissions alone do not tell: the disk may be full or read-only
+    _write_into(setting, folder)
+
+
+def _write_into(setting: str, folder: Path) -> None:
+    """Write into a folder, or where it is missing into the one that it would be made in."""
+    try:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        with TemporaryFile(dir=there):  # permissions alone do not tell: the disk may be full or read-only
             pass
     except OSError as error:
         raise SettingsError(f"{setting}: cannot write to the folder {folder} ({error.strerror})") from None

@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 from zlib import crc32
 
+from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails, Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -199,8 +200,13 @@ def folder_of(storage_url: str) -> Path | None:
 
 
 def load() -> Settings:
-    """Read the settings. Raises SettingsError with one line that names every setting that is nonsense."""
+    """Read the settings. Raises SettingsError with one line that names every setting that is nonsense.
+
+    What .env says besides is put into the environment, where it is not yet: that is where libraries look (obstore for
+    AWS_ACCESS_KEY_ID, say), and so .env does the same with `make run` as with docker compose.
+    """
     try:
+        load_dotenv(ENV_FILE)
         return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_line(fault) for fault in error.errors())) from None

@@ -1,14 +1,15 @@
 """Where files live: a folder, S3, Google Cloud or Azure behind one small interface."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import randrange
 from stat import S_ISREG
-from tempfile import TemporaryFile
 from typing import IO, Self
 
 from obstore.exceptions import BaseError
@@ -20,7 +21,7 @@ from tasks.settings import SettingsError, folder_of
 PIECE = 1024 * 1024  # bytes read at a time; smaller ones make S3 slow, larger ones cost memory for each viewer
 PATIENCE = timedelta(seconds=30)  # how long obstore tries again by itself
 BUCKETS = ("s3://", "gs://", "az://")
-PROBE = ".probe"  # hidden: no key of ours begins with a dot
+PROBE, MARK = ".probe", ".darkroom"  # hidden: no key of ours begins with a dot
 STAGED = re.compile(r".+#[0-9]+", re.DOTALL)
 """What obstore writes in a folder before it gives it its key's name. It refuses and hides keys that look like this."""
 
@@ -37,41 +38,49 @@ class Stored:
 class Storage:
     """Finished files by key. A key names a whole file or nothing: half a file is never seen.
 
+    A folder that is not mounted looks like an empty one. So nothing is put where the library's mark is missing, and
+    nothing is said to be absent from there. See tasks/library_mark.py.
+
     Each method raises Failure("storage_unavailable"), which may pass, when storage does not do as it is told.
+
+    name: what the operator knows it by. ours: whether it is this library's storage, as of the last look at its mark;
+    None where nobody asks for that.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    def __init__(self, store: ObjectStore | Path, name: str = "storage") -> None:
+        self._place, self.name = store, name
+        self.ours: bool | None = None
 
     @classmethod
     def open(cls, url: str) -> Self:
         """Open STORAGE_URL: a folder (relative ones start at the checkout) or a file://, s3://, gs:// or az:// URL.
 
-        A folder is made if it is not there. Raises SettingsError when the URL is nonsense or the folder not writable.
+        Neither is asked for anything yet. Raises SettingsError when the URL is nonsense.
         """
         try:
             if (folder := folder_of(url)) is not None:
-                return cls(_folder(folder))
+                return cls(folder, str(folder))
             if not url.startswith(BUCKETS):
                 raise ValueError(f"must be a folder or start with file://, {', '.join(BUCKETS[:-1])} or {BUCKETS[-1]}")
-            return cls(
-                from_url(url, client_options={"connect_timeout": "10s"}, retry_config={"retry_timeout": PATIENCE})
-            )
-        except OSError as error:
-            raise SettingsError(f"STORAGE_URL={url!r}: {error.strerror}") from error
+            # No client_options: obstore takes them in place of what the environment says (AWS_ALLOW_HTTP, proxies).
+            return cls(from_url(url, retry_config={"retry_timeout": PATIENCE}), url)
         except (BaseError, ValueError) as error:
-            raise SettingsError(f"STORAGE_URL={url!r}: {_first_line(error)}") from error
+            raise SettingsError(f"STORAGE_URL={url!r}: {_in_short(error)}") from error
 
     async def put(self, key: str, content: IO[bytes] | bytes) -> None:
         """Store a file under a key, in place of what was there. An open file is read from where it stands."""
         with _told_apart():
+            await self._must_be_ours()
             await self._store.put_async(key, content)
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Remove files. Those that are not there are no error."""
         for key in keys:  # one by one: a folder's bulk delete stops at the first that is absent
-            with _told_apart(), suppress(FileNotFoundError):
-                await self._store.delete_async(key)
+            with _told_apart():
+                try:
+                    await self._store.delete_async(key)
+                except FileNotFoundError:
+                    await self._must_be_ours()
 
     async def head(self, key: str) -> Stored | None:
         """What is known of a file, or None where there is none."""
@@ -79,6 +88,7 @@ class Storage:
             try:
                 meta = await self._store.head_async(key)
             except FileNotFoundError:
+                await self._must_be_ours()
                 return None
         etag = meta["e_tag"] or f'"{meta["last_modified"].timestamp():.6f}-{meta["size"]}"'
         return Stored(meta["size"], etag, meta["last_modified"])
@@ -99,10 +109,10 @@ class Storage:
         What was written to more recently may still be under way, in another process. Buckets show nothing unfinished;
         their own lifecycle rules remove it.
         """
-        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+        if not isinstance(self._place, Path):
             return 0
         with _told_apart():
-            return await asyncio.to_thread(_sweep, Path(self._store.prefix), datetime.now(UTC) - older_than)
+            return await asyncio.to_thread(_sweep, self._place, datetime.now(UTC) - older_than)
 
     async def check(self, within: float = 5.0) -> str | None:
         """Write and remove a hidden file. Answers why that did not work within so many seconds, or None."""
@@ -113,8 +123,47 @@ class Storage:
         except TimeoutError:
             return f"storage did not answer within {within:g} s"
         except Failure as failure:
-            return _first_line(failure.__cause__ or failure)
+            return why(failure)
         return None
+
+    async def mark(self) -> bytes | None:
+        """The library's mark; None where there is none."""
+        with _told_apart(), suppress(FileNotFoundError):
+            if isinstance(self._place, Path):
+                return await asyncio.to_thread((self._place / MARK).read_bytes)
+            return bytes(await (await self._place.get_async(MARK)).bytes_async())
+        return None
+
+    async def set_mark(self, content: bytes) -> None:
+        """Write the library's mark, in place of the one that is there. It is on the disk when this returns."""
+        with _told_apart():
+            await self._must_be_ours()
+            await self._write_mark(content)
+
+    async def make(self, mark: bytes) -> None:
+        """Make it a library's storage: its folder, where it is one, and its mark."""
+        with _told_apart():
+            if isinstance(self._place, Path):
+                await asyncio.to_thread(self._place.mkdir, parents=True, exist_ok=True)
+            await self._write_mark(mark)
+
+    async def _write_mark(self, content: bytes) -> None:
+        if isinstance(self._place, Path):
+            await asyncio.to_thread(_write, self._place / MARK, content)
+        else:
+            await self._place.put_async(MARK, content)
+
+    @property
+    def _store(self) -> ObjectStore:
+        return LocalStore(self._place) if isinstance(self._place, Path) else self._place
+
+    async def _must_be_ours(self) -> None:
+        """Raise FileNotFoundError where this is not the library's storage, or not any more."""
+        ours = self.ours
+        if ours and isinstance(self._place, Path):
+            ours = await asyncio.to_thread((self._place / MARK).exists)
+        if ours is False:
+            raise FileNotFoundError(f"{self.name} is not this library's storage: is it mounted?")
 
 
 def unavailable() -> Failure:
@@ -122,10 +171,19 @@ def unavailable() -> Failure:
     return Failure("storage_unavailable", "The storage for finished files is not available.", passing=True)
 
 
-def _folder(path: Path) -> LocalStore:
-    path.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=path):  # the only sure way to learn whether one may write
-        return LocalStore(path)
+def why(failure: Failure) -> str:
+    """What storage said when it did not do as it was told, in a line for the operator."""
+    return _in_short(failure.__cause__) if failure.__cause__ else failure.message
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and to the disk: what is new in it must outlast a power cut."""
+    written = file.with_name(f"{file.name}#{randrange(10**9)}")  # as obstore does: a sweep knows it when it is left
+    with written.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    written.replace(file)
 
 
 def _sweep(folder: Path, before: datetime) -> int:
@@ -149,5 +207,7 @@ def _told_apart() -> Iterator[None]:
         raise unavailable() from error
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
+def _in_short(error: BaseException) -> str:
+    """An error's first line, or what S3 says in its XML."""
+    said = re.search("<Message>(.*?)</Message>", str(error))
+    return said[1] if said else str(error).partition("\n")[0]

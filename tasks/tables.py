@@ -236,7 +236,8 @@ class Library(Table, tablename="library"):
 
     id = SmallInt(primary_key=True, default=1)
     uuid = UUID(default=uuid7)
-    alive_at = Timestamptz()  # when a worker was last alive
+    alive_at = Timestamptz()  # when a worker was last alive; 1970 until its storage has a mark
+    checked_at = Timestamptz(null=True, default=None)  # when it was last written to, to see whether that is possible
 
 
 class ModelSchema(Table, tablename="model_schema"):

@@ -91,9 +91,10 @@ async def files_of(job_ids: Collection[UUID]) -> list[str]:
     outputs = await Output.objects().where(Output.job.is_in(list(job_ids))).order_by(Output.position)
     if not outputs:
         return []
-    same = Output.key.is_in([output.key for output in outputs]) & Output.job.not_in(list(job_ids))
-    shared = {row["key"] for row in await Output.select(Output.key).where(same)}
-    files = {name: None for output in outputs if output.key not in shared for name in _stored(output)}
+    same = Output.stored_key.is_in([output.stored_key for output in outputs if output.stored_key])
+    others = same & Output.job.not_in(list(job_ids))
+    shared = {row["stored_key"] for row in await Output.select(Output.stored_key).where(others)}
+    files = {name: None for output in outputs if output.stored_key not in shared for name in _stored(output)}
     return list(files)
 
 

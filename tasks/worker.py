@@ -8,7 +8,20 @@ from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
-from tasks import database, events, generate, leases, orphans, outputs, pending_files, rescue, trash, uploads
+from tasks import (
+    database,
+    events,
+    generate,
+    halts,
+    leases,
+    library_mark,
+    orphans,
+    outputs,
+    pending_files,
+    rescue,
+    trash,
+    uploads,
+)
 from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
 from tasks.circuit import Circuit
@@ -20,25 +33,35 @@ from tasks.submission import Provider
 
 SIGN_OF_LIFE = 10.0  # seconds between two
 BETWEEN_SWEEPS = 3600.0  # seconds
+PARTING = 0.5  # seconds that storage has for the last sign of life
 
 log = logging.getLogger(__name__)
 
 
-async def run(stop: asyncio.Event) -> None:
-    """Work until `stop` is set; then hand the leases back and return."""
+async def run(stop: asyncio.Event, halted: bool = False) -> None:
+    """Work until `stop` is set; then hand the leases back and return.
+
+    halted: create no predictions until somebody resumes the queue.
+    """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(database.connected())
         stack.push_async_callback(events.close)
-        generate.tools = await _open_tools(stack)
+        tools = await _open_tools(stack)
+        await library_mark.begin(tools.storage)
+        if halted:
+            await halts.hold_by_hand()
+        generate.tools = tools
         await broker.startup()
         stack.push_async_callback(broker.shutdown)
         duties = (
             leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescue.keep_looking(),
-            _show_signs_of_life(), _sweep(generate.tools.storage), trash.keep_emptying(generate.tools.storage),
-            orphans.keep_calling_off(generate.tools.replicate), pending_files.keep_sweeping(generate.tools.storage),
+            _show_signs_of_life(), _sweep(tools.storage), trash.keep_emptying(tools.storage),
+            library_mark.keep_watch(tools.storage, alive=True), pending_files.keep_sweeping(tools.storage),
+            orphans.keep_calling_off(tools.replicate),
         )  # fmt: skip
         async with alongside(*duties):
             await _listen(stop)
+            await library_mark.leave_sign_of_life(tools.storage, PARTING)
 
 
 async def _listen(stop: asyncio.Event) -> None:

@@ -88,10 +88,13 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 async def database() -> AsyncIterator[None]:
-    """The migrated database, open for all tests."""
-    from tasks import database, events
+    """The migrated database, open for all tests, with its storage."""
+    from tasks import database, events, library_mark
+    from tasks.settings import settings
+    from tasks.storage import Storage
 
     async with database.connected():
+        assert await library_mark.check(Storage.open(settings.storage_url)) is None
         yield
         await events.close()
 
@@ -100,12 +103,13 @@ async def database() -> AsyncIterator[None]:
 async def empty(database: None) -> None:
     """Each test finds the tables empty, and no limit that another one met."""
     from tasks import events, limits, models
-    from tasks.tables import TABLES
+    from tasks.tables import TABLES, Library
 
     models.forget()
     await events.redis().delete(limits.KEY)
     for table in reversed(TABLES):
-        await table.delete(force=True)
+        if table is not Library:  # its mark is in storage
+            await table.delete(force=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Real servers for tests: Valkey and PostgreSQL, from wheels, in a folder of their own that goes away with them.
+"""Real servers for tests: Valkey, PostgreSQL and S3, from wheels, in a folder of their own that goes away with them.
 
 Each runs under a keeper, a process that ends it and removes the folder when the tests end, also when they are killed.
 """
@@ -69,6 +69,13 @@ def postgres() -> Iterator[str]:
         yield server.url
 
 
+@contextmanager
+def s3() -> Iterator[str]:
+    """A real S3 server, which takes any key. Yields its address, for AWS_ENDPOINT_URL."""
+    with kept("s3") as server:
+        yield server.url
+
+
 async def new_database(server_url: str) -> str:
     """Make an empty database on the server. Returns its DATABASE_URL."""
     import asyncpg  # here, so that keepers start without it
@@ -86,7 +93,7 @@ async def new_database(server_url: str) -> str:
 def kept(server: str) -> Iterator[Server]:
     """Run a server in a keeper, which ends it when its standard input ends: so it does when this process is gone.
 
-    server: valkey, postgres (quick: a crash may lose what it had promised to keep), or durable-postgres.
+    server: valkey, postgres (quick: a crash may lose what it had promised to keep), durable-postgres, or s3.
     """
     keeper = subprocess.Popen(
         [sys.executable, "-m", "tests.servers", server],
@@ -190,6 +197,12 @@ def _valkey(folder: Path) -> _Program:
     return _Program(command(path, folder), None, folder, f"unix://{path}", lambda: _answers(path))
 
 
+def _s3(folder: Path) -> _Program:
+    port = free_port()
+    server = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    return _Program(server, None, folder, f"http://127.0.0.1:{port}", lambda: _listens(port))
+
+
 def _quick_postgres(folder: Path) -> _Program:
     return _postgres(folder, "fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
@@ -236,10 +249,16 @@ def _answers(path: Path) -> bool:
         return connection.connect_ex(str(path)) == 0
 
 
+def _listens(port: int) -> bool:
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _says_ready(file: Path) -> bool:
     """PostgreSQL takes connections before it can serve them, and says in its pid file when it can."""
     return file.exists() and file.read_text().split()[-1:] == ["ready"]
 
 
 if __name__ == "__main__":
-    keep({"valkey": _valkey, "postgres": _quick_postgres, "durable-postgres": _postgres}[sys.argv[1]])
+    servers = {"valkey": _valkey, "postgres": _quick_postgres, "durable-postgres": _postgres, "s3": _s3}
+    keep(servers[sys.argv[1]])

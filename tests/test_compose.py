@@ -91,7 +91,8 @@ def test_what_dot_env_says_of_a_setting_is_used(service: str) -> None:
 def test_with_a_token_the_stand_in_ends_and_nothing_minds() -> None:
     found = services(REPLICATE_API_TOKEN="r8_token")
     assert not settings(**found["standin"]["environment"]).needs_standin
-    assert found["standin"]["restart"] == "on-failure"
+    assert found["standin"]["command"] == ["sh", "-c", "darkroom standin && exec sleep infinity"]
+    assert "$REPLICATE_API_TOKEN" in found["standin"]["healthcheck"]["test"][1]
     assert [name for name, service in found.items() if "standin" in service.get("depends_on", {})] == []
 
 

@@ -1,6 +1,6 @@
 """The command line: `darkroom up` runs everything; web, worker, migrate and standin each run one part of it.
 
-`demo-data` fills it.
+`halt` and `resume` stop and start what costs money; `demo-data` fills it.
 """
 
 import argparse
@@ -13,6 +13,8 @@ PARTS = {
     "worker": "make pictures",
     "migrate": "bring the database up to date (web and worker do so by themselves)",
     "standin": "serve a small Replicate that draws on this machine",
+    "halt": "have all prompts wait, until `darkroom resume`; what runs already is finished",
+    "resume": "go on after `darkroom halt`, after a start with --halted, and after a backup was restored",
     "demo-data": "fill the library with made-up jobs, to look around in and to measure with",
 }
 WRONG = 2
@@ -45,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=what, description=what)
         if name in ("web", "standin"):
             command.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that `up` listens on already
+        if name in ("up", "worker"):
+            command.add_argument("--halted", action="store_true", help="make nothing new until `darkroom resume`")
         if name == "up":
             command.add_argument("--with-parent", action="store_true", help="stop when what started this is gone")
         if name == "demo-data":
@@ -66,7 +70,7 @@ def _run(asked: argparse.Namespace) -> int:
     if asked.command == "up":
         from webapp.up import up
 
-        return up(settings, asked.with_parent)
+        return up(settings, asked.with_parent, asked.halted)
     from webapp import commands
 
     if asked.command == "web":
@@ -74,7 +78,11 @@ def _run(asked: argparse.Namespace) -> int:
     if asked.command == "standin":
         return commands.standin(settings, asked.fd)
     if asked.command == "worker":
-        return commands.worker(settings)
+        return commands.worker(settings, asked.halted)
+    if asked.command == "halt":
+        return commands.halt(settings)
+    if asked.command == "resume":
+        return commands.resume(settings)
     if asked.command == "demo-data":
         return commands.demo_data(settings, asked.count, asked.seed, asked.into_existing)
     return commands.migrate(settings)

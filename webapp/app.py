@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import Message, Scope
 
-from tasks import database, events
+from tasks import database, events, library_mark
 from tasks.alongside import alongside
 from tasks.broker import broker
 from tasks.replicate import Replicate
@@ -74,7 +74,9 @@ def create_app() -> Litestar:
             stack.push_async_callback(replicate.aclose)
             stack.push_async_callback(broker.shutdown)
             stack.push_async_callback(events.close)
-            await stack.enter_async_context(alongside(hub.listen(), hub.pass_on()))
+            await library_mark.begin(storage)
+            watch = library_mark.keep_watch(storage, alive=False)
+            await stack.enter_async_context(alongside(hub.listen(), hub.pass_on(), watch))
             yield
 
     return Litestar(

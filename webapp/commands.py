@@ -11,7 +11,7 @@ import uvicorn
 import uvloop
 
 from tasks import preflight
-from tasks.settings import Settings
+from tasks.settings import Settings, SettingsError
 from webapp import ports
 
 REFUSED = 2
@@ -46,8 +46,8 @@ def standin(settings: Settings, descriptor: int | None) -> int:
     return _serve(lambda: create_app(settings.data_dir / "standin"), listening, settings)
 
 
-def worker(settings: Settings) -> int:
-    """Make pictures until SIGTERM or Ctrl-C."""
+def worker(settings: Settings, halted: bool) -> int:
+    """Make pictures until SIGTERM or Ctrl-C. halted: none that is not begun, until somebody resumes the queue."""
     _log(settings)
     preflight.check(settings)
     from tasks.worker import run
@@ -56,7 +56,7 @@ def worker(settings: Settings) -> int:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run(stop)
+        await run(stop, halted)
 
     uvloop.run(until_told())
     return 0
@@ -77,18 +77,57 @@ def migrate(settings: Settings) -> int:
     return 0
 
 
+def halt(settings: Settings) -> int:
+    """Have all prompts wait until resume()."""
+    _log(settings)
+    preflight.check_database(settings)
+    from tasks import halts
+    from tasks.database import connected
+
+    async def hold() -> None:
+        async with connected():
+            await halts.hold_by_hand()
+
+    asyncio.run(hold())
+    return 0
+
+
+def resume(settings: Settings) -> int:
+    """Lift a halt that only people lift, and say which that was, or what else halts the queue."""
+    _log(settings)
+    preflight.check_database(settings)
+    from tasks import halts
+    from tasks.database import connected
+
+    async def lift() -> str:
+        async with connected():
+            if lifted := await halts.resume():
+                return f"The queue goes on. It was halted since {lifted.since:%Y-%m-%d %H:%M:%S} UTC: {lifted.message}"
+            other = await halts.current()
+        if other is None:
+            return "The queue is not halted."
+        return f"The queue is not halted by hand. It goes on by itself once this has passed: {other.message}"
+
+    print(asyncio.run(lift()))
+    return 0
+
+
 def demo_data(settings: Settings, count: int, seed: int, into_existing: bool) -> int:
     """Fill the library with made-up jobs. Where there are jobs already, only if that is wanted."""
     _log(settings)
     preflight.check(settings)
     preflight.check_database(settings)
+    from tasks import library_mark
     from tasks.database import connected
     from tasks.demo import seeding
     from tasks.storage import Storage
 
     async def fill() -> None:
+        storage = Storage.open(settings.storage_url)
         async with connected():
-            await seeding.fill(count, Storage.open(settings.storage_url), seed=seed, into_existing=into_existing)
+            if reason := await library_mark.check(storage):
+                raise SettingsError(f"STORAGE_URL: {reason}")
+            await seeding.fill(count, storage, seed=seed, into_existing=into_existing)
 
     try:
         asyncio.run(fill())

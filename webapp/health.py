@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from litestar import Response, route
 from litestar.di import NamedDependency
 
-from tasks import database, events, halts
+from tasks import events, halts, library_mark
+from tasks.database import now
 from tasks.storage import Storage
+from tasks.tables import Library
 from webapp.methods import READ
 
 PATIENCE = 2.0  # seconds for each check
@@ -21,12 +23,12 @@ async def healthz() -> dict[str, str]:
 
 @route("/readyz", http_method=READ)
 async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object]]:
-    """Whether the database, Redis, storage and a worker are there; 503 and why not where one is missing.
+    """Whether database and storage take what is written, and Redis and a worker are there; 503, and why, if not.
 
     A halted queue is told, but counts as ready: that Replicate refuses the account is no reason to take the web away.
     """
     checks = {
-        "database": database.reachable,
+        "database": _database,
         "redis": _redis,
         "storage": lambda: _storage(storage),
         "worker": _worker,
@@ -40,12 +42,18 @@ async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object
     return Response(body, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
 
+async def _database() -> None:
+    """Write to it: a full disk and a replica can be read."""
+    if not await Library.update({Library.checked_at: now()}, force=True).returning(Library.id):
+        raise RuntimeError("nothing was written: this library has no storage yet")
+
+
 async def _redis() -> None:
     await events.redis().ping()
 
 
 async def _storage(storage: Storage) -> None:
-    if reason := await storage.check(PATIENCE):
+    if reason := await library_mark.check(storage, PATIENCE):
         raise RuntimeError(reason)
 
 

@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -32,10 +33,11 @@ Events = queue.SimpleQueue[Outcome | None]
 """None is the web server's first answer. Its put may be called from a signal handler."""
 
 
-def up(settings: Settings, with_parent: bool) -> int:
+def up(settings: Settings, with_parent: bool, halted: bool) -> int:
     """Run everything until a signal, or until a part cannot be kept alive; then end it all. Returns the exit code.
 
-    with_parent: end, too, when the process that started this one is gone. Raises SettingsError before anything starts.
+    with_parent: end, too, when the process that started this one is gone. halted: halt the queue first. (Once: a worker
+    that dies and starts again must not.) Raises SettingsError before anything starts.
     """
     parent = os.getppid() if with_parent else None
     preflight.check(settings)
@@ -46,6 +48,8 @@ def up(settings: Settings, with_parent: bool) -> int:
         web = stack.enter_context(ports.for_web(settings))
         standin = stack.enter_context(ports.for_own_standin(settings)) if _needs_standin(settings) else None
         tether = stack.enter_context(Tether())
+        if halted and (failed := subprocess.run([sys.executable, "-m", "webapp", "halt"], cwd=ROOT).returncode):
+            return failed
         stack.enter_context(_signals(events))
         # Pages go before pictures: the processor is the web server's alone until it answers.
         first, then = _parts(settings, web, standin, tether, lock)

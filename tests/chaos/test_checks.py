@@ -316,7 +316,15 @@ def test_a_fate_concerns_the_requests_of_one_prompt_only() -> None:
 
 
 def test_files_are_found_in_storage_but_hidden_ones_and_where_downloads_are(tmp_path: Path) -> None:
-    for name in ("media/a.png", "media/b/a.png", "media/a.png#1", "media/.probe", "media/.a/b", "data/tmp/x"):
+    for name in (
+        "media/a.png",
+        "media/b/a.png",
+        "media/a.png#1",
+        "media/.probe",
+        "media/.darkroom",
+        "media/.a/b",
+        "data/tmp/x",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert stored(tmp_path) == {"a.png", "b/a.png", "a.png#1"}

@@ -28,6 +28,18 @@ async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+async def new_library(empty: None) -> AsyncIterator[None]:
+    """A library that has no storage yet. The tests' own comes back in the end."""
+    from tasks.tables import Library
+
+    [own] = await Library.select()
+    await Library.delete(force=True)
+    yield
+    await Library.delete(force=True)
+    await Library.insert(Library(**own))
+
+
+@pytest.fixture
 async def working(quick: None, faults: Faults) -> AsyncIterator[Faults]:
     """A worker at work. Gives the stand-in's faults."""
     from tests.tasks.work import at_work

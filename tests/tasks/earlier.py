@@ -58,6 +58,10 @@ SCHEMA = {
 }
 
 
+MENDED = "2026-11-29T02:20:00:000000"
+"""From this migration on a prediction belongs to one attempt, and what was edited in later is everywhere."""
+
+
 async def main(last: str = "", shape: str = "") -> None:
     """Make the library, fill it, upgrade it, and print what came of it.
 
@@ -71,7 +75,7 @@ async def main(last: str = "", shape: str = "") -> None:
         await _migrate(last)
         if shape == "first":
             await _as_first_published(last)
-        expected = await _fill()
+        expected = await _fill(last)
     async with connected():
         outcome = {
             "schema": await Migration.raw(SCHEMA[DB.engine_type]),
@@ -94,10 +98,10 @@ async def _as_first_published(last: str) -> None:
             await Migration.raw(statement)
 
 
-async def _fill() -> dict[str, list[Row]]:
+async def _fill(last: str) -> dict[str, list[Row]]:
     """Write a few rows into those tables and columns that there are. Returns what they should be in the end."""
     expected: dict[str, list[Row]] = {}
-    for row in _rows():
+    for row in _rows(last):
         table = type(row)._meta
         there = {column["name"] for column in await Migration.raw(COLUMNS[DB.engine_type], table.tablename)}
         columns = [column for column in table.columns if column._meta.name in there]
@@ -110,8 +114,8 @@ async def _fill() -> dict[str, list[Row]]:
     return expected
 
 
-def _rows() -> list[Table]:
-    """Jobs in every state with what belongs to them. The first two attempts share a prediction, as once could be."""
+def _rows(last: str) -> list[Table]:
+    """Jobs in every state with what belongs to them. The first two attempts share a prediction where that could be."""
     moment = now().replace(microsecond=0)
     batch, collection = (
         Batch(prompt="{a|b} fox", jobs=2, created_at=moment),
@@ -127,7 +131,7 @@ def _rows() -> list[Table]:
         )  # fmt: skip
         attempt = Attempt(
             job=job.id, number=1, created_at=moment, finished_at=moment if status in ENDED else None, version="m/m",
-            input=f'{{"seed": {number}}}', prediction_id="shared" if number < 2 else f"of-{number}",
+            input=f'{{"seed": {number}}}', prediction_id="shared" if number < 2 and last < MENDED else f"of-{number}",
         )  # fmt: skip
         job.attempt = None if status in ENDED else attempt.id
         rows += [job, attempt, JobTag(job=job.id, name="wild"), CollectionItem(collection=collection.id, job=job.id)]

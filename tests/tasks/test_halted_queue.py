@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from tasks import events, gate, halts, jobs, library, limits
+from tasks import events, gate, halts, jobs, library, limits, worker
 from tasks.refusals import AccountRefused
 from tasks.settings import settings
 from tasks.tables import Priority, Status
@@ -67,6 +67,30 @@ async def test_while_the_queue_is_halted_predictions_under_way_are_followed_to_t
     await wait_until(halted)
     assert (await ended(early)).job.status == Status.COMPLETED
     assert (await existing(late.id)).job.status == Status.QUEUED
+
+
+async def test_while_the_queue_is_halted_by_hand_only_what_is_under_way_goes_on(probing: None, working: Faults) -> None:
+    await working.script({"on": "create", "match": "early", "do": "run", "seconds": 1.0})
+    early = await submitted("an early fox by hand")
+    await until(early.id, lambda card: card.job.stage == "processing")
+    await halts.hold_by_hand()
+    late = await submitted("a late fox by hand")
+    assert (await ended(early)).job.status == Status.COMPLETED
+    assert (await existing(late.id)).job.status == Status.QUEUED
+    assert await working.created("a late fox by hand") == []
+    await halts.resume()
+    assert (await ended(late)).job.status == Status.COMPLETED
+
+
+async def test_a_worker_that_starts_halted_claims_nothing(quick: None, faults: Faults) -> None:
+    job = await submitted("a fox for later")
+    stop = asyncio.Event()
+    working = asyncio.create_task(worker.run(stop, halted=True))
+    await wait_until(halted)
+    stop.set()
+    await working
+    assert (await existing(job.id)).job.status == Status.QUEUED
+    assert await faults.created("a fox for later") == []
 
 
 async def test_of_all_workers_one_probes_a_halted_queue(probing: None, database: None) -> None:

@@ -201,3 +201,51 @@ async def test_a_job_whose_worker_died_before_its_attempt_waits_while_the_queue_
     again = await jobs.claim(LEASE)
     assert again is not None
     assert again.id == job.id
+
+
+async def test_a_halt_by_hand_is_lifted_by_nothing_but_resume(circuit: Circuit, faults: Faults) -> None:
+    job = await submitted()
+    await halts.hold_by_hand()
+    await time_to_probe()
+    assert await halts.may_probe(await stopped()) is False
+    assert await gate.probe(circuit) is None
+    await halts.lift()
+    await halts.halt(AUTH)
+    await halts.halt(BILLING)
+    await time_to_probe()
+    assert await gate.probe(circuit) is None
+    held = await stopped()
+    assert held.code == "held"
+    assert await jobs.claim(LEASE) is None
+    lifted = await halts.resume()
+    assert lifted is not None
+    assert (lifted.code, lifted.message, lifted.since) == (held.code, held.message, held.since)
+    claim = await gate.next_job()
+    assert claim is not None
+    assert claim.id == job.id
+
+
+async def test_what_is_halted_by_the_account_is_not_resumed_by_hand() -> None:
+    assert await halts.resume() is None
+    await halts.halt(BILLING)
+    assert await halts.resume() is None
+    assert await halts.current() is not None
+
+
+async def test_a_halt_by_hand_takes_the_place_of_the_accounts_and_leaves_a_restored_librarys() -> None:
+    await halts.halt(BILLING)
+    await halts.hold_by_hand()
+    for code in ("held", "restored", "restored"):
+        assert (await stopped()).code == code
+        await halts.hold("restored", "This library was restored from a backup.")
+        if code == "restored":
+            await halts.hold_by_hand()
+    assert await Halt.count() == 1
+
+
+async def test_what_has_a_prediction_goes_on_while_the_queue_is_halted_by_hand() -> None:
+    job = await claimed()
+    await attempts.begin(job, "m/m:1", {})
+    await jobs.resume_later(job, PASSING, 0.0)
+    await halts.hold_by_hand()
+    assert (await taken_over()).id == job.id

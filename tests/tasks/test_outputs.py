@@ -115,6 +115,7 @@ def test_files_of_the_stand_in_are_found_though_they_come_over_http(monkeypatch:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
+    (tmp_path / "media").mkdir()
     return Storage.open(str(tmp_path / "media"))
 
 

@@ -12,7 +12,7 @@ from obstore.store import MemoryStore, S3Store
 
 from tasks.failures import Failure
 from tasks.settings import ROOT, SettingsError
-from tasks.storage import PIECE, Storage
+from tasks.storage import MARK, PIECE, Storage
 from tests.tasks.work import wait_until
 
 pytestmark = pytest.mark.once
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.once
 
 @pytest.fixture(params=["folder", "memory"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    (tmp_path / "media").mkdir()
     return Storage.open(str(tmp_path / "media")) if request.param == "folder" else Storage(MemoryStore())
 
 
@@ -68,10 +69,10 @@ async def test_check_finds_nothing_wrong_and_leaves_nothing(storage: Storage) ->
 
 
 async def test_keys_cannot_leave_the_folder(tmp_path: Path) -> None:
-    storage = Storage.open(str(tmp_path / "media"))
+    storage = Storage.open(str(tmp_path))
     with pytest.raises(ValueError, match=r"\.\."):
         await storage.put("../escaped.txt", b"x")
-    assert not (tmp_path / "escaped.txt").exists()
+    assert not (tmp_path.parent / "escaped.txt").exists()
 
 
 async def test_a_reader_sees_the_old_file_or_the_new_one_never_a_half(tmp_path: Path) -> None:
@@ -136,6 +137,7 @@ def test_a_put_that_fails_is_a_failure_that_may_pass_and_leaves_what_was_there(b
 async def test_what_a_killed_writer_leaves_has_no_key_and_is_swept_once_it_is_old(tmp_path: Path) -> None:
     folder, large = tmp_path / "media", tmp_path / "large"
     storage = Storage.open(str(folder))
+    folder.mkdir()
     with large.open("wb") as file:
         file.truncate(4_000_000_000)
     program = [sys.executable, "-c", PUT.format(before=""), str(folder), str(large)]
@@ -182,7 +184,6 @@ async def test_a_bucket_is_not_swept(tmp_path: Path) -> None:
 
 async def test_a_folder_that_is_gone_is_a_failure_of_the_sweep_that_may_pass(tmp_path: Path) -> None:
     storage = Storage.open(str(tmp_path / "media"))
-    (tmp_path / "media").rmdir()
     with pytest.raises(Failure) as caught:
         await storage.sweep()
     assert (caught.value.code, caught.value.passing) == ("storage_unavailable", True)
@@ -212,11 +213,59 @@ async def test_check_gives_up_on_a_store_that_does_not_answer() -> None:
         assert await storage.check(within=0.2) == "storage did not answer within 0.2 s"
 
 
-def test_a_folder_is_made_from_a_path_and_from_a_url(tmp_path: Path) -> None:
-    Storage.open(str(tmp_path / "a" / "b"))
-    Storage.open(f"file://{tmp_path}/c")
-    assert (tmp_path / "a" / "b").is_dir()
-    assert (tmp_path / "c").is_dir()
+def test_a_folder_is_opened_from_a_path_and_from_a_url_and_not_made(tmp_path: Path) -> None:
+    assert Storage.open(str(tmp_path / "a" / "b")).name == f"{tmp_path}/a/b"
+    assert Storage.open(f"file://{tmp_path}/c").name == f"{tmp_path}/c"
+    assert names(tmp_path) == []
+
+
+async def test_a_folder_that_is_not_mounted_takes_nothing_and_has_nothing_and_is_not_made(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "media", tmp_path / "elsewhere"
+    storage = Storage.open(str(folder))
+    await storage.make(b"mark")
+    storage.ours = True
+    await storage.put("a.txt", b"a")
+    folder.rename(elsewhere)
+    for there in (False, True):  # gone, as a disk is; and empty, as what it is mounted at
+        if there:
+            folder.mkdir()
+        for asked in (storage.put("b.txt", b"b"), storage.head("a.txt"), storage.delete(["a.txt"])):
+            with pytest.raises(Failure) as caught:
+                await asked
+            assert (caught.value.code, caught.value.passing) == ("storage_unavailable", True)
+        assert str(await storage.check()) == f"{folder} is not this library's storage: is it mounted?"
+        assert await storage.mark() is None
+        assert folder.exists() is there
+        assert not there or names(folder) == []
+    folder.rmdir()
+    elsewhere.rename(folder)
+    await storage.put("b.txt", b"b")
+    assert names(folder) == [MARK, "a.txt", "b.txt"]
+
+
+async def test_what_is_known_to_be_anothers_takes_nothing_and_has_nothing() -> None:
+    storage = Storage(MemoryStore())
+    storage.ours = False
+    for asked in (storage.put("b.txt", b"b"), storage.head("a.txt")):
+        with pytest.raises(Failure):
+            await asked
+    storage.ours = True
+    await storage.put("b.txt", b"b")
+
+
+async def test_a_mark_is_made_with_its_folder_written_and_read(tmp_path: Path) -> None:
+    for storage in (Storage.open(str(tmp_path / "a" / "b")), Storage(MemoryStore())):
+        assert await storage.mark() is None
+        await storage.make(b"one")
+        await storage.set_mark(b"two")
+        assert await storage.mark() == b"two"
+    assert names(tmp_path / "a" / "b") == [MARK]
+
+
+async def test_a_mark_is_written_to_no_folder_that_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(Failure):
+        await Storage.open(str(tmp_path / "media")).set_mark(b"one")
+    assert names(tmp_path) == []
 
 
 def test_buckets_are_opened_without_asking_them() -> None:
@@ -228,14 +277,3 @@ def test_buckets_are_opened_without_asking_them() -> None:
 def test_nonsense_is_told_with_the_name_of_the_setting(url: str) -> None:
     with pytest.raises(SettingsError, match=r"^STORAGE_URL='[^\n]*$"):
         Storage.open(url)
-
-
-def test_a_folder_that_cannot_be_made_is_told_with_the_name_of_the_setting(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SettingsError, match=r"^STORAGE_URL='.*/file/media': Not a directory$"):
-        Storage.open(str(tmp_path / "file" / "media"))
-
-
-def test_a_folder_that_cannot_be_written_is_told_with_the_name_of_the_setting() -> None:
-    with pytest.raises(SettingsError, match=r"^STORAGE_URL='/proc': "):
-        Storage.open("/proc")

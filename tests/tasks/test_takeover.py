@@ -174,8 +174,8 @@ async def claimed() -> Job:
 class Frozen(Storage):
     """Storage that does not get to its first write until it is thawed."""
 
-    def __init__(self, store: ObjectStore) -> None:
-        super().__init__(store)
+    def __init__(self, store: ObjectStore | Path, name: str = "storage") -> None:
+        super().__init__(store, name)
         self.reached, self.thawed = asyncio.Event(), asyncio.Event()
 
     async def put(self, key: str, content: IO[bytes] | bytes) -> None:

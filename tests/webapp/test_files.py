@@ -25,6 +25,7 @@ CONTENT = bytes(range(256)) * 16
 
 @pytest.fixture(params=["folder", "memory"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    (tmp_path / "media").mkdir()
     return Storage.open(str(tmp_path / "media")) if request.param == "folder" else Storage(MemoryStore())
 
 
@@ -222,6 +223,7 @@ async def test_storage_that_fails_is_said_to_be_unavailable_in_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "media"
+    folder.mkdir()
     storage = Storage.open(str(folder))
     await named(storage, KEY, CONTENT)
     (folder / f"stored-{KEY}").unlink()

@@ -1,11 +1,20 @@
 """/healthz and /readyz: what an orchestrator and an operator read."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
 import httpx
 import pytest
 
 from tasks import events, halts
+from tasks.database import DB
 from tasks.failures import Failure
+from tasks.postgres_engine import ShieldedPostgresEngine
+from tasks.settings import settings
 from tasks.storage import Storage
+from tasks.tables import Library
 
 
 async def test_a_live_process_is_alive(web: httpx.AsyncClient) -> None:
@@ -48,3 +57,66 @@ async def test_storage_that_refuses_is_told(web: httpx.AsyncClient, monkeypatch:
     assert answer.status_code == 503
     assert "No space left on device" in answer.json()["checks"]["storage"]
     assert answer.json()["checks"]["database"] == "ok"
+
+
+@asynccontextmanager
+async def read_only() -> AsyncIterator[None]:
+    """A database that can be read, as a replica can, or one on a disk that is full or was mounted again read-only."""
+    if isinstance(DB, ShieldedPostgresEngine):
+        await _take_nothing(DB, "on")
+    else:
+        await Library.raw("PRAGMA query_only = on")
+    try:
+        yield
+    finally:
+        if isinstance(DB, ShieldedPostgresEngine):
+            await _take_nothing(DB, "off")
+        else:
+            await Library.raw("PRAGMA query_only = off")
+
+
+async def _take_nothing(engine: ShieldedPostgresEngine, switch: str) -> None:
+    connection = await asyncpg.connect(settings.database_url, server_settings={"default_transaction_read_only": "off"})
+    [name] = await connection.fetchrow("SELECT current_database()")
+    await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {switch}")
+    await connection.close()
+    assert engine.pool is not None
+    await engine.pool.expire_connections()
+
+
+async def test_a_database_that_takes_nothing_is_told(web: httpx.AsyncClient) -> None:
+    await events.worker_seen("a-worker", 100)
+    async with read_only():
+        answer = await web.get("/readyz")
+        assert answer.status_code == 503
+        assert "The database" in answer.json()["checks"]["database"]
+        assert "read" in answer.json()["checks"]["database"]
+        problem = await web.post("/generate", json={"prompt": "a fox in the snow"})
+        assert (problem.status_code, problem.json()["code"]) == (503, "database_unavailable")
+        assert (await web.get("/")).status_code == 200
+    assert (await web.get("/readyz")).status_code == 200
+
+
+async def test_storage_that_is_not_mounted_is_told_and_not_made(web: httpx.AsyncClient) -> None:
+    await events.worker_seen("a-worker", 100)
+    folder = Path(settings.storage_url)
+    _rename(folder, "elsewhere")
+    try:
+        answer = await web.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["storage"].endswith("in its file .darkroom: is it mounted?")
+        assert not _is_there(folder)
+        problem = await web.post("/uploads", files={"file": ("a.txt", b"words")})
+        assert (problem.status_code, problem.json()["code"]) == (503, "storage_unavailable"), problem.text
+    finally:
+        _rename(folder.with_name("elsewhere"), folder.name)
+    assert (await web.get("/readyz")).status_code == 200
+    assert (await web.get("/media/.darkroom")).status_code == 404
+
+
+def _rename(folder: Path, name: str) -> None:
+    folder.rename(folder.with_name(name))
+
+
+def _is_there(folder: Path) -> bool:
+    return folder.exists()

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -64,10 +64,12 @@ class Up:
         self.output = folder / "output"
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, output: Path | None = None, command: str = "up", **settings: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, output: Path | None = None, command: str = "up", words: Sequence[str] = (), **settings: str
+    ) -> subprocess.Popen[bytes]:
         with (output or self.output).open("wb") as said:
             process = subprocess.Popen(
-                [sys.executable, "-m", "webapp", command],
+                [sys.executable, "-m", "webapp", command, *words],
                 cwd=ROOT,
                 env={**self.environment, **settings},
                 stdout=said,
@@ -80,6 +82,15 @@ class Up:
 
     def ready(self) -> bool:
         return _answers(f"{self.address}/readyz")
+
+    def told_by(self, check: str) -> str:
+        """What /readyz says of something."""
+        return str(httpx.get(f"{self.address}/readyz").json()["checks"][check])
+
+    def run(self, *words: str) -> str:
+        """What a command says beside it."""
+        command = [sys.executable, "-m", "webapp", *words]
+        return subprocess.check_output(command, cwd=ROOT, env=self.environment, text=True)
 
     def refused(self, **settings: str) -> str:
         """The one line that it says when it does not start."""
@@ -194,8 +205,41 @@ def test_a_prompt_becomes_a_picture_in_folders_of_any_name() -> None:
 
         wait_until(lambda: status()["status"] == "completed", START)
         assert httpx.get(up.address + status()["result_url"]).status_code == 200
-        assert (up.folder / "media #2?%41" / status()["result_url"].rpartition("/")[2]).exists()
+        assert [*(up.folder / "media #2?%41").glob(f"{job['job_id']}-*.png")]
         assert (up.folder / "data" / "up #3?%42.sqlite").exists()
+
+
+def test_started_halted_it_makes_nothing_until_it_is_resumed_and_halts_once(up: Up) -> None:
+    up.start(words=["--halted"])
+    wait_until(up.ready, START)
+    job = httpx.post(f"{up.address}/generate", json={"prompt": "a fox"}).json()["job_id"]
+
+    def status() -> str:
+        return str(httpx.get(f"{up.address}/status/{job}").json()["status"])
+
+    assert up.told_by("queue").startswith("halted: Somebody has halted the queue. It goes on after `darkroom resume`.")
+    _kill_part(up, "worker")
+    wait_until(lambda: up.ready() and "worker" in _parts_of(up), START)
+    assert "Somebody has halted the queue" in httpx.get(up.address).text
+    assert status() == "queued"
+    assert up.run("resume").startswith("The queue goes on. It was halted since 20")
+    wait_until(lambda: status() == "completed")
+    assert up.run("resume") == "The queue is not halted.\n"
+    _kill_part(up, "worker")
+    wait_until(lambda: up.ready() and "worker" in _parts_of(up), START)
+    assert up.told_by("queue") == "ok"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can do this")
+def test_on_a_full_disk_it_is_not_ready(running: Up) -> None:
+    [web] = [process for process in _processes_of(running) if _part(process) == "web"]
+    _, most = web.rlimit(psutil.RLIMIT_FSIZE)
+    web.rlimit(psutil.RLIMIT_FSIZE, (0, most))
+    wait_until(lambda: not running.ready())
+    assert "The database does not answer" in running.told_by("database")
+    assert "too large" in running.told_by("storage")
+    web.rlimit(psutil.RLIMIT_FSIZE, (most, most))
+    wait_until(running.ready)
 
 
 def test_it_says_where_to_look_and_what_draws(running: Up) -> None:
@@ -290,6 +334,14 @@ def _processes_of(up: Up) -> list[psutil.Process]:
 
 def _parts_of(up: Up) -> set[str]:
     return {_part(process) for process in _processes_of(up)}
+
+
+def _kill_part(up: Up, part: str) -> None:
+    """Kill it. Returns when it is gone."""
+    for process in _processes_of(up):
+        if _part(process) == part:
+            _kill(process)
+            process.wait(END)
 
 
 def _kill(process: psutil.Process) -> None:
