@@ -52,7 +52,7 @@ class HintBroker(RedisStreamBroker):
         self.is_worker_process = True
 
     async def listen(self) -> AsyncGenerator[bytes, None]:  # type: ignore[override]  # nothing left to acknowledge
-        """Messages, for ever. A lost Redis or a lost group only delays them."""
+        """Messages, for ever. A lost Redis, one that refuses, or a lost group only delays them."""
         wait = 0.1
         while True:
             _end_if_cancelled()
@@ -60,30 +60,36 @@ class HintBroker(RedisStreamBroker):
                 async with Redis(connection_pool=self.connection_pool) as redis:
                     for fields in await self._read(redis):
                         yield fields[b"data"]
+                events.presence.worked("reading")
                 wait = 0.1
-            except ResponseError as error:
-                if not str(error).startswith("NOGROUP"):
-                    raise
-                await self._make_group()
             except (RedisError, OSError) as error:
-                log.debug("no queue: %s", error)
+                events.presence.failed("reading", error)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 2.0)
 
     async def _read(self, redis: Redis) -> list[dict[bytes, bytes]]:
-        streams: Any = await redis.xreadgroup(
-            self.consumer_group_name, self.consumer_name, {self.queue_name: ">"}, count=1, block=BLOCK_MS, noack=True
-        )
+        try:
+            streams: Any = await redis.xreadgroup(
+                self.consumer_group_name, self.consumer_name, {self.queue_name: ">"},
+                count=1, block=BLOCK_MS, noack=True,
+            )  # fmt: skip
+        except ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            await self._make_group()
+            return []
         messages = [message for _, of_stream in streams or [] for message in of_stream]
         for message_id, _ in messages:  # taken off the stream before it is run: the database holds the work
             await redis.xdel(self.queue_name, message_id)
         return [fields for _, fields in messages]
 
     async def _make_group(self) -> None:
-        try:
-            await self._declare_consumer_group()
-        except (RedisError, OSError) as error:
-            log.debug("no consumer group: %s", error)
+        async with Redis(connection_pool=self.connection_pool) as redis:
+            try:
+                await redis.xgroup_create(self.queue_name, self.consumer_group_name, self.consumer_id, mkstream=True)
+            except ResponseError as error:
+                if not str(error).startswith("BUSYGROUP"):  # else another worker has made it
+                    raise
 
     async def waiting(self, most: int) -> int:
         """How many hints nobody has taken yet, up to `most`. Raises RedisError or OSError when Redis is away.
@@ -99,6 +105,16 @@ class HintBroker(RedisStreamBroker):
             await redis.xtrim(self.queue_name, minid=read, approximate=False)
             unread: Any = await redis.xrange(self.queue_name, min=f"({read}", count=most)
             return len(unread)
+
+    async def give(self, times: int) -> None:
+        """Give so many hints that there is work. Raises RedisError or OSError when Redis is away, or takes none."""
+        async with (
+            Redis(connection_pool=self.connection_pool) as redis,
+            redis.pipeline(transaction=False) as pipeline,
+        ):
+            for _ in range(times):
+                pipeline.xadd(self.queue_name, {"data": _hint()})
+            await pipeline.execute()
 
 
 def _end_if_cancelled() -> None:

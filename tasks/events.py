@@ -31,6 +31,38 @@ WORKER_SEEN_SECONDS = 30
 TIMEOUT = 2.0  # seconds; a hint later than that is of no use
 CONNECTIONS = 20  # of a process
 
+
+class Presence:
+    """Whether Redis is there, as those find out who speak to it. The log says once that it is not, and once that it is.
+
+    They have names, as Redis may take one thing and refuse another: it is back when the last of them gets through.
+    """
+
+    def __init__(self) -> None:
+        self._without: set[str] = set()
+
+    @property
+    def away(self) -> bool:
+        """Whether there is somebody who does not get through."""
+        return bool(self._without)
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Somebody did not get through, or was refused."""
+        if not self._without:
+            place = settings.redis_place
+            log.warning("Redis at %s does not answer: jobs run all the same, live pages lag. (%s)", place, error)
+        self._without.add(name)
+
+    def worked(self, name: str) -> None:
+        """Somebody got through."""
+        if self.away:
+            self._without.discard(name)
+            if not self._without:
+                log.info("Redis at %s answers again.", settings.redis_place)
+
+
+presence = Presence()
+
 _clients: dict[asyncio.AbstractEventLoop, Redis] = {}
 _outboxes: dict[asyncio.AbstractEventLoop, Outbox] = {}
 
@@ -110,33 +142,34 @@ async def _messages(channel: str) -> AsyncIterator[bytes]:
     wait = 0.1
     while True:
         try:
-            async with (
-                redis().pubsub(ignore_subscribe_messages=True) as subscription,
-                aclosing(_received(subscription)) as received,
-            ):
+            async with redis().pubsub() as subscription, aclosing(_received(subscription)) as received:
                 await subscription.subscribe(channel)
-                wait = 0.1
                 async for message in received:
-                    yield message
+                    if message["type"] == "message":
+                        yield message["data"]
+                    else:  # from now on we are told
+                        presence.worked(channel)
+                        wait = 0.1
         except (RedisError, OSError) as error:
-            log.debug("not listening to %s: %s", channel, error)
+            presence.failed(channel, error)
         await asyncio.sleep(wait)
         wait = min(wait * 2, 2.0)
 
 
-async def _received(subscription: Any) -> AsyncGenerator[bytes, None]:  # redis-py's PubSub is untyped
+async def _received(subscription: Any) -> AsyncGenerator[Any, None]:  # redis-py's PubSub is untyped
     while True:
         message = await subscription.get_message(timeout=TIMEOUT / 2)
         if message is not None:
-            yield message["data"]
+            yield message
 
 
 async def worker_seen(worker: str, slots: int) -> None:
     """Note that a worker is alive, and how many jobs it carries at once. Never raises."""
     try:
         await redis().zadd(WORKERS, {f"{worker} {slots}": time()})
+        presence.worked("writing")
     except (RedisError, OSError) as error:
-        log.debug("no sign of life: %s", error)
+        presence.failed("writing", error)
 
 
 async def worker_gone(worker: str, slots: int) -> None:

@@ -49,6 +49,8 @@ async def generate() -> None:
     this = asyncio.current_task()
     if tools is None or this is None:  # the worker stops: the hint is for others
         return generate_later()
+    if this not in _under_way and len(_under_way) >= settings.worker_concurrency:
+        return None  # the look has started some while Redis was away, and gives another hint when there is room
     _under_way.add(this)
     try:
         job = await jobs.take_over(settings.lease_seconds)
@@ -65,6 +67,16 @@ async def generate() -> None:
         log.warning("nothing is claimed: %s", away)
     finally:
         _under_way.discard(this)
+
+
+def start(most: int) -> int:
+    """Take and carry as many jobs at once, but no more than there is room for, without hints. Answers how many."""
+    room = settings.worker_concurrency - len(_under_way)
+    carriers = [asyncio.create_task(generate()) for _ in range(min(most, room))]
+    for carrier in carriers:
+        _under_way.add(carrier)
+        carrier.add_done_callback(_under_way.discard)
+    return len(carriers)
 
 
 async def stop() -> None:

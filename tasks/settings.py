@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     def _known_redis(cls, value: str) -> str:
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
+        try:
+            _ = urlsplit(value).port
+        except ValueError:
+            raise ValueError("must have a port from 0 to 65535") from None
         return _with_readable_password(value)
 
     @field_validator("storage_url")
@@ -150,6 +154,11 @@ class Settings(BaseSettings):
     def queue_url(self) -> str:
         """Where Redis is: REDIS_URL, else the embedded server's socket."""
         return self.redis_url or f"unix://{quote(str(self.valkey_socket))}"
+
+    @property
+    def redis_place(self) -> str:
+        """Where Redis is, as people are told: without a password."""
+        return re.sub(r"//.*@", "//***@", self.queue_url.partition("?")[0])
 
     @property
     def valkey_socket(self) -> Path:

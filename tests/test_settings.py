@@ -32,7 +32,7 @@ WRONG = {
     "REPLICATE_API_URL": ["ftp://api.replicate.com", "https://api.replicate.com:v1"],
     "STANDIN_URL": ["127.0.0.1:8010"],
     "DATABASE_URL": ["mysql://localhost/darkroom", "sqlite:///", "postgres://[::1/x"],
-    "REDIS_URL": ["localhost:6379"],
+    "REDIS_URL": ["localhost:6379", "redis://localhost:none", "redis://localhost:70000"],
     "STORAGE_URL": ["ftp://files.example.org"],
     "DEFAULT_MODEL": ["sdxl", "a/b/c", "stability-ai/sdxl:latest"],
     "MAX_OUTPUT_MIB": ["0"],

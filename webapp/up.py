@@ -19,7 +19,7 @@ from webapp import ports, valkey
 from webapp.children import Child, Part, end, tell
 from webapp.lock import locked
 from webapp.tether import Tether
-from webapp.welcome import FIRST_ANSWER, first_answer, welcome
+from webapp.welcome import FIRST_ANSWER, ask_redis, first_answer, welcome
 
 GRACE, GRACE_AFTER = (
     3.0,
@@ -54,9 +54,10 @@ def up(settings: Settings, with_parent: bool, halted: bool) -> int:
         # Pages go before pictures: the processor is the web server's alone until it answers.
         first, then = _parts(settings, web, standin, tether, lock)
         children = [_start(part, events) for part in first]
+        redis_answers = ask_redis(settings)
         threading.Thread(target=_await_first_answer, args=(web, events), daemon=True).start()
         while (outcome := _next(events, parent)) is None:
-            tell(welcome(settings, web))
+            tell(welcome(settings, web, redis_answers()))
             children += [_start(part, events) for part in then]
         line, code = outcome
         tell(line)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from time import monotonic
 from typing import IO
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import packages_distributions
@@ -16,9 +17,11 @@ import httpx
 import psutil
 import pytest
 
-from tasks.settings import ROOT
+from tasks.settings import ROOT, settings
+from tests import servers
 from tests.servers import free_port
 from tests.waiting import wait_until
+from webapp.welcome import ask_redis
 
 PARTS = {"web", "worker", "standin", "valkey-server"}
 START = 60.0  # seconds that it may take to start
@@ -109,6 +112,12 @@ class Up:
 def up() -> Iterator[Up]:
     with _made() as up:
         yield up
+
+
+@pytest.fixture
+def redis() -> Iterator[str]:
+    with servers.valkey() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +276,26 @@ def test_the_stand_in_alone_runs_where_it_is_what_the_token_is_for(up: Up) -> No
     wait_until(lambda: _answers(f"{address}/models"), START)
 
 
+def test_a_redis_that_answers_is_not_spoken_of(up: Up, redis: str) -> None:
+    assert "Redis" not in _greeting(up, REDIS_URL=redis)
+
+
+def test_a_redis_that_does_not_answer_is_named_and_what_that_means(up: Up) -> None:
+    said = _greeting(up, REDIS_URL="redis://:secret@127.0.0.1:1")
+    assert "  Redis      at redis://***@127.0.0.1:1 does not answer: jobs run all the same, live pages lag\n" in said
+    assert "secret" not in said
+
+
+def test_a_redis_that_says_nothing_holds_up_the_start_for_two_seconds_at_most(up: Up) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"redis://127.0.0.1:{mute.getsockname()[1]}"
+        answers = ask_redis(settings.model_copy(update={"redis_url": url}))
+        start = time.monotonic()
+        assert answers() is False
+        assert time.monotonic() - start < 2.5
+        assert "does not answer" in _greeting(up, REDIS_URL=url)
+
+
 def test_a_second_one_on_the_same_data_is_refused(running: Up) -> None:
     (first,) = [process for process in _processes_of(running) if _part(process) == "up"]
     assert f"another Darkroom (process {first.pid})" in running.refused()
@@ -319,6 +348,15 @@ def _answers(address: str) -> bool:
         return httpx.get(address, headers={"Authorization": "Bearer none"}).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def _greeting(up: Up, **settings: str) -> str:
+    """What it says until all has been started."""
+    process = up.start(None, **settings)
+    wait_until(lambda: "Ctrl-C" in up.said(), START)
+    process.terminate()
+    process.wait(END)
+    return up.said().partition("Ctrl-C")[0]
 
 
 def _processes_of(up: Up) -> list[psutil.Process]:
