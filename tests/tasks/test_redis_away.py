@@ -176,7 +176,7 @@ async def test_while_redis_is_away_a_cancel_reaches_the_worker(
 async def test_while_redis_is_away_a_halted_queue_is_probed(
     without_redis: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(halts, "PROBE", 0.3)
+    monkeypatch.setattr(halts, "PROBE_SECONDS", 0.3)
     await faults.script({"on": "create", "do": "status", "status": 402, "times": 1000})
     async with at_work():
         job = await submitted("a fox without credit")
