@@ -1,6 +1,8 @@
 """A halt of the queue: Replicate refuses the account, so nothing more is created until it works again.
 
 Jobs stay queued meanwhile. From time to time one worker sends one job, the best that waits, as a probe.
+
+Somebody may halt it, too, and a restored library halts itself: then nothing is sent until somebody resumes it.
 """
 
 import logging
