@@ -2,6 +2,8 @@
 
 Jobs stay queued meanwhile. From time to time one worker looks, or sends one job as a probe, to see whether it works
 again.
+
+Somebody may halt it, too, and a restored library halts itself: then nothing is sent until somebody resumes it.
 """
 
 import logging

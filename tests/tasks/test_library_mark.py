@@ -303,8 +303,8 @@ async def quick_worker(
 async def test_while_the_folder_is_away_jobs_wait_and_when_it_is_back_they_go_on(
     quick_worker: Faults, folder: Path
 ) -> None:
-    await quick_worker.script({"on": "create", "match": "early", "do": "run", "seconds": 0.5})
-    early = await for_a_worker("an early fox")
+    await quick_worker.script({"on": "create", "match": "unplugged", "do": "run", "seconds": 2.0})
+    early = await for_a_worker("a fox of an unplugged disk")
     await until(early.id, lambda card: card.job.stage == "processing")
     take_away(folder)
     waits = await until(early.id, lambda card: card.job.error_code == "storage_unavailable")
@@ -314,12 +314,12 @@ async def test_while_the_folder_is_away_jobs_wait_and_when_it_is_back_they_go_on
         return generate.tools is not None and generate.tools.storage.ours is False
 
     await wait_until(noticed)
-    late = await for_a_worker("a late fox")
+    late = await for_a_worker("a fox after that")
     await generate.generate()
     assert (await existing(late.id)).job.status == "queued"
-    assert await quick_worker.created("a late fox") == [], "nothing is created that could not be kept"
+    assert await quick_worker.created("a fox after that") == [], "nothing is created that could not be kept"
     assert names(folder.parent) == ["elsewhere"]
     bring_back(folder)
     for job in (early, late):
         assert (await ended(job)).job.status == "completed"
-    assert len(await quick_worker.created("an early fox")) == 1
+    assert len(await quick_worker.created("a fox of an unplugged disk")) == 1
