@@ -34,6 +34,7 @@ UNDOCUMENTED = (408, 409, 425, 499, 418)
 """Statuses that say nothing sure of a request to create: a gateway may answer them after it has passed it on."""
 LATEST = 6.0  # seconds until a list shows what it did not show at once
 ENDLESS = 240.0  # seconds: as long as a round, for a prediction that would run on if nobody called it off
+UNTOLD = Rule("webhook", "missing", times=0)
 
 
 def fate(chance: Random, slow: bool) -> Fate:
@@ -83,10 +84,10 @@ def _lost_answer(chance: Random) -> Fate:
 
 
 def _denied(chance: Random) -> Fate:
-    """Created, and the answer seems to say that it was not."""
+    """Created, and the answer seems to say that it was not. Only the list tells."""
     late = chance.uniform(0.5, LATEST)
     rule = Rule("create", "deny", status=chance.choice([500, 503, *UNDOCUMENTED]), unlisted=late)
-    return Fate(f"{rule.status} although created, listed {late:.1f} s late", (rule,))
+    return Fate(f"{rule.status} although created, listed {late:.1f} s late", (rule, UNTOLD))
 
 
 def _never_arrived(chance: Random) -> Fate:
@@ -107,9 +108,11 @@ def _canceled_in_the_dark(chance: Random) -> Fate:
     dark = chance.uniform(8, 15)
     lost = Rule("create", "drop_answer", running=ENDLESS)
     if chance.random() < 0.5:
-        return Fate("canceled while the list is late", (msgspec.structs.replace(lost, unlisted=dark),), cancels=True)
+        return Fate(
+            "canceled while the list is late", (msgspec.structs.replace(lost, unlisted=dark), UNTOLD), cancels=True
+        )
     down = Rule("list", "status", status=503, lasting=dark)
-    return Fate("canceled while the list is down", (lost,), cancels=True, afterwards=(down,))
+    return Fate("canceled while the list is down", (lost, UNTOLD), cancels=True, afterwards=(down,))
 
 
 def _bad_prediction(chance: Random) -> Fate:

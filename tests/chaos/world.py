@@ -73,8 +73,8 @@ class World:
                 self.outages.append(Outage(rule.on, now, now + rule.lasting))
 
     async def has_left(self, prompt: str) -> bool:
-        """Whether something still is to go wrong for this prompt."""
-        return any(rule.match == prompt for rule in await self._rules())
+        """Whether something still is to go wrong for this prompt, but for what always does."""
+        return any(rule.match == prompt and rule.times for rule in await self._rules())
 
     async def calm(self) -> None:
         """Have nothing go wrong any more."""
