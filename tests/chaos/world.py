@@ -51,7 +51,7 @@ class World:
 
     async def note(self) -> None:
         """Note what still is to go wrong, before the stand-in is killed and forgets it."""
-        self._others = [rule for rule in await self._rules() if not rule.lasting]
+        self._others = [rule for rule in await self._rules() if not rule.lasting and not rule.within]
 
     async def restore(self) -> None:
         """Tell a stand-in that was started again its settings, and what was noted; outages go on until their end."""
