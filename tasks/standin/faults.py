@@ -28,7 +28,8 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
     on: where: create, get, cancel, list, model, models, versions, account, hardware, secret, upload, file (an output's
     download), webhook, or any (all of these but files and webhooks). match: only where the prompt, else the path, has
-    this in it. lasting: with this, it holds for so many seconds, however often it is met. do: what:
+    this in it. lasting: with this, it holds for so many seconds, however often it is met. within: with this, it is over
+    after so many seconds, though it was not met as often. do: what:
 
     Before anything is done:
       status          answer `status`, with `body` or Replicate's own, and `headers`; a 429 tells `retry_after`
@@ -77,6 +78,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     match: str = ""
     times: int = 1
     lasting: float = 0
+    within: float = 0
     status: int = 500
     body: Any = None
     headers: dict[str, str] = {}
@@ -115,7 +117,8 @@ class Faults:
 
     def add(self, rules: Iterable[Rule]) -> None:
         """Order more of them."""
-        self._rules += [(rule, self._clock() + rule.lasting if rule.lasting else inf) for rule in rules]
+        now = self._clock()
+        self._rules += [(rule, now + (rule.lasting or rule.within or inf)) for rule in rules]
 
     def clear(self) -> None:
         """Have nothing go wrong any more."""

@@ -34,6 +34,8 @@ UNDOCUMENTED = (408, 409, 425, 499, 418)
 """Statuses that say nothing sure of a request to create: a gateway may answer them after it has passed it on."""
 LATEST = 6.0  # seconds until a list shows what it did not show at once
 ENDLESS = 240.0  # seconds: as long as a round, for a prediction that would run on if nobody called it off
+MOMENT = 10.0  # seconds
+UNTOLD = Rule("webhook", "missing", times=0)
 
 
 def fate(chance: Random, slow: bool) -> Fate:
@@ -48,17 +50,17 @@ def fate(chance: Random, slow: bool) -> Fate:
 
 
 def trouble(chance: Random, slow: bool) -> tuple[Rule, ...]:
-    """A bad moment of Replicate's, for whoever comes by: nothing of it leaves an outcome in doubt."""
+    """A bad moment of Replicate's, for whoever comes by: nothing of it leaves an outcome in doubt, and it passes."""
     lists = (
-        Rule("list", "status", status=500, times=chance.randint(1, 4)),
-        Rule("list", "html502", times=chance.randint(1, 2)),
+        Rule("list", "status", status=500, times=chance.randint(1, 4), within=MOMENT),
+        Rule("list", "html502", times=chance.randint(1, 2), within=MOMENT),
     )
     return (
-        Rule("create", "status", status=429, retry_after=1, times=chance.randint(1, 2)),
-        Rule("get", "status", status=429, retry_after=1, times=chance.randint(1, 6)),
-        Rule("get", "html502", times=chance.randint(1, 20)),
-        Rule("get", "reset", times=chance.randint(1, 10)),
-        Rule("cancel", "status", status=500, times=chance.randint(1, 2)),
+        Rule("create", "status", status=429, retry_after=1, times=chance.randint(1, 2), within=MOMENT),
+        Rule("get", "status", status=429, retry_after=1, times=chance.randint(1, 6), within=MOMENT),
+        Rule("get", "html502", times=chance.randint(1, 20), within=MOMENT),
+        Rule("get", "reset", times=chance.randint(1, 10), within=MOMENT),
+        Rule("cancel", "status", status=500, times=chance.randint(1, 2), within=MOMENT),
         Rule("file", "status", status=503, lasting=chance.uniform(2, 4)),
         *(lists if slow else ()),
     )
@@ -83,10 +85,10 @@ def _lost_answer(chance: Random) -> Fate:
 
 
 def _denied(chance: Random) -> Fate:
-    """Created, and the answer seems to say that it was not."""
+    """Created, and the answer seems to say that it was not. Only the list tells."""
     late = chance.uniform(0.5, LATEST)
     rule = Rule("create", "deny", status=chance.choice([500, 503, *UNDOCUMENTED]), unlisted=late)
-    return Fate(f"{rule.status} although created, listed {late:.1f} s late", (rule,))
+    return Fate(f"{rule.status} although created, listed {late:.1f} s late", (rule, UNTOLD))
 
 
 def _never_arrived(chance: Random) -> Fate:
@@ -107,9 +109,11 @@ def _canceled_in_the_dark(chance: Random) -> Fate:
     dark = chance.uniform(8, 15)
     lost = Rule("create", "drop_answer", running=ENDLESS)
     if chance.random() < 0.5:
-        return Fate("canceled while the list is late", (msgspec.structs.replace(lost, unlisted=dark),), cancels=True)
+        return Fate(
+            "canceled while the list is late", (msgspec.structs.replace(lost, unlisted=dark), UNTOLD), cancels=True
+        )
     down = Rule("list", "status", status=503, lasting=dark)
-    return Fate("canceled while the list is down", (lost,), cancels=True, afterwards=(down,))
+    return Fate("canceled while the list is down", (lost, UNTOLD), cancels=True, afterwards=(down,))
 
 
 def _bad_prediction(chance: Random) -> Fate:

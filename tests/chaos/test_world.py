@@ -31,7 +31,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_what_still_is_to_go_wrong_for_a_prompt_is_known(world: World) -> None:
-    await world.script([Rule("create", "reset", match="a fox")])
+    always = [Rule("webhook", "missing", match=prompt, times=0) for prompt in ("a fox", "a wolf")]
+    await world.script([Rule("create", "reset", match="a fox"), *always])
     assert await world.has_left("a fox")
     assert not await world.has_left("a wolf")
     await world.calm()

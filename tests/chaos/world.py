@@ -51,7 +51,7 @@ class World:
 
     async def note(self) -> None:
         """Note what still is to go wrong, before the stand-in is killed and forgets it."""
-        self._others = [rule for rule in await self._rules() if not rule.lasting]
+        self._others = [rule for rule in await self._rules() if not rule.lasting and not rule.within]
 
     async def restore(self) -> None:
         """Tell a stand-in that was started again its settings, and what was noted; outages go on until their end."""
@@ -73,8 +73,8 @@ class World:
                 self.outages.append(Outage(rule.on, now, now + rule.lasting))
 
     async def has_left(self, prompt: str) -> bool:
-        """Whether something still is to go wrong for this prompt."""
-        return any(rule.match == prompt for rule in await self._rules())
+        """Whether something still is to go wrong for this prompt, but for what always does."""
+        return any(rule.match == prompt and rule.times for rule in await self._rules())
 
     async def calm(self) -> None:
         """Have nothing go wrong any more."""

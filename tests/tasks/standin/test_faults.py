@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 
-from tasks.standin.faults import Met
+from tasks.standin.faults import Faults, Met, Rule
 from tests.tasks.standin.conftest import FLUX, Client
 from tests.waiting import wait_until
 
@@ -99,6 +99,17 @@ def test_an_outage_lasts_as_long_as_it_is_said_to_on_every_route_of_the_api(clie
     while client.get("/v1/account").status_code != 200:
         assert time.monotonic() < deadline
     assert client.get("/_standin/faults").json() == []
+
+
+def test_a_rule_may_be_over_before_it_was_met() -> None:
+    moment = 0.0
+    faults = Faults(lambda: moment)
+    faults.add([Rule("create", "reset", times=2, within=5)])
+    assert faults.take("create", "") is not None
+    moment = 4.9
+    assert len(faults.rules) == 1
+    moment = 5.0
+    assert faults.take("create", "") is None
 
 
 def test_a_402_says_that_credit_is_needed(client: Client) -> None:
