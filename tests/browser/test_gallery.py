@@ -79,15 +79,13 @@ def test_a_failed_card_says_why_and_is_retried_in_place(page: Page, darkroom: Da
 
 
 def test_a_card_that_waits_after_a_failure_says_why_and_when(page: Page, darkroom: Darkroom) -> None:
-    darkroom.script(
-        {"on": "create", "match": "stumbles", "do": "status", "status": 500, "headers": {"Retry-After": "3"}}
-    )
+    darkroom.script({"on": "file", "match": "stumbles", "do": "status", "status": 503, "headers": {"Retry-After": "3"}})
     page.goto("/")
     job_id = darkroom.post("a fox that stumbles")
     mine = page.locator(f"#job-{job_id}")
     expect(mine).to_have_attribute("data-status", "retrying", timeout=LONG)
     expect(mine).to_contain_text("Trying again")
-    expect(mine).to_contain_text("Replicate had an internal error.")
+    expect(mine).to_contain_text("The result could not be downloaded (HTTP 503).")
     expect(mine).to_have_attribute("data-status", "completed", timeout=LONG)
 
 

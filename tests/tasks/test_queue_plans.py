@@ -16,6 +16,7 @@ from tasks.database import DB, now
 from tasks.demo import past, seeding
 from tasks.search import parse
 from tasks.sorting import Place, Sort
+from tasks.steps import Step
 from tasks.storage import Storage, Stored
 from tasks.tables import TABLES, Collection, Job, Stage, Status, new_id
 from tests.tasks.test_demo import SHELF
@@ -145,7 +146,7 @@ def read_to_the_end(plan: list[str]) -> list[tuple[str, str | None]]:
 async def plans(ask: Callable[[], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How the database goes about all that is asked of it. On PostgreSQL: with indexes, where those do."""
     asked: list[QueryString] = []
-    run, run_alike = type(DB).run_querystring, type(DB).run_alike
+    run, run_alike, run_steps = type(DB).run_querystring, type(DB).run_alike, type(DB).run_steps
 
     async def listen(self: Any, query: QueryString, in_pool: bool = True) -> Any:
         asked.append(query)
@@ -155,7 +156,12 @@ async def plans(ask: Callable[[], Awaitable[Any]], monkeypatch: pytest.MonkeyPat
         asked.extend(queries)
         return await run_alike(self, queries)
 
+    async def listen_to_steps(self: Any, steps: Sequence[Step]) -> Any:
+        asked.extend(step.statement for step in steps)
+        return await run_steps(self, steps)
+
     with monkeypatch.context() as listening:
+        listening.setattr(type(DB), "run_steps", listen_to_steps)
         listening.setattr(type(DB), "run_querystring", listen)
         listening.setattr(type(DB), "run_alike", listen_to_all)
         await ask()
