@@ -221,7 +221,7 @@ class Undo(Table, tablename="undo"):
 
 
 class Halt(Table, tablename="halt"):
-    """Why no predictions are created: one row while Replicate refuses or is away, or somebody wants it so, else none."""
+    """Why no predictions are created: one row while Replicate refuses or is away, or somebody wants it, else none."""
 
     id = SmallInt(primary_key=True, default=1)
     code = Varchar(length=64)
