@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from obstore.store import MemoryStore, S3Store
@@ -66,6 +67,18 @@ async def test_absent_files_have_no_head_and_are_deleted_without_complaint(stora
 async def test_check_finds_nothing_wrong_and_leaves_nothing(storage: Storage) -> None:
     assert await storage.check() is None
     assert await storage.head(".probe") is None
+
+
+@pytest.mark.parametrize("name", ["a b", "#1", "why?", "50%", "%20", "ü"])
+async def test_a_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
+    for url in (f"{tmp_path}/{name}", f"file://{quote(str(tmp_path / name))}"):
+        storage = Storage.open(url)
+        await storage.put("a.txt", b"a")
+        assert names(tmp_path) == [name]
+        assert names(tmp_path / name) == ["a.txt"]
+        assert await content(storage, "a.txt", 0, 1) == b"a"
+        await storage.delete(["a.txt"])
+        assert await storage.sweep() == 0
 
 
 async def test_keys_cannot_leave_the_folder(tmp_path: Path) -> None:
