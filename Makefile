@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 PYTEST := $(BIN)/python -m pytest
 UV ?= uv
 DATABASE ?= both
-# What Darkroom's packages ask for, and only for what it never does: 40 MB. `pip check` minds; tests/webapp/test_up.py holds
-# that nothing else does. The tests have them.
+# Packages that other packages ask for, but that Darkroom never imports: 40 MB. `pip check` complains about them. The tests of
+# `darkroom up` run without them, all other tests with them.
 LEFT_OUT := polyfactory faker tzdata rich-click rich pygments markdown-it-py mdurl email-validator dnspython valkey
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
