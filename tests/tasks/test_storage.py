@@ -71,6 +71,7 @@ async def test_check_finds_nothing_wrong_and_leaves_nothing(storage: Storage) ->
 
 @pytest.mark.parametrize("name", ["a b", "#1", "why?", "50%", "%20", "ü"])
 async def test_a_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
     for url in (f"{tmp_path}/{name}", f"file://{quote(str(tmp_path / name))}"):
         storage = Storage.open(url)
         await storage.put("a.txt", b"a")
