@@ -44,7 +44,7 @@ class Circuit:
             if not self._is_closed():
                 await stack.enter_async_context(self._half_open)
                 if not self._is_closed() and not probing and await halts.current() is not None:
-                    raise Refused("provider_away", "The queue is halted.", passing=True, settled=True)
+                    raise Refused(halts.AWAY, "The queue is halted.", passing=True, settled=True)
             try:
                 yield
             except (Unreached, OutcomeUnknown):

@@ -145,7 +145,7 @@ async def keep(
     """Bring an output into storage.
 
     Answers its row, not saved yet and without its job. Raises Failure: download_failed, download_timeout,
-    download_incomplete, output_gone, output_host_refused, output_too_large, output_unreadable; or what `store` raises.
+    download_incomplete, output_host_refused, output_too_large, output_unreadable; or what `store` raises.
     """
     name = f"{job_id}-{position}" if position else f"{job_id}"
     async with _turns:

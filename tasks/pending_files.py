@@ -5,7 +5,6 @@ of the notes (see end_attempt in tasks/transitions.py), and what is left was sto
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import IO
@@ -15,13 +14,12 @@ from piccolo.columns.combination import WhereRaw
 
 from tasks.attempts import mine
 from tasks.database import from_now
-from tasks.failures import DatabaseAway, Failure
+from tasks.failures import Failure
 from tasks.leases import Lease, Lost
 from tasks.queue import Condition
 from tasks.storage import Storage
 from tasks.tables import Job, PendingFile
 
-INTERVAL = 60.0  # seconds between two looks
 PORTION = 100  # files that are removed at once
 BREATH = 0.05  # seconds between two portions, for others to write
 ONCE_MORE_AFTER = 3600.0  # seconds; until then a process that was frozen while it stored a file may finish that
@@ -34,8 +32,6 @@ OWED = WhereRaw(
     "removed_at IS NULL AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = pending_file.job"
     " AND job.lease_token = pending_file.claim AND job.status = 'running')"
 )
-
-log = logging.getLogger(__name__)
 
 
 async def store(lease: Lease, storage: Storage, files: Mapping[str, IO[bytes] | bytes]) -> dict[str, str]:
@@ -51,18 +47,6 @@ async def store(lease: Lease, storage: Storage, files: Mapping[str, IO[bytes] | 
     for key, content in files.items():
         await _put(lease, storage, names[key], content)
     return names
-
-
-async def keep_sweeping(storage: Storage) -> None:
-    """Remove what was stored for nothing, for ever."""
-    while True:
-        try:
-            await sweep(storage)
-        except (DatabaseAway, Failure) as error:
-            log.warning("files that nobody needs are removed later: %s", error)
-        except Exception:
-            log.exception("files that nobody needs could not be removed; trying again")
-        await asyncio.sleep(INTERVAL)
 
 
 async def sweep(storage: Storage) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 
-from tasks import bulk, tidying
+from tasks import bulk, pending_files, tidying
 from tasks.database import DB, now
 from tasks.failures import DatabaseAway, Failure
 from tasks.queue import Condition
@@ -31,9 +31,10 @@ log = logging.getLogger(__name__)
 
 
 async def keep_emptying(storage: Storage) -> None:
-    """Delete what has been in the trash for TRASH_DAYS, and what is left of the deleted, for ever."""
+    """Delete what has been in the trash for TRASH_DAYS, what is left of the deleted, and files of no use, for ever."""
     while True:
         try:
+            await pending_files.sweep(storage)
             await tidying.forget_undone()
             await empty_old(storage)
             await clear_all(storage)

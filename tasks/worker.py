@@ -17,7 +17,6 @@ from tasks import (
     library_mark,
     orphans,
     outputs,
-    pending_files,
     rescue,
     trash,
     uploads,
@@ -56,8 +55,7 @@ async def run(stop: asyncio.Event, halted: bool = False) -> None:
         duties = (
             leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescue.keep_looking(),
             _show_signs_of_life(), _sweep(tools.storage), trash.keep_emptying(tools.storage),
-            library_mark.keep_watch(tools.storage, alive=True), pending_files.keep_sweeping(tools.storage),
-            orphans.keep_calling_off(tools.replicate),
+            library_mark.keep_watch(tools.storage, alive=True), orphans.keep_calling_off(tools.replicate),
         )  # fmt: skip
         async with alongside(*duties):
             await _listen(stop)
