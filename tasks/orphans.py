@@ -28,7 +28,6 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 CREATED_WITHIN = timedelta(minutes=3)  # of the request, by Replicate's clock
 WATCHED_FOR = timedelta(hours=1)  # then Replicate forgets the input
 INTERVAL = 20.0  # seconds between two looks for what turns up too late
-AT_ONCE = 20  # attempts of such a look
 
 
 async def find(lease: Lease, attempt: Attempt, replicate: Replicate) -> Prediction | None:
@@ -67,25 +66,23 @@ async def keep_calling_off(replicate: Replicate) -> None:
         await asyncio.sleep(uniform(0.5, 1.5) * INTERVAL)
         try:
             await call_off_late(replicate)
-        except (Failure, DatabaseAway) as error:
-            log.info("no look for predictions that turn up late: %s", error)
+        except DatabaseAway as away:
+            log.info("no look for predictions that turn up late: %s", away)
         except Exception:
             log.exception("the look for predictions that turn up late failed; trying again")
 
 
 async def call_off_late(replicate: Replicate) -> int:
-    """Call off the predictions of attempts that ended without knowing theirs. Return how many there were.
-
-    Raises Failure where Replicate could not be asked.
-    """
+    """Call off the predictions of attempts that ended without knowing theirs. Return how many there were."""
     recent = Attempt.created_at > now() - WATCHED_FOR
     found = 0
-    for attempt in (
-        await Attempt.objects().where(attempts.GIVEN_UP & recent).order_by(Attempt.created_at).limit(AT_ONCE)
-    ):
-        prediction_id = attempt.prediction_id or await _late(attempt, replicate)
-        if prediction_id is not None:
-            found += await _called_off(attempt, prediction_id, replicate)
+    for attempt in await Attempt.objects().where(attempts.GIVEN_UP & recent).order_by(Attempt.created_at):
+        try:
+            prediction_id = attempt.prediction_id or await _late(attempt, replicate)
+            if prediction_id is not None:
+                found += await _called_off(attempt, prediction_id, replicate)
+        except Failure as failure:  # of this one: the others are looked at all the same
+            log.info("attempt %s: no look for a prediction that turns up late: %s", attempt.id, failure)
     return found
 
 

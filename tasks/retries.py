@@ -8,7 +8,7 @@ from tasks.backoff import retry_delay
 from tasks.database import now
 from tasks.failures import Failure
 from tasks.leases import Lease
-from tasks.refusals import AccountRefused
+from tasks.refusals import AccountRefused, Throttled
 from tasks.replicate import Prediction
 from tasks.settings import settings
 from tasks.tables import Attempt, Job
@@ -62,8 +62,9 @@ async def _end(lease: Lease, failure: Failure, attempt: Attempt | None, predicti
     if is_overdue(job):
         return await jobs.fail(job, jobs.too_late(), prediction)
     if settled and failure.free:
-        wait = 0.0 if failure.code in (halts.AWAY, "rate_limited") else retry_delay(FREE_SHIFT, failure.retry_after)
-        return await jobs.put_back(job, failure, wait)
+        # Creates wait for the halt, and for the limit that a 429 to one has lowered, without being told again.
+        is_paced = failure.code == halts.AWAY or (isinstance(failure, Throttled) and attempt is not None)
+        return await jobs.put_back(job, failure, 0.0 if is_paced else retry_delay(FREE_SHIFT, failure.retry_after))
     if _counts(settled, failure) and job.retry_count + 1 >= settings.max_attempts:
         return await jobs.fail(job, failure, prediction)
     if settled:

@@ -222,3 +222,35 @@ async def test_an_input_is_written_down_as_it_was_sent() -> None:
     attempt = await attempts.begin(job, "owner/name:1", {"b": 1, "a": [2]})
     assert attempt is not None
     assert json.loads((await kept(attempt)).input) == {"a": [2], "b": 1}
+
+
+async def test_one_prediction_that_cannot_be_called_off_does_not_keep_the_others_from_it(
+    replicate: Replicate, faults: Faults
+) -> None:
+    await faults.script({"on": "create", "do": "run", "seconds": 60, "times": 2})
+    _, stuck, _ = await given_up(replicate)
+    _, attempt, prediction_id = await given_up(replicate)
+    await faults.script({"on": "cancel", "do": "status", "status": 500})
+    assert await orphans.call_off_late(replicate) == 1
+    assert (await kept(stuck)).error_code == attempts.UNKNOWN
+    assert (await kept(attempt)).error_code == "found_late"
+    assert (await replicate.get(prediction_id)).status == "canceled"
+
+
+async def test_a_look_that_replicate_does_not_want_yet_is_waited_for_and_not_tried_again_and_again(
+    working: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims: list[None] = []
+    real = jobs.claim
+
+    async def claim(*words: Any, **more: Any) -> Job | None:
+        claimed = await real(*words, **more)
+        if claimed is not None:
+            claims.append(None)
+        return claimed
+
+    monkeypatch.setattr(jobs, "claim", claim)
+    await working.script({"on": "model", "do": "status", "status": 429, "retry_after": 2})
+    job = await jobs.submit("a fox of an unknown model", "somebody/something", {})
+    await until(job.id, lambda card: card.job.status in jobs.ENDED)
+    assert len(claims) == 2
