@@ -101,11 +101,13 @@ async def database() -> AsyncIterator[None]:
 
 @pytest.fixture(autouse=True)
 async def empty(database: None) -> None:
-    """Each test finds the tables empty, and no limit that another one met."""
+    """Each test finds the tables empty, no limit that another one met, and no word on its way to Redis."""
     from tasks import events, limits, models
     from tasks.tables import TABLES, Library
 
     models.forget()
+    events.presence = events.Presence()
+    await events._outbox().emptied()
     await events.redis().delete(limits.KEY)
     for table in reversed(TABLES):
         if table is not Library:  # its mark is in storage
