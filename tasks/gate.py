@@ -1,7 +1,6 @@
 """When another prediction may be created: as fast as Replicate allows, and while it takes this account at all."""
 
 import asyncio
-from uuid import UUID
 
 from tasks import halts, jobs, limits
 from tasks.broker import generate_later
@@ -41,8 +40,8 @@ async def next_job() -> Job | None:
 async def probe(circuit: Circuit) -> Job | None:
     """While the queue is halted, once in a while: see whether it works again, or claim a job to see by.
 
-    That is another job than the one that met the halt, where another waits. Returns None where there is nothing to do.
-    Raises Failure where the account is still refused.
+    That is another job than the one that met the halt, where another waits: else that one, before its time. Returns
+    None where there is nothing to do. Raises Failure where the account is still refused.
     """
     stopped = await halts.current()
     if stopped is None or not await halts.may_probe(stopped):
@@ -53,13 +52,7 @@ async def probe(circuit: Circuit) -> Job | None:
         return None
     if stopped.code == halts.AWAY and not await circuit.is_answered():
         return None
-    job = await _claim_but(stopped.job)
+    job = await jobs.claim_probe(settings.lease_seconds, stopped.job)
     if job is None and stopped.code == halts.AWAY:
         await halts.lift()
     return job
-
-
-async def _claim_but(last: UUID | None) -> Job | None:
-    """Claim the best job that waits, and this one only where no other does."""
-    job = await jobs.claim(settings.lease_seconds, although_halted=True, besides=last)
-    return job or await jobs.claim(settings.lease_seconds, although_halted=True)

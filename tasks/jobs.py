@@ -70,13 +70,22 @@ async def submit(
     return job
 
 
-async def claim(lease_seconds: float, although_halted: bool = False, besides: UUID | None = None) -> Job | None:
-    """Take the best waiting job for `lease_seconds`. None when none waits, or while the queue is halted.
+async def claim(lease_seconds: float) -> Job | None:
+    """Take the best waiting job for `lease_seconds`. None when none waits, or while the queue is halted."""
+    return await _take(queue.waiting(), queue.in_order, lease_seconds, although_halted=False)
 
-    besides: a job that is not taken.
+
+async def claim_probe(lease_seconds: float, last: UUID | None) -> Job | None:
+    """Take a job to see by whether a halted queue may go on. None when none waits.
+
+    last: the job that met the halt. It is taken where no other waits, and then before its time.
     """
-    among = queue.waiting() if besides is None else queue.waiting() & (Job.id != besides)
-    return await _take(among, queue.in_order, lease_seconds, although_halted)
+    others, met = queue.waiting() & (Job.id != last), queue.unclaimed() & (Job.id == last)
+    for among in [queue.waiting()] if last is None else [others, met]:
+        job = await _take(among, queue.in_order, lease_seconds, although_halted=True)
+        if job is not None:
+            return job
+    return None
 
 
 async def take_over(lease_seconds: float) -> Job | None:

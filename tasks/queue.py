@@ -40,7 +40,12 @@ AHEAD = (
 
 def waiting() -> Condition:
     """Jobs whose turn may come now, and which need a prediction."""
-    return (Job.status == QUEUED) & Job.attempt.is_null() & (Job.due_at <= from_now())
+    return unclaimed() & (Job.due_at <= from_now())
+
+
+def unclaimed() -> Condition:
+    """Jobs which need a prediction, now or later."""
+    return (Job.status == QUEUED) & Job.attempt.is_null()
 
 
 def resumed() -> Condition:

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from random import randrange
 from stat import S_ISREG
+from threading import Event
 from typing import IO, Self
 
 from obstore.exceptions import BaseError
@@ -23,7 +25,7 @@ PATIENCE = timedelta(seconds=30)  # how long obstore tries again by itself
 BUCKETS = ("s3://", "gs://", "az://")
 PROBE, MARK = ".probe", ".darkroom"  # hidden: no key of ours begins with a dot
 STAGED = re.compile(r".+#[0-9]+", re.DOTALL)
-"""What obstore writes in a folder before it gives it its key's name. It refuses and hides keys that look like this."""
+"""What is written in a folder before it gets its key's name. obstore refuses and hides keys that look like this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Storage:
         """Store a file under a key, in place of what was there. An open file is read from where it stands."""
         with _told_apart():
             await self._must_be_ours()
-            await self._store.put_async(key, content)
+            await self._write(key, content)
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Remove files. Those that are not there are no error."""
@@ -138,20 +140,20 @@ class Storage:
         """Write the library's mark, in place of the one that is there. It is on the disk when this returns."""
         with _told_apart():
             await self._must_be_ours()
-            await self._write_mark(content)
+            await self._write(MARK, content)
 
     async def make(self, mark: bytes) -> None:
         """Make it a library's storage: its folder, where it is one, and its mark."""
         with _told_apart():
             if isinstance(self._place, Path):
                 await asyncio.to_thread(self._place.mkdir, parents=True, exist_ok=True)
-            await self._write_mark(mark)
+            await self._write(MARK, mark)
 
-    async def _write_mark(self, content: bytes) -> None:
+    async def _write(self, key: str, content: IO[bytes] | bytes) -> None:
         if isinstance(self._place, Path):
-            await asyncio.to_thread(_write, self._place / MARK, content)
+            await _write(self._place, key, content)
         else:
-            await self._place.put_async(MARK, content)
+            await self._place.put_async(key, content)
 
     @property
     def _store(self) -> ObjectStore:
@@ -176,14 +178,31 @@ def why(failure: Failure) -> str:
     return _in_short(failure.__cause__) if failure.__cause__ else failure.message
 
 
-def _write(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and to the disk: what is new in it must outlast a power cut."""
-    written = file.with_name(f"{file.name}#{randrange(10**9)}")  # as obstore does: a sweep knows it when it is left
-    with written.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    written.replace(file)
+async def _write(folder: Path, key: str, content: IO[bytes] | bytes) -> None:
+    """Write a file whole or not at all, as obstore does, which would make the folder anew where it is gone."""
+    if Path(key).name != key:
+        raise ValueError(f"{key!r} is not the name of a file")
+    called_off = Event()
+    try:
+        await asyncio.to_thread(_write_now, folder / key, content, called_off)
+    finally:
+        called_off.set()  # a thread goes on when nobody waits for it any more
+
+
+def _write_now(file: Path, content: IO[bytes] | bytes, called_off: Event) -> None:
+    """Write a file, unless that is called off meanwhile, and to the disk: it must outlast a power cut."""
+    source = BytesIO(content) if isinstance(content, bytes) else content
+    staged = file.with_name(f"{file.name}#{randrange(10**9)}")  # a sweep knows it when it is left
+    try:
+        with staged.open("xb") as stream:
+            while not called_off.is_set() and (piece := source.read(PIECE)):
+                stream.write(piece)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if not called_off.is_set():
+            staged.replace(file)
+    finally:
+        staged.unlink(missing_ok=True)
 
 
 def _sweep(folder: Path, before: datetime) -> int:

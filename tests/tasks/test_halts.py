@@ -143,10 +143,14 @@ async def test_a_probe_that_is_refused_costs_no_try_and_does_not_go_first_again(
         assert nothing(back.error_code)
 
 
-async def test_the_job_that_met_the_halt_is_the_probe_where_no_other_waits(circuit: Circuit, faults: Faults) -> None:
-    only = await submitted()
+async def test_the_job_that_met_the_halt_is_the_probe_where_no_other_waits_before_its_time(
+    circuit: Circuit, faults: Faults
+) -> None:
+    only = await claimed()
+    await attempts.begin(only, "m/m:1", {})
     await halts.halt(BILLING, only.id)
     assert (await stopped()).job == only.id
+    assert await jobs.put_back(only, BILLING, wait=300.0) is not None
     await time_to_probe()
     probe = await gate.probe(circuit)
     assert probe is not None

@@ -156,7 +156,7 @@ class Everybody(RuleBasedStateMachine):
     def probe_while_halted(self) -> MultipleResults[Job]:
         self.do(halts.halt(PASSING))
         assert self.do(jobs.claim(LONG)) is None
-        probe = self.do(jobs.claim(LONG, although_halted=True))
+        probe = self.do(jobs.claim_probe(LONG, None))
         self.do(halts.lift())
         assert probe is not None
         return self.hold([probe])
