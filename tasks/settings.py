@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = Path(os.environ.get("DARKROOM_ENV_FILE") or ROOT / ".env")  # tests name another one
 
 STORES = ("file://", "s3://", "gs://", "az://")
+HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:]+")
 MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9a-f]{64})?$"
 
 
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = ""
+    allowed_hosts: str = ""
     data_dir: Path = Path("data")
     database_url: str = "sqlite:///data/darkroom.sqlite"
     redis_url: str = ""
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
     replicate_webhook_secret: SecretStr = SecretStr("")
     standin_port: int = Field(default=8010, ge=1, le=65535)
     standin_url: str = ""
+    standin_control: bool = False
     default_model: str = Field(default="stability-ai/sdxl", pattern=MODEL_NAME)
     output_hosts: str = "replicate.delivery"
     max_output_mib: int = Field(default=512, ge=1)
@@ -123,6 +126,20 @@ class Settings(BaseSettings):
             raise ValueError("must be a host name of its own: https://darkroom.example.org, and nothing after that")
         return str(url).rstrip("/")  # as browsers write it: in lower case and ASCII, without the port that is usual
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names(cls, value: str) -> str:
+        for name in _listed(value):
+            if not HOST_NAME.fullmatch(name):
+                raise ValueError("must be names of servers with commas between, without a port")
+        return value
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """The names that this Darkroom is known by, in lower case. Those of loopback are not among them."""
+        own = (self.host, urlsplit(self.public_url).hostname or "", *_listed(self.allowed_hosts))
+        return frozenset(name.lower() for name in own if name)
+
     @property
     def standin(self) -> bool:
         """Whether pictures are drawn by the stand-in: so it is where no token is set."""
@@ -179,6 +196,10 @@ class Settings(BaseSettings):
     def storage_folder(self) -> Path | None:
         """The folder of the finished files, or None where they are in a bucket."""
         return folder_of(self.storage_url)
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def _parsed(address: str) -> Url | None:

@@ -52,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "DATABASE_URL": _postgres_url or f"sqlite:///{_folder}/data/tests.sqlite",
         "REDIS_URL": _stack.enter_context(servers.valkey()),
         "REPLICATE_API_URL": f"http://127.0.0.1:{port}/v1",
+        "ALLOWED_HOSTS": "darkroom.test",
         "PICCOLO_CONF": "piccolo_conf",
         "LOG_LEVEL": "warning",
         "CREATES_PER_MINUTE": "60000",
@@ -152,7 +153,7 @@ def standin() -> Iterator[str]:
     """A stand-in for Replicate that is quick. Yields its address, without /v1."""
     from tasks.standin.app import create_app
 
-    app = create_app(_folder / "standin", pace=0.05)
+    app = create_app(_folder / "standin", pace=0.05, control=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [_standin_socket]})
     thread.start()

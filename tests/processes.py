@@ -128,5 +128,6 @@ def environment(folder: Path, database_url: str, redis_url: str, provider: str, 
         "REPLICATE_API_URL": f"{provider}/v1",
         "PUBLIC_URL": "",
         "HOST": "127.0.0.1",
+        "STANDIN_CONTROL": "true",
         **settings,
     }

@@ -29,7 +29,9 @@ WRONG = {
         "https://example.org?darkroom",
         "https://example.org/#darkroom",
     ],
+    "ALLOWED_HOSTS": ["*", "*.example.org", "https://example.org", "example.org:8000", "a b", "nas.lan, b/c"],
     "REPLICATE_API_URL": ["ftp://api.replicate.com", "https://api.replicate.com:v1"],
+    "STANDIN_CONTROL": ["perhaps"],
     "STANDIN_URL": ["127.0.0.1:8010"],
     "DATABASE_URL": ["mysql://localhost/darkroom", "sqlite:///", "postgres://[::1/x"],
     "REDIS_URL": ["localhost:6379", "redis://localhost:none", "redis://localhost:70000"],
@@ -199,3 +201,8 @@ def test_a_wrong_secret_is_named_but_not_shown(secret: str, monkeypatch: pytest.
     monkeypatch.setenv("REPLICATE_WEBHOOK_SECRET", secret)
     with pytest.raises(SettingsError, match=r"^REPLICATE_WEBHOOK_SECRET=\*\*\*: must be whsec_ and a key in base64$"):
         load()
+
+
+def test_darkroom_is_known_by_its_host_its_public_url_and_what_is_allowed() -> None:
+    known = Settings(host="Pictures.lan", public_url="https://Darkroom.Example.org", allowed_hosts="NAS, fd00::5 ,")
+    assert known.host_names == {"pictures.lan", "darkroom.example.org", "nas", "fd00::5"}

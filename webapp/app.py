@@ -43,7 +43,7 @@ from webapp import (
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.hub import Hub
 from webapp.methods import READ
-from webapp.origin import SameOriginOnly
+from webapp.origin import OurOwnOnly
 
 MAX_BODY = 1024 * 1024  # bytes
 UNCOMPRESSED = ["^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/"]
@@ -59,6 +59,7 @@ SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
 
 
@@ -79,7 +80,7 @@ def create_app() -> Litestar:
             await stack.enter_async_context(alongside(hub.listen(), hub.pass_on(), watch))
             yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             api.generate,
             api.status,
@@ -114,7 +115,6 @@ def create_app() -> Litestar:
         },
         lifespan=[alive],
         before_send=[_secure],
-        middleware=[SameOriginOnly()],
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate, "hub": hub}),
         request_max_body_size=MAX_BODY,
@@ -122,6 +122,8 @@ def create_app() -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
+    app.asgi_handler = OurOwnOnly(app.asgi_handler)  # not as middleware: that sees only what has a route
+    return app
 
 
 @route("/docs", http_method=READ)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import uvicorn
 import uvloop
 
-from tasks import preflight
+from tasks import hosts, preflight
 from tasks.settings import Settings, SettingsError
 from webapp import ports
 
@@ -43,7 +43,9 @@ def standin(settings: Settings, descriptor: int | None) -> int:
     listening = ports.for_standin(settings) if descriptor is None else socket.socket(fileno=descriptor)
     from tasks.standin.app import create_app
 
-    return _serve(lambda: create_app(settings.data_dir / "standin"), listening, settings)
+    names = settings.host_names | {hosts.name_of(settings.api_url)}
+    folder, control = settings.data_dir / "standin", settings.standin_control
+    return _serve(lambda: create_app(folder, hosts=names, control=control), listening, settings)
 
 
 def worker(settings: Settings, halted: bool) -> int:

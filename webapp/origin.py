@@ -1,20 +1,22 @@
-"""Forms are taken from our own pages only: the defence against cross-site request forgery.
+"""Another site's pages may link to ours, and nothing else: the defence against forged requests and side channels.
 
 Browsers say where a request comes from (Sec-Fetch-Site, and before that Origin), and pages cannot change it. So no
 token is needed in the forms, and one rendered card can be sent to every page. Programs send neither header, and are let
-through.
+through. And a request has to call us by a name of ours: see tasks/hosts.py.
 """
 
 import logging
 import re
 from urllib.parse import urlsplit
 
+from litestar import Request
 from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from tasks import hosts
 from tasks.settings import settings
-from webapp.errors import Problem
+from webapp.errors import AnyRequest, Problem, answer
 
 log = logging.getLogger(__name__)
 
@@ -27,29 +29,37 @@ PROXY = (
 LONGEST = 200  # characters of a stranger's header in our log
 
 
-class SameOriginOnly:
-    """Middleware that refuses what changes something and comes from a page of another site.
+class OurOwnOnly:
+    """The application, for requests that are meant for it and that no page of another site made.
 
-    Where Sec-Fetch-Site is missing, as it is over plain HTTP, a proxy that asks for another Host looks like that: the
-    log says so once.
+    Where Sec-Fetch-Site is missing, as it is over plain HTTP, a proxy that asks for another Host looks like another
+    site's form: the log says so once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
         self._warned = False
 
-    def __call__(self, app: ASGIApp) -> ASGIApp:
-        async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == ScopeType.HTTP and scope["method"] not in SAFE:
-                self._check(Headers.from_scope(scope))
-            await app(scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            try:
+                hosts.check(scope, settings.host_names)
+                self._check(scope["method"], Headers.from_scope(scope))
+            except (hosts.Misdirected, Problem) as error:
+                request: AnyRequest = Request(scope, receive, send)
+                problem = error if isinstance(error, Problem) else Problem(error.status, "wrong_host", error.detail)
+                response = answer(request, problem).to_asgi_response(app=None, request=request)
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
-        return middleware
-
-    def _check(self, headers: Headers) -> None:
+    def _check(self, method: str, headers: Headers) -> None:
         site, origin, host = headers.get("Sec-Fetch-Site"), headers.get("Origin"), headers.get("Host", "")
         if site is not None:
-            if site not in ("same-origin", "none"):
+            if site not in ("same-origin", "none") and not _follows_a_link(method, headers):
                 raise Problem(403, "cross_site", CROSS_SITE)
+        elif method in SAFE:
+            return
         elif origin is not None and not is_ours(origin, host):
             self._warn(origin, host)
             raise Problem(403, "cross_site", f"{CROSS_SITE} {PROXY}")
@@ -64,6 +74,12 @@ class SameOriginOnly:
             origin[:LONGEST],
             host[:LONGEST],
         )
+
+
+def _follows_a_link(method: str, headers: Headers) -> bool:
+    """Whether a page is to be shown in a tab of its own: not a picture, a script or a frame in another site's page."""
+    navigates = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
+    return navigates and method in ("GET", "HEAD")
 
 
 def is_ours(address: str, host: str) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -11,10 +11,12 @@ from ssl import SSLContext
 import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tasks.standin import delivery
+from tasks.standin.door import OurNameOnly
 from tasks.standin.predictions import Predictions
 from tasks.standin.problems import Problem, of_status
 from tasks.standin.room import Room
@@ -33,15 +35,21 @@ def create_app(
     token: str | None = None,
     webhook_secret: str = WEBHOOK_SECRET,
     clock: Callable[[], int] = time.time_ns,
+    hosts: Collection[str] = (),
+    control: bool = False,
 ) -> Starlette:
     """A stand-in that keeps its predictions and files in folder, and finds again what is there.
 
     pace: 1 is a believable second or two for a picture; 0.1 is ten times as fast. token: the only one that passes; None
-    lets any pass. webhook_secret: whsec_ and base64. clock: Unix nanoseconds.
+    lets any pass. webhook_secret: whsec_ and base64. clock: Unix nanoseconds. hosts: names
+    that it is called by, besides loopback's. control: whether /_standin is there, where tests order what goes wrong.
     """
     room = Room(Predictions(folder / "predictions"), Uploads(folder / "uploads"), pace, token, webhook_secret, clock)
     app = Starlette(
-        routes=routes(), exception_handlers={Problem: _told, HTTPException: _of_starlette}, lifespan=_lifespan
+        routes=routes(control),
+        middleware=[Middleware(OurNameOnly, names=frozenset(hosts))],
+        exception_handlers={Problem: _told, HTTPException: _of_starlette},
+        lifespan=_lifespan,
     )
     app.router.redirect_slashes = False
     app.state.room = room

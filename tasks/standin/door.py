@@ -1,16 +1,35 @@
-"""What every request of the API passes: the token, the rate limit, and the faults on order."""
+"""What every request of the API passes: our name, the token, the rate limit, and the faults on order."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tasks import hosts
 from tasks.standin.faults import afterwards, instead
 from tasks.standin.problems import Json, Problem, malformed, throttled, unauthenticated
 from tasks.standin.room import Room, room_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class OurNameOnly:
+    """The stand-in, for requests that call it by a name of its own: a page of another site may come to mean it."""
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                hosts.check(scope, self._names)
+            except hosts.Misdirected as error:
+                problem = Problem(error.status, {"detail": error.detail, "status": error.status})
+                await problem.answer()(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def guarded(on: str, endpoint: Endpoint) -> Endpoint:

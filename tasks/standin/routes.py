@@ -31,8 +31,8 @@ CONTROL: dict[str, dict[str, Endpoint]] = {
 }
 
 
-def routes() -> list[Route]:
-    """All routes: the API, the file host, and what only the stand-in has."""
+def routes(control: bool) -> list[Route]:
+    """All routes: the API, the file host, and where it is asked for what only the stand-in has."""
     api = [
         _route(f"/v1{path}", {method: guarded(on, endpoint) for method, (on, endpoint) in methods.items()})
         for path, methods in API.items()
@@ -42,7 +42,7 @@ def routes() -> list[Route]:
         _route("/files-delivery/{id}/{name}", {"GET": faulty("file", delivery.output)}),
         _route("/p/{id}", {"GET": delivery.page}),
     ]
-    return [*api, *host, *inside]
+    return [*api, *host, *(inside if control else [])]
 
 
 def _route(path: str, methods: dict[str, Endpoint]) -> Route:

@@ -94,6 +94,7 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
         "DATABASE_URL": f"sqlite:///{folder}/data/darkroom.sqlite",
         "PORT": str(port),
         "STANDIN_PORT": str(standin_port),
+        "STANDIN_CONTROL": "true",
         "LEASE_SECONDS": "6",
     }
     with (folder / "log").open("wb") as log:

@@ -88,6 +88,7 @@ def main() -> None:
             "DATABASE_URL": f"sqlite:///{folder}/data/darkroom.sqlite",
             "PORT": str(port),
             "STANDIN_PORT": str(standin_port),
+            "STANDIN_CONTROL": "true",
         }
         running = subprocess.Popen([sys.executable, "-m", "webapp", "up"], env=environment, cwd=ROOT)
         try:

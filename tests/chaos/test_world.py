@@ -22,7 +22,7 @@ def empty() -> None:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    running = Served(create_app(tmp_path / "world"))
+    running = Served(create_app(tmp_path / "world", control=True))
     world = World(running.address, tmp_path / "log")
     yield world
     await world.aclose()

@@ -56,8 +56,68 @@ async def test_pages_of_other_sites_are_refused(web: httpx.AsyncClient, headers:
     assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
 
 
-async def test_links_from_other_sites_are_followed(web: httpx.AsyncClient) -> None:
-    assert (await web.get("/", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 200
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/schema/openapi.json"])
+async def test_links_from_other_sites_are_followed(web: httpx.AsyncClient, site: str, path: str) -> None:
+    assert (await web.get(path, headers=LINK | {"Sec-Fetch-Site": site})).status_code == 200
+    assert (await web.head(path, headers=LINK | {"Sec-Fetch-Site": site})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Dest": "embed"},
+        {"Sec-Fetch-Mode": ""},
+        {"Sec-Fetch-Site": "nonsense", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "video"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/?prompt={a|b}", "/compare", "/events", "/media/a.png", "/healthz", "/nothing"])
+async def test_other_sites_pages_embed_nothing_of_ours(
+    web: httpx.AsyncClient, headers: dict[str, str], path: str
+) -> None:
+    for method in ("GET", "HEAD", "OPTIONS"):
+        answer = await web.request(method, path, headers=LINK | headers)
+        assert answer.status_code == 403
+        assert method == "HEAD" or answer.json()["code"] == "cross_site"
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+async def test_our_own_pages_embed_what_they_like(web: httpx.AsyncClient, site: str) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    assert (await web.get("/static/favicon.svg", headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/static/favicon.svg", "/nothing", "/healthz"])
+async def test_browsers_are_told_to_give_our_answers_to_our_own_pages_alone(web: httpx.AsyncClient, path: str) -> None:
+    assert (await web.get(path)).headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("route", create_app().routes, ids=lambda route: route.path)
+async def test_whoever_calls_us_by_anothers_name_hears_nothing(web: httpx.AsyncClient, route: Any) -> None:
+    for method in route.methods:
+        answer = await web.request(method, route.path, headers={"Host": "evil.example"})
+        assert answer.status_code == 421
+        assert method == "HEAD" or answer.json()["code"] == "wrong_host"
+
+
+async def test_anothers_name_leads_nowhere_where_there_is_nothing_either(web: httpx.AsyncClient) -> None:
+    answer = await web.get("/nothing", headers={"Host": "evil.example:8000", "Accept": "text/html"})
+    assert answer.status_code == 421
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "not known as evil.example" in answer.text
+
+
+async def test_a_request_has_one_host(web: httpx.AsyncClient) -> None:
+    answer = await web.get("/", headers=[("Host", "darkroom.test"), ("Host", "darkroom.test")])
+    assert (answer.status_code, answer.json()["code"]) == (400, "wrong_host")
 
 
 async def test_behind_a_proxy_the_public_url_counts_as_ours(

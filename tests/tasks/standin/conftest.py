@@ -59,7 +59,7 @@ def stand_in(tmp_path: Path, leaving: list[Served]) -> Iterator[Callable[..., Cl
     with ExitStack() as stack:
 
         def start(**options: Any) -> Client:
-            running = Served(create_app(options.pop("folder", tmp_path), **{"pace": 0.01, **options}))
+            running = Served(create_app(options.pop("folder", tmp_path), **{"pace": 0.01, "control": True, **options}))
             leaving.append(running)
             stack.callback(running.leave)
             headers = {"Authorization": "Bearer r8_test"}

@@ -133,7 +133,7 @@ def test_a_restarted_stand_in_sends_what_was_still_to_come(
 ) -> None:
     now = [1_749_452_554_263_000_000]
     folder = tmp_path / "kept"
-    with served(create_app(folder, clock=lambda: now[0])) as address:
+    with served(create_app(folder, clock=lambda: now[0], control=True)) as address:
         body = {"version": FLUX, "input": {"prompt": "a sea"}, "webhook": receiver.url}
         httpx.post(f"{address}/v1/predictions", json=body, headers={"Authorization": "Bearer x"}).raise_for_status()
     stand_in(folder=folder, clock=lambda: now[0])
