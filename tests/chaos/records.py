@@ -119,7 +119,14 @@ class Records:
                 await connection.close(timeout=1)
 
 
-UNREADABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.OperationalError)
+UNREADABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection broke in the middle of something
+    sqlite3.OperationalError,
+)
 """What reading raises while the database is away."""
 
 

@@ -5,6 +5,7 @@ Imports what reads the settings only in the fixtures: this file is loaded before
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -25,6 +26,14 @@ async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "MISSING_SECONDS", 4.0)
     monkeypatch.setattr(rescue, "INTERVAL", 0.1)
     monkeypatch.setattr(retries, "REFUSED_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def new_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue of hints that nobody else reads: what waits for one may be dead for a moment before Redis knows."""
+    from tasks.broker import broker
+
+    monkeypatch.setattr(broker, "queue_name", f"hints-{uuid4()}")
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ import asyncio
 from contextlib import suppress
 from random import uniform
 
-from tasks import events
 from tasks.broker import broker, generate_later
 
 
-async def test_who_waits_for_a_hint_can_be_stopped_at_any_moment(database: None) -> None:
+async def test_who_waits_for_a_hint_can_be_stopped_at_any_moment(database: None, new_queue: None) -> None:
     """On Python 3.11 about one in ten of these cancellations was lost, and a worker hung as it stopped."""
-    await events.redis().flushall()
     for _ in range(12):
         hints = broker.listen()
         waiting = asyncio.ensure_future(anext(hints))
@@ -23,8 +21,7 @@ async def test_who_waits_for_a_hint_can_be_stopped_at_any_moment(database: None)
         await hints.aclose()
 
 
-async def test_a_hint_is_heard_once_and_is_gone(database: None) -> None:
-    await events.redis().flushall()
+async def test_a_hint_is_heard_once_and_is_gone(database: None, new_queue: None) -> None:
     generate_later()
     hints = broker.listen()
     async with asyncio.timeout(5):

@@ -97,8 +97,7 @@ async def hints_are(count: int) -> bool:
     return await broker.waiting(most=10) == count
 
 
-async def test_rescue_gives_one_hint_for_each_due_job_and_none_twice(database: None) -> None:
-    await events.redis().flushall()
+async def test_rescue_gives_one_hint_for_each_due_job_and_none_twice(database: None, new_queue: None) -> None:
     moment = now()
     for due in (moment, moment, moment + timedelta(hours=1)):
         await Job(prompt="p", model=SDXL, created_at=moment, changed_at=moment, due_at=due).save()
@@ -115,8 +114,7 @@ async def test_no_attempt_is_left_open_when_all_is_done(working: Faults) -> None
     assert await Job.count().where(Job.lease_token.is_not_null()) == 0
 
 
-async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database: None) -> None:
-    await events.redis().flushall()
+async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database: None, new_queue: None) -> None:
     await jobs.submit("a fox whose hint was read and never deleted", SDXL, {})
     await wait_until(lambda: hints_are(1))
     await broker._make_group()  # what the worker that was killed had done: read, and not deleted
