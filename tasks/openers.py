@@ -96,6 +96,7 @@ class Opener:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=Path(__file__).parent.parent,
+                env={},  # ours holds secrets
                 start_new_session=True,  # Ctrl-C is for the worker
             )
 

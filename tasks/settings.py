@@ -4,10 +4,8 @@ import os
 import re
 from base64 import b64decode
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
-from zlib import crc32
 
 from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -38,8 +36,8 @@ class Settings(BaseSettings):
     public_url: str = ""
     allowed_hosts: str = ""
     data_dir: Path = Path("data")
-    database_url: str = "sqlite:///data/darkroom.sqlite"
-    redis_url: str = ""
+    database_url: str = Field(default="sqlite:///data/darkroom.sqlite", repr=False)  # may hold a password
+    redis_url: str = Field(default="", repr=False)
     storage_url: str = "media"
     replicate_api_token: SecretStr = SecretStr("")
     replicate_api_url: str = ""
@@ -179,11 +177,8 @@ class Settings(BaseSettings):
 
     @property
     def valkey_socket(self) -> Path:
-        """The embedded server's Unix socket: in DATA_DIR, or where that is too long for a socket's name, in /tmp."""
-        socket = self.data_dir / "valkey.sock"
-        if len(os.fsencode(socket)) < 100:  # sun_path holds 104 bytes on macOS, 108 on Linux
-            return socket
-        return Path(gettempdir()) / f"darkroom-{crc32(os.fsencode(socket)):08x}.sock"
+        """The embedded server's Unix socket, unless its name is too long for the system: see webapp/up.py."""
+        return self.data_dir / "valkey.sock"
 
     @property
     def sqlite_path(self) -> Path | None:

@@ -25,9 +25,11 @@ from tasks.transitions import change
 
 KEPT = timedelta(days=1)  # how long an action can be taken back
 MAX_NOTES = 10_000  # characters
+MAX_TAGS = 100  # of a job
 TURN = 0x74696479  # any number: one portion at a time on PostgreSQL, as everything is on SQLite
 
 ENDED = WhereRaw("job.status IN ('completed', 'failed', 'canceled')")
+TAGS = "(SELECT count(*) FROM job_tag AS every WHERE every.job = job.id)"
 IN_TRASH = WhereRaw("job.trashed_at IS NOT NULL")
 
 
@@ -36,7 +38,8 @@ class Outcome:
     """What came of an action.
 
     jobs: how many changed. undo: what takes it back; None where nothing does. left_out: how many could not be changed,
-    because they still wait or run. some: the first of those that changed, up to ANNOUNCED.
+    because they still wait or run, or have all the tags that a job may have. some: the first of those that changed, up
+    to ANNOUNCED.
     """
 
     jobs: int
@@ -63,8 +66,11 @@ async def rate(some: Condition, stars: int) -> Outcome:
 
 
 async def tag(some: Condition, name: str) -> Outcome:
-    """Put a tag on them. Raises ValueError where it cannot be one."""
-    return await _do("tag", tag_name(name), some)
+    """Put a tag on them; those that have MAX_TAGS are left out. Raises ValueError where it cannot be one."""
+    kept = tag_name(name)
+    outcome = await _do("tag", kept, some, THERE & WhereRaw(f"{TAGS} < {{}}", MAX_TAGS))
+    full = THERE & WhereRaw(f"{TAGS} >= {{}}", MAX_TAGS) & _deed("tag", kept, now()).undone()
+    return replace(outcome, left_out=await Job.count().where(some & full))
 
 
 async def untag(some: Condition, name: str) -> Outcome:

@@ -96,6 +96,20 @@ def test_with_a_token_the_stand_in_ends_and_nothing_minds() -> None:
     assert [name for name, service in found.items() if "standin" in service.get("depends_on", {})] == []
 
 
+def test_no_service_may_do_more_than_it_has_to() -> None:
+    for name, service in services().items():
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service.get("read_only", False) is (name != "postgres")
+        assert ("cap_add" in service) is (name in ("postgres", "valkey"))
+
+
+def test_what_is_written_for_a_while_is_written_to_a_disk() -> None:
+    for name in DARKROOM:
+        service = services()[name]
+        assert f"data:{service['environment']['TMPDIR']}" in service["volumes"]
+
+
 def test_what_is_waited_for_is_there_and_can_become_so() -> None:
     found = services()
     for service in found.values():

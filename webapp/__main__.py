@@ -5,6 +5,7 @@
 
 import argparse
 import gc
+import os
 import sys
 
 PARTS = {
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> int:
+    os.umask(0o077)  # what is kept is for this user alone
     gc.set_threshold(20_000)  # else a seventh of the start is spent looking for garbage among what was just imported
     # Imported here, each by the command that needs it: `up` starts sooner and stays small.
     if asked.tether is not None:

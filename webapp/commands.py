@@ -160,11 +160,21 @@ def _log(settings: Settings) -> None:
     """Our own words at LOG_LEVEL; those of libraries where something is wrong, or where everything is asked for."""
     ours = settings.log_level.upper()
     theirs = "WARNING" if ours == "INFO" else ours
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S", level=theirs)
+    handler = logging.StreamHandler()
+    handler.setFormatter(InALine("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
+    logging.basicConfig(handlers=[handler], level=theirs)
     logging.getLogger("uvicorn").setLevel(theirs)
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     for name in ("tasks", "webapp"):
         logging.getLogger(name).setLevel(ours)
+
+
+class InALine(logging.Formatter):
+    """Each message in one line, whatever a stranger's address or header made it hold: a line break forges another."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+        line = super().formatMessage(record)
+        return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -19,7 +19,7 @@ from webapp.actions import HTML, for_people
 from webapp.errors import Problem, not_found
 from webapp.methods import READ
 from webapp.tidied import SHOWN, anew, notice, words
-from webapp.visitors import by_htmx, came_from
+from webapp.visitors import by_htmx, came_from, own_page
 
 AnyRequest = Request[Any, Any, Any]
 Fields = FormMultiDict | MultiDict[str]
@@ -69,7 +69,7 @@ async def done(undo_id: FromPath[str], back: FromQuery[str] = "/", left_out: Fro
         raise GONE
     action, argument, outcome = noted
     said = await words(action, argument, Outcome(outcome.jobs, left_out=max(0, left_out)))
-    return pages.page("done.html", words=said, undo=undo_id, back=_own(back))
+    return pages.page("done.html", words=said, undo=undo_id, back=own_page(back))
 
 
 @post("/undo/{undo_id:str}", status_code=200)
@@ -82,7 +82,7 @@ async def undo(request: AnyRequest, undo_id: FromPath[str]) -> Response[Any]:
         return await _told(request, "undo", "", outcome)
     if not for_people(request):
         return Response(_shape(outcome))
-    return Redirect(_own(str((await request.form()).get("back") or "/")), status_code=303)
+    return Redirect(own_page(str((await request.form()).get("back") or "/")), status_code=303)
 
 
 def chosen(fields: Fields) -> Condition:
@@ -174,11 +174,6 @@ def _id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise GONE from None
-
-
-def _own(path: str) -> str:
-    """An address on this site, else the gallery."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 
 
 ROUTES = [act, count, names, done, undo]

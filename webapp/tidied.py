@@ -9,7 +9,7 @@ from litestar import Request
 
 from tasks import collections, library
 from tasks.search import Search, Unclear, parse
-from tasks.tidying import Outcome
+from tasks.tidying import MAX_TAGS, Outcome
 from webapp import pages
 from webapp.fragments import card_fragment, job_fragment
 
@@ -40,7 +40,8 @@ async def notice(action: str, argument: str, outcome: Outcome) -> str:
 
 async def words(action: str, argument: str, outcome: Outcome) -> str:
     """What was done, in a sentence."""
-    left_out = f" {_prints(outcome.left_out)} left out: they still wait or run." if outcome.left_out else ""
+    why = f"they have {MAX_TAGS} tags" if action == "tag" else "they still wait or run"
+    left_out = f" {_prints(outcome.left_out)} left out: {why}." if outcome.left_out else ""
     if not outcome.jobs:
         return left_out.strip() or "There was nothing to change."
     if action in ("collect", "take out"):

@@ -1,7 +1,7 @@
 """What people say of one job: favourite, rating, tags, collections, notes, trash; by forms, and by PATCH."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from litestar import Request, Response, patch, post
 from litestar.params import FromPath
@@ -23,6 +23,9 @@ from webapp.visitors import by_htmx, came_from
 AnyRequest = Request[Any, Any, Any]
 Members = dict[str, object]
 
+T = TypeVar("T")
+
+TOO_MANY_TAGS = f"A job has {tidying.MAX_TAGS} tags at most."
 MEMBERS = ("favourite", "rating", "tags", "notes", "trashed")
 
 
@@ -51,7 +54,9 @@ async def tags(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     if off:
         await _understood("untag", tidying.untag(_only(card), off))
     for name in [] if off else (await _field(request, "tag")).strip(" ,").split(","):
-        await _understood("tag", tidying.tag(_only(card), name))
+        outcome = await _understood("tag", tidying.tag(_only(card), name))
+        if outcome.left_out:
+            raise _refused("tag", TOO_MANY_TAGS)
     return await _answer(request, job_id)
 
 
@@ -101,10 +106,10 @@ async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
         await tidying.rate(one, stars)
     if isinstance(wanted := asked.get("tags"), list):
         names = {tag_name(name) for name in wanted}
-        for name in names.difference(card.marks.tags):
-            await tidying.tag(one, name)
         for name in set(card.marks.tags) - names:
             await tidying.untag(one, name)
+        for name in names.difference(card.marks.tags):
+            await tidying.tag(one, name)
     if isinstance(written := asked.get("notes"), str):
         await tidying.write(card.job.id, written)
     return Response(job_json(await existing(job_id)))
@@ -140,7 +145,7 @@ def _fault_of_tags(value: Any) -> str | None:
             tag_name(name)
     except ValueError as error:
         return str(error)
-    return None if len(value) <= 100 else "A job has 100 tags at most."
+    return None if len(value) <= tidying.MAX_TAGS else TOO_MANY_TAGS
 
 
 async def _moved(
@@ -164,9 +169,9 @@ async def _answer(request: AnyRequest, job_id: str) -> Response[Any]:
     return Redirect(came_from(request), status_code=303) if for_people(request) else Response(job_json(card))
 
 
-async def _understood(field: str, doing: Awaitable[object]) -> None:
+async def _understood(field: str, doing: Awaitable[T]) -> T:
     try:
-        await doing
+        return await doing
     except ValueError as error:
         raise _refused(field, str(error)) from error
 

@@ -12,6 +12,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 from tasks import preflight
 from tasks.settings import ROOT, Settings
@@ -25,6 +28,7 @@ GRACE, GRACE_AFTER = (
     3.0,
     1.0,
 )  # seconds for web and worker to end, and then for what they lean on: less than five in all
+LONGEST_SOCKET = 100  # bytes: sun_path holds 104 on macOS, 108 on Linux
 PARENT_CHECK = 0.5  # seconds
 
 Outcome = tuple[str, int]
@@ -48,11 +52,12 @@ def up(settings: Settings, with_parent: bool, halted: bool) -> int:
         web = stack.enter_context(ports.for_web(settings))
         standin = stack.enter_context(ports.for_own_standin(settings)) if _needs_standin(settings) else None
         tether = stack.enter_context(Tether())
+        valkey_socket = None if settings.redis_url else _valkey_socket(settings, stack)
         if halted and (failed := subprocess.run([sys.executable, "-m", "webapp", "halt"], cwd=ROOT).returncode):
             return failed
         stack.enter_context(_signals(events))
         # Pages go before pictures: the processor is the web server's alone until it answers.
-        first, then = _parts(settings, web, standin, tether, lock)
+        first, then = _parts(settings, web, standin, tether, lock, valkey_socket)
         children = [_start(part, events) for part in first]
         redis_answers = ask_redis(settings)
         threading.Thread(target=_await_first_answer, args=(web, events), daemon=True).start()
@@ -70,13 +75,27 @@ def _needs_standin(settings: Settings) -> bool:
     return settings.standin and not settings.replicate_api_url and not settings.standin_url
 
 
+def _valkey_socket(settings: Settings, stack: ExitStack) -> Path:
+    """Where the embedded server listens: in DATA_DIR, or in a new folder where that is too long for a socket's name."""
+    if len(os.fsencode(settings.valkey_socket)) < LONGEST_SOCKET:
+        return settings.valkey_socket
+    return Path(stack.enter_context(TemporaryDirectory(prefix="darkroom-", dir="/tmp"))) / "valkey.sock"
+
+
 def _parts(
-    settings: Settings, web: socket.socket, standin: socket.socket | None, tether: Tether, lock: int
+    settings: Settings,
+    web: socket.socket,
+    standin: socket.socket | None,
+    tether: Tether,
+    lock: int,
+    valkey_socket: Path | None,
 ) -> tuple[list[Part], list[Part]]:
     """What is started at once, and what is started when the web server answers."""
     environment = dict(os.environ)
     if standin is not None:
         environment["STANDIN_URL"] = f"http://127.0.0.1:{standin.getsockname()[1]}/v1"
+    if valkey_socket is not None:
+        environment["REDIS_URL"] = f"unix://{quote(str(valkey_socket))}"
 
     def part(name: str, words: list[str], listening: socket.socket | None = None, niceness: int = 0) -> Part:
         held = [tether.descriptor, lock]  # the lock is held until the last child is gone
@@ -87,10 +106,10 @@ def _parts(
     python, tied = [sys.executable, "-m"], str(tether.descriptor)
     darkroom = [*python, "webapp", "--tether", tied]
     first, then = [part("web", [*darkroom, "web"], web)], [part("worker", [*darkroom, "worker"], niceness=5)]
-    if not settings.redis_url:
+    if valkey_socket is not None:
         folder = settings.data_dir / "valkey"
         folder.mkdir(exist_ok=True)
-        server = valkey.command(settings.valkey_socket, folder)
+        server = valkey.command(valkey_socket, folder)
         first.append(part("valkey", [*python, "webapp.tether", tied, *server]))
     if standin is not None:
         then.append(part("stand-in", [*darkroom, "standin"], standin, niceness=5))

@@ -15,6 +15,7 @@ AnyRequest = Request[Any, Any, Any]
 COOKIE = "darkroom-session"
 YEAR = 365 * 86400  # seconds
 CLIENT = re.compile(r"[\x21-\x7e]{1,100}")
+OWN_PAGE = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")
 SESSION = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
@@ -26,9 +27,15 @@ def by_htmx(request: AnyRequest) -> bool:
 def came_from(request: AnyRequest) -> str:
     """The page of ours that a form was sent from."""
     address = request.headers.get("Referer", "")
-    if not is_ours(address, request.headers.get("Host", "")) or (referer := urlsplit(address)).path.startswith("//"):
+    if not is_ours(address, request.headers.get("Host", "")):
         return "/"
-    return referer.path + (f"?{referer.query}" if referer.query else "")
+    referer = urlsplit(address)
+    return own_page(referer.path + (f"?{referer.query}" if referer.query else ""))
+
+
+def own_page(address: str) -> str:
+    """An address on this site, else the gallery's. What browsers leave out of addresses is in none of ours."""
+    return address if OWN_PAGE.fullmatch(address) else "/"
 
 
 def client_of(request: AnyRequest) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import struct
+import subprocess
 import sys
 import zlib
 from io import BytesIO
@@ -309,6 +310,30 @@ def _openers() -> list[psutil.Process]:
 
 async def _one_is_open() -> bool:
     return bool(_openers())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+async def test_an_opener_knows_no_secrets_and_has_no_network_where_that_is_allowed() -> None:
+    opener = openers.Opener()
+    with TemporaryFile() as file:
+        file.write(samples.picture(40, 30))
+        file.flush()
+        assert (await opener.open(file, "png"))[0] == openers.GOOD
+    environment, network = _surroundings(str(opener.process.pid))
+    opener.end()
+    assert environment == b""
+    assert network != _surroundings("self")[1] or not _may_leave_the_network()
+
+
+def _surroundings(process: str) -> tuple[bytes, str]:
+    """The environment of a process, and which network it is in."""
+    folder = Path("/proc") / process
+    return (folder / "environ").read_bytes(), str((folder / "ns" / "net").readlink())
+
+
+def _may_leave_the_network() -> bool:
+    ways = (["unshare", "--net", "true"], ["unshare", "--user", "--net", "true"])
+    return any(subprocess.run(way, capture_output=True).returncode == 0 for way in ways)
 
 
 @pytest.mark.usefixtures("no_openers")

@@ -78,6 +78,18 @@ async def test_a_tag_is_put_on_found_and_taken_off_again() -> None:
     assert (await existing(first)).marks.tags == ("cat on mat",)
 
 
+async def test_a_job_that_has_all_the_tags_it_may_have_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tidying, "MAX_TAGS", 2)
+    first, second, _ = await ended()
+    for name in ("cat", "dog"):
+        await tidying.tag(tidying.these([first]), name)
+    outcome = await tidying.tag(tidying.these([first, second]), "bird")
+    assert (outcome.jobs, list(outcome.some), outcome.left_out) == (1, [second], 1)
+    assert (await existing(first)).marks.tags == ("cat", "dog")
+    again = await tidying.tag(tidying.these([first]), "cat")
+    assert (again.jobs, again.left_out) == (0, 0)
+
+
 @pytest.mark.parametrize("name", ["", "  ", "a,b", 'a "b"', "x" * 65, "a\x00b"])
 async def test_what_cannot_be_a_tag_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="A tag has"):

@@ -111,7 +111,21 @@ async def test_what_was_never_done_is_not_undone(web: httpx.AsyncClient) -> None
     assert (answer.status_code, answer.json()["code"]) == (404, "undo_gone")
 
 
-@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example", ""])
+@pytest.mark.parametrize(
+    "back",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/\r\n/evil.example",
+        "\t//evil.example",
+        "/\x00/evil.example",
+        "/jobs\n/evil.example",
+        " /",
+        "",
+    ],
+)
 async def test_undo_leads_back_to_no_other_site(web: httpx.AsyncClient, back: str) -> None:
     job = await completed()
     outcome = await tidying.trash(tidying.these([job.id]))

@@ -154,3 +154,15 @@ async def test_a_deleted_job_takes_nothing_any_more(web: httpx.AsyncClient) -> N
     for path in ("favourite", "rating", "tags", "collect", "notes", "trash", "restore"):
         assert (await web.post(f"/jobs/{job.id}/{path}")).status_code == 410
     assert (await web.patch(f"/jobs/{job.id}", json={})).status_code == 410
+
+
+async def test_a_job_has_a_hundred_tags_at_most_however_they_come(web: httpx.AsyncClient) -> None:
+    job = await jobs.submit("a fox", "m/m", {})
+    many = ",".join(f"tag {number}" for number in range(150))
+    answer = await web.post(f"/jobs/{job.id}/tags", data={"tag": many})
+    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (422, "A job has 100 tags at most.")
+    assert len((await status(web, job))["tags"]) == 100
+    one_more = {"action": "tag", "tag": "one more", "job": str(job.id)}
+    assert (await web.post("/selection", data=one_more)).json()["left_out"] == 1
+    others = [f"other {number}" for number in range(100)]
+    assert sorted((await web.patch(f"/jobs/{job.id}", json={"tags": others})).json()["tags"]) == sorted(others)

@@ -176,7 +176,7 @@ def test_it_starts_again_at_once_after_a_kill_9_and_ends_with_what_started_it(up
     wait_until(lambda: up.ready() and _parts_of(up) >= PARTS, START)
     starter.kill()
     starter.wait()
-    wait_until(lambda: not _processes_of(up), 2 * END)  # they are still starting
+    wait_until(lambda: not _processes_of(up), 6 * END)  # they are still starting, on a busy machine
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))
@@ -203,8 +203,9 @@ def test_a_part_that_dies_again_and_again_stops_everything(up: Up) -> None:
     assert not _processes_of(up)
 
 
-def test_a_prompt_becomes_a_picture_in_folders_of_any_name() -> None:
-    with _made("prints #1? 50%25 ü ") as up:
+@pytest.mark.parametrize("name", ["prints #1? 50%25 ü ", "a name that is too long for a socket " * 3])
+def test_a_prompt_becomes_a_picture_in_folders_of_any_name(name: str) -> None:
+    with _made(name) as up:
         up.start(STORAGE_URL=f"{up.folder}/media #2?%41", DATABASE_URL=f"sqlite:///{up.folder}/data/up #3?%42.sqlite")
         wait_until(up.ready, START)
         job = httpx.post(f"{up.address}/generate", json={"prompt": "a fox"}).json()
@@ -249,6 +250,16 @@ def test_on_a_full_disk_it_is_not_ready(running: Up) -> None:
     assert "too large" in running.told_by("storage")
     web.rlimit(psutil.RLIMIT_FSIZE, (most, most))
     wait_until(running.ready)
+
+
+def test_what_is_kept_is_for_this_user_alone(running: Up) -> None:
+    kept = [
+        path
+        for folder in ("data", "media")
+        for path in [running.folder / folder, *(running.folder / folder).rglob("*")]
+    ]
+    assert len(kept) > 5
+    assert [str(path) for path in kept if path.lstat().st_mode & 0o077 and not path.is_socket()] == []
 
 
 def test_it_says_where_to_look_and_what_draws(running: Up) -> None:
