@@ -222,7 +222,7 @@ def _placeholder(image: Image.Image) -> str | None:
 
 def _webp(image: Image.Image, quality: int, profile: bytes = b"") -> bytes:
     file = BytesIO()
-    image.save(file, "WEBP", quality=quality, method=4, icc_profile=profile)
+    image.save(file, "WEBP", quality=quality, method=2, icc_profile=profile)  # 4 takes twice as long, to save a 25th
     return file.getvalue()
 
 
