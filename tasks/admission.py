@@ -35,6 +35,7 @@ async def admit(prompt: object, model: object, parameters: object, replicate: Re
     given = parameters if isinstance(parameters, Mapping) else {}
     known = await known_model(name, replicate)
     reject(await inputs.faults(known, prompt, given))
+    await models.keep(known)
     return await jobs.submit(prompt, name, given, terms.client, terms.urgency, terms.seconds, terms.source)
 
 
@@ -50,7 +51,7 @@ def reject(faults: list[Fault]) -> None:
 
 async def known_model(name: str, replicate: Replicate, pointer: str = "/model") -> Model:
     """The model with this name. Raises Rejected where there is none, and Failure where Replicate does not answer."""
-    known = await models.find(name, replicate)
+    known = await models.look_up(name, replicate)
     if known is None:
         raise Rejected("unknown_model", [Fault(pointer, f"Replicate has no model {name}.")])
     return known

@@ -12,7 +12,7 @@ from tasks.admission import Rejected, known_model, reject
 from tasks.database import now
 from tasks.library import Card
 from tasks.matrix import CAP, Axis, Cell, Parts, Unreadable, expand, read, size
-from tasks.models import MAX_SEED, Model
+from tasks.models import MAX_SEED, Model, keep
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
@@ -73,6 +73,8 @@ async def submit(
     reject(_seed_faults(seeds, known, given))
     axes, cells = expand(parts, names, _chosen(seeds, known))
     reject(await _cells_faults(cells, {model.name: model for model in known}, given))
+    for model in known:
+        await keep(model)
     batch = Batch(id=new_id(), prompt=prompt, axes=_axes_json(axes, seeds), jobs=len(cells), created_at=now())
     requests = [(cell.prompt, cell.model, _arguments(cell, given)) for cell in cells]
     return batch, await bulk.submit_all(batch, requests, terms.client, terms.urgency, terms.seconds, terms.source)

@@ -117,7 +117,7 @@ async def _filled_in(
 
 
 async def _model(name: str, replicate: Replicate) -> Model | None:
-    return await models.find(name, replicate) if admission.is_model_name(name) else None
+    return await models.look_up(name, replicate) if admission.is_model_name(name) else None
 
 
 def _query(request: AnyRequest) -> Form:
