@@ -5,11 +5,21 @@ import re
 import httpx
 import pytest
 
+from tasks.settings import settings
 from tasks.tables import Job
+from webapp import visitors
 from webapp.visitors import COOKIE, YEAR
 
 PROMPT = {"prompt": "a fox in the snow"}
 SESSION = "abcdefghijklmnopqrstuv"
+
+
+def a_peer(web: httpx.AsyncClient, address: str) -> httpx.AsyncClient:
+    """Somebody who asks from another address."""
+    transport = web._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    elsewhere = httpx.ASGITransport(app=transport.app, client=(address, 50000))
+    return httpx.AsyncClient(transport=elsewhere, base_url="http://darkroom.test")
 
 
 async def client() -> str:
@@ -43,6 +53,31 @@ async def test_who_says_nothing_is_one_client_with_all_others_who_do_not(web: ht
     assert await client() == ""
 
 
+@pytest.mark.parametrize(
+    ("address", "peer"),
+    [
+        ("192.0.2.7", "192.0.2.7 "),
+        ("127.0.0.2", "127.0.0.2 "),
+        ("::ffff:192.0.2.7", "192.0.2.7 "),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64 "),
+        ("::5", "::/64 "),
+        ("::1", ""),
+        ("127.0.0.1", ""),
+        ("nonsense", ""),
+    ],
+)
+async def test_who_asks_from_elsewhere_is_known_by_the_address(web: httpx.AsyncClient, address: str, peer: str) -> None:
+    async with a_peer(web, address) as elsewhere:
+        await elsewhere.post("/generate", json=PROMPT, headers={"X-Forwarded-For": "198.51.100.9"})
+    assert await client() == peer
+
+
+async def test_a_name_stands_behind_the_address_as_far_as_there_is_room(web: httpx.AsyncClient) -> None:
+    async with a_peer(web, "192.0.2.7") as elsewhere:
+        await elsewhere.post("/generate", json=PROMPT, headers={"X-Client": "a" * 100})
+    assert await client() == f"192.0.2.7 {'a' * 90}"
+
+
 async def test_the_gallery_gives_a_browser_a_session_that_no_script_reads(web: httpx.AsyncClient) -> None:
     first = (await web.get("/")).headers["set-cookie"]
     assert re.match(rf"{COOKIE}=[A-Za-z0-9_-]{{22}};", first)
@@ -57,6 +92,13 @@ async def test_the_gallery_gives_a_browser_a_session_that_no_script_reads(web: h
 
 async def test_over_https_the_session_stays_there(web: httpx.AsyncClient) -> None:
     assert "Secure" in (await web.get("https://darkroom.test/")).headers["set-cookie"]
+
+
+async def test_where_visitors_come_by_https_through_a_proxy_the_session_stays_there(
+    web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visitors, "settings", settings.model_copy(update={"public_url": "https://darkroom.test"}))
+    assert "Secure" in (await web.get("/")).headers["set-cookie"]
 
 
 async def test_a_header_goes_before_the_session(web: httpx.AsyncClient) -> None:
