@@ -52,10 +52,15 @@ class Hub:
 
     async def listen(self) -> None:
         """Gather the hints, for ever. Of more than are told card by card, the next look learns."""
-        async for job_id in events.listen(events.CHANGED):
-            if len(self._hinted) < MANY:
-                self._hinted.add(job_id)
-            self._hint.set()
+        while True:
+            try:
+                async for job_id in events.listen(events.CHANGED):
+                    if len(self._hinted) < MANY:
+                        self._hinted.add(job_id)
+                    self._hint.set()
+            except Exception:
+                log.exception("hints are not heard; listening again")
+            await asyncio.sleep(LOOK)
 
     async def pass_on(self) -> None:
         """Tell the pages what changed, for ever: at once what was hinted at, every few seconds whatever else did."""

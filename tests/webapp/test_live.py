@@ -423,6 +423,25 @@ async def test_a_search_that_fails_as_all_get_their_cards_anew_ends_its_own_page
         await until(lambda: failed.ended)
 
 
+async def test_listening_goes_on_after_an_error_that_nobody_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    listened = 0
+
+    async def listen(channel: str) -> AsyncIterator[UUID]:
+        nonlocal listened
+        listened += 1
+        if listened == 1:
+            raise RuntimeError("Nobody expected this.")
+        yield new_id()
+
+    monkeypatch.setattr("webapp.hub.LOOK", 0.01)
+    monkeypatch.setattr(events, "listen", listen)
+    hub = Hub()
+    listening = asyncio.create_task(hub.listen())
+    await until(lambda: bool(hub._hinted))
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+
+
 async def test_a_hint_that_is_nonsense_does_not_end_the_listening(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webapp.hub.LOOK", 30.0)
     async with gallery(hub) as page:

@@ -1,13 +1,15 @@
 """Who asks: the client whose turn it is, by its header or by its browser's session."""
 
 import re
+import socket
 
 import httpx
 import pytest
+import uvicorn
 
 from tasks.settings import settings
 from tasks.tables import Job
-from webapp import visitors
+from webapp import commands, visitors
 from webapp.visitors import COOKIE, YEAR
 
 PROMPT = {"prompt": "a fox in the snow"}
@@ -113,6 +115,18 @@ async def test_a_session_that_is_none_of_ours_is_given_anew(web: httpx.AsyncClie
     assert (await web.post("/jobs", data=PROMPT, headers=headers)).status_code == 303
     assert await client() == ""
     assert COOKIE in (await web.get("/", headers=headers)).headers["set-cookie"]
+
+
+@pytest.mark.parametrize("proxies", ["", "10.0.0.1, 10.1.0.0/16"])
+def test_an_address_that_is_passed_on_is_believed_from_proxies_that_the_operator_names_alone(
+    monkeypatch: pytest.MonkeyPatch, proxies: str
+) -> None:
+    served: list[uvicorn.Config] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: served.append(server.config))
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    changed = settings.model_copy(update={"trusted_proxies": proxies})
+    commands._serve(lambda: None, socket.socket(), changed)
+    assert served[0].forwarded_allow_ips == proxies
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/docs", "/composer", "/?q=on:1999"])
