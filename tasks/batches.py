@@ -88,12 +88,17 @@ def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:
         parts = read(prompt)
     except Unreadable as unreadable:
         raise Rejected("invalid_prompt", [Fault("/prompt", str(unreadable))]) from unreadable
-    most = min(CAP, settings.max_waiting, settings.max_waiting_per_client)
+    most = largest()
     if (count := size(parts, names, seeds if isinstance(seeds, int | list) else None)) > most:
         raise Rejected(
             "too_many", [Fault("", f"That makes {in_figures(count)} prints; {most} at most are made at once.")]
         )
     return parts
+
+
+def largest() -> int:
+    """How many prints a matrix may make: as many as may wait, too."""
+    return min(CAP, settings.max_waiting, settings.max_waiting_per_client)
 
 
 def in_figures(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The order in which waiting jobs run: by priority, then fairly among clients (see tasks/backlog.py), then by age.
+"""The order in which waiting jobs run: by priority, then fairly among clients, then by age.
 
 Each job gets a `turn` when it is submitted, as in start-time fair queueing: one more than its client's last, but never
 behind the turn that is served now. So a client's thousandth job stands behind the first one of everybody else. A job

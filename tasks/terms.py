@@ -14,7 +14,7 @@ SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given
 class Terms:
     """What was sent, whatever it is; None for the default.
 
-    client: who asks, see tasks/backlog.py. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id
+    client: who asks. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id
     of a job.
     """
 

@@ -94,6 +94,7 @@ async def test_a_batch_waits_whole_or_not_at_all(bounds: None, replicate: Replic
     with pytest.raises(admission.Rejected) as rejected:
         await batches.submit("{a|b|c|d|e}", None, None, None, replicate, Terms("192.0.2.8 "))
     assert rejected.value.code == "too_many", "it never fits"
+    assert batches.largest() == 4
 
 
 async def test_what_is_tried_again_needs_room_as_well(bounds: None, replicate: Replicate) -> None:
