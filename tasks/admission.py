@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from tasks import inputs, jobs, models
+from tasks import backlog, inputs, jobs, models
 from tasks.models import MAX_PROMPT, Model
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
@@ -27,7 +27,7 @@ class Rejected(Exception):  # the domain's word: a request is rejected
 async def admit(prompt: object, model: object, parameters: object, replicate: Replicate, terms: Terms = USUAL) -> Job:
     """Check a request and make it a job. model, parameters: None for the default.
 
-    Raises Rejected, and Failure where Replicate had to be asked about the model and did not answer.
+    Raises Rejected, QueueFull, and Failure where Replicate had to be asked about the model and did not answer.
     """
     reject([*prompt_faults(prompt), *_model_faults(model), *parameters_faults(parameters), *await terms.faults()])
     assert isinstance(prompt, str)
@@ -35,7 +35,10 @@ async def admit(prompt: object, model: object, parameters: object, replicate: Re
     given = parameters if isinstance(parameters, Mapping) else {}
     known = await known_model(name, replicate)
     reject(await inputs.faults(known, prompt, given))
-    return await jobs.submit(prompt, name, given, terms.client, terms.urgency, terms.seconds, terms.source)
+    client = await backlog.client_in_line(terms.client)
+    await backlog.make_room({client: 1}, [name])
+    await models.keep(known)
+    return await jobs.submit(prompt, name, given, client, terms.urgency, terms.seconds, terms.source)
 
 
 def reject(faults: list[Fault]) -> None:
@@ -50,7 +53,7 @@ def reject(faults: list[Fault]) -> None:
 
 async def known_model(name: str, replicate: Replicate, pointer: str = "/model") -> Model:
     """The model with this name. Raises Rejected where there is none, and Failure where Replicate does not answer."""
-    known = await models.find(name, replicate)
+    known = await models.look_up(name, replicate)
     if known is None:
         raise Rejected("unknown_model", [Fault(pointer, f"Replicate has no model {name}.")])
     return known

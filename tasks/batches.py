@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from tasks import admission, bulk, inputs, library
+from tasks import admission, backlog, bulk, inputs, library
 from tasks.admission import Rejected, known_model, reject
 from tasks.database import now
 from tasks.library import Card
 from tasks.matrix import CAP, Axis, Cell, Parts, Unreadable, expand, read, size
-from tasks.models import MAX_SEED, Model
+from tasks.models import MAX_SEED, Model, keep
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
@@ -56,8 +56,8 @@ async def submit(
     """Check every combination as a request of its own, and make all of them jobs, or none.
 
     models: a list of names; None for the default one. seeds: a list, or how many there should be; None for what each
-    model has. All else: as for a single job. Raises Rejected, and Failure where Replicate had to be asked about a model
-    and did not answer. Both change nothing.
+    model has. All else: as for a single job. Raises Rejected, QueueFull, and Failure where Replicate had to be asked
+    about a model and did not answer. All of them change nothing.
     """
     reject(
         [
@@ -73,9 +73,13 @@ async def submit(
     reject(_seed_faults(seeds, known, given))
     axes, cells = expand(parts, names, _chosen(seeds, known))
     reject(await _cells_faults(cells, {model.name: model for model in known}, given))
+    client = await backlog.client_in_line(terms.client)
+    await backlog.make_room({client: len(cells)}, names)
+    for model in known:
+        await keep(model)
     batch = Batch(id=new_id(), prompt=prompt, axes=_axes_json(axes, seeds), jobs=len(cells), created_at=now())
     requests = [(cell.prompt, cell.model, _arguments(cell, given)) for cell in cells]
-    return batch, await bulk.submit_all(batch, requests, terms.client, terms.urgency, terms.seconds, terms.source)
+    return batch, await bulk.submit_all(batch, requests, client, terms.urgency, terms.seconds, terms.source)
 
 
 def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:
@@ -84,11 +88,17 @@ def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:
         parts = read(prompt)
     except Unreadable as unreadable:
         raise Rejected("invalid_prompt", [Fault("/prompt", str(unreadable))]) from unreadable
-    if (count := size(parts, names, seeds if isinstance(seeds, int | list) else None)) > CAP:
+    most = largest()
+    if (count := size(parts, names, seeds if isinstance(seeds, int | list) else None)) > most:
         raise Rejected(
-            "too_many", [Fault("", f"That makes {in_figures(count)} prints; {CAP} at most are made at once.")]
+            "too_many", [Fault("", f"That makes {in_figures(count)} prints; {most} at most are made at once.")]
         )
     return parts
+
+
+def largest() -> int:
+    """How many prints a matrix may make: as many as may wait, too."""
+    return min(CAP, settings.max_waiting, settings.max_waiting_per_client)
 
 
 def in_figures(count: int) -> str:

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from tasks import events, intake, queue
+from piccolo.query.functions.aggregate import Count
+
+from tasks import backlog, events, intake, queue
 from tasks.broker import generate_later
 from tasks.database import DB, from_now, now
 from tasks.portions import among, announced, portions
@@ -71,9 +73,14 @@ async def cancel_batch(batch_id: UUID) -> None:
 
 
 async def retry_all(some: Condition) -> int:
-    """Have those of them that failed or were canceled wait again. Answers how many; in portions, each whole."""
+    """Have those of them that failed or were canceled wait again. Answers how many; in portions, each whole.
+
+    Raises QueueFull where there is no room for all of them.
+    """
     begun, count = now(), 0
     to_do = ENDED_BADLY & (Job.changed_at < begun)  # what fails again meanwhile is not tried once more
+    clients = Job.select(Job.client, Count().as_alias("jobs")).where(some & to_do).group_by(Job.client)
+    await backlog.make_room({row["client"]: row["jobs"] for row in await clients})
     async for job_ids in portions(some & to_do, newest_first=False):
         retried = await _retried(job_ids, to_do)
         announce_all(retried)

@@ -125,8 +125,11 @@ async def listen(channel: str) -> AsyncIterator[UUID]:
     Survives a lost Redis; what was said meanwhile is not heard.
     """
     async for message in _messages(channel):
-        for word in message.decode().split():
-            yield UUID(word)
+        for word in message.split():
+            try:
+                yield UUID(word.decode())
+            except ValueError:  # from a process of another version
+                log.debug("a hint that nobody understands: %.100r", word)
 
 
 async def listen_for_news() -> AsyncIterator[News]:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks import events, intake, queue, tables
+from tasks import backlog, events, intake, queue, tables
 from tasks.attempts import mine
 from tasks.broker import generate_later
 from tasks.database import DB, from_now, now
@@ -207,11 +207,12 @@ async def cancel(job_id: UUID) -> Job | None:
 async def retry(job_id: UUID) -> Job | None:
     """Have a failed or canceled job wait again, its retries and its time counted anew.
 
-    None: it is neither, or in the trash.
+    None: it is neither, or in the trash. Raises QueueFull.
     """
-    asked = await Job.objects().get(Job.id == job_id)
+    asked = await Job.objects().get((Job.id == job_id) & ENDED_BADLY)
     if asked is None:
         return None
+    await backlog.make_room({asked.client: 1}, [asked.model])
     job = await change((Job.id == job_id) & ENDED_BADLY, again(asked.client, asked.priority, asked.finish_within))
     if job is not None:
         generate_later()

@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from time import monotonic
 from typing import Any
 
@@ -12,6 +12,7 @@ import jsonschema_rs
 import msgspec
 
 from tasks.database import now
+from tasks.lookups import Lookups
 from tasks.refusals import NotFound
 from tasks.replicate import RemoteModel, Replicate
 from tasks.schemas import Fault, Path, Schema, faults, plain, validator
@@ -35,11 +36,14 @@ PROMPTS = ("prompt", "text")
 
 KEPT = 5.0  # seconds that this process remembers what a model takes
 REMEMBERED = 256  # models
+LOOKUP_SECONDS = 300.0  # that one which was looked up, and which no job uses yet, is remembered
+UNKNOWN_SECONDS = 60.0  # that a name is remembered which Replicate does not know
 
 MAX_PROMPT = 10_000  # characters
 MAX_SEED = 2**31 - 1
 
 _remembered: dict[str, tuple[float, "Model"]] = {}  # name -> until when it is remembered, and the model
+_lookups: Lookups["Model"] = Lookups(LOOKUP_SECONDS, UNKNOWN_SECONDS, REMEMBERED)
 
 
 @dataclass(frozen=True)
@@ -113,27 +117,25 @@ async def find(name: str, replicate: Replicate) -> Model | None:
     return await stored(name) or await refresh(name, replicate)
 
 
+async def look_up(name: str, replicate: Replicate) -> Model | None:
+    """The same for whoever only looks, or asks for a job that is not accepted yet: nothing is stored.
+
+    What Replicate said, also that it knows no such model, is remembered for a while. Who asks meanwhile shares it.
+    """
+    return await stored(name) or await _lookups.find(name, partial(_fetch, name, replicate))
+
+
+async def keep(model: Model) -> None:
+    """Store a model that was looked up, as a job uses it now: from then on it is among those to choose from."""
+    if _lookups.pop(model.name) is not None:
+        await _store(model)
+
+
 async def refresh(name: str, replicate: Replicate) -> Model | None:
     """Fetch what Replicate says of a model now, and keep it. None: it knows no such model. Raises Failure."""
-    owner_and_name, _, version = name.partition(":")
-    try:
-        remote = await replicate.model(owner_and_name)
-        if version and (remote.latest_version is None or remote.latest_version.id != version):
-            remote.latest_version = await replicate.version(owner_and_name, version)
-    except NotFound:
-        return None
-    model = _from_remote(name, remote, pinned=bool(version))
-    changes: dict[Any, Any] = {
-        ModelSchema.version: model.version,
-        ModelSchema.official: model.official,
-        ModelSchema.description: model.description,
-        ModelSchema.schemas: json.dumps(model.schemas),
-        ModelSchema.fetched_at: now(),
-    }
-    await ModelSchema.insert(ModelSchema({ModelSchema.name: name, **changes})).on_conflict(
-        target=ModelSchema.name, action="DO UPDATE", values=list(changes)
-    )
-    _remember(model)
+    model = await _fetch(name, replicate)
+    if model is not None:
+        await _store(model)
     return model
 
 
@@ -152,6 +154,7 @@ async def stored(name: str) -> Model | None:
 def forget() -> None:
     """Remember no model, as a new process does."""
     _remembered.clear()
+    _lookups.forget()
 
 
 async def known() -> list[Model]:
@@ -173,6 +176,31 @@ def built_in(name: str) -> Model | None:
         return None
     remote = msgspec.json.decode((CATALOGUE / f"{name.replace('/', '--')}.json").read_bytes(), type=RemoteModel)
     return _from_remote(name, remote)
+
+
+async def _fetch(name: str, replicate: Replicate) -> Model | None:
+    owner_and_name, _, version = name.partition(":")
+    try:
+        remote = await replicate.model(owner_and_name)
+        if version and (remote.latest_version is None or remote.latest_version.id != version):
+            remote.latest_version = await replicate.version(owner_and_name, version)
+    except NotFound:
+        return None
+    return _from_remote(name, remote, pinned=bool(version))
+
+
+async def _store(model: Model) -> None:
+    changes: dict[Any, Any] = {
+        ModelSchema.version: model.version,
+        ModelSchema.official: model.official,
+        ModelSchema.description: model.description,
+        ModelSchema.schemas: json.dumps(model.schemas),
+        ModelSchema.fetched_at: now(),
+    }
+    await ModelSchema.insert(ModelSchema({ModelSchema.name: model.name, **changes})).on_conflict(
+        target=ModelSchema.name, action="DO UPDATE", values=list(changes)
+    )
+    _remember(model)
 
 
 def _remember(model: Model) -> None:

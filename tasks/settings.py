@@ -3,6 +3,7 @@
 import os
 import re
 from base64 import b64decode
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
     max_output_mib: int = Field(default=512, ge=1)
     embed_metadata: bool = True
     max_upload_mib: int = Field(default=100, ge=1)
+    max_waiting: int = Field(default=100_000, ge=1)
+    max_waiting_per_client: int = Field(default=20_000, ge=1)
+    trusted_proxies: str = ""
     worker_concurrency: int = Field(default=100, ge=1, le=5000)
     creates_per_minute: int = Field(default=600, ge=1)
     max_attempts: int = Field(default=5, ge=1, le=20)
@@ -94,6 +98,16 @@ class Settings(BaseSettings):
     def _known_storage(cls, value: str) -> str:
         if "://" in value and not value.startswith(STORES):
             raise ValueError(f"must be a folder, or start with one of {', '.join(STORES)}")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        for address in filter(None, (part.strip() for part in value.split(","))):
+            try:
+                ip_network(address)
+            except ValueError:
+                raise ValueError("must be addresses or networks, with commas between") from None
         return value
 
     @field_validator("replicate_webhook_secret")

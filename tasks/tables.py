@@ -80,7 +80,7 @@ class Job(Table, tablename="job"):
     prompt = Text()
     model = Varchar(length=300)  # as asked for: owner/name or owner/name:version
     parameters = JSON(default="{}")
-    client = Varchar(length=100, default="")  # who asked: the X-Client header or the browser's session
+    client = Varchar(length=100, default="")  # who asked: peer and name, see tasks/backlog.py
     priority = SmallInt(default=Priority.NORMAL)
     turn = BigInt(default=0)  # its place among jobs of its priority, fair to every client; see tasks/queue.py
     finish_within = Integer(default=86400)  # seconds that it may take from being submitted, or retried, to its end

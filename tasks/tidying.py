@@ -105,7 +105,7 @@ async def restore(some: Condition) -> Outcome:
 
 
 async def retry(some: Condition) -> Outcome:
-    """Have those that failed or were canceled wait again. What that costs is not undone."""
+    """Have those that failed or were canceled wait again. What that costs is not undone. Raises QueueFull."""
     return Outcome(await bulk.retry_all(some))
 
 

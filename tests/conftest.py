@@ -103,10 +103,11 @@ async def database() -> AsyncIterator[None]:
 @pytest.fixture(autouse=True)
 async def empty(database: None) -> None:
     """Each test finds the tables empty, no limit that another one met, and no word on its way to Redis."""
-    from tasks import events, limits, models
+    from tasks import backlog, events, limits, models
     from tasks.tables import TABLES, Library
 
     models.forget()
+    backlog.forget()
     events.presence = events.Presence()
     await events._outbox().emptied()
     await events.redis().delete(limits.KEY)

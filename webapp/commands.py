@@ -147,6 +147,7 @@ def _serve(create_app: Callable[[], object], listening: socket.socket, settings:
             log_config=None,
             access_log=settings.log_level == "debug",
             server_header=False,
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=2,  # a slow download does not hold up the end
             timeout_keep_alive=30,  # longer than clients keep a connection, so that none is closed as they use it
         )

@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from tasks.admission import Rejected
+from tasks.backlog import QueueFull
 from tasks.failures import DatabaseAway, Failure
 from tasks.schemas import Fault
 from webapp import pages
@@ -76,6 +77,11 @@ def from_failure(failure: Failure) -> Problem:
     return Problem(503, failure.code, failure.message, headers={"Retry-After": str(ceil(failure.retry_after or 5))})
 
 
+def from_queue_full(full: QueueFull) -> Problem:
+    """A request for jobs that there is no room for."""
+    return Problem(429, "queue_full", full.message, headers={"Retry-After": str(full.retry_after)})
+
+
 def wants_html(request: AnyRequest) -> bool:
     """Whether a browser asks, for a page."""
     return "text/html" in request.headers.get("Accept", "")
@@ -134,6 +140,7 @@ def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     Problem: answer,
     Rejected: lambda request, rejected: answer(request, from_rejected(rejected)),
+    QueueFull: lambda request, full: answer(request, from_queue_full(full)),
     Failure: _failure,
     DatabaseAway: _database_away,
     HTTPException: _http_exception,

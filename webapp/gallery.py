@@ -10,6 +10,7 @@ from markupsafe import escape
 
 from tasks import admission, models
 from tasks.admission import Rejected, admit
+from tasks.backlog import QueueFull
 from tasks.failures import Failure
 from tasks.models import Model
 from tasks.replicate import Replicate
@@ -21,6 +22,7 @@ from webapp import pages
 from webapp.api import existing
 from webapp.batches import matrix_sent, submit_matrix
 from webapp.composer import Composer, after, chosen_model, compose, fitting, made_from, typed_parameters
+from webapp.errors import from_failure, from_queue_full, from_rejected
 from webapp.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
 from webapp.lightbox import beside_context
 from webapp.matrix import asked_for
@@ -71,7 +73,7 @@ async def submit(
             batch = await submit_matrix(matrix, parameters, replicate, terms)
             return await matrix_sent(request, batch, form, model)
         job = await admit(matrix.plain, name, parameters, replicate, terms)
-    except (Rejected, Failure) as error:
+    except (Rejected, QueueFull, Failure) as error:
         return await _refused(request, form, replicate, error)
     if not by_htmx(request):
         return Redirect("/", status_code=303)
@@ -90,13 +92,20 @@ async def job_page(
     return revalidated(request, page)
 
 
-async def _refused(request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | Failure) -> Response[str]:
-    faults = error.faults if isinstance(error, Rejected) else [Fault("/model", error.message)]
-    status = 422 if isinstance(error, Rejected) else 503
+async def _refused(
+    request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | QueueFull | Failure
+) -> Response[str]:
+    match error:
+        case Rejected():
+            problem, faults = from_rejected(error), error.faults
+        case QueueFull():
+            problem, faults = from_queue_full(error), [Fault("", error.message)]
+        case _:
+            problem, faults = from_failure(error), [Fault("/model", error.message)]
     composer = await _filled_in(form, replicate, faults)
     if by_htmx(request):
-        return pages.page("partials/composer.html", status, composer=composer)
-    return pages.page("gallery.html", status, composer=composer, **await prints_context({}))
+        return pages.page("partials/composer.html", problem.status, problem.headers, composer=composer)
+    return pages.page("gallery.html", problem.status, problem.headers, composer=composer, **await prints_context({}))
 
 
 async def _filled_in(
@@ -117,7 +126,7 @@ async def _filled_in(
 
 
 async def _model(name: str, replicate: Replicate) -> Model | None:
-    return await models.find(name, replicate) if admission.is_model_name(name) else None
+    return await models.look_up(name, replicate) if admission.is_model_name(name) else None
 
 
 def _query(request: AnyRequest) -> Form:

@@ -1,15 +1,16 @@
 """The hub: hears what changed, and tells the open pages of this process.
 
 Pages of one search are told together: the database is asked once which of the changed jobs it finds, and each card is
-rendered once. Every few seconds the database is asked what changed, whatever was heard.
+rendered once. Every few seconds the database is asked what changed, whatever was heard. What fails for one search or
+one job does not concern the other pages: its own are closed, and come back to catch up.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from typing import TypeVar
+from traceback import format_exception
 from uuid import UUID
 
 from tasks import events, library
@@ -19,8 +20,9 @@ from tasks.library import Card
 from tasks.search import Search
 from tasks.tables import Status
 from webapp import halted, wire
-from webapp.fragments import card_face, halt_fragment, job_fragment
-from webapp.inbox import Inbox
+from webapp.errors import Problem
+from webapp.fragments import halt_fragment, job_fragment
+from webapp.inbox import Inbox, close, close_all, opened, send
 from webapp.sheet import Sheet
 from webapp.told import Told
 
@@ -30,8 +32,9 @@ LOOK = 3.0  # seconds between looks for changes that no hint told of
 GATHER = 0.02  # seconds after what was told in which hints are gathered, to be told together
 MANY = 1000  # changes that pages are told card by card; after more, as of a bulk action, they get their cards anew
 WINDOW = 5 * MANY  # changes that one look sees; most of them were told at once
-
-Key = TypeVar("Key")
+SEARCH_TIMEOUT = 5.0  # seconds that the pages of one search, or of one job, may keep the others waiting
+MAX_TROUBLES = 1000  # searches and jobs of which it is remembered that their trouble is in the log
+LONGEST_TRACEBACK = 4000  # characters of its end
 
 
 class Hub:
@@ -45,12 +48,19 @@ class Hub:
         self._told = Told(10 * wire.OVERLAP)
         self._front: list[UUID] = []
         self._halt = ""
+        self._troubles: set[object] = set()
 
     async def listen(self) -> None:
-        """Gather the hints, for ever."""
-        async for job_id in events.listen(events.CHANGED):
-            self._hinted.add(job_id)
-            self._hint.set()
+        """Gather the hints, for ever. Of more than are told card by card, the next look learns."""
+        while True:
+            try:
+                async for job_id in events.listen(events.CHANGED):
+                    if len(self._hinted) < MANY:
+                        self._hinted.add(job_id)
+                    self._hint.set()
+            except Exception:
+                log.exception("hints are not heard; listening again")
+            await asyncio.sleep(LOOK)
 
     async def pass_on(self) -> None:
         """Tell the pages what changed, for ever: at once what was hinted at, every few seconds whatever else did."""
@@ -90,29 +100,34 @@ class Hub:
         if (html := halt_fragment()) != self._halt:
             self._halt = html
             for inboxes in (*self._galleries.values(), *self._job_pages.values()):
-                _send(inboxes, wire.event(html))
+                send(inboxes, wire.event(html))
 
     async def _tell(self, cards: Sequence[Card], again: bool = False) -> None:
         known = {card.job.id: card.job.changed_at for card in cards}
         untold = known if again else self._told.untold(known)
         news = sorted((card for card in cards if card.job.id in untold), key=lambda card: card.job.changed_at)
-        for inboxes, messages in [*await self._to_galleries(news), *await self._to_job_pages(news)]:
-            _send(inboxes, *messages)
+        await self._tell_galleries(news)
+        await self._tell_job_pages(news)
         self._told.tell(news)
 
-    async def _to_galleries(self, news: list[Card]) -> list[tuple[set[Inbox], list[bytes]]]:
-        """What the pages of each search are told."""
-        galleries = list(self._galleries.items()) if news else []
-        faces = {card.job.id: card_face(card) for card in news} if galleries else {}
-        told: dict[Search, list[bytes]] = {}
-        for sheet, _ in galleries:
-            if sheet.search not in told:
-                told[sheet.search] = await wire.changed(news, sheet.search, faces)
-        return [(inboxes, told[sheet.search]) for sheet, inboxes in galleries]
+    async def _tell_galleries(self, news: list[Card]) -> None:
+        """Tell the pages of each search; those without one first, as nothing is asked for them."""
+        if not news or not self._galleries:
+            return
+        faces, searches = await wire.faces(news), dict[Search, list[set[Inbox]]]()
+        for sheet, inboxes in self._galleries.items():
+            searches.setdefault(sheet.search, []).append(inboxes)
+        for search in sorted(searches, key=bool):
+            async with self._apart(search, *searches[search]):
+                messages = await wire.changed(news, search, faces)
+                for inboxes in searches[search]:
+                    send(inboxes, *messages)
 
-    async def _to_job_pages(self, news: list[Card]) -> list[tuple[set[Inbox], list[bytes]]]:
-        watched = [(self._job_pages[card.job.id], card) for card in news if card.job.id in self._job_pages]
-        return [(inboxes, [wire.event(await job_fragment(card), card.job.changed_at)]) for inboxes, card in watched]
+    async def _tell_job_pages(self, news: list[Card]) -> None:
+        for card in news:
+            if inboxes := self._job_pages.get(card.job.id):
+                async with self._apart(card.job.id, inboxes):
+                    send(inboxes, wire.event(await job_fragment(card), card.job.changed_at))
 
     async def _tell_all_since(self, since: datetime) -> None:
         changes = await library.changes_since(since, WINDOW, self._told.at_once)
@@ -125,13 +140,10 @@ class Hub:
 
     async def _tell_anew(self, changes: Mapping[UUID, datetime]) -> None:
         """Give every page its cards anew."""
-        anew = [
-            (inboxes, await wire.anew(sheet, max(changes.values())))
-            for sheet, inboxes in self._galleries.copy().items()
-        ]
-        watched = await self._to_job_pages(await library.cards(list(self._job_pages)))
-        for inboxes, messages in [*((inboxes, [message]) for inboxes, message in anew), *watched]:
-            _send(inboxes, *messages)
+        for sheet, inboxes in sorted(self._galleries.items(), key=lambda gallery: bool(gallery[0].search)):
+            async with self._apart(sheet.search, inboxes):
+                send(inboxes, await wire.anew(sheet, max(changes.values())))
+        await self._tell_job_pages(await library.cards(list(self._job_pages)))
         self._told.tell_at_once(changes)
 
     async def _tell_places(self) -> None:
@@ -143,20 +155,53 @@ class Hub:
             behind = await library.cards([job_id for job_id in self._job_pages if job_id not in front])
             await self._tell([*waiting, *(card for card in behind if card.job.status == Status.QUEUED)], again=True)
 
-    async def gallery(self, sheet: Sheet, since: datetime) -> AsyncGenerator[bytes, None]:
-        """The stream of a sheet that was made, or last heard of us, at `since`. Raises DatabaseAway first."""
-        inbox = _opened(self._galleries, sheet)
+    @asynccontextmanager
+    async def _apart(self, whose: Search | UUID, *pages: set[Inbox]) -> AsyncIterator[None]:
+        """Let what fails while some pages are told, or takes too long, end these alone: they come back to catch up."""
         try:
-            for event in [*await wire.missed(sheet, since), wire.event(halt_fragment())]:
+            async with asyncio.timeout(SEARCH_TIMEOUT):
+                yield
+        except Exception as error:
+            self._note(whose, error)
+            close_all(pages)
+
+    def _note(self, whose: Search | UUID, error: Exception) -> None:
+        """Log the first trouble with the pages of a search or a job."""
+        if isinstance(error, DatabaseAway):
+            log.warning("changes are passed on later to the pages of %.200r: %s", str(whose), error)
+        elif whose not in self._troubles:
+            self._troubles = {*self._troubles, whose} if len(self._troubles) < MAX_TROUBLES else {whose}
+            traceback = "".join(format_exception(error))[-LONGEST_TRACEBACK:]
+            log.error("the pages of %.200r could not be told what changed:\n%s", str(whose), traceback)
+
+    async def gallery(self, sheet: Sheet, since: datetime) -> AsyncGenerator[bytes, None]:
+        """The stream of a sheet that was made, or last heard of us, at `since`.
+
+        Raises DatabaseAway or Problem first.
+        """
+        inbox = opened(self._galleries, sheet)
+        try:
+            for event in [*await self._missed(sheet, since), wire.event(halt_fragment())]:
                 yield event
             while (news := await inbox.get()) is not None:
                 yield news
         finally:
-            _close(self._galleries, sheet, inbox)
+            close(self._galleries, sheet, inbox)
+
+    async def _missed(self, sheet: Sheet, since: datetime) -> list[bytes]:
+        """What a sheet missed. A page that was closed over trouble comes back here, again and again."""
+        try:
+            return await wire.missed(sheet, since)
+        except DatabaseAway:
+            raise
+        except Exception as error:
+            self._note(sheet.search, error)
+            detail = "What changed cannot be told at the moment. The operator finds it in the log."
+            raise Problem(503, "stream_unavailable", detail, headers={"Retry-After": "5"}) from error
 
     async def job_page(self, job_id: UUID) -> AsyncGenerator[bytes, None]:
         """The stream of a job's page. Raises DatabaseAway first."""
-        inbox = _opened(self._job_pages, job_id)
+        inbox = opened(self._job_pages, job_id)
         try:
             if card := await library.card(job_id):
                 yield wire.event(await job_fragment(card), card.job.changed_at)
@@ -164,26 +209,4 @@ class Hub:
             while (news := await inbox.get()) is not None:
                 yield news
         finally:
-            _close(self._job_pages, job_id, inbox)
-
-
-def _opened(told: dict[Key, set[Inbox]], key: Key) -> Inbox:
-    """An inbox among those that are told: there before its page looks into the database, so that nothing is missed."""
-    inbox = Inbox()
-    told.setdefault(key, set()).add(inbox)
-    return inbox
-
-
-def _close(told: dict[Key, set[Inbox]], key: Key, inbox: Inbox) -> None:
-    inboxes = told.get(key, set())
-    inboxes.discard(inbox)
-    if not inboxes:
-        told.pop(key, None)
-
-
-def _send(inboxes: set[Inbox], *events: bytes) -> None:
-    """Hand events to every page. One that is too slow is dropped: it comes back and catches up."""
-    for inbox in list(inboxes):
-        if not all(inbox.put(event) for event in events):
-            inboxes.discard(inbox)
-            inbox.close()
+            close(self._job_pages, job_id, inbox)

@@ -1,8 +1,12 @@
 """What an open page is to be told: a queue that weighs little, as there are thousands of them."""
 
 import asyncio
+from collections.abc import Iterable
+from typing import TypeVar
 
 BACKLOG = 256  # events that wait for a slow page before it is dropped, to come back and catch up
+
+Key = TypeVar("Key")
 
 
 class Inbox:
@@ -40,3 +44,34 @@ class Inbox:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def opened(pages: dict[Key, set[Inbox]], key: Key) -> Inbox:
+    """An inbox among those that are told: there before its page looks into the database, so that nothing is missed."""
+    inbox = Inbox()
+    pages.setdefault(key, set()).add(inbox)
+    return inbox
+
+
+def close(pages: dict[Key, set[Inbox]], key: Key, inbox: Inbox) -> None:
+    """Tell a page nothing more: it is gone."""
+    inboxes = pages.get(key, set())
+    inboxes.discard(inbox)
+    if not inboxes:
+        pages.pop(key, None)
+
+
+def close_all(pages: Iterable[set[Inbox]]) -> None:
+    """Drop these pages: they come back and catch up."""
+    for inboxes in pages:
+        for inbox in inboxes:
+            inbox.close()
+        inboxes.clear()
+
+
+def send(inboxes: set[Inbox], *events: bytes) -> None:
+    """Hand events to every page. One that is too slow is dropped: it comes back and catches up."""
+    for inbox in list(inboxes):
+        if not all(inbox.put(event) for event in events):
+            inboxes.discard(inbox)
+            inbox.close()

@@ -6,8 +6,8 @@ from math import prod
 from uuid import UUID
 
 from tasks.admission import Rejected
-from tasks.batches import in_figures
-from tasks.matrix import CAP, Parts, Unreadable, read, read_seeds
+from tasks.batches import in_figures, largest
+from tasks.matrix import Parts, Unreadable, read, read_seeds
 from tasks.schemas import Fault
 
 Form = Mapping[str, Sequence[str]]
@@ -93,7 +93,8 @@ def count(form: Form, model: str) -> tuple[str, bool]:
         " \N{MULTIPLICATION SIGN} ".join(f"{in_figures(number)} {what}" for number, what in asked.factors) or "1 prompt"
     )
     counted = f"{factors} = {in_figures(prints)} {'print' if prints == 1 else 'prints'}"
-    return (counted, True) if prints <= CAP else (f"{counted}; {CAP} at most are made at once", False)
+    most = largest()
+    return (counted, True) if prints <= most else (f"{counted}; {most} at most are made at once", False)
 
 
 def in_the_form(rejected: Rejected) -> Rejected:

@@ -9,7 +9,7 @@ document.addEventListener("htmx:response:error", ({ detail }) => {
   if (ctx.text?.includes('id="composer"')) return; // the composer says it itself
   const { status } = ctx.response;
   const gone = status === 404 || status === 409;
-  const refused = status === 403 && message(ctx.text); // to try again would not help
+  const refused = (status === 403 || status === 429) && message(ctx.text); // to try again would not help
   say(gone ? "That is not possible any more." : refused || `That did not work (error ${status}). Please try again.`);
 });
 

@@ -28,7 +28,8 @@ async def darkroom(
     """
     port, database = servers.free_port(), database_url or await ground.new_database("darkroom")
     address = f"http://127.0.0.1:{port}"
-    given = {"CREATES_PER_MINUTE": str(UNLIMITED), "PUBLIC_URL": address if webhooks else "", **settings}
+    unlimited = dict.fromkeys(("CREATES_PER_MINUTE", "MAX_WAITING", "MAX_WAITING_PER_CLIENT"), str(UNLIMITED))
+    given = {**unlimited, "PUBLIC_URL": address if webhooks else "", **settings}
     (ground.folder / "data").mkdir(exist_ok=True)
     common = environment(ground.folder, database, ground.redis, ground.provider, PORT=str(port), **given)
     site = Site(

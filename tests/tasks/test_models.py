@@ -1,5 +1,6 @@
 """The models out of the box, and any other by its name."""
 
+import asyncio
 import json
 from time import monotonic
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks import models
+from tasks import lookups, models
 from tasks.database import now
 from tasks.failures import Failure
 from tasks.models import BUILT_IN, Model
@@ -81,6 +82,40 @@ async def test_any_other_model_is_fetched_once_and_kept() -> None:
     assert provider.asked == ["/models/someone/something"]
     assert [row.name for row in await ModelSchema.objects()] == ["someone/something"]
     assert "someone/something" in [known.name for known in await models.known()]
+
+
+async def test_a_model_that_is_only_looked_up_is_asked_for_once_and_not_stored() -> None:
+    provider = Provider(remote())
+    for _ in range(3):
+        model = await models.look_up("someone/something", provider.replicate)
+    assert model is not None
+    assert provider.asked == ["/models/someone/something"]
+    assert await ModelSchema.count() == 0
+    await models.keep(model)
+    assert "someone/something" in [known.name for known in await models.known()]
+    await models.look_up("someone/something", Provider(500).replicate)
+
+
+async def test_a_thousand_looks_for_one_name_at_the_same_moment_share_one_request() -> None:
+    provider = Provider(404)
+    looks = [models.look_up("no/such", provider.replicate) for _ in range(1000)]
+    assert set(await asyncio.gather(*looks)) == {None}
+    assert provider.asked == ["/models/no/such"]
+
+
+async def test_an_unknown_name_is_remembered_as_unknown_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = Provider(404)
+    for _ in range(1000):
+        assert await models.look_up("no/such", provider.replicate) is None
+    assert provider.asked == ["/models/no/such"]
+    monkeypatch.setattr(lookups, "monotonic", lambda: monotonic() + models.UNKNOWN_SECONDS)
+    assert await models.look_up("no/such", Provider(remote()).replicate) is not None
+
+
+async def test_that_replicate_was_away_is_not_remembered() -> None:
+    with pytest.raises(Failure):
+        await models.look_up("someone/something", Provider(503).replicate)
+    assert await models.look_up("someone/something", Provider(remote()).replicate) is not None
 
 
 async def test_a_version_that_was_asked_for_is_the_one_that_runs() -> None:

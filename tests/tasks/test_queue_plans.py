@@ -11,7 +11,7 @@ import pytest
 from obstore.store import MemoryStore
 from piccolo.querystring import QueryString
 
-from tasks import attempts, downloads, jobs, library, media_files, pending_files, queue, rescue, sorting
+from tasks import attempts, backlog, downloads, jobs, library, media_files, pending_files, queue, rescue, sorting
 from tasks.database import DB, now
 from tasks.demo import past, seeding
 from tasks.search import parse
@@ -73,6 +73,7 @@ QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
     "submit, with the next turn": lambda: jobs.submit("a fox", "a/b", {}, client="c1"),
     "place": lambda: queue.places([Job(id=new_id()), Job(id=new_id())]),
     "front": queue.front,
+    "how much waits": backlog._count,
 }
 PAGES: dict[str, Callable[[], Awaitable[Any]]] = {
     "changed since": lambda: library.changed_since(now(), 200),

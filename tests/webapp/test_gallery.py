@@ -9,8 +9,9 @@ import pytest
 
 from tasks import attempts, jobs
 from tasks.failures import Failure
+from tasks.models import built_in
 from tasks.replicate import Prediction
-from tasks.tables import Job
+from tasks.tables import Job, ModelSchema
 from tests.newest import newest
 from tests.webapp.made import completed, failed
 from webapp.sheet import PAGE
@@ -44,6 +45,34 @@ async def test_a_prompt_sent_by_htmx_is_answered_with_its_card_and_the_composer(
     assert card_ids(answer.text) == [str(card.job.id)]
     assert '<form id="composer"' in answer.text
     assert "a fox in the snow</textarea>" in answer.text
+
+
+@pytest.mark.parametrize("address", ["/", "/composer"])
+async def test_a_model_that_is_only_looked_at_is_in_nobodys_menu_until_a_job_uses_it(
+    web: httpx.AsyncClient, standin: str, address: str
+) -> None:
+    pinned = built_in("stability-ai/sdxl")
+    assert pinned is not None
+    name = f"stability-ai/sdxl:{pinned.version}"
+    page = await web.get(address, params={"model": name})
+    assert 'name="p.width"' in page.text
+    assert name not in (await web.get("/")).text
+    refused = await web.post("/jobs", data=FORM | {"model": name, "p.width": "wide"})
+    assert refused.status_code == 422
+    assert name not in (await web.get("/")).text
+    assert await ModelSchema.count() == 0
+    assert (await web.post("/jobs", data=FORM | {"model": name})).status_code == 303
+    assert name in (await web.get("/")).text
+
+
+async def test_a_batch_puts_its_models_into_the_menu(web: httpx.AsyncClient, standin: str) -> None:
+    pinned = built_in("stability-ai/sdxl")
+    assert pinned is not None
+    name = f"stability-ai/sdxl:{pinned.version}"
+    refused = await web.post("/batches", json={"prompt": "{a|b}", "models": [name], "parameters": {"width": "wide"}})
+    assert (refused.status_code, await ModelSchema.count()) == (422, 0)
+    assert (await web.post("/batches", json={"prompt": "{a|b}", "models": [name]})).status_code == 202
+    assert name in (await web.get("/")).text
 
 
 async def test_line_breaks_in_a_form_are_those_that_were_typed(web: httpx.AsyncClient) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -12,11 +13,12 @@ from tasks import events, halts, jobs, library, queue
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.library import Card
-from tasks.search import parse
+from tasks.search import Search, parse
 from tasks.sorting import Place, Sort
 from tasks.tables import Job, new_id
 from webapp import halted, live, told, wire
-from webapp.fragments import card_face
+from webapp.errors import Problem
+from webapp.fragments import card_face, job_fragment
 from webapp.hub import Hub
 from webapp.inbox import BACKLOG
 from webapp.sheet import Sheet
@@ -106,7 +108,7 @@ async def test_a_change_is_rendered_once_for_all_pages(hub: Hub, monkeypatch: py
         rendered.append(card)
         return card_face(card)
 
-    monkeypatch.setattr("webapp.hub.card_face", render)
+    monkeypatch.setattr("webapp.wire.card_face", render)
     async with gallery(hub) as one, gallery(hub) as two, opened(hub.gallery(FOXES, now())) as three:
         job = await submitted()
         for page in (one, two, three):
@@ -295,6 +297,158 @@ async def test_each_search_gets_its_own_answer(hub: Hub) -> None:
     assert "placed:false" not in fox + canceled + both
     assert "placed:false" in others
     assert 'hx-swap="delete"' in trash
+
+
+def failing(name: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what the database is asked for the search "fox" fail."""
+    ask = getattr(library, name)
+
+    async def asked(*given: object, **named: object) -> object:
+        if FOXES.search in given and given[0]:  # a page that opens has missed nothing
+            raise error
+        return await ask(*given, **named)
+
+    monkeypatch.setattr(library, name, asked)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("It cannot be asked like that. " * 1000), DatabaseAway("too deep")])
+async def test_a_search_that_fails_ends_its_own_pages_alone_and_is_logged_once(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    failing("found_among", error, monkeypatch)
+    sheets = [FOXES, FOXES, Sheet(parse("fox"), Sort.OLDEST), Sheet(parse("snow")), Sheet()]
+    later = now() + timedelta(minutes=1)
+    async with AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(opened(hub.gallery(sheet, later))) for sheet in sheets]
+        job = await submitted()
+        for page in pages[3:]:
+            await page.hears(f'hx-target="#job-{job.id}"', 'data-status="queued"')
+        await until(lambda: all(page.ended for page in pages[:3]))
+        await jobs.cancel(job.id)
+        for page in pages[3:]:
+            await page.hears(f'hx-target="#job-{job.id}"', 'data-status="canceled"')
+            assert not page.ended
+    [record] = [record for record in caplog.records if "fox" in record.getMessage()]
+    assert len(record.getMessage()) < 5000
+    assert record.exc_info is None
+
+
+async def test_a_page_whose_search_fails_may_come_back_again_and_again_without_a_word_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await submitted()
+    failing("found_among", RuntimeError("It cannot be asked like that."), monkeypatch)
+    hub = Hub()
+    for _ in range(3):
+        with pytest.raises(Problem) as refused:
+            await anext(hub.gallery(FOXES, now() - timedelta(seconds=1)))
+        assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "5"})
+    assert len(caplog.records) == 1
+    assert hub._galleries == {}
+
+
+async def test_a_search_that_takes_for_ever_ends_its_own_pages_alone(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = library.found_among
+
+    async def asked(ids: list[UUID], search: Search) -> set[UUID]:
+        await asyncio.sleep(3600 if ids and search == FOXES.search else 0)
+        return await ask(ids, search)
+
+    monkeypatch.setattr(library, "found_among", asked)
+    monkeypatch.setattr("webapp.hub.SEARCH_TIMEOUT", 0.3)
+    later = now() + timedelta(minutes=1)
+    async with opened(hub.gallery(FOXES, later)) as slow, opened(hub.gallery(Sheet(parse("snow")), later)) as page:
+        job = await submitted()
+        await page.hears(job.id)
+        await until(lambda: slow.ended)
+
+
+async def test_a_card_that_cannot_be_rendered_keeps_no_other_from_any_page(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def render(card: Card) -> str:
+        if card.job.prompt == "broken":
+            raise ValueError("This cannot be rendered.")
+        return card_face(card)
+
+    monkeypatch.setattr(wire, "card_face", render)
+    async with gallery(hub) as page:
+        broken = await jobs.submit("broken", "stability-ai/sdxl", {})
+        job = await submitted()
+        await page.hears(f'hx-target="#job-{job.id}"')
+        await jobs.cancel(job.id)
+        await page.hears(f'hx-target="#job-{job.id}"', 'data-status="canceled"')
+        assert not any(str(broken.id) in message for message in page.got)
+    async with opened(hub.gallery(Sheet(), now() - timedelta(seconds=1))) as page:
+        await page.hears(f'hx-target="#job-{job.id}"')
+    assert str(broken.id) in caplog.text
+
+
+async def test_the_page_of_a_job_that_cannot_be_shown_is_closed_alone(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, job = await submitted(), await submitted()
+    async with opened(hub.job_page(broken.id)) as closed, opened(hub.job_page(job.id)) as page, gallery(hub) as wall:
+        real = job_fragment
+
+        async def render(card: Card) -> str:
+            if card.job.id == broken.id:
+                raise ValueError("This cannot be rendered.")
+            return await real(card)
+
+        monkeypatch.setattr("webapp.hub.job_fragment", render)
+        await jobs.cancel(broken.id)
+        await jobs.cancel(job.id)
+        await page.hears(f'hx-target="#job-page-{job.id}"', 'data-status="canceled"')
+        await wall.hears(f"#job-{broken.id}", 'data-status="canceled"')
+        await until(lambda: closed.ended)
+        assert not page.ended
+
+
+async def test_a_search_that_fails_as_all_get_their_cards_anew_ends_its_own_pages_alone(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.hub.MANY", 1)
+    failing("page", RuntimeError("It cannot be asked like that."), monkeypatch)
+    later = now() + timedelta(minutes=1)
+    async with (
+        gallery(hub) as page,
+        opened(hub.gallery(FOXES, later)) as failed,
+        opened(hub.gallery(Sheet(parse("snow")), later)) as searched,
+    ):
+        monkeypatch.setattr(events, "publish", lambda *_: None)
+        made = [await submitted() for _ in range(3)]
+        for one in (page, searched):
+            await one.hears('hx-target="#sheet"', made[0].id)
+        await until(lambda: failed.ended)
+
+
+async def test_listening_goes_on_after_an_error_that_nobody_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    listened = 0
+
+    async def listen(channel: str) -> AsyncIterator[UUID]:
+        nonlocal listened
+        listened += 1
+        if listened == 1:
+            raise RuntimeError("Nobody expected this.")
+        yield new_id()
+
+    monkeypatch.setattr("webapp.hub.LOOK", 0.01)
+    monkeypatch.setattr(events, "listen", listen)
+    hub = Hub()
+    listening = asyncio.create_task(hub.listen())
+    await until(lambda: bool(hub._hinted))
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_a_hint_that_is_nonsense_does_not_end_the_listening(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapp.hub.LOOK", 30.0)
+    async with gallery(hub) as page:
+        for nonsense in ("nonsense", b"\xff\xfe", ""):
+            await events.redis().publish(events.CHANGED, nonsense)
+        job = await submitted()
+        await page.hears(job.id, within=5)
 
 
 async def test_what_is_trashed_leaves_the_gallery_and_what_is_restored_leaves_the_trash(hub: Hub) -> None:

@@ -1,15 +1,27 @@
 """Who asks: the client whose turn it is, by its header or by its browser's session."""
 
 import re
+import socket
 
 import httpx
 import pytest
+import uvicorn
 
+from tasks.settings import settings
 from tasks.tables import Job
+from webapp import commands, visitors
 from webapp.visitors import COOKIE, YEAR
 
 PROMPT = {"prompt": "a fox in the snow"}
 SESSION = "abcdefghijklmnopqrstuv"
+
+
+def a_peer(web: httpx.AsyncClient, address: str) -> httpx.AsyncClient:
+    """Somebody who asks from another address."""
+    transport = web._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    elsewhere = httpx.ASGITransport(app=transport.app, client=(address, 50000))
+    return httpx.AsyncClient(transport=elsewhere, base_url="http://darkroom.test")
 
 
 async def client() -> str:
@@ -43,6 +55,31 @@ async def test_who_says_nothing_is_one_client_with_all_others_who_do_not(web: ht
     assert await client() == ""
 
 
+@pytest.mark.parametrize(
+    ("address", "peer"),
+    [
+        ("192.0.2.7", "192.0.2.7 "),
+        ("127.0.0.2", "127.0.0.2 "),
+        ("::ffff:192.0.2.7", "192.0.2.7 "),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64 "),
+        ("::5", "::/64 "),
+        ("::1", ""),
+        ("127.0.0.1", ""),
+        ("nonsense", ""),
+    ],
+)
+async def test_who_asks_from_elsewhere_is_known_by_the_address(web: httpx.AsyncClient, address: str, peer: str) -> None:
+    async with a_peer(web, address) as elsewhere:
+        await elsewhere.post("/generate", json=PROMPT, headers={"X-Forwarded-For": "198.51.100.9"})
+    assert await client() == peer
+
+
+async def test_a_name_stands_behind_the_address_as_far_as_there_is_room(web: httpx.AsyncClient) -> None:
+    async with a_peer(web, "192.0.2.7") as elsewhere:
+        await elsewhere.post("/generate", json=PROMPT, headers={"X-Client": "a" * 100})
+    assert await client() == f"192.0.2.7 {'a' * 90}"
+
+
 async def test_the_gallery_gives_a_browser_a_session_that_no_script_reads(web: httpx.AsyncClient) -> None:
     first = (await web.get("/")).headers["set-cookie"]
     assert re.match(rf"{COOKIE}=[A-Za-z0-9_-]{{22}};", first)
@@ -59,6 +96,13 @@ async def test_over_https_the_session_stays_there(web: httpx.AsyncClient) -> Non
     assert "Secure" in (await web.get("https://darkroom.test/")).headers["set-cookie"]
 
 
+async def test_where_visitors_come_by_https_through_a_proxy_the_session_stays_there(
+    web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visitors, "settings", settings.model_copy(update={"public_url": "https://darkroom.test"}))
+    assert "Secure" in (await web.get("/")).headers["set-cookie"]
+
+
 async def test_a_header_goes_before_the_session(web: httpx.AsyncClient) -> None:
     web.cookies.set(COOKIE, SESSION)
     await web.post("/generate", json=PROMPT, headers={"X-Client": "a-program"})
@@ -71,6 +115,18 @@ async def test_a_session_that_is_none_of_ours_is_given_anew(web: httpx.AsyncClie
     assert (await web.post("/jobs", data=PROMPT, headers=headers)).status_code == 303
     assert await client() == ""
     assert COOKIE in (await web.get("/", headers=headers)).headers["set-cookie"]
+
+
+@pytest.mark.parametrize("proxies", ["", "10.0.0.1, 10.1.0.0/16"])
+def test_an_address_that_is_passed_on_is_believed_from_proxies_that_the_operator_names_alone(
+    monkeypatch: pytest.MonkeyPatch, proxies: str
+) -> None:
+    served: list[uvicorn.Config] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: served.append(server.config))
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    changed = settings.model_copy(update={"trusted_proxies": proxies})
+    commands._serve(lambda: None, socket.socket(), changed)
+    assert served[0].forwarded_allow_ips == proxies
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/docs", "/composer", "/?q=on:1999"])
