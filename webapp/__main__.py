@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
 def _run(asked: argparse.Namespace) -> int:
     gc.set_threshold(20_000)  # else a seventh of the start is spent looking for garbage among what was just imported
     # Imported here, each by the command that needs it: `up` starts sooner and stays small.
+    from webapp import open_files
+
+    open_files.raise_limit()
     if asked.tether is not None:
         from webapp import tether
 
