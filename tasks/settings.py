@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     max_output_mib: int = Field(default=512, ge=1)
     embed_metadata: bool = True
     max_upload_mib: int = Field(default=100, ge=1)
+    max_uploads_mib: int = Field(default=10240, ge=1)
     worker_concurrency: int = Field(default=100, ge=1, le=5000)
     creates_per_minute: int = Field(default=600, ge=1)
     max_attempts: int = Field(default=5, ge=1, le=20)
