@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from litestar import Request
 from litestar.datastructures import FormMultiDict, UploadFile
@@ -16,7 +16,7 @@ from webapp.errors import Problem
 MAX_FIELDS = 10_100  # 10,000 prints can be named one by one, see webapp/selection.py
 MAX_FILES = 100
 MAX_TEXT = 2**20  # bytes of all fields that are no files
-SHORT = 16 * 1024  # bytes that are taken apart in no time
+STEP = 16 * 1024  # bytes that are taken apart until others have their turn
 
 Fields = dict[str, Any]
 """The values of each field, in a list: str, or UploadFile."""
@@ -46,14 +46,28 @@ class FormRequest(Request[Any, Any, Any]):
 async def _of_text(body: bytes) -> Fields:
     if body.count(b"&") >= MAX_FIELDS:
         raise _too_many(MAX_FIELDS, "fields")
-    return _taken_apart(body) if len(body) <= SHORT else await asyncio.to_thread(_taken_apart, body)
-
-
-def _taken_apart(body: bytes) -> Fields:
     fields: Fields = {}
-    for name, value in parse_qsl(body.decode("latin-1"), keep_blank_values=True):
-        fields.setdefault(name, []).append(value)
+    worked = 0
+    for field in filter(None, body.replace(b"+", b" ").split(b"&")):
+        name, _, value = field.partition(b"=")
+        fields.setdefault(await _unquoted(name), []).append(await _unquoted(value))
+        worked += len(field)
+        if worked > STEP:
+            worked = 0
+            await asyncio.sleep(0)
     return fields
+
+
+async def _unquoted(text: bytes) -> str:
+    """The text without its %-escapes, none of which is cut in two."""
+    pieces = []
+    while len(text) > STEP:
+        begun = text.find(b"%", STEP - 2, STEP)
+        end = STEP if begun == -1 else begun
+        pieces.append(unquote_to_bytes(text[:end]))
+        text = text[end:]
+        await asyncio.sleep(0)
+    return b"".join([*pieces, unquote_to_bytes(text)]).decode(errors="replace")
 
 
 async def _of_parts(pieces: AsyncIterator[bytes], boundary: str) -> Fields:

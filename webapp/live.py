@@ -18,7 +18,6 @@ from sse_starlette import EventSourceResponse
 from tasks.database import now
 from webapp.errors import Problem, not_found
 from webapp.hub import Hub
-from webapp.methods import PLAIN
 from webapp.sheet import read
 
 PING = 15  # seconds
@@ -28,9 +27,7 @@ PING = 15  # seconds
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """The live stream of a page: of a sheet of the gallery, or of one job."""
     if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
-        raise Problem(
-            405, "method_not_allowed", "This address does not take this method.", headers={"Allow": ", ".join(PLAIN)}
-        )
+        raise Problem(405, "method_not_allowed", "This address does not take this method.", headers={"Allow": "GET"})
     source = _source(scope["litestar_app"].state.hub, scope)
     stream = _begun(source, await anext(source))  # begun here: where the database is away, that is the answer
     response = EventSourceResponse(stream, ping=PING, send_timeout=10, headers={"Cache-Control": "no-store"})

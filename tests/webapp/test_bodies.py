@@ -1,9 +1,11 @@
 """Bodies that are too large, or too much in small pieces: refused on every route, before they are read whole."""
 
+import asyncio
 import gc
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -14,7 +16,7 @@ from tests.tasks.samples import picture
 from tests.webapp.test_methods import PATHS
 from webapp.app import create_app
 from webapp.bodies import MAX_BODY, MAX_QUERY_FIELDS
-from webapp.forms import MAX_FIELDS, MAX_FILES, MAX_TEXT
+from webapp.forms import MAX_FIELDS, MAX_FILES, MAX_TEXT, _of_text
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=x"
@@ -113,6 +115,25 @@ async def test_fields_are_counted_before_they_are_taken_apart(web: httpx.AsyncCl
     answer = await web.post(path, content=b"a&" * (MAX_BODY // 2), headers={"Content-Type": FORM})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many_fields")
     assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("shift", range(4))
+async def test_long_texts_are_unquoted_as_short_ones(shift: int) -> None:
+    value = "x" * shift + "ä+& %41" * 20_000
+    fields = [("a", "1"), ("long", value), ("a", ""), ("ü", "+ "), ("b", "\ufffd")]
+    body = urlencode(fields[:-1]) + "&&b=%ff"
+    assert await _of_text(body.encode()) == {"a": ["1", ""], "long": [value], "ü": ["+ "], "b": ["\ufffd"]}
+
+
+@pytest.mark.parametrize(
+    "body", [b"a=" + b"%41" * 340_000, b"&".join([b"a=" + b"%30" * 33] * 10_000)], ids=["long", "many"]
+)
+async def test_others_have_their_turn_while_a_large_form_is_read(body: bytes) -> None:
+    turns, reading = 0, asyncio.create_task(_of_text(body))
+    while not reading.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > len(body) / 2**15
 
 
 async def test_fields_of_an_address_are_counted_too(web: httpx.AsyncClient) -> None:
