@@ -26,7 +26,7 @@ async def find(key: str) -> str | None:
 
 
 async def _of_uploads(key: str, files: list[str], preview: bool) -> str | None:
-    named: Condition = Upload.key.is_in(files)
+    named: Condition = Upload.key.is_in(files) & uploads.STAYS
     if preview:
         named = named & Upload.width.is_not_null()  # a film that is all sound has none, and no preview
     return key if await Upload.exists().where(named) else None

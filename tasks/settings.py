@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     max_waiting: int = Field(default=100_000, ge=1)
     max_waiting_per_client: int = Field(default=20_000, ge=1)
     trusted_proxies: str = ""
+    max_uploads_mib: int = Field(default=10240, ge=1)
     worker_concurrency: int = Field(default=100, ge=1, le=5000)
     creates_per_minute: int = Field(default=600, ge=1)
     max_attempts: int = Field(default=5, ge=1, le=20)

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 
 from tasks.database import now
-from tasks.failures import Failure
+from tasks.failures import DatabaseAway, Failure
 from tasks.fetch import Scratch
 from tasks.media_types import MediaType, sniff
 from tasks.openers import Look, look
@@ -21,16 +21,26 @@ log = logging.getLogger(__name__)
 
 PREFIX = "upload-"  # of their keys
 MAX_BYTES = settings.max_upload_mib * 2**20
+QUOTA = settings.max_uploads_mib * 2**20  # bytes
 REFUSED = ("svg", "html")  # what can carry a script
 UNUSED_FOR = timedelta(days=1)  # until an upload that no job uses goes
 CLOCKS_DIFFER = timedelta(hours=1)
 AT_ONCE = 100  # rows of a look
+GOING = datetime(1970, 1, 1, tzinfo=UTC)  # in place of when it came: it is being removed
+STAYS = Upload.created_at > GOING
+
+NAMES = tuple(column._meta.name for column in Upload.all_columns())
+INSERT_WITHIN = (
+    f"INSERT INTO upload ({', '.join(NAMES)}) SELECT {', '.join(['{}'] * len(NAMES))}"
+    " WHERE (SELECT COALESCE(SUM(bytes), 0) FROM upload) + {} <= {} RETURNING key"
+)
 
 
 class Unfit(Exception):  # the domain's word: the file is unfit
     """A file that is not taken.
 
-    code: upload_empty, upload_too_large, upload_type_refused or upload_unreadable. message: a sentence for the user.
+    code: upload_empty, upload_too_large, upload_type_refused, upload_unreadable or uploads_full. message: a sentence
+    for the user.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -38,22 +48,46 @@ class Unfit(Exception):  # the domain's word: the file is unfit
         self.code, self.message = code, message
 
 
-async def keep(content: AsyncIterator[bytes], storage: Storage, max_bytes: int = MAX_BYTES) -> Upload:
-    """Keep a file with its preview. The same file given twice is kept once.
+async def keep(
+    content: AsyncIterator[bytes], storage: Storage, max_bytes: int = MAX_BYTES, quota: int = QUOTA
+) -> Upload:
+    """Keep a file with its preview. The same file given twice is kept once, and opened once.
 
-    Raises Unfit, and Failure("storage_unavailable").
+    quota: bytes that all uploads together may have. Raises Unfit, and Failure("storage_unavailable").
     """
+    return (await add(content, storage, max_bytes, quota))[0]
+
+
+async def add(
+    content: AsyncIterator[bytes], storage: Storage, max_bytes: int = MAX_BYTES, quota: int = QUOTA
+) -> tuple[Upload, bool]:
+    """Keep a file as keep() does. Answers, too, whether it is new here."""
     with Scratch(max_bytes) as scratch:
         await _receive(content, scratch)
+        known = await _known(scratch.sha256)
+        if known is not None and await storage.head(known.key) is not None:
+            return known, False
         media = await asyncio.to_thread(sniff, scratch.file)
         seen = await _seen(scratch, media)
-        upload = await _known(scratch.sha256) or await _written_down(scratch, media, seen)
-        if await storage.head(upload.key) is None:
-            if seen.preview:
-                await storage.put(preview_key(upload.key), seen.preview)
-            scratch.file.seek(0)
-            await storage.put(upload.key, scratch.file)  # last: where the file is, its preview is too
-    return upload
+        upload = known or await _written_down(scratch, media, seen, quota)
+        if seen.preview:
+            await storage.put(preview_key(upload.key), seen.preview)
+        scratch.file.seek(0)
+        await storage.put(upload.key, scratch.file)  # last: where the file is, its preview is too
+    return upload, known is None
+
+
+async def discard(keys: Iterable[str], storage: Storage) -> None:
+    """Remove uploads that were new, and came with what was refused, where no job uses them meanwhile.
+
+    What cannot be removed now is left to the sweep.
+    """
+    try:
+        for key in keys:
+            if not await _is_used(key):
+                await _remove(key, now() + CLOCKS_DIFFER, storage)
+    except (Failure, DatabaseAway) as failure:
+        log.warning("uploads of a refused form are left to the sweep: %s", failure)
 
 
 def preview_key(key: str) -> str:
@@ -63,7 +97,8 @@ def preview_key(key: str) -> str:
 
 async def claim(key: str) -> bool:
     """Keep an upload from being swept for another day, in which a job may come to use it. False: there is none."""
-    return bool(await Upload.update({Upload.created_at: now()}).where(Upload.key == key).returning(Upload.key))
+    found = (Upload.key == key) & STAYS
+    return bool(await Upload.update({Upload.created_at: now()}).where(found).returning(Upload.key))
 
 
 async def sweep(storage: Storage, older_than: timedelta = UNUSED_FOR) -> int:
@@ -73,9 +108,8 @@ async def sweep(storage: Storage, older_than: timedelta = UNUSED_FOR) -> int:
         old = (Upload.created_at < before) & (Upload.key > last)
         keys = [row["key"] for row in await Upload.select(Upload.key).where(old).order_by(Upload.key).limit(AT_ONCE)]
         for key in keys:
-            if not await _is_used(key) and await _forget(key, before):
-                await storage.delete([key, preview_key(key)])
-                swept += 1
+            if not await _is_used(key):
+                swept += await _remove(key, before, storage)
         if len(keys) < AT_ONCE:
             return swept
         last = keys[-1]
@@ -106,17 +140,20 @@ async def _seen(scratch: Scratch, media: MediaType) -> Look:
 
 async def _known(sha256: str) -> Upload | None:
     """The upload with these bytes, claimed, so that no sweep takes it meanwhile."""
-    known = await Upload.objects().where(Upload.sha256 == sha256).first()
+    known = await Upload.objects().where((Upload.sha256 == sha256) & STAYS).first()
     return known if known is not None and await claim(known.key) else None
 
 
-async def _written_down(scratch: Scratch, media: MediaType, seen: Look) -> Upload:
-    """Its row, saved before the file is stored: a file without a row would never be swept."""
+async def _written_down(scratch: Scratch, media: MediaType, seen: Look, quota: int) -> Upload:
+    """Its row, saved before the file is stored: a file without a row would never be swept. Raises Unfit."""
     upload = Upload(
         key=f"{PREFIX}{new_id()}.{media.extension}", media_type=media.name.partition(";")[0], bytes=scratch.size,
         sha256=scratch.sha256, width=seen.width, height=seen.height, created_at=now(),
     )  # fmt: skip
-    await upload.save()
+    values = [getattr(upload, name) for name in NAMES]
+    if not await Upload.raw(INSERT_WITHIN, *values, upload.bytes, quota):
+        raise Unfit("uploads_full", f"There is no room for more files: all together may take {quota / 2**20:g} MiB.")
+    upload._exists_in_db = True
     return upload
 
 
@@ -136,7 +173,14 @@ def _first_after(key: str) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
-async def _forget(key: str, before: datetime) -> bool:
-    """Drop its row, unless somebody claimed it in this very moment."""
+async def _remove(key: str, before: datetime, storage: Storage) -> bool:
+    """Remove an upload, unless somebody claimed it in this very moment.
+
+    Its row goes last: where storage does not do as it is told, the next sweep finds it again. Raises Failure.
+    """
     unclaimed = (Upload.key == key) & (Upload.created_at < before)
-    return bool(await Upload.delete().where(unclaimed).returning(Upload.key))
+    if not await Upload.update({Upload.created_at: GOING}).where(unclaimed).returning(Upload.key):
+        return False
+    await storage.delete([key, preview_key(key)])
+    await Upload.delete().where((Upload.key == key) & (Upload.created_at == GOING))
+    return True

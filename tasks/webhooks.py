@@ -6,9 +6,10 @@ and it wakes the worker, which asks Replicate's API how the prediction ended.
 
 import asyncio
 import logging
+import re
+import time
 from collections.abc import Callable, Mapping
 from math import inf
-from time import monotonic
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -30,6 +31,11 @@ log = logging.getLogger(__name__)
 REMEMBERED = 600  # seconds that a delivery is known for: its timestamp is good for five minutes in either direction
 KEY_IS_GOOD = 60.0  # seconds until we ask again for the key when a signature does not fit: anybody can send one
 NO_ANSWER = 5.0  # seconds until we ask again for the key when we got none; Replicate sends again for a minute
+TOLERANCE = 300.0  # seconds between the timestamp of a message and our clock (Standard Webhooks)
+MAX_SIGNATURES = 2000  # characters
+TIMESTAMP = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+SIGNATURES = re.compile(r"(?=.*\bv1,[A-Za-z0-9+/]{43}=)v[0-9]+a?,[A-Za-z0-9+/=]+( v[0-9]+a?,[A-Za-z0-9+/=]+){0,15}")
+"""Some, of which one at least is an HMAC with SHA-256 in base64."""
 
 
 def address_of(attempt: Attempt) -> str | None:
@@ -54,6 +60,17 @@ class Delivery(msgspec.Struct):
     webhook: str | None = None
 
 
+def may_be_signed(headers: Mapping[str, str]) -> None:
+    """Raise Forged where the headers alone tell that nobody who has the key signed this just now."""
+    timestamp = headers.get("webhook-timestamp", "")
+    if not (headers.get("webhook-id") and TIMESTAMP.fullmatch(timestamp)):
+        raise Forged
+    if not SIGNATURES.fullmatch(headers.get("webhook-signature", "")[:MAX_SIGNATURES]):
+        raise Forged
+    if abs(time.time() - float(timestamp)) > TOLERANCE:
+        raise Forged
+
+
 class Signatures:
     """Says whether Replicate signed something.
 
@@ -61,7 +78,7 @@ class Signatures:
     again when a signature does not fit, as it may have been replaced; but not each time, or forgers would have us ask.
     """
 
-    def __init__(self, replicate: Replicate, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, replicate: Replicate, clock: Callable[[], float] = time.monotonic) -> None:
         self._replicate, self._clock = replicate, clock
         secret = settings.replicate_webhook_secret.get_secret_value()
         self._key = Webhook(secret) if secret else None

@@ -63,6 +63,9 @@ def _run(asked: argparse.Namespace) -> int:
     os.umask(0o077)  # what is kept is for this user alone
     gc.set_threshold(20_000)  # else a seventh of the start is spent looking for garbage among what was just imported
     # Imported here, each by the command that needs it: `up` starts sooner and stays small.
+    from webapp import open_files
+
+    open_files.raise_limit()
     if asked.tether is not None:
         from webapp import tether
 

@@ -40,12 +40,13 @@ from webapp import (
     uploads,
     webhooks,
 )
+from webapp.bodies import MAX_BODY, BoundedBodies
 from webapp.errors import EXCEPTION_HANDLERS
+from webapp.forms import FormRequest
 from webapp.hub import Hub
-from webapp.methods import READ
+from webapp.methods import READ, AllowedMethods
 from webapp.origin import OurOwnOnly
 
-MAX_BODY = 1024 * 1024  # bytes
 UNCOMPRESSED = ["^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/"]
 """What is packed already, or flows, or is short."""
 
@@ -115,6 +116,8 @@ def create_app() -> Litestar:
         },
         lifespan=[alive],
         before_send=[_secure],
+        request_class=FormRequest,
+        middleware=[AllowedMethods(), BoundedBodies()],
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate, "hub": hub}),
         request_max_body_size=MAX_BODY,

@@ -13,6 +13,7 @@ import uvloop
 from tasks import hosts, preflight
 from tasks.settings import Settings, SettingsError
 from webapp import ports
+from webapp.protocol import PatientProtocol
 
 REFUSED = 2
 FAILED_TO_START = 3  # as uvicorn's own command says it
@@ -144,6 +145,8 @@ def _serve(create_app: Callable[[], object], listening: socket.socket, settings:
         uvicorn.Config(
             create_app,
             factory=True,
+            http=PatientProtocol,
+            ws="none",
             log_config=None,
             access_log=settings.log_level == "debug",
             server_header=False,

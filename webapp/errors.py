@@ -25,13 +25,11 @@ CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
-    413: "body_too_large",
     415: "unsupported_media_type",
 }
 SENTENCES = {
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
-    413: "The request's body is larger than 1 MiB.",
 }
 
 

@@ -17,6 +17,7 @@ from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
 from tasks.storage import Storage
+from tasks.tables import Batch, Job
 from tasks.terms import Terms
 from webapp import pages
 from webapp.api import existing
@@ -29,7 +30,7 @@ from webapp.matrix import asked_for
 from webapp.methods import READ
 from webapp.revalidation import revalidated
 from webapp.sheet import read
-from webapp.uploads import MAX_BODY, Form, received
+from webapp.uploads import MAX_BODY, TOO_LARGE, Form, received
 from webapp.visitors import by_htmx, client_of, keep_session
 
 AnyRequest = Request[Any, Any, Any]
@@ -56,29 +57,34 @@ async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -
     return pages.page("partials/controls.html", composer=await _filled_in(_query(request), replicate, anew=True))
 
 
-@post("/jobs", status_code=200, request_max_body_size=MAX_BODY)
+@post("/jobs", status_code=200, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
 async def submit(
     request: AnyRequest, replicate: NamedDependency[Replicate], storage: NamedDependency[Storage]
 ) -> Response[Any]:
-    """What the composer sends: a new card, or the composer again with what is wrong."""
-    client, (form, unfit) = client_of(request), await received(request, storage)
+    """What the composer sends: a new card, or the composer again with what is wrong, and without its files."""
+    client, sent = client_of(request), await received(request, storage)
+    form = sent.form
     name = chosen_model(form, settings.default_model)
     try:
-        model = await _model(name, replicate)
-        parameters = typed_parameters(form, model) if model else {}
-        if unfit:
-            raise Rejected("invalid_parameters", unfit)
-        matrix, terms = asked_for(form, name), Terms(client, made_from=made_from(form))
-        if matrix.several:
-            batch = await submit_matrix(matrix, parameters, replicate, terms)
-            return await matrix_sent(request, batch, form, model)
-        job = await admit(matrix.plain, name, parameters, replicate, terms)
+        async with sent:
+            model = await _model(name, replicate)
+            parameters = typed_parameters(form, model) if model else {}
+            if sent.faults:
+                raise Rejected("invalid_parameters", sent.faults)
+            matrix, terms = asked_for(form, name), Terms(client, made_from=made_from(form))
+            made: Batch | Job
+            if matrix.several:
+                made = await submit_matrix(matrix, parameters, replicate, terms)
+            else:
+                made = await admit(matrix.plain, name, parameters, replicate, terms)
     except (Rejected, QueueFull, Failure) as error:
-        return await _refused(request, form, replicate, error)
+        return await _refused(request, sent.typed, replicate, error)
+    if isinstance(made, Batch):
+        return await matrix_sent(request, made, form, model)
     if not by_htmx(request):
         return Redirect("/", status_code=303)
     composer = pages.render("partials/composer.html", composer=await compose(after(form), model))
-    return Response(composer + card_fragment(await existing(str(job.id))), media_type=HTML)
+    return Response(composer + card_fragment(await existing(str(made.id))), media_type=HTML)
 
 
 @route("/jobs/{job_id:str}", http_method=READ)

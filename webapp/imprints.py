@@ -1,32 +1,35 @@
 """POST /imprint: a file of ours tells how it was made, so that the form can be filled in with it again."""
 
 import json
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, Response, post
 from litestar.datastructures import UploadFile
-from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
 from tasks.imprint import files
 from tasks.imprint.packet import Imprint
-from tasks.imprint.source import Read
+from webapp.bodies import in_file
 from webapp.composer import as_query
 from webapp.errors import Problem, wants_html
 from webapp.visitors import by_htmx
 
 AnyRequest = Request[Any, Any, Any]
 
-LARGEST = 20 * 2**20  # bytes of a request
+MAX_FILE = 20 * 2**20  # bytes of a request
 LONGEST = 2000  # characters of a parameter that goes into an address: no picture in a data: URL does
 
 
-@post("/imprint", status_code=200, request_max_body_size=LARGEST)
+@post("/imprint", status_code=200, request_max_body_size=MAX_FILE)
 async def imprint(request: AnyRequest) -> Response[Any]:
     """Where the form is filled in as it was for this file: sent as the body, or as the first file of a form."""
-    size, read = await _sent(request)
-    made = await files.find(size, read)
+    file = await _sent(request)
+    try:
+        made = await files.find(file.file.seek(0, 2), partial(_read, file))
+    finally:
+        await file.close()
     if made is None:
         raise Problem(422, "no_imprint", "This file does not say how it was made, or was not made by Darkroom.")
     use = f"/?{urlencode(as_query(made.prompt, made.model, _short(made)))}"
@@ -35,32 +38,17 @@ async def imprint(request: AnyRequest) -> Response[Any]:
     return Response({"use": use})
 
 
-async def _sent(request: AnyRequest) -> tuple[int, Read]:
-    """The size of the file that was sent, and how to read it."""
-    try:
-        if request.content_type[0] == "multipart/form-data":
-            sent = [value for _, value in (await request.form()).multi_items() if isinstance(value, UploadFile)]
-            return _in_form(sent[0]) if sent else _in_memory(b"")
-        return _in_memory(await request.body())
-    except HTTPException as error:
-        if error.status_code != 413:
-            raise
-        raise Problem(413, "body_too_large", f"The file is larger than {LARGEST // 2**20} MiB.") from error
+async def _sent(request: AnyRequest) -> UploadFile:
+    """The file that was sent; an empty one where there is none."""
+    if request.content_type[0] != "multipart/form-data":
+        return await in_file(request)
+    sent = [value for _, value in (await request.form()).multi_items() if isinstance(value, UploadFile)]
+    return sent[0] if sent else UploadFile("application/octet-stream", "none")
 
 
-def _in_memory(body: bytes) -> tuple[int, Read]:
-    async def read(start: int, end: int) -> bytes:
-        return body[start:end]
-
-    return len(body), read
-
-
-def _in_form(sent: UploadFile) -> tuple[int, Read]:
-    async def read(start: int, end: int) -> bytes:
-        await sent.seek(start)
-        return await sent.read(end - start)
-
-    return sent.file.seek(0, 2), read
+async def _read(file: UploadFile, start: int, end: int) -> bytes:
+    await file.seek(start)
+    return await file.read(end - start)
 
 
 def _short(made: Imprint) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """/v1/files: what clients upload to use as input."""
 
 import msgspec
-from multipart import (  # type: ignore[import-untyped]
+from multipart import (
     MultipartError,
     MultipartSegment,
     PushMultipartParser,

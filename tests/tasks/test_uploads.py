@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from tasks import jobs, uploads
+from tasks import jobs, media_files, uploads
 from tasks.database import now
+from tasks.failures import Failure
+from tasks.openers import Look
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Upload
@@ -49,6 +51,59 @@ async def test_the_same_file_is_kept_once_and_its_day_begins_anew() -> None:
     second = await kept(picture(31, 32))
     assert second.key == first.key
     assert await uploads.sweep(Storage.open(settings.storage_url)) == 0
+
+
+async def test_the_same_file_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await kept(picture(35, 32))
+
+    async def no(*_: object) -> Look:
+        raise AssertionError("it is known")
+
+    monkeypatch.setattr(uploads, "look", no)
+    assert (await kept(picture(35, 32))).key == first.key
+
+
+async def test_all_uploads_together_have_room_for_so_much() -> None:
+    first, second = picture(36, 32), picture(37, 32)
+    storage, quota = Storage.open(settings.storage_url), len(first) + len(second) - 1
+    upload = await uploads.keep(pieces(first), storage, quota=quota)
+    with pytest.raises(Unfit) as refused:
+        await uploads.keep(pieces(second), storage, quota=quota)
+    assert refused.value.code == "uploads_full"
+    assert [row["key"] for row in await Upload.select(Upload.key)] == [upload.key]
+    assert (await uploads.keep(pieces(first), storage, quota=quota)).key == upload.key, "it takes no more room"
+    await aged(upload)
+    await uploads.sweep(storage)
+    assert await uploads.keep(pieces(second), storage, quota=quota)
+
+
+async def test_what_is_discarded_goes_unless_a_job_uses_it() -> None:
+    used, unused = await kept(picture(38, 32)), await kept(picture(39, 32))
+    await jobs.submit("a fox", SDXL, {"image": f"/media/{used.key}"})
+    await uploads.discard([used.key, unused.key], Storage.open(settings.storage_url))
+    assert [await is_there(upload.key) for upload in (used, unused)] == [True, False]
+    assert {row["key"] for row in await Upload.select(Upload.key)} == {used.key}
+
+
+async def test_what_storage_does_not_remove_is_removed_by_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = Storage.open(settings.storage_url)
+    first, second = await kept(picture(48, 9)), await aged(await kept(picture(49, 9)))
+
+    async def fail(_: object) -> None:
+        raise Failure("storage_unavailable", "The storage for finished files is not available.", passing=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "delete", fail)
+        await uploads.discard([first.key], storage)
+        with pytest.raises(Failure):
+            await uploads.sweep(storage)
+    assert not await uploads.claim(first.key), "it is as good as gone"
+    assert await media_files.find(first.key) is None
+    again = await kept(picture(48, 9))
+    assert again.key != first.key
+    assert await uploads.sweep(storage) == 2
+    assert [await is_there(upload.key) for upload in (first, second, again)] == [False, False, True]
+    assert {row["key"] for row in await Upload.select(Upload.key)} == {again.key}
 
 
 async def test_a_file_whose_bytes_are_gone_is_stored_again() -> None:

@@ -1,13 +1,14 @@
 """`darkroom up`, for real: what it starts, what it ends, and what it says."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from tasks.settings import ROOT, settings
 from tests import servers
 from tests.servers import free_port
 from tests.waiting import wait_until
+from webapp import open_files
 from webapp.welcome import ask_redis
 
 PARTS = {"web", "worker", "standin", "valkey-server"}
@@ -33,9 +35,10 @@ def empty() -> None:
     """Nothing here touches the tests' own database."""
 
 
-def _hear_ctrl_c() -> None:
-    """A shell has what it runs in the background ignore Ctrl-C, and children inherit that."""
+def _as_by_a_person() -> None:
+    """A shell has what it runs in the background ignore Ctrl-C, and children inherit that; and the usual limit."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 def _left_out() -> list[str]:
@@ -78,7 +81,7 @@ class Up:
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
-                preexec_fn=_hear_ctrl_c,
+                preexec_fn=_as_by_a_person,
             )
         self.started.append(process)
         return process
@@ -177,6 +180,28 @@ def test_it_starts_again_at_once_after_a_kill_9_and_ends_with_what_started_it(up
     starter.kill()
     starter.wait()
     wait_until(lambda: not _processes_of(up), 6 * END)  # they are still starting, on a busy machine
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_every_part_may_open_as_many_files_as_the_system_allows(running: Up) -> None:
+    wait_until(lambda: _parts_of(running) >= PARTS, START)
+    highest = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], open_files.ENOUGH)
+    soft = {_part(process): process.rlimit(psutil.RLIMIT_NOFILE)[0] for process in _processes_of(running)}
+    assert {part: soft[part] for part in PARTS} == dict.fromkeys(PARTS, highest)
+
+
+def test_a_thousand_connections_that_never_finish_a_request_keep_nobody_out(running: Up) -> None:
+    open_files.raise_limit()
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 1500:
+        pytest.skip("the system allows too few open files")
+    with ExitStack() as stack:
+        for number in range(1000):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=10))
+            connection.sendall(
+                b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"[: 10 + number % 70]
+            )
+        assert httpx.get(f"{running.address}/healthz", timeout=20).status_code == 200
+        assert httpx.get(f"{running.address}/", timeout=20).status_code == 200
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))

@@ -7,10 +7,13 @@ import httpx
 import pytest
 
 from tasks import jobs, uploads
+from tasks.database import now
 from tasks.settings import settings
 from tasks.tables import Job, Upload
 from tests.newest import newest
 from tests.tasks.samples import SVG, picture
+from webapp import gallery
+from webapp.errors import Problem
 
 PICTURE = picture(120, 80)
 FORM = {"prompt": "a fox", "model": "stability-ai/sdxl"}
@@ -83,14 +86,54 @@ async def test_a_form_whose_file_field_was_left_empty_sends_none(web: httpx.Asyn
     assert card.parameters == {}
 
 
-async def test_a_file_that_is_unfit_is_a_fault_at_its_control_and_nothing_else_is_lost(web: httpx.AsyncClient) -> None:
+async def test_a_file_that_is_unfit_is_a_fault_at_its_control_and_the_text_is_not_lost(web: httpx.AsyncClient) -> None:
     files = {"file:p.image": ("fox.svg", SVG), "file:p.mask": ("mask.png", PICTURE)}
     answer = await web.post("/jobs", data=FORM, files=files)
     assert answer.status_code == 422
     assert re.search(r'id="p-image-fault">fox.svg: Files of the type image/svg\+xml are not taken.', answer.text)
-    assert re.search(r'id="p-mask" name="p.mask" value="/media/upload-[0-9a-f-]{36}.png"', answer.text)
     assert "a fox</textarea>" in answer.text
     assert await Job.count() == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"prompt": ""}, {"model": "nobody/nothing"}, {"p.width": "wide"}, {"prompt": "a {red|blue} fox", "seeds": "none"}],
+    ids=["prompt", "model", "parameter", "matrix"],
+)
+async def test_files_that_came_with_a_form_which_is_refused_are_not_kept(
+    web: httpx.AsyncClient, standin: str, wrong: dict[str, str]
+) -> None:
+    known = (await web.post("/uploads", files={"file": ("mask.png", picture(60, 60))})).json()["url"]
+    files = {"file:p.image": ("fox.png", PICTURE), "file:p.mask": ("mask.png", picture(60, 60))}
+    answer = await web.post("/jobs", data=FORM | wrong, files=files)
+    assert answer.status_code == 422
+    assert "/media/upload-" not in answer.text
+    assert [f"/media/{row['key']}" for row in await Upload.select(Upload.key)] == [known]
+    assert (await web.get(known)).status_code == 200
+
+
+async def test_files_are_not_kept_either_where_the_form_meets_an_error(
+    web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Problem(429, "queue_full", "There is no room in the queue.")
+
+    monkeypatch.setattr(gallery, "admit", away)
+    answer = await web.post("/jobs", data=FORM, files={"file:p.image": ("fox.png", PICTURE)})
+    assert answer.status_code == 429
+    assert await Upload.count() == 0
+
+
+async def test_there_is_room_for_so_much(web: httpx.AsyncClient) -> None:
+    await Upload.insert(
+        Upload(key="upload-large.bin", media_type="a/b", bytes=uploads.QUOTA, sha256="0" * 64, created_at=now())
+    )
+    answer = await web.post("/uploads", files={"file": ("fox.png", PICTURE)})
+    assert (answer.status_code, answer.json()["code"]) == (507, "uploads_full")
+    answer = await web.post("/jobs", data=FORM, files={"file:p.image": ("fox.png", PICTURE)})
+    assert answer.status_code == 422
+    assert re.search(r'id="p-image-fault">fox.png: There is no room for more files', answer.text)
+    assert await Upload.count() == 1
 
 
 async def test_a_file_of_ours_is_shown_in_the_composer(web: httpx.AsyncClient) -> None:

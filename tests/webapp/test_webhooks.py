@@ -315,6 +315,44 @@ async def test_outputs_may_come_as_data_and_what_is_huge_is_refused(web: httpx.A
     assert "16 MiB" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"webhook-timestamp": ""},
+        {"webhook-timestamp": "nan"},
+        {"webhook-timestamp": "1e9"},
+        {"webhook-timestamp": str(int(time.time()) - 400)},
+        {"webhook-timestamp": str(int(time.time()) + 4000)},
+        {"webhook-signature": "v1,"},
+        {"webhook-signature": "v2," + "A" * 43 + "="},
+        {"webhook-signature": "v1," + "A" * 43 + "= " * 1000},
+        {"webhook-id": ""},
+    ],
+)
+async def test_what_cannot_be_signed_is_refused_before_its_body_is_read(
+    web: httpx.AsyncClient, sent: dict[str, str]
+) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(16):
+            read += 1
+            yield b" " * 2**20
+
+    answer = await web.post(PATH, content=body(), headers=headers(b"") | sent if sent else {})
+    assert (answer.status_code, answer.json()["code"], read) == (400, "not_signed", 0)
+
+
+async def test_one_good_signature_among_several_is_enough(web: httpx.AsyncClient, under_way: Attempt) -> None:
+    body = told(under_way)
+    sent = headers(body)
+    sent["webhook-signature"] = f"v1a,abc= v1,{'A' * 43}= {sent['webhook-signature']}"
+    assert (await post(web, body, under_way.id, sent)).status_code == 204
+    assert await prediction_of(under_way) == "p1"
+
+
 async def test_the_page_of_another_site_cannot_send_one(web: httpx.AsyncClient, under_way: Attempt) -> None:
     body = told(under_way)
     answer = await post(web, body, under_way.id, headers(body) | {"Sec-Fetch-Site": "cross-site"})
