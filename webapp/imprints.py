@@ -42,7 +42,7 @@ async def _sent(request: AnyRequest) -> UploadFile:
     """The file that was sent; an empty one where there is none."""
     if request.content_type[0] != "multipart/form-data":
         return await in_file(request)
-    sent = [value for _, value in (await request.form()).multi_items() if isinstance(value, UploadFile)]
+    sent = [value for _, value in (await request.form()).items() if isinstance(value, UploadFile)]
     return sent[0] if sent else UploadFile("application/octet-stream", "none")
 
 

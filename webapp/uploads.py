@@ -55,7 +55,7 @@ async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Resp
     """Keep a file that somebody wants to use as input. Answers the address to name it by."""
     if request.content_type[0] != "multipart/form-data":
         raise Problem(415, "unsupported_media_type", "The file must be sent as multipart/form-data.")
-    files = [file for _, file in (await request.form()).multi_items() if isinstance(file, UploadFile)]
+    files = [file for _, file in (await request.form()).items() if isinstance(file, UploadFile)]
     if not files:
         raise Problem(422, "upload_missing", "There is no file in the form.")
     try:
@@ -68,7 +68,7 @@ async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Resp
 async def received(request: AnyRequest, storage: Storage) -> Received:
     """What a form holds, each file that came with it kept and named by its address; and what is wrong with those."""
     sent, files = Received(storage), list[tuple[str, UploadFile]]()
-    for name, value in (await request.form()).multi_items():
+    for name, value in (await request.form()).items():
         if isinstance(value, UploadFile):
             files.append((name, value))
         else:
