@@ -46,8 +46,11 @@ from webapp.methods import READ
 from webapp.origin import SameOriginOnly
 
 MAX_BODY = 1024 * 1024  # bytes
-UNCOMPRESSED = ["^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/"]
-"""What is packed already, or flows, or is short."""
+UNCOMPRESSED = [
+    "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
+    r"^/batches/.*\.json$",
+]  # fmt: skip
+"""What is packed already, or flows, or is short, or so long that to pack it would hold up all others."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; "

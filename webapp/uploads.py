@@ -83,7 +83,7 @@ async def _form(request: AnyRequest) -> list[tuple[str, Any]]:
             raise
         limit = f"A file may have up to {settings.max_upload_mib} MiB."
         raise Problem(413, "upload_too_large", limit) from error
-    return [(name, value) for name in form for value in form.getall(name)]
+    return list(form.items())
 
 
 async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:

@@ -3,7 +3,7 @@
 import re
 from secrets import token_urlsafe
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from litestar import Request, Response
 
@@ -29,6 +29,14 @@ def came_from(request: AnyRequest) -> str:
     if not is_ours(address, request.headers.get("Host", "")) or (referer := urlsplit(address)).path.startswith("//"):
         return "/"
     return referer.path + (f"?{referer.query}" if referer.query else "")
+
+
+def page_of(request: AnyRequest) -> SplitResult:
+    """The address of the page that htmx asks from; an empty one where it is nonsense."""
+    try:
+        return urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return urlsplit("")
 
 
 def client_of(request: AnyRequest) -> str:
