@@ -1,6 +1,8 @@
 """What can go wrong with an attempt: a code, words for the user, and whether trying again may help."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -29,6 +31,15 @@ class Failure(Exception):
 
 class DatabaseAway(Exception):
     """The database does not answer, or cannot write: what was asked for was not done, or is not known to be."""
+
+
+@contextmanager
+def away_when(*errors: type[BaseException]) -> Iterator[None]:
+    """These errors of a database's driver as DatabaseAway."""
+    try:
+        yield
+    except errors as error:
+        raise DatabaseAway(f"The database does not answer: {type(error).__name__}: {error}") from error
 
 
 def reason(status: str, error: object) -> Failure:

@@ -6,8 +6,8 @@ pool loses the connection for good and the dead transaction stays current.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import anyio
@@ -15,7 +15,7 @@ import asyncpg
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from piccolo.querystring import QueryString
 
-from tasks.failures import DatabaseAway
+from tasks.failures import DatabaseAway, away_when
 from tasks.steps import Rows, Step, Unmet
 
 log = logging.getLogger(__name__)
@@ -32,17 +32,6 @@ AWAY = (
 )
 
 
-@contextmanager
-def _away() -> Iterator[None]:
-    """PostgreSQL's errors as DatabaseAway: it cannot be reached, shuts down, or is short of something."""
-    try:
-        yield
-    except AWAY as error:
-        if isinstance(error, ValueError):  # to asyncpg, a value that it cannot send is an InterfaceError, too
-            raise
-        raise DatabaseAway(f"The database does not answer: {type(error).__name__}: {error}") from error
-
-
 class ShieldedTransaction(PostgresTransaction):
     """A transaction whose end cannot be cancelled."""
 
@@ -51,10 +40,10 @@ class ShieldedTransaction(PostgresTransaction):
     async def __aenter__(self) -> PostgresTransaction:
         if self._parent is not None:
             return self._parent
-        with _away():
+        with away_when(*AWAY):
             self.connection = await self.get_connection()
         try:
-            with _away():
+            with away_when(*AWAY):
                 self.transaction = self.connection.transaction()
                 await self.begin()
         except BaseException:
@@ -67,7 +56,7 @@ class ShieldedTransaction(PostgresTransaction):
         if self._parent is not None:
             return False
         try:
-            with anyio.CancelScope(shield=True), _away():
+            with anyio.CancelScope(shield=True), away_when(*AWAY):
                 if isinstance(exception, DatabaseAway):
                     pass  # nothing is left that could be rolled back
                 elif exception is not None and not self._rolled_back:
@@ -100,7 +89,7 @@ class ShieldedPostgresEngine(PostgresEngine):
 
     async def open(self, fewest: int, most: int) -> None:
         """Open a pool of so many connections. Raises DatabaseAway."""
-        with _away():
+        with away_when(*AWAY):
             await self.start_connection_pool(min_size=fewest, max_size=most, reset=_as_it_is)
 
     async def close_or_cut(self, within: float) -> None:
@@ -115,11 +104,11 @@ class ShieldedPostgresEngine(PostgresEngine):
             pool.terminate()
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
-        with _away():
+        with away_when(*AWAY):
             return await super().run_querystring(querystring, in_pool)
 
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
-        with _away():
+        with away_when(*AWAY):
             return await super().run_ddl(ddl, in_pool)
 
     async def run_alike(self, statements: Sequence[QueryString]) -> list[dict[str, Any]]:
@@ -127,7 +116,7 @@ class ShieldedPostgresEngine(PostgresEngine):
         if self.pool is None:
             raise RuntimeError("The database is not open.")
         compiled = [statement.compile_string(self.engine_type) for statement in statements]
-        with _away():
+        with away_when(*AWAY):
             async with self.pool.acquire() as connection:
                 rows = await connection.fetchmany(compiled[0][0], [values for _, values in compiled])
         return [dict(row) for row in rows]

@@ -75,9 +75,9 @@ async def test_the_process_lives_but_is_not_ready_while_the_database_is_away(
 
 
 async def test_an_error_of_ours_is_no_database_that_is_away() -> None:
-    with pytest.raises((sqlite3.OperationalError, asyncpg.PostgresError)):
+    with pytest.raises((sqlite3.OperationalError, asyncpg.UndefinedTableError)):
         await Job.raw("SELECT nonsense FROM nowhere")
-    with pytest.raises((OverflowError, ValueError)):
+    with pytest.raises((OverflowError, asyncpg.DataError)):
         await Job.raw("SELECT id FROM job WHERE seed = {}", 2**80)
 
 

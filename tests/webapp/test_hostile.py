@@ -186,3 +186,16 @@ def as_json(members: object) -> bytes:
 def multipart(name: bytes, content: bytes, filename: bytes | None = None) -> bytes:
     named = b"" if filename is None else b'; filename="%s"' % filename
     return b'--x\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n--x--\r\n' % (name, named, content)
+
+
+@pytest.mark.parametrize("words", ["{0}", "{", "}}", "{a} fox", "{}", '"{}"'])
+async def test_braces_are_searched_for_like_any_other_sign_beside_other_terms(
+    web: httpx.AsyncClient, words: str
+) -> None:
+    ids = [(await jobs.submit(f"a fox 0 in {{a}} 0 {number}", "stability-ai/sdxl", {})).id for number in range(3)]
+    query = {"q": f"{words} fox -tag:cat model:sdxl", "limit": "1"}
+    page = (await web.get("/jobs.json", params=query)).json()
+    assert [job["job_id"] for job in page["jobs"]] == [str(ids[2])]
+    page = (await web.get(page["next"])).json()
+    assert [job["job_id"] for job in page["jobs"]] == [str(ids[1])]
+    assert (await web.get(f"/jobs/{ids[1]}", params={"q": query["q"]})).status_code == 200
