@@ -1,5 +1,6 @@
 """What is checked before a job is accepted, whoever sends it."""
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -8,8 +9,12 @@ from tasks.models import MAX_PROMPT, Model
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import MODEL_NAME, settings
+from tasks.strict_json import LEAST, MOST, is_text
 from tasks.tables import Job
 from tasks.terms import USUAL, Terms
+
+MAX_PARAMETERS = 32 * 1024  # characters of JSON: pages and lists hold those of hundreds of jobs
+MAX_MODEL_NAME = 200  # characters, of which a version takes 65
 
 
 class Rejected(Exception):  # the domain's word: a request is rejected
@@ -61,7 +66,7 @@ async def known_model(name: str, replicate: Replicate, pointer: str = "/model") 
 
 def is_model_name(text: str) -> bool:
     """Whether it has the form owner/name or owner/name:version."""
-    return re.fullmatch(MODEL_NAME, text) is not None
+    return len(text) <= MAX_MODEL_NAME and re.fullmatch(MODEL_NAME, text) is not None
 
 
 def prompt_faults(prompt: object) -> list[Fault]:
@@ -72,9 +77,16 @@ def prompt_faults(prompt: object) -> list[Fault]:
         return [Fault("/prompt", "The prompt must be a string.")]
     if not prompt.strip():
         return [Fault("/prompt", "The prompt is empty. Say in words what is to be made.")]
-    if len(prompt) > MAX_PROMPT:
-        return [Fault("/prompt", f"The prompt has {len(prompt):,} characters; {MAX_PROMPT:,} are allowed.")]
-    return [Fault("/prompt", "The prompt has a character that is not text.")] if not _is_text(prompt) else []
+    if too_long := length_faults(prompt):
+        return too_long
+    return [Fault("/prompt", "The prompt has a character that is not text.")] if not is_text(prompt) else []
+
+
+def length_faults(prompt: str) -> list[Fault]:
+    """What is wrong with the length of a prompt: to be asked before anything else is done with one."""
+    if len(prompt) <= MAX_PROMPT:
+        return []
+    return [Fault("/prompt", f"The prompt has {len(prompt):,} characters; {MAX_PROMPT:,} are allowed.")]
 
 
 def _model_faults(model: object) -> list[Fault]:
@@ -94,17 +106,21 @@ def parameters_faults(parameters: object) -> list[Fault]:
         return []
     if not isinstance(parameters, Mapping):
         return [Fault("/parameters", "The parameters must be a JSON object, or a string that holds one.")]
+    if (length := len(json.dumps(parameters, ensure_ascii=False))) > MAX_PARAMETERS:
+        allowed = f"{MAX_PARAMETERS:,} are allowed. Files are sent to POST /uploads, and named by their addresses."
+        return [Fault("/parameters", f"The parameters have {length:,} characters as JSON; {allowed}")]
     return [
-        Fault(f"/parameters/{name if _is_text(name) else ''}", "It has a character that is not text.")
+        Fault(f"/parameters/{name if is_text(name) else ''}", fault)
         for name, value in parameters.items()
-        if not (_is_text(name) and _is_text(value))
+        if (fault := _fault_of(name) or _fault_of(value))
     ]
 
 
-def _is_text(value: object) -> bool:
-    """Whether every string in a JSON value can be stored: no NUL, no half of a surrogate pair."""
+def _fault_of(value: object) -> str | None:
+    """Why a JSON value, or one in it, cannot be stored, in a sentence, or None."""
     if isinstance(value, str):
-        return "\x00" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
-    if isinstance(value, Mapping):
-        return all(_is_text(name) and _is_text(item) for name, item in value.items())
-    return all(_is_text(item) for item in value) if isinstance(value, list) else True
+        return None if is_text(value) else "It has a character that is not text."
+    if type(value) is int:
+        return None if LEAST <= value <= MOST else "It has a number of more than 64 bits."
+    inside = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return next(filter(None, map(_fault_of, inside)), None)

@@ -1,5 +1,6 @@
 """Batches: the prints of a matrix, checked and submitted as one, and how they are doing."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,9 @@ from tasks.models import MAX_SEED, Model, keep
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
+from tasks.strict_json import LEAST, MOST
 from tasks.tables import ENDED, Batch, Job, Status, new_id
 from tasks.terms import USUAL, Terms
-
-LEAST_SEED, MOST_SEED = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _seeds_faults(seeds: object) -> list[Fault]:
     return [
         Fault(f"/seeds/{place}", "A seed must be a whole number of 64 bits.")
         for place, seed in enumerate(seeds)
-        if type(seed) is not int or not LEAST_SEED <= seed <= MOST_SEED
+        if type(seed) is not int or not LEAST <= seed <= MOST
     ][:CAP]
 
 
@@ -160,7 +160,7 @@ def _seed_faults(seeds: object, known: Sequence[Model], parameters: Mapping[str,
         return []
     if "seed" in parameters:
         return [Fault("/seeds", "There is a seed among the parameters already: give one or the other.")]
-    return [Fault("/seeds", f"{model.name} takes no seed.") for model in known if _seed_schema(model) is None]
+    return [Fault("/seeds", f"{model.name} takes no seed.") for model in known if model.largest_seed is None]
 
 
 def _chosen(seeds: object, known: Sequence[Model]) -> list[int]:
@@ -169,13 +169,8 @@ def _chosen(seeds: object, known: Sequence[Model]) -> list[int]:
         return list(dict.fromkeys(seeds))
     if not isinstance(seeds, int):
         return []
-    most = min(int((_seed_schema(model) or {}).get("maximum", MAX_SEED)) for model in known)
+    most = min(MAX_SEED if model.largest_seed is None else model.largest_seed for model in known)
     return secrets.SystemRandom().sample(range(max(most + 1, seeds)), seeds)
-
-
-def _seed_schema(model: Model) -> dict[str, Any] | None:
-    schema: dict[str, Any] | None = model.input_schema["properties"].get("seed")
-    return schema
 
 
 async def _cells_faults(
@@ -184,6 +179,7 @@ async def _cells_faults(
     """Everything wrong with any of the combinations, told once. Of several models, each fault names its own."""
     found: dict[Fault, None] = {}
     for cell in cells:
+        await asyncio.sleep(0)  # all together take a while: others have their turn between them
         faults = admission.prompt_faults(cell.prompt) or await inputs.faults(
             known[cell.model], cell.prompt, _arguments(cell, parameters)
         )

@@ -41,16 +41,19 @@ async def submit_all(
 
     The client has as many turns as if it had submitted them one by one.
     """
+    places, inserted = list(enumerate(cells)), list[dict[str, Any]]()
     async with DB.transaction():
         await Batch.insert(batch)
         first = await queue.first_turn(client, int(priority))
-        rows = [
-            intake.new(
-                prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id, place
-            )
-            for place, (prompt, model, parameters) in enumerate(cells)
-        ]
-        inserted = await Job.insert(*rows).returning(*Job.all_columns())
+        for start in range(0, len(places), intake.GROUP):  # to make all rows at once takes a while
+            rows = [
+                intake.new(
+                    prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id,
+                    place,
+                )
+                for place, (prompt, model, parameters) in places[start : start + intake.GROUP]
+            ]  # fmt: skip
+            inserted += await Job.insert(*rows).returning(*Job.all_columns())
     jobs = sorted((row_as_job(row) for row in inserted), key=lambda job: job.batch_place)
     announce_all(job.id for job in jobs)
     generate_later(len(jobs))

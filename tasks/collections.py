@@ -9,6 +9,7 @@ from piccolo.columns.combination import WhereRaw
 
 from tasks.database import DB, now
 from tasks.names import collection_name
+from tasks.strict_json import is_text
 from tasks.tables import Collection, CollectionItem, new_id
 
 SHOWN = "job.deleted_at IS NULL AND job.trashed_at IS NULL"
@@ -51,6 +52,8 @@ async def names() -> list[str]:
 
 async def find(name: str) -> Collection | None:
     """The collection of this name, whatever the case of its letters."""
+    if not is_text(name):
+        return None
     alike = WhereRaw("(lower(name) = {} OR name = {})", name.lower(), name)
     return await Collection.objects().where(alike).order_by(Collection.name).first()
 

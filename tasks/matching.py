@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import reduce
-from operator import and_, or_
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
@@ -63,7 +61,7 @@ def but_words(search: Search) -> Condition:
     """What a search asks for besides its words."""
     found: Condition = IN_TRASH if search.trash else SHOWN
     others = [term for term in search.terms if (term.field or term.negated) and term.field != "in"]
-    return reduce(and_, map(_matches, others), found)
+    return _joined(" AND ", [found, *map(_matches, others)])
 
 
 def with_words(*terms: Term, beyond: QueryString | None = None) -> Condition:
@@ -111,16 +109,27 @@ def _without_words(term: Term) -> Condition:
 
 
 def _tsquery(*terms: Term) -> str:
-    """As a literal: plans made once for all words take rare ones for common, and walk through the whole library."""
-    text = words_query(*terms).replace("\\", "\\\\").replace("'", "''").replace("{", "{{").replace("}", "}}")
+    """As a literal: plans made once for all words take rare ones for common, and walk through the whole library.
+
+    Without braces, also doubled ones: Piccolo 1.38 takes each for the place of a value.
+    """
+    text = words_query(*terms).replace("\\", "\\\\").replace("'", "''").replace("{", r"\x7b").replace("}", r"\x7d")
     return f"to_tsquery('simple', without_accents(E'{text}'))"
 
 
 def _matches(term: Term) -> Condition:
     if term.negated and not term.field:
         return _without_words(term)
-    any_of = reduce(or_, [_has(term.field, value) for value in term.values]) if term.field else with_words(term)
+    any_of = _joined(" OR ", [_has(term.field, value) for value in term.values]) if term.field else with_words(term)
     return WhereRaw("NOT coalesce(({}), {})", any_of.querystring, False) if term.negated else any_of
+
+
+def _joined(operator: str, conditions: Sequence[Condition]) -> Condition:
+    """All, or any, of some conditions, in one pair of brackets: SQLite's parser takes only so many within another."""
+    if len(conditions) == 1:
+        return conditions[0]
+    brackets = f"({operator.join(['({})'] * len(conditions))})"
+    return WhereRaw(brackets, *(condition.querystring for condition in conditions))
 
 
 def _has(field: str, value: str) -> Condition:

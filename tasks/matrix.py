@@ -5,9 +5,9 @@ what is written as \{, \| or \}.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise, product
 from math import prod
 
 CAP = 256
@@ -43,23 +43,23 @@ class Cell:
 
 def read(prompt: str) -> Parts:
     """A prompt in pieces. What is listed twice is there once. Raises Unreadable."""
-    opened: list[_Braces] = [_Braces()]
+    pieces: list[tuple[str, ...]] = []
+    opened: list[_Braces] = []
     for escaped, sign, text in _TOKEN.findall(prompt):
-        if sign == "{":
-            opened.append(_Braces())
-        elif sign == "}" and len(opened) > 1:
+        if sign == "}" and opened:
             closed = opened.pop()
-            opened[-1].add(closed.parts(), braces=True)
-        elif sign == "|" and len(opened) > 1:
-            opened[-1].choices.append([])
-        else:
-            opened[-1].add([(escaped or sign or text,)])
-    while len(opened) > 1:
-        left = opened.pop()
-        if len(left.choices) > 1:
-            raise Unreadable("A { with alternatives after it has no }. Where it is only text, write \\{.")
-        opened[-1].add([("{",), *left.choices[0]])
-    return _joined(opened[0].choices[0])
+            closed.close(pieces)
+            if opened:
+                opened[-1].nested = True
+            continue
+        if sign == "{":
+            opened.append(_Braces(len(pieces)))
+        elif sign == "|" and opened:
+            opened[-1].bars.append(len(pieces))
+        pieces.append((escaped or sign or text,))
+    if any(braces.bars for braces in opened):
+        raise Unreadable("A { with alternatives after it has no }. Where it is only text, write \\{.")
+    return _joined(pieces)
 
 
 def quoted(text: str) -> str:
@@ -103,40 +103,32 @@ def expand(parts: Parts, models: Sequence[str], seeds: Sequence[int] = ()) -> tu
     return axes, cells
 
 
+@dataclass(slots=True)
 class _Braces:
-    """What has been read since a brace was opened, or since the beginning."""
+    """Braces that are open: where they and the bars in them are among the pieces, and whether they hold others."""
 
-    def __init__(self) -> None:
-        self.choices: list[list[tuple[str, ...]]] = [[]]
-        self.nested = False
+    start: int
+    bars: list[int] = field(default_factory=list)
+    nested: bool = False
 
-    def add(self, parts: Sequence[tuple[str, ...]], braces: bool = False) -> None:
-        self.choices[-1].extend(parts)
-        self.nested = self.nested or braces
-
-    def parts(self) -> list[tuple[str, ...]]:
-        """What the closed braces mean: alternatives, or text with braces around it."""
-        if len(self.choices) == 1:
-            return [("{",), *self.choices[0], ("}",)]
+    def close(self, pieces: list[tuple[str, ...]]) -> None:
+        """Have the pieces end with what the braces mean: one of alternatives, or text with braces around it."""
+        if not self.bars:
+            pieces.append(("}",))
+            return
         if self.nested:
             raise Unreadable("Alternatives cannot hold other braces. Where these are only text, write \\{ and \\}.")
-        return [tuple(dict.fromkeys("".join(text for (text,) in choice) for choice in self.choices))]
+        edges = [self.start, *self.bars, len(pieces)]
+        choices = ["".join(text for (text,) in pieces[left + 1 : right]) for left, right in pairwise(edges)]
+        pieces[self.start :] = [tuple(dict.fromkeys(choices))]
 
 
-def _joined(parts: Sequence[tuple[str, ...]]) -> Parts:
+def _joined(pieces: Iterable[tuple[str, ...]]) -> Parts:
     """The same with neighbouring texts made one."""
-    return tuple(_join(parts))
-
-
-def _join(parts: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    text = ""
-    for part in parts:
-        if len(part) == 1:
-            text += part[0]
-            continue
-        if text:
-            yield (text,)
-            text = ""
-        yield part
-    if text:
-        yield (text,)
+    parts: list[tuple[str, ...]] = []
+    for is_text, run in groupby(pieces, key=lambda piece: len(piece) == 1):
+        if is_text:
+            parts.append(("".join(text for (text,) in run),))
+        else:
+            parts.extend(run)
+    return tuple(part for part in parts if part != ("",))

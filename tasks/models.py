@@ -17,6 +17,7 @@ from tasks.refusals import NotFound
 from tasks.replicate import RemoteModel, Replicate
 from tasks.schemas import Fault, Path, Schema, faults, plain, validator
 from tasks.settings import ROOT
+from tasks.strict_json import MOST
 from tasks.tables import ModelSchema
 
 CATALOGUE = ROOT / "tasks" / "catalogue"
@@ -82,14 +83,19 @@ class Model:
         """What it calls the prompt, or None where it takes no words."""
         return next((name for name in PROMPTS if name in self.input_schema["properties"]), None)
 
+    @property
+    def largest_seed(self) -> int | None:
+        """The largest seed that it and our database take, or None where it takes none."""
+        takes = self.input_schema["properties"].get("seed")
+        return None if takes is None else min(int(takes.get("maximum", MAX_SEED)), MOST)
+
     @cached_property
     def _validator(self) -> jsonschema_rs.Validator:
         return validator(self.input_schema)
 
     def arguments(self, prompt: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The input of a prediction: the prompt, the parameters and, if it takes a seed and none is given, ours."""
-        takes = self.input_schema["properties"].get("seed")
-        seed = {"seed": secrets.randbelow(int(takes.get("maximum", MAX_SEED)) + 1)} if takes else {}
+        seed = {} if self.largest_seed is None else {"seed": secrets.randbelow(self.largest_seed + 1)}
         return {**seed, **parameters, self.prompt_name or "prompt": prompt}
 
     def faults(self, prompt: str, parameters: Mapping[str, Any]) -> list[Fault]:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from tasks import moments
+from tasks.strict_json import is_text
 from tasks.tables import Status
 
 KINDS = ("image", "video", "audio", "text", "file")
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 MAX_LENGTH = 500  # characters
+MAX_CONDITIONS = 50  # of all terms together: one for each value of a field
 
 _PIECE = re.compile(r'(?P<minus>-?)(?:(?P<field>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]\S*)?)')
 _RATING = re.compile(r"(>=|<=|>|<|)([0-5])")
@@ -70,7 +73,7 @@ def parse(text: str) -> Search:
     """Read what somebody typed. Raises Unclear with everything that is wrong with it."""
     if len(text) > MAX_LENGTH:
         raise Unclear([f"The search has {len(text):,} characters; {MAX_LENGTH:,} are allowed."])
-    if "\x00" in text:
+    if not is_text(text):
         raise Unclear(["The search has a character that is not text."])
     terms, faults = [], []
     for match in _PIECE.finditer(text):
@@ -81,6 +84,8 @@ def parse(text: str) -> Search:
         else:
             if term is not None and term not in terms:
                 terms.append(term)
+    if sum(len(term.values) for term in terms) > MAX_CONDITIONS:
+        faults.append(f"The search has too many terms; {MAX_CONDITIONS} are allowed, each value of a field being one.")
     if faults:
         raise Unclear(faults)
     return Search(tuple(terms))
@@ -92,7 +97,7 @@ def first_moment(date: str) -> datetime:
     if match is None:
         raise ValueError
     year, month, day = (int(part or 1) for part in match.groups())
-    return datetime(year, month, day, tzinfo=UTC)
+    return moments.within(datetime(year, month, day, tzinfo=UTC))
 
 
 def moment_after(date: str) -> datetime:
@@ -175,9 +180,9 @@ FIELDS: Mapping[str, Field] = {
     "fav": Field(_one_of(*YES, *NO), "yes or no", "fav:yes"),
     "rating": Field(lambda value: bool(rating_range(value)) or True, "0 to 5 stars", "rating:>=4"),
     "seed": Field(_is_seed, "a whole number", "seed:7"),
-    "before": Field(_is_date, "a year, a month or a day", "before:2026-09"),
-    "after": Field(_is_date, "a year, a month or a day", "after:2026-09-14"),
-    "on": Field(_is_date, "a year, a month or a day", "on:2026-09"),
+    "before": Field(_is_date, "a year, a month or a day from 1970 on", "before:2026-09"),
+    "after": Field(_is_date, "a year, a month or a day from 1970 on", "after:2026-09-14"),
+    "on": Field(_is_date, "a year, a month or a day from 1970 on", "on:2026-09"),
     "batch": Field(_is_id, "the id of a batch", "batch:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "from": Field(_is_id, "the id of a job", "from:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "in": Field(_one_of("trash"), "trash", "in:trash"),

@@ -7,6 +7,7 @@ from tasks.database import now
 from tasks.schemas import Fault
 from tasks.search import Search
 from tasks.sorting import Sort
+from tasks.strict_json import is_text
 from tasks.tables import SavedSearch, new_id
 
 LONGEST_NAME = 100  # characters
@@ -23,7 +24,7 @@ async def save(name: str, search: Search, sort: Sort = Sort.NEWEST) -> None:
     name = " ".join(name.split())
     if not name:
         raise Rejected("invalid_name", [Fault("/name", "The search needs a name.")])
-    if len(name) > LONGEST_NAME or "\x00" in name:
+    if len(name) > LONGEST_NAME or not is_text(name):
         raise Rejected("invalid_name", [Fault("/name", f"The name may have {LONGEST_NAME} characters.")])
     if not search:
         raise Rejected("invalid_query", [Fault("/q", "There is no search to save.")])

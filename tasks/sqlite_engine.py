@@ -17,13 +17,17 @@ from aiosqlite import Connection
 from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType, dict_factory
 from piccolo.querystring import QueryString
 
-from tasks.failures import DatabaseAway, away_when
+from tasks.failures import DatabaseAway
 from tasks.steps import Rows, Step, Unmet
 
 READERS = 4
 ROWS = 64  # that aiosqlite fetches at a time where it iterates
 BUSY_TIMEOUT = 15.0  # seconds a writer waits for another process's transaction
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
+AWAY = (
+    sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM, sqlite3.SQLITE_INTERRUPT,
+)  # fmt: skip
 HELD = (
     f"Another process has held the lock of the SQLite file for {BUSY_TIMEOUT:.0f} s. A process that is stopped or hangs"
     " in the middle of a write does so: `fuser` names those that have the file open; continue it, or end it."
@@ -32,15 +36,19 @@ HELD = (
 
 @contextmanager
 def _away() -> Iterator[None]:
-    """SQLite's errors as DatabaseAway: the file is locked for too long, broken, or on a full disk."""
+    """SQLite's errors as DatabaseAway: the file is locked for too long, cannot be used, or is on a full disk.
+
+    What it says of a statement that it cannot run is ours, and stays what it is.
+    """
     try:
-        with away_when(OperationalError):
-            yield
-    except DatabaseAway as away:
-        cause = away.__cause__
-        if isinstance(cause, OperationalError) and cause.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise DatabaseAway(HELD) from cause
-        raise
+        yield
+    except OperationalError as error:
+        code = error.sqlite_errorcode & 0xFF  # without what SQLite calls its extension
+        if code == sqlite3.SQLITE_BUSY:
+            raise DatabaseAway(HELD) from error
+        if code not in AWAY:
+            raise
+        raise DatabaseAway(f"The database does not answer: {error}") from error
 
 
 class _Connection(Connection):

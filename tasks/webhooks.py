@@ -144,6 +144,8 @@ def _read(body: bytes) -> Delivery:
         return msgspec.json.decode(body, type=Delivery)
     except msgspec.DecodeError as error:
         raise Malformed(f"The body is no prediction: {error}.") from error
+    except RecursionError:
+        raise Malformed("The body is no prediction: it is nested too deeply.") from None
 
 
 def _attempt(delivery: Delivery, named: str) -> UUID | None:

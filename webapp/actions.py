@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
@@ -18,7 +17,7 @@ from webapp.api import accepted, existing
 from webapp.errors import Problem, wants_html
 from webapp.fragments import card_fragment, job_fragment
 from webapp.views import job_json
-from webapp.visitors import by_htmx, came_from
+from webapp.visitors import by_htmx, came_from, page_of
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -96,7 +95,7 @@ async def shown(request: AnyRequest, card: Card) -> Response[Any]:
     """The job after an action, where it is shown: on its own page or in the gallery."""
     if not by_htmx(request):
         return Redirect(came_from(request), status_code=303)
-    if urlsplit(request.headers.get("HX-Current-URL", "")).path.startswith("/jobs/"):
+    if page_of(request).path.startswith("/jobs/"):
         return Response(await job_fragment(card), media_type=HTML)
     return Response(card_fragment(card), media_type=HTML)
 

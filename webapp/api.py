@@ -5,17 +5,17 @@ from math import ceil
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from tasks import library
+from tasks import library, strict_json
 from tasks.admission import Rejected, admit
 from tasks.database import now
 from tasks.library import Card
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
+from tasks.strict_json import Malformed
 from tasks.tables import Job, Status
 from tasks.terms import Terms
 from webapp.errors import Problem, not_found
@@ -80,9 +80,9 @@ async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
     if media_type != "application/json":
         raise Problem(415, "unsupported_media_type", "The body must be JSON, sent with Content-Type: application/json.")
     try:
-        body = msgspec.json.decode(await request.body())
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, "malformed_json", f"The body is no valid JSON: {error}.") from error
+        body = strict_json.decode(await request.body())
+    except Malformed as malformed:
+        raise Problem(400, "malformed_json", f"The body is no valid JSON: {malformed}.") from malformed
     if not isinstance(body, dict):
         raise Rejected("invalid_request", [Fault("", "The body must be a JSON object.")])
     return body
@@ -94,10 +94,10 @@ def parameters_of(body: Mapping[str, object]) -> object:
     if not isinstance(parameters, str):
         return parameters
     try:
-        return msgspec.json.decode(parameters)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        fault = Fault("/parameters", f"The parameters are no valid JSON: {error}.")
-        raise Rejected("invalid_parameters", [fault]) from error
+        return strict_json.decode(parameters)
+    except Malformed as malformed:
+        fault = Fault("/parameters", f"The parameters are no valid JSON: {malformed}.")
+        raise Rejected("invalid_parameters", [fault]) from malformed
 
 
 def terms_of(body: Mapping[str, object], client: str) -> Terms:

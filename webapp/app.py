@@ -47,8 +47,11 @@ from webapp.hub import Hub
 from webapp.methods import READ, AllowedMethods
 from webapp.origin import OurOwnOnly
 
-UNCOMPRESSED = ["^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/"]
-"""What is packed already, or flows, or is short."""
+UNCOMPRESSED = [
+    "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
+    r"^/batches/.*\.json$",
+]  # fmt: skip
+"""What is packed already, or flows, or is short, or so long that to pack it would hold up all others."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; "

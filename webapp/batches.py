@@ -22,7 +22,7 @@ from tasks.tables import Batch
 from tasks.terms import Terms
 from webapp import pages
 from webapp.api import POLLING, body_of, parameters_of, terms_of
-from webapp.composer import after, chosen_model, compose, settings_query
+from webapp.composer import after, chosen_model, compose, form_of, settings_query
 from webapp.errors import not_found, wants_html
 from webapp.grid import laid_out
 from webapp.matrix import Asked, Form, Sent, count, in_the_form
@@ -52,7 +52,7 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
 @post("/batches/count", status_code=200)
 async def counted(request: AnyRequest) -> Response[str]:
     """How many prints the composer's matrix makes, while it is written."""
-    form = {name: list(map(str, values)) for name, values in (await request.form()).dict().items()}
+    form = form_of((await request.form()).items())
     sentence, fits = count(form, chosen_model(form, settings.default_model))
     return pages.page("partials/count.html", counted=sentence, fits=fits)
 

@@ -1,5 +1,6 @@
 """/compare: two to four jobs side by side, with what differs between them."""
 
+import asyncio
 from string import ascii_uppercase
 from typing import Any
 from uuid import UUID
@@ -25,7 +26,7 @@ async def compare(request: Request[Any, Any, Any]) -> Response[str]:
     cards = await _existing(named)
     if len(cards) < len(named):
         return _sorry(404, "One of them is gone", "At least one of these prints does not exist any more, or never did.")
-    return pages.page("compare.html", **_context(cards))
+    return pages.page("compare.html", **await _context(cards))
 
 
 async def _existing(named: list[str]) -> list[Card]:
@@ -41,15 +42,15 @@ def _id(name: str) -> UUID | None:
         return None
 
 
-def _context(cards: list[Card]) -> dict[str, Any]:
-    prompts = [card.job.prompt for card in cards]
+async def _context(cards: list[Card]) -> dict[str, Any]:
+    prompts, columns = [card.job.prompt for card in cards], []
+    for at, (letter, card) in enumerate(zip(ascii_uppercase, cards, strict=False)):
+        columns.append((letter, CardView(card), marked(card.job.prompt, prompts[:at] + prompts[at + 1 :])))
+        await asyncio.sleep(0)  # long prompts take a while: others have their turn between them
     table = rows(cards)
     kinds = {card.outputs[0].kind if card.outputs else "" for card in cards}
     return {
-        "columns": [
-            (letter, CardView(card), marked(card.job.prompt, prompts[:at] + prompts[at + 1 :]))
-            for at, (letter, card) in enumerate(zip(ascii_uppercase, cards, strict=False))
-        ],
+        "columns": columns,
         "same_prompt": len(set(prompts)) == 1,
         "different": [row for row in table if row.differs],
         "same": [row for row in table if not row.differs],

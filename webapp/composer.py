@@ -1,15 +1,15 @@
 """The form that a prompt is written in: made from a model's schema, filled in, and what was typed read back."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks import inputs, lineage, models
+from tasks import inputs, lineage, models, strict_json
 from tasks.matrix import quoted
 from tasks.models import Model
 from tasks.schemas import Fault, Schema
-from webapp.controls import PREFIX, Control, controls, text, types
+from tasks.strict_json import Malformed
+from webapp.controls import MAX_FILES, PREFIX, Control, controls, text, types
 from webapp.matrix import MatrixFields, matrix_fields
 from webapp.views import CardView
 
@@ -60,6 +60,14 @@ async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ())
     source = await lineage.source(_last(form, "made_from"))
     view, matrix = CardView(source) if source else None, matrix_fields(form, name)
     return Composer(_last(form, "prompt"), name, choices, made, matrix, shown, view, bool(_last(form, "lock")))
+
+
+def form_of(fields: Iterable[tuple[str, object]]) -> dict[str, list[str]]:
+    """The fields of a form, or of an address, by their names."""
+    form: dict[str, list[str]] = {}
+    for name, value in fields:
+        form.setdefault(name, []).append(str(value))
+    return form
 
 
 def chosen_model(form: Form, default: str) -> str:
@@ -119,14 +127,14 @@ def settings_query(model: str, parameters: Mapping[str, Any]) -> list[tuple[str,
 def _typed(typed: str, schema: Schema) -> Any:
     told = types(schema)
     if "array" in told:
-        return typed.split()
+        return typed.split(maxsplit=MAX_FILES)  # what is beyond stays text, for its fault
     for choice in schema.get("enum", []):
         if str(choice) == typed:
             return choice
     if {"integer", "number", "boolean", "object"} & set(told):
         try:
-            return json.loads(typed)
-        except ValueError:
+            return strict_json.decode(typed)
+        except Malformed:
             return typed
     return typed
 

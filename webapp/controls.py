@@ -30,6 +30,7 @@ MAIN = (
 
 RATIO = re.compile(r"([1-9][0-9]{0,3}):([1-9][0-9]{0,3})")
 FRAME = 20  # the longer side of a drawn frame, in units of its picture
+MAX_FILES = 100  # that a parameter's field may name
 STEPS = 500  # that a slider may have at most: more are not hit with a finger
 
 
@@ -109,7 +110,9 @@ def controls(model: Model, values: Mapping[str, str], faults: Mapping[str | None
             maximum=schema.get("maximum"),
             step="1" if "integer" in types(schema) else "any",
             slider=_slider(schema, value or default) if kind in ("integer", "number") else None,
-            files=[File(address, preview(address)) for address in value.split()] if kind in ("file", "files") else [],
+            files=[File(address, preview(address)) for address in _addresses(value)]
+            if kind in ("file", "files")
+            else [],
             accept=_accepted(name),
             help=schema.get("description", ""),
             main=name in MAIN or name in required,
@@ -181,6 +184,10 @@ def _slider(schema: Schema, value: str) -> Slider | None:
 def _fine(span: float) -> float:
     """A step that suits a span: 0.01 up to 2, 0.1 up to 20, 0.5 above."""
     return 0.01 if span <= 2 else 0.1 if span <= 20 else 0.5
+
+
+def _addresses(value: str) -> list[str]:
+    return value.split(maxsplit=MAX_FILES)[:MAX_FILES]
 
 
 def _accepted(name: str) -> str:

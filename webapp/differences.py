@@ -1,15 +1,16 @@
 """What differs between jobs that are compared: the words of their prompts, and their settings."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Any
 
 from tasks.library import Card
 
 WORD = re.compile(r"\w+|[^\w\s]|\s+")
+
+MAX_WORDS = 2000  # of each of two texts that are held against each other word by word
 
 Piece = tuple[str, bool]
 """A stretch of text, and whether it is marked."""
@@ -32,15 +33,56 @@ def marked(text: str, others: Iterable[str]) -> list[Piece]:
     """A text in pieces; marked are the words that at least one of the other texts does not have in this order."""
     words = WORD.findall(text)
     told_apart = [at for at, word in enumerate(words) if not word.isspace()]
+    ours = [words[at] for at in told_apart]
     odd: set[int] = set()
     for other in others:
-        theirs = [word for word in WORD.findall(other) if not word.isspace()]
-        matcher = SequenceMatcher(None, [words[at] for at in told_apart], theirs)
-        kept = {place for block in matcher.get_matching_blocks() for place in range(block.a, block.a + block.size)}
+        kept = _common([word for word in WORD.findall(other) if not word.isspace()], ours)
         odd |= {at for place, at in enumerate(told_apart) if place not in kept}
-    between = {at for at, word in enumerate(words) if word.isspace() and {at - 1, at + 1} <= odd}
-    runs = groupby(enumerate(words), key=lambda numbered: numbered[0] in odd | between)
+    odd |= {at for at, word in enumerate(words) if word.isspace() and at - 1 in odd and at + 1 in odd}
+    runs = groupby(enumerate(words), key=lambda numbered: numbered[0] in odd)
     return [("".join(word for _, word in run), is_odd) for is_odd, run in runs]
+
+
+def _common(theirs: Sequence[str], ours: Sequence[str]) -> set[int]:
+    """The places of those of our words that are theirs too, in the same order: as many as there can be.
+
+    Between what both begin with and what both end with, no more than MAX_WORDS words of each are held against each
+    other; of longer texts, all of that is told to differ.
+    """
+    least = min(len(theirs), len(ours))
+    first = next((place for place in range(least) if theirs[place] != ours[place]), least)
+    last = next((place for place in range(least - first) if theirs[-1 - place] != ours[-1 - place]), least - first)
+    ends = {*range(first), *range(len(ours) - last, len(ours))}
+    theirs, ours = theirs[first : len(theirs) - last], ours[first : len(ours) - last]
+    if len(theirs) > MAX_WORDS or len(ours) > MAX_WORDS:
+        return ends
+    return ends | {first + place for place in _longest_common_subsequence(theirs, ours)}
+
+
+def _longest_common_subsequence(theirs: Sequence[str], ours: Sequence[str]) -> Iterator[int]:
+    """The places in ours of a longest common subsequence, from the last on.
+
+    The table of lengths is made a row at a time, each row one number, of which a bit is 0 where the length grows
+    (H. Hyyroe, "Bit-parallel LCS-length computation revisited", 2004): the time does not depend on the words.
+    """
+    where: dict[str, int] = {}
+    for place, word in enumerate(ours):
+        where[word] = where.get(word, 0) | 1 << place
+    all_ones = (1 << len(ours)) - 1
+    row, rows = all_ones, [all_ones]
+    for word in theirs:
+        match = row & where.get(word, 0)
+        row = (row + match | row - match) & all_ones
+        rows.append(row)
+    at, place = len(theirs), len(ours)
+    while at and place:
+        if rows[at] >> place - 1 & 1:
+            place -= 1
+        elif not rows[at - 1] >> place - 1 & 1:
+            at -= 1
+        else:
+            at, place = at - 1, place - 1
+            yield place
 
 
 def rows(cards: Sequence[Card]) -> list[Row]:

@@ -1,6 +1,7 @@
 """What people (HTML) and programs (problem+json, RFC 9457) are told when something goes wrong."""
 
 import logging
+import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
@@ -17,6 +18,10 @@ from tasks.schemas import Fault
 from webapp import pages
 
 log = logging.getLogger(__name__)
+
+FRAMES = 30  # the innermost ones of an error, which are logged
+LONGEST_TRACEBACK = 10_000  # characters
+LONGEST_PATH = 200  # characters of a request's path in the log
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -128,11 +133,23 @@ def _database_away(request: AnyRequest, away: DatabaseAway) -> Response[Any]:
     return answer(request, Problem(503, "database_unavailable", detail, headers={"Retry-After": "2"}))
 
 
+def _no_text(request: AnyRequest, error: UnicodeDecodeError) -> Response[Any]:
+    """Nothing of ours is decoded but what was sent: what is in the database is text, and files are bytes."""
+    return answer(request, Problem(400, "bad_request", "The request has bytes that are no text in UTF-8."))
+
+
 def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.error("%s %s failed\n%s", request.method, request.url.path[:LONGEST_PATH], _traceback(error))
     return answer(
         request, Problem(500, "internal_error", "Darkroom had an internal error. The operator finds it in the log.")
     )
+
+
+def _traceback(error: Exception) -> str:
+    """An error's traceback, without its middle where it is long: one may have a thousand frames, or a huge value."""
+    told = "".join(traceback.format_exception(error, limit=-FRAMES))
+    half = LONGEST_TRACEBACK // 2
+    return told if len(told) <= LONGEST_TRACEBACK else f"{told[:half]}\n[...]\n{told[-half:]}"
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
@@ -142,5 +159,6 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     Failure: _failure,
     DatabaseAway: _database_away,
     HTTPException: _http_exception,
+    UnicodeDecodeError: _no_text,
     Exception: _unexpected,
 }

@@ -22,7 +22,7 @@ from tasks.terms import Terms
 from webapp import pages
 from webapp.api import existing
 from webapp.batches import matrix_sent, submit_matrix
-from webapp.composer import Composer, after, chosen_model, compose, fitting, made_from, typed_parameters
+from webapp.composer import Composer, after, chosen_model, compose, fitting, form_of, made_from, typed_parameters
 from webapp.errors import from_failure, from_queue_full, from_rejected
 from webapp.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
 from webapp.lightbox import beside_context
@@ -136,7 +136,7 @@ async def _model(name: str, replicate: Replicate) -> Model | None:
 
 
 def _query(request: AnyRequest) -> Form:
-    return {name: request.query_params.getall(name) for name in request.query_params}
+    return form_of(request.query_params.items())
 
 
 ROUTES = [gallery, controls, submit, job_page]

@@ -4,9 +4,9 @@ A page that comes back sends the id of the last event that it heard as Last-Even
 This is plain ASGI: what a request is read into would be kept for each of thousands of pages, as long as they are open.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -15,7 +15,10 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 from sse_starlette import EventSourceResponse
 
+from tasks import moments
+from tasks.admission import Rejected
 from tasks.database import now
+from tasks.schemas import Fault
 from webapp.errors import Problem, not_found
 from webapp.hub import Hub
 from webapp.sheet import read
@@ -39,7 +42,7 @@ def _source(hub: Hub, scope: Scope) -> AsyncGenerator[bytes, None]:
     if job := query.get("job"):
         return hub.job_page(_id(job))
     heard = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), "")
-    return hub.gallery(read(query), _moment(heard or query.get("since", "")))
+    return hub.gallery(read(query), _moment(heard) if heard else _since(query))
 
 
 async def _begun(source: AsyncGenerator[bytes, None], first: bytes) -> AsyncIterator[bytes]:
@@ -58,7 +61,14 @@ def _id(text: str) -> UUID:
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        return moments.read(text)
     except ValueError:
         return now()
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _since(query: Mapping[str, str]) -> datetime:
+    try:
+        return moments.read(query["since"]) if query.get("since") else now()
+    except ValueError:
+        fault = Fault("/since", "This must be a moment in ISO 8601, from 1970 on.")
+        raise Rejected("invalid_query", [fault]) from None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from uuid import UUID
 
-from tasks.admission import Rejected
+from tasks.admission import Rejected, length_faults, reject
 from tasks.batches import in_figures, largest
 from tasks.matrix import Parts, Unreadable, read, read_seeds
 from tasks.schemas import Fault
@@ -60,9 +60,10 @@ class MatrixFields:
 
 
 def asked_for(form: Form, model: str) -> Asked:
-    """What a form asks for, with this model chosen. Raises Rejected where braces or seeds cannot be read."""
+    """What a form asks for, with this model chosen. Raises Rejected where its prompt or seeds cannot be read."""
     prompt = _last(form, "prompt").replace("\r\n", "\n")  # HTML sends every line break as CRLF
     seeds = _last(form, "seeds")
+    reject(length_faults(prompt))
     try:
         parts = read(prompt)
     except Unreadable as unreadable:

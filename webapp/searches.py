@@ -1,7 +1,7 @@
 """Searches counted (GET /searches/count), and saved and forgotten by forms (POST /searches, /searches/{id}/delete)."""
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from litestar import Request, Response, post, route
@@ -13,7 +13,7 @@ from webapp.finder import found
 from webapp.fragments import finder_fragment
 from webapp.methods import READ
 from webapp.sheet import read
-from webapp.visitors import by_htmx, came_from
+from webapp.visitors import by_htmx, came_from, page_of
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -46,8 +46,7 @@ async def _shown(request: AnyRequest, address: str) -> Response[Any]:
     """The finder as it is then: in place of the one on the page, or with its page."""
     if not by_htmx(request):
         return Redirect(address, status_code=303)
-    page = urlsplit(request.headers.get("HX-Current-URL", ""))
-    return Response(await finder_fragment(dict(parse_qsl(page.query))), media_type=HTML)
+    return Response(await finder_fragment(dict(parse_qsl(page_of(request).query))), media_type=HTML)
 
 
 ROUTES = [count, save, forget]

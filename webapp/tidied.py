@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from litestar import Request
@@ -12,6 +12,7 @@ from tasks.search import Search, Unclear, parse
 from tasks.tidying import MAX_TAGS, Outcome
 from webapp import pages
 from webapp.fragments import card_fragment, job_fragment
+from webapp.visitors import page_of
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -20,7 +21,7 @@ SHOWN = 60  # cards that one answer replaces; after more changes the page asks f
 
 async def anew(request: AnyRequest, job_ids: Sequence[UUID]) -> str:
     """These jobs as the page that asks shows them now, as a live event would do it."""
-    address = urlsplit(request.headers.get("HX-Current-URL", ""))
+    address = page_of(request)
     cards = await library.cards(job_ids[:SHOWN])
     if address.path.startswith("/jobs/"):
         own = address.path.removeprefix("/jobs/")

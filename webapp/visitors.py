@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from secrets import token_urlsafe
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from litestar import Request, Response
 
@@ -40,6 +40,14 @@ def came_from(request: AnyRequest) -> str:
 def own_page(address: str) -> str:
     """An address on this site, else the gallery's. What browsers leave out of addresses is in none of ours."""
     return address if OWN_PAGE.fullmatch(address) else "/"
+
+
+def page_of(request: AnyRequest) -> SplitResult:
+    """The address of the page that htmx asks from; an empty one where it is nonsense."""
+    try:
+        return urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return urlsplit("")
 
 
 def client_of(request: AnyRequest) -> str:

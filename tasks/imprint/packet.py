@@ -15,6 +15,8 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
+from tasks import strict_json
+
 LARGEST = 65_502  # bytes: what a segment of a JPEG has room for (XMP specification, part 3, 1.1.3)
 NAMESPACE = "urn:uuid:a9756216-8249-4b14-998a-70aa04f6672b#"  # ours alone, and no address that somebody has to own
 PROPERTY = f"{NAMESPACE} made"  # as expat tells it
@@ -80,9 +82,11 @@ def read(packet: bytes) -> Imprint | None:
     parser = expat.ParserCreate("utf-8", " ")
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
     parser.StartDoctypeDeclHandler = _refuse  # entities are declared in one, and grow
-    with suppress(expat.ExpatError, msgspec.DecodeError, RecursionError, UnicodeError):
+    with suppress(expat.ExpatError, msgspec.DecodeError, strict_json.Malformed, RecursionError, UnicodeError):
         parser.Parse(packet.strip(b"\0 \t\r\n"), True)
-        return msgspec.json.decode("".join(found), type=Imprint)
+        imprint = msgspec.json.decode("".join(found), type=Imprint)
+        strict_json.check(imprint.settings)
+        return imprint
     return None
 
 

@@ -72,6 +72,8 @@ async def body_of(request: Request) -> Json:
         return msgspec.json.decode(await request.body(), type=Json)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise malformed(f"The request body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise malformed("The request body is not valid JSON: it is nested too deeply") from None
 
 
 async def _subject(request: Request, room: Room) -> str:

@@ -1,6 +1,8 @@
 """Prompt matrices: what is an alternative and what is text, and the cells in their order."""
 
 import json
+from contextlib import suppress
+from time import thread_time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -128,3 +130,14 @@ def test_seeds_are_a_list_or_a_count(text: str, seeds: int | list[int]) -> None:
 def test_seeds_that_are_none_are_told(text: str) -> None:
     with pytest.raises(Unreadable):
         read_seeds(text)
+
+
+@pytest.mark.parametrize("piece", ["{", "}", "{}", "{|", "{a|b}", "|", "\\", "\\{", "{a", "a|"])
+def test_reading_takes_time_by_the_length(piece: str) -> None:
+    def seconds(length: int) -> float:
+        begun = thread_time()
+        with suppress(Unreadable):
+            read(piece * (length // len(piece)) + "}" * (length // 10))
+        return thread_time() - begun
+
+    assert min(seconds(200_000) for _ in range(3)) < 40 * max(min(seconds(20_000) for _ in range(3)), 0.001)

@@ -96,3 +96,17 @@ def test_settings_are_told_in_words() -> None:
         Row("go fast", ("on", "off")),
         Row("seed", ("5", "9")),
     ]
+
+
+def test_of_long_texts_what_is_between_their_common_beginning_and_end_is_marked() -> None:
+    other, text = (f"the begin {' '.join(sign * 3000)} the end" for sign in ("x", "y"))
+    assert [(piece[:4], odd) for piece, odd in marked(text, [other])] == [
+        ("the ", False),
+        ("y y ", True),
+        (" the", False),
+    ]
+
+
+def test_as_many_words_as_can_be_are_told_to_be_the_same() -> None:
+    assert marked("a b c a b d", ["b c a b a"]) == [("a", True), (" b c a b ", False), ("d", True)]
+    assert marked("one two", ["two one"]) == [("one ", False), ("two", True)]

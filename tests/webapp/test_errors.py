@@ -1,13 +1,17 @@
 """What people and programs are told while the database is away."""
 
+import sqlite3
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
+from tasks import library
 from tasks.database import DB
 from tasks.failures import DatabaseAway
+from tasks.tables import Job
 
 JOB = UUID("0192d4a6-7a3e-7c21-9b55-0d6a3f1e2c84")
 
@@ -68,3 +72,30 @@ async def test_the_process_lives_but_is_not_ready_while_the_database_is_away(
     answer = await web.get("/readyz")
     assert answer.status_code == 503
     assert "The database does not answer" in answer.json()["checks"]["database"]
+
+
+async def test_an_error_of_ours_is_no_database_that_is_away() -> None:
+    with pytest.raises((sqlite3.OperationalError, asyncpg.UndefinedTableError)):
+        await Job.raw("SELECT nonsense FROM nowhere")
+    with pytest.raises((OverflowError, asyncpg.DataError)):
+        await Job.raw("SELECT id FROM job WHERE seed = {}", 2**80)
+
+
+async def test_a_server_error_logs_one_traceback_of_bounded_length(
+    web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(depth: int) -> None:
+        if depth == 0:
+            raise RuntimeError("x" * 100_000)
+        fail(depth - 1)
+
+    async def broken(*_: object) -> None:
+        fail(500)
+
+    monkeypatch.setattr(library, "card", broken)
+    assert (await web.get(f"/status/{JOB}")).status_code == 500
+    [record] = caplog.records
+    told = record.getMessage()
+    assert len(told) < 11_000
+    assert told.count("Traceback") == 1
+    assert "RuntimeError" in told

@@ -1,0 +1,80 @@
+"""Where text comes into the application: every route, and the fields that it reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where text comes in. fields: those that get it, one at a time. kind: path, query, form or json. more: others."""
+
+    method: str
+    kind: str
+    fields: tuple[str, ...] = ("",)
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
+def query(*fields: str, **more: str) -> Door:
+    return Door("GET", "query", fields, more)
+
+
+def form(*fields: str, **more: str) -> Door:
+    return Door("POST", "form", fields, more)
+
+
+GET, POST = Door("GET", "path"), Door("POST", "path")
+PLACES = ("q", "sort", "cursor")
+COMPOSER = ("prompt", "model", "seeds", "models", "p.width", "p.seed", "p.image", "p.nope", "made_from")
+
+DOORS: Mapping[str, tuple[Door, ...]] = {
+    "/": (query(*COMPOSER, *PLACES),),
+    "/batches": (Door("POST", "json", ("prompt", "models", "seeds", "parameters", "nope"), {"prompt": "a {b|c}"}),),
+    "/batches/count": (form("prompt", "seeds", "models"),),
+    "/batches/{batch_id:str}": (GET,),
+    "/batches/{batch_id:str}/cancel": (POST,),
+    "/batches/{batch_id:str}/grid": (GET,),
+    "/batches/{batch_id:str}/progress": (GET,),
+    "/collections": (form("name"), query("x")),
+    "/collections/{collection_id:uuid}": (form("name"),),
+    "/collections/{collection_id:uuid}/delete": (POST,),
+    "/compare": (query("job"),),
+    "/composer": (query(*COMPOSER),),
+    "/docs": (query("x"),),
+    "/events": (query(*PLACES, "since", "job"),),
+    "/finished.json": (query("since"),),
+    "/generate": (Door("POST", "json", ("prompt", "model", "parameters", "made_from", "nope"), {"prompt": "fox"}),),
+    "/healthz": (query("x"),),
+    "/imprint": (Door("POST", "body"),),
+    "/jobs": (form("prompt", "model", "seeds", "p.width", "p.image", prompt="fox"),),
+    "/jobs.json": (query(*PLACES, "limit"),),
+    "/jobs/{job_id:str}": (
+        GET, query("q", "sort"), Door("PATCH", "json", ("notes", "tags", "rating", "favourite", "nope")),
+    ),
+    "/jobs/{job_id:str}/cancel": (POST,),
+    "/jobs/{job_id:str}/collect": (form("collection", "take_out"),),
+    "/jobs/{job_id:str}/delete": (POST,),
+    "/jobs/{job_id:str}/favourite": (form("favourite"),),
+    "/jobs/{job_id:str}/notes": (form("notes"),),
+    "/jobs/{job_id:str}/panel": (GET,),
+    "/jobs/{job_id:str}/rating": (form("rating"),),
+    "/jobs/{job_id:str}/restore": (POST,),
+    "/jobs/{job_id:str}/retry": (POST,),
+    "/jobs/{job_id:str}/tags": (form("tag", "untag"),),
+    "/jobs/{job_id:str}/trash": (POST,),
+    "/jobs/{job_id:str}/uses": (GET,),
+    "/media/{key:str}": (GET,),
+    "/readyz": (query("x"),),
+    "/schema/openapi.json": (query("x"),),
+    "/searches": (form("q", "name", "sort", q="fox"),),
+    "/searches/count": (query("q"),),
+    "/searches/{search_id:uuid}/delete": (POST,),
+    "/selection": (form("action", "tag", "collection", "q", "job", action="tag", tag="x", all="1"),),
+    "/selection.zip": (query("q", "job", all="1"), form("q", "job", all="1")),
+    "/selection/count": (query("q"),),
+    "/selection/names": (query("tag"),),
+    "/static/{path:path}": (GET,),
+    "/status/{job_id:str}": (GET,),
+    "/undo/{undo_id:str}": (GET, query("back", "left_out"), form("back")),
+    "/uploads": (Door("POST", "body"),),
+    "/webhooks/replicate": (Door("POST", "body"), Door("POST", "query", ("attempt",))),
+}  # fmt: skip
