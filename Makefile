@@ -28,6 +28,7 @@ chaos: $(VENV)/installed-dev ## kill every part under load, count what is lost: 
 	$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/installed-bench ## measure, beside a reference: BENCH=submit,status ROUNDS=3 SECONDS=3 SCALE=1
+	@$(BIN)/python -m tests.chromium
 	@exec $(BIN)/python -m tests.bench $(if $(BENCH),--parts $(BENCH)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SCALE),--scale $(SCALE))
 

@@ -12,8 +12,7 @@ from litestar import MediaType, Response
 from tasks.settings import ROOT, settings
 from webapp import halted
 from webapp.controls import preview
-
-STATIC = ROOT / "static"
+from webapp.styles import SHEETS, STATIC
 
 
 def render(template: str, **context: Any) -> str:
@@ -28,8 +27,9 @@ def page(template: str, status_code: int = 200, headers: dict[str, str] | None =
 
 @cache
 def static(path: str) -> str:
-    """The address of a static file, which changes when its bytes do."""
-    return f"/static/{path}?v={sha256((STATIC / path).read_bytes()).hexdigest()[:12]}"
+    """The address of a static file, or of a page's style sheet, which changes when its bytes do."""
+    content = b"".join(file.read_bytes() for file in SHEETS.get(path, [STATIC / path]))
+    return f"/static/{path}?v={sha256(content).hexdigest()[:12]}"
 
 
 def ago(moment: datetime) -> str:

@@ -13,15 +13,16 @@ from litestar.params import FromPath
 
 from webapp.errors import not_found
 from webapp.methods import READ
-from webapp.pages import STATIC
 from webapp.revalidation import matches
+from webapp.styles import SHEETS, STATIC
 
 VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
 KEPT, ASKED_FOR_AGAIN = "public, max-age=31536000, immutable", "no-cache"
 SMALL = 200_000  # bytes; a second is too much to spend on packing what is larger as tightly as can be
 
-FILES = {f"/{path.relative_to(STATIC).as_posix()}": path for path in STATIC.rglob("*") if path.is_file()}
-"""What there is. No other path leads anywhere."""
+FILES = {f"/{path.relative_to(STATIC).as_posix()}": [path] for path in STATIC.rglob("*") if path.is_file()}
+FILES |= {f"/{path}": files for path, files in SHEETS.items()}
+"""What there is, and the files that it is put together from. No other path leads anywhere."""
 
 TEXTS = {
     ".css": "text/css",
@@ -79,7 +80,7 @@ async def _file(path: str) -> _File:
 
 
 def _load(path: str) -> _File:
-    content, suffix, packed = FILES[path].read_bytes(), FILES[path].suffix, {}
+    content, suffix, packed = b"".join(file.read_bytes() for file in FILES[path]), FILES[path][0].suffix, {}
     if suffix in TEXTS:
         quality = 11 if len(content) < SMALL else 6
         packed = {"br": brotli.compress(content, quality=quality), "gzip": gzip.compress(content)}

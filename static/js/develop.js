@@ -12,12 +12,21 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
 });
 
 document.addEventListener("htmx:after:swap", () => {
-  for (const id of finishing) develop(document.getElementById(id));
-  finishing.clear();
+  if (finishing.size) requestAnimationFrame(develop);
 });
 
-function develop(card) {
-  if (!card || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+function develop() {
+  const cards = [...finishing].map((id) => document.getElementById(id)).filter(isInView); // all are looked at, then changed
+  finishing.clear();
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) cards.forEach(bringOut);
+}
+
+function isInView(card) {
+  const { top, bottom } = card?.getBoundingClientRect() ?? {};
+  return bottom > 0 && top < innerHeight;
+}
+
+function bringOut(card) {
   card.querySelector(".card-ghost")?.animate({ opacity: [0, 1] }, { duration: 500, easing: "ease-out" });
   card.querySelectorAll(".card-picture, .print-picture, .card-video, .print-video, .soundtrack").forEach(comeUp);
 }

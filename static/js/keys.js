@@ -138,13 +138,10 @@ function write(field) {
 }
 
 function compare() {
-  const selected = document.querySelectorAll(".card-select:checked").length;
+  const selected = Number(document.documentElement.dataset.selecting);
   return selected >= 2 && selected <= 4 && press("#compare");
 }
 
 function clear() {
-  const selected = document.querySelectorAll(".card-select:checked");
-  if (!selected.length) return false;
-  if (!press("#selection-clear")) for (const box of selected) box.click();
-  return true;
+  return "selecting" in document.documentElement.dataset && press("#selection-clear");
 }

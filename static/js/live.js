@@ -1,41 +1,43 @@
 /**
- * Puts cards that are new to this page in their place on the sheet, says when their number may be another, and opens the
- * stream again when its first connection fails.
+ * Takes live events to the cards that they are about: also to those out of the document, and to those that are new here.
+ * Says when the number of what is found may be another, and opens the stream again when its first connection fails.
  *
  * A live event carries a whole card and the id of the one it replaces. Where there is none, htmx leaves the task
- * without a target; a card that the page's search does not find says `placed:false`, and gets no place. Ids are UUIDs of
- * version 7, so the order of the ids is the order of time.
+ * without a target; a card that the page's search does not find says `placed:false`, and gets no place.
  */
 
+import { arrive, isWaiting, leave } from "./arrivals.js";
+import "./frames.js";
+import { emptied } from "./windowing.js";
+
+const DELETED = /hx-target="#(job-[^"]+)" hx-swap="delete"/g; // htmx does not say what it did not find
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30000;
 let wait = FIRST_WAIT;
 
 document.addEventListener("htmx:before:swap", ({ detail }) => {
-  if (detail.tasks.some(movesTheCount)) document.body.dispatchEvent(new Event("sheet-moved"));
-  const lost = detail.tasks.filter((task) => task.type === "partial" && !task.target);
-  for (const task of lost) {
-    detail.tasks.splice(detail.tasks.indexOf(task), 1);
+  const { ctx, tasks } = detail;
+  if (tasks.some(({ target }) => ["sheet", "prints"].includes(target?.id))) leave();
+  for (const [, id] of ctx.text?.matchAll(DELETED) ?? []) {
+    emptied(id)?.remove();
+    leave(id);
+  }
+  const lost = tasks.filter((task) => task.type === "partial" && !task.target);
+  for (const task of lost) task.target = emptied(task.fragment.firstElementChild?.id);
+  if (tasks.some(movesTheCount)) document.body.dispatchEvent(new Event("sheet-moved"));
+  for (const task of lost.filter(({ target }) => !target)) {
+    tasks.splice(tasks.indexOf(task), 1);
     const card = task.fragment.firstElementChild;
-    if (card?.matches(".card") && task.swapSpec.placed !== false) place(card);
+    if (card?.matches(".card") && (task.swapSpec.placed !== false || isWaiting(card.id))) arrive(card);
   }
 });
 
 /** Whether the search may find more or fewer now: a card is gone, found but not here, here but not found; or all came anew. */
 function movesTheCount({ target, fragment, swapSpec }) {
   if (target?.id === "sheet" || swapSpec?.style === "delete") return true;
+  const card = fragment?.firstElementChild;
   const found = swapSpec?.placed !== false;
-  return Boolean(fragment?.firstElementChild?.matches(".card")) && found !== Boolean(target);
-}
-
-function place(card) {
-  const sheet = document.querySelector("#sheet[data-first-page]");
-  if (!sheet || document.getElementById(card.id)) return;
-  const next = [...sheet.querySelectorAll(":scope > .card")].find((other) => other.id < card.id);
-  const older = sheet.querySelector("#older");
-  if (!next && older) return; // it belongs on a page that was not loaded yet
-  sheet.insertBefore(card, next ?? null);
-  window.htmx.process(card);
+  return Boolean(card?.matches(".card")) && found !== Boolean(target || isWaiting(card.id));
 }
 
 document.addEventListener("htmx:sse:after:connection", () => {

@@ -1,7 +1,9 @@
 /**
  * Selects prints: with their checkboxes, with Shift from the last one to this one, with Ctrl on the picture, and while
- * some are selected by a click on any picture. The bar itself is plain HTML, which CSS shows when something is checked.
+ * some are selected by a click on any picture. The bar itself is plain HTML, which CSS shows while <html> says data-selecting.
  */
+
+import { cards } from "./windowing.js";
 
 const PRINTS = "#sheet, #batch-grid";
 const bar = document.getElementById("selection");
@@ -9,11 +11,14 @@ let last = null; // the id of the checkbox that was used last
 let began = false;
 let searched = null; // what the sheet shows: another search is another selection
 
-const boxes = () => [...document.querySelectorAll("#main .card-select")];
+const boxes = () => [...cards()].map((card) => card.querySelector(".card-select")).filter(Boolean);
 const selected = () => boxes().filter((box) => box.checked);
 
-/** The count, in words; and once, when a selection begins, how many the search finds in all. */
-function tell() {
+/**
+ * The count, in words and for CSS; and once, when a selection begins, how many the search finds in all. anew: whether more
+ * may be selected than before.
+ */
+function tell(anew = true) {
   const q = bar.elements.namedItem("q").value;
   if (q !== searched) {
     if (searched !== null && (all().checked || selected().length)) {
@@ -25,9 +30,11 @@ function tell() {
     began = false;
   }
   document.getElementById("selection-view").hidden = false;
-  const count = selected().length;
+  const count = anew || began ? selected().length : 0;
   document.getElementById("selection-count").textContent = all().checked ? "All selected" : `${count.toLocaleString("en")} selected`;
   const begins = count > 0 || all().checked || document.getElementById("selection-mode").checked;
+  if (begins) document.documentElement.dataset.selecting = all().checked ? "all" : count;
+  else delete document.documentElement.dataset.selecting;
   if (begins && !began) document.body.dispatchEvent(new Event("selection-begun"));
   began = begins;
 }
@@ -50,9 +57,15 @@ if (bar) {
     for (const box of boxes()) box.checked = true;
     tell();
   });
-  bar.addEventListener("reset", () => setTimeout(tell));
+  bar.addEventListener("reset", () => {
+    for (const box of selected()) box.checked = false; // also those out of the document, which the form does not know
+    setTimeout(tell);
+  });
+  bar.addEventListener("formdata", ({ formData }) => {
+    for (const box of selected()) if (!box.isConnected) formData.append(box.name, box.value);
+  });
   document.addEventListener("change", ({ target }) => target.form === bar && tell());
-  document.addEventListener("htmx:after:swap", tell);
+  document.addEventListener("htmx:after:swap", () => tell(false));
 
   // Before anybody else hears of the click: while prints are selected, a picture is not opened.
   document.addEventListener(

@@ -13,7 +13,20 @@ from tests.bench.effort import Effort
 from tests.bench.figures import Figure
 from tests.bench.results import Results
 
-PARTS = ("submit", "status", "burst", "flight", "instant", "overhead", "live", "pages", "library", "start", "memory")
+PARTS = (
+    "submit",
+    "status",
+    "burst",
+    "flight",
+    "instant",
+    "overhead",
+    "live",
+    "pages",
+    "library",
+    "browser",
+    "start",
+    "memory",
+)
 """In tests/bench/parts, each with `async def measure(effort) -> list[Figure]`."""
 NONE = "none"  # measures nothing, and makes results.md, the plots and the README's table of what is kept
 INTERRUPTED = 130

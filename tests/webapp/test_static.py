@@ -1,12 +1,14 @@
 """Styles and scripts: compressed once, kept by browsers, and nothing else is told from the disk."""
 
 import gzip
+import re
 
 import brotli
 import httpx
 import pytest
 
 from tasks.settings import ROOT
+from webapp import pages, styles
 
 CSS = "/static/css/base.css"
 CONTENT = (ROOT / "static/css/base.css").read_bytes()
@@ -60,3 +62,37 @@ async def test_a_head_tells_what_a_get_would(web: httpx.AsyncClient) -> None:
     assert head.content == b""
     assert head.headers["etag"] == get.headers["etag"]
     assert head.headers["content-length"] == get.headers["content-length"]
+
+
+@pytest.mark.parametrize("page", sorted(styles.PAGES))
+async def test_a_page_has_one_style_sheet_of_all_its_files_which_browsers_keep(
+    web: httpx.AsyncClient, page: str
+) -> None:
+    address = pages.static(f"pages/{page}.css")
+    answer = await web.get(address)
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    files = [ROOT / f"static/css/{name}.css" for name in ("tokens", "base", *styles.PAGES[page])]
+    assert answer.content == b"".join(file.read_bytes() for file in files)
+    assert f"'pages/{page}.css'" in (ROOT / f"templates/{page}.html").read_text()
+    for url in re.findall(r'url\("(.*?)"\)', answer.text):
+        assert (await web.get(f"/static/pages/{url}")).status_code == 200
+
+
+def test_files_that_are_put_together_begin_with_nothing_that_has_to_come_first() -> None:
+    for files in styles.SHEETS.values():
+        for file in files:
+            assert not re.search(r"@(import|charset|namespace)", file.read_text()), file
+
+
+async def test_the_gallery_waits_for_one_style_sheet(web: httpx.AsyncClient) -> None:
+    sheets = re.findall(
+        r'<link rel="stylesheet" href="(.*?)"', (await web.get("/", headers={"Accept": "text/html"})).text
+    )
+    assert sheets == [pages.static("pages/gallery.css")]
+
+
+def test_nothing_that_holds_all_cards_is_asked_what_it_has_while_there_is_a_script() -> None:
+    for file in (ROOT / "static/css").glob("*.css"):
+        scripted = re.sub(r"@media \(scripting: none\) \{.*?\n  \}", "", file.read_text(), flags=re.DOTALL)
+        assert not re.search(r"(?<![\w-])(html|body|main|:root|#main|\.page|\.gallery)[^\s,{]*:has\(", scripted), file

@@ -3,6 +3,8 @@
  * offers, and out. The focus is not lost when a card changes, or goes away, under it.
  */
 
+import { bring, cards, fill } from "../windowing.js";
+
 const OFFERED = "a[href], button, input, select, textarea, summary, video, audio";
 
 let current = null; // the card that Tab comes to
@@ -19,8 +21,10 @@ export function move(way) {
   column = null;
   if (way === "left") return focus(beside(card, false));
   if (way === "right") return focus(beside(card, true));
-  const cards = sheet.querySelectorAll(":scope > .card");
-  return focus(cards[way === "first" ? 0 : cards.length - 1]);
+  const all = [...cards()];
+  const end = all.at(way === "first" ? 0 : -1);
+  bring(end);
+  return focus(end);
 }
 
 /** Looks after the sheet of this page, also where another takes its place. */
@@ -52,10 +56,13 @@ function focus(card) {
 }
 
 function beside(card, after) {
-  let other = card;
-  do other = after ? other.nextElementSibling : other.previousElementSibling;
-  while (other && !other.matches(".card"));
-  return other;
+  const next = (from) => (after ? from.nextElementSibling : from.previousElementSibling);
+  let from = card;
+  for (let other = next(from); other; other = next(from)) {
+    if (other.matches(".card")) return other;
+    if (!fill(other)) from = other;
+  }
+  return null;
 }
 
 /** In the next row, the card nearest to where one came from: rows are as uneven as their pictures. */
@@ -86,8 +93,8 @@ function middle(card) {
 }
 
 function inView(sheet) {
-  const cards = [...sheet.querySelectorAll(":scope > .card")];
-  return cards.find((card) => card.getBoundingClientRect().top >= 0) ?? cards[0];
+  const shown = [...sheet.querySelectorAll(":scope > .card")];
+  return shown.find((card) => card.getBoundingClientRect().top >= 0) ?? shown[0];
 }
 
 function follow(changes) {
@@ -123,9 +130,9 @@ function cardFrom(node) {
 
 /** Makes the card that Tab comes to the first one, where the last one is gone. */
 function settle() {
-  const cards = document.querySelectorAll("#sheet > .card");
-  if (!current?.isConnected) current = cards[0] ?? null;
-  for (const card of cards) rove(card);
+  const shown = document.querySelectorAll("#sheet > .card");
+  if (!current?.isConnected) current = shown[0] ?? null;
+  for (const card of shown) rove(card);
 }
 
 /** Lets Tab come to a card, or pass it by. What Tab does not come to anyway stays so. */

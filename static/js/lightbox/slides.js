@@ -1,5 +1,7 @@
 /** The slides of the lightbox: every output of every finished card on the sheet, in the sheet's order. */
 
+import { cards } from "../windowing.js";
+
 const USUAL = 1024; // pixels, where nobody measured a picture
 
 const ELEMENTS = {
@@ -18,22 +20,34 @@ const ELEMENTS = {
   file: ({ alt }) => framed("slide-text", words(alt)),
 };
 
-export function slidesOf(sheet) {
-  return [...sheet.querySelectorAll(".card[data-slides]")].flatMap((card) => {
-    const job = card.id.slice("job-".length);
-    const alt = card.querySelector(".card-picture")?.alt ?? card.querySelector(".card-title")?.textContent ?? "";
-    return JSON.parse(card.dataset.slides).map((output, at, all) => ({
-      ...output,
-      ...(output.kind === "image" && { width: output.width ?? USUAL, height: output.height ?? USUAL }),
-      type: output.kind,
-      thumbCropped: true,
-      alt,
-      job,
-      key: `${job} ${at}`,
-      number: at + 1,
-      of: all.length,
-    }));
-  });
+const known = new WeakMap(); // card -> its slides, and what they were made of
+
+export function slides() {
+  return [...cards()].flatMap((card) => (card.dataset.slides ? slidesOf(card) : []));
+}
+
+function slidesOf(card) {
+  const made = known.get(card);
+  if (made?.from === card.dataset.slides) return made.slides;
+  const fresh = madeFrom(card);
+  known.set(card, { from: card.dataset.slides, slides: fresh });
+  return fresh;
+}
+
+function madeFrom(card) {
+  const job = card.id.slice("job-".length);
+  const alt = card.querySelector(".card-picture")?.alt ?? card.querySelector(".card-title")?.textContent ?? "";
+  return JSON.parse(card.dataset.slides).map((output, at, all) => ({
+    ...output,
+    ...(output.kind === "image" && { width: output.width ?? USUAL, height: output.height ?? USUAL }),
+    type: output.kind,
+    thumbCropped: true,
+    alt,
+    job,
+    key: `${job} ${at}`,
+    number: at + 1,
+    of: all.length,
+  }));
 }
 
 /** Has films, sounds and texts shown as what they are, and leaves their own controls to them. */

@@ -5,9 +5,10 @@
 
 import PhotoSwipe from "../../vendor/photoswipe-5.4.4.esm.min.js";
 import { styled } from "../styled.js";
+import { bring, emptied } from "../windowing.js";
 import { addControls } from "./controls.js";
 import { Panel } from "./panel.js";
-import { showOtherKinds, slidesOf } from "./slides.js";
+import { showOtherKinds, slides as slidesNow } from "./slides.js";
 
 const NEAR = 8; // slides from the end, where older ones are asked for
 const AGAIN = 120; // milliseconds until a swipe is over
@@ -21,7 +22,7 @@ const styles = styled("lightbox");
  */
 export async function look(job, { moved, closed, before }) {
   await styles;
-  const slides = slidesOf(document.getElementById("sheet"));
+  const slides = slidesNow();
   const index = slides.findIndex((slide) => slide.job === job);
   if (index < 0) throw new Error("not on the sheet");
   before();
@@ -49,6 +50,7 @@ export async function look(job, { moved, closed, before }) {
   pswp.on("keydown", (event) => PANS.includes(event.originalEvent.key) || event.preventDefault());
   pswp.on("change", () => {
     const { data } = pswp.currSlide;
+    show(data.job);
     pswp.element.dataset.job = data.job;
     pswp.element.setAttribute("aria-label", `Print: ${data.alt}`);
     pswp.mainScroll.itemHolders.forEach(({ el }, at) => (el.inert = at !== 1));
@@ -87,6 +89,14 @@ function pictureOf(job) {
   return document.getElementById(`job-${job}`)?.querySelector(".card-picture");
 }
 
+/** Has its card in the document, and where it will be seen: keys and buttons act on it. */
+function show(job) {
+  const card = emptied(`job-${job}`);
+  if (!card) return;
+  bring(card);
+  card.scrollIntoView({ block: "nearest" });
+}
+
 function askForOlder() {
   const link = document.getElementById("older-link");
   if (!link || link.dataset.asked) return;
@@ -97,7 +107,7 @@ function askForOlder() {
 /** Takes over what is on the sheet now. The slide that is looked at stays, with its zoom, whatever its new place. */
 function follow(pswp, slides) {
   if (pswp.isDestroying) return;
-  const fresh = slidesOf(document.getElementById("sheet"));
+  const fresh = slidesNow();
   if (fresh.length === slides.length && fresh.every(({ key }, at) => key === slides[at].key)) return;
   if (pswp.mainScroll.isShifted() || !pswp.opener.isOpen) {
     setTimeout(() => follow(pswp, slides), AGAIN);

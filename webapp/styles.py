@@ -1,0 +1,36 @@
+"""The style sheet of each page: its files from static/css in one, as each by itself keeps a phone waiting."""
+
+from tasks.settings import ROOT
+
+STATIC = ROOT / "static"
+
+PAGES = {
+    "gallery": (
+        "composer",
+        "finder",
+        "sheet",
+        "paper",
+        "card",
+        "marks",
+        "selection",
+        "matrix",
+        "transitions",
+        "controls",
+        "picker",
+        "ratios",
+    ),
+    "job": ("paper", "job", "said", "selection", "beside", "transitions", "lineage", "ratios"),
+    "batch": ("paper", "card", "marks", "selection", "batch", "transitions", "ratios"),
+    "compare": ("paper", "compare", "ratios"),
+    "collections": ("collections", "selection", "ratios"),
+    "done": ("selection",),
+    "error": ("error",),
+    "docs": (),
+}
+"""The files that each page has after `tokens` and `base`, which all have, in the order that they count in."""
+
+SHEETS = {
+    f"pages/{page}.css": [STATIC / f"css/{name}.css" for name in ("tokens", "base", *names)]
+    for page, names in PAGES.items()
+}
+"""The files of each sheet, by its path below /static/: as deep as theirs, so that what they name from ../ is found."""
