@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from random import randrange
+from secrets import randbelow
 from stat import S_ISREG
 from threading import Event
 from typing import IO, Self
@@ -192,7 +192,7 @@ async def _write(folder: Path, key: str, content: IO[bytes] | bytes) -> None:
 def _write_now(file: Path, content: IO[bytes] | bytes, called_off: Event) -> None:
     """Write a file, unless that is called off meanwhile, and to the disk: it must outlast a power cut."""
     source = BytesIO(content) if isinstance(content, bytes) else content
-    staged = file.with_name(f"{file.name}#{randrange(10**9)}")  # a sweep knows it when it is left
+    staged = file.with_name(f"{file.name}#{randbelow(10**9)}")  # a sweep knows it when it is left
     try:
         with staged.open("xb") as stream:
             while not called_off.is_set() and (piece := source.read(PIECE)):
