@@ -71,5 +71,5 @@ async def limit(request: Request) -> Response:
 def _read(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(422, {"detail": str(error), "status": 422}) from None

@@ -26,7 +26,7 @@ async def upload(request: Request) -> Response:
     head, content = parts["content"]
     try:
         metadata = msgspec.json.decode(parts["metadata"][1], type=Json) if "metadata" in parts else {}
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, RecursionError):
         raise malformed("metadata is not a JSON object") from None
     media_type = head.content_type or "application/octet-stream"
     kept = room.uploads.add(bytes(content), head.filename or "file", media_type, metadata, room.clock())

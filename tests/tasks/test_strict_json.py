@@ -20,7 +20,6 @@ def test_what_is_within_the_limits_is_read(text: str | bytes) -> None:
         ("[" * 100_000, "too deeply"),
         ("[0" + ",0" * MAX_VALUES + "]", "more than 10,000 values"),
         ("[0" + ",0" * MAX_COMMAS * 2 + "]", "more than 10,000 values"),
-        ("[[], " * MAX_DEPTH + "[[" + ",".join(["{}"] * MAX_VALUES) + "]]" + "]" * MAX_DEPTH, ""),
         ("nonsense", "malformed"),
         ("", "truncated"),
         (b'"\xff"', "utf-8"),

@@ -175,6 +175,8 @@ def test_rules_can_be_taken_back_and_wrong_ones_are_refused(client: Client) -> N
     assert client.create(prompt="a sea")["status"] == "starting"
     assert client.post("/_standin/faults", json=[{"on": "create", "do": "explode"}]).status_code == 422
     assert client.post("/_standin/faults", json=[{"on": "create", "do": "reset", "tmies": 3}]).status_code == 422
+    for content in (b"", b"nonsense", b"[" * 5000):
+        assert client.post("/_standin/faults", content=content).status_code == 422
 
 
 def test_the_ledger_counts_every_prediction(stand_in: Callable[..., Client]) -> None:

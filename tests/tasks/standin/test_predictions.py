@@ -133,7 +133,7 @@ def test_null_is_taken_where_the_schema_says_nullable_only(client: Client) -> No
     assert answer.status_code == 422
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 5000, b'{"a":' * 5000])
 def test_a_body_that_is_no_json_object_is_400(client: Client, content: bytes) -> None:
     assert client.post("/v1/predictions", content=content).status_code == 400
 
