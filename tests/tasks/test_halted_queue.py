@@ -132,7 +132,7 @@ async def test_many_jobs_at_once_against_a_strict_limit_are_refused_a_handful_of
     attempts = [attempt for job in many for attempt in await library.attempts(job.id)]
     refusals = [attempt for attempt in attempts if attempt.error_code == "rate_limited"]
     assert len(refusals) < len(many), (
-        "those in flight at each lowering of the rate: every job, and again and again, without"
+        "those in flight at each lowering of the rate; without it every job, again and again"
     )
 
 
