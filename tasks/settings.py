@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _addresses(cls, value: str) -> str:
-        for address in filter(None, (part.strip() for part in value.split(","))):
+        for address in _listed(value):
             try:
                 ip_network(address)
             except ValueError:

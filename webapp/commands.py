@@ -174,11 +174,15 @@ def _log(settings: Settings) -> None:
 
 
 class InALine(logging.Formatter):
-    """Each message in one line, whatever a stranger's address or header made it hold: a line break forges another."""
+    """Each message in one line, whatever a stranger's address or header made it hold: a line break forges another.
+
+    Only a traceback that is part of a message (extra={"has_traceback": True}) keeps its lines.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
         line = super().formatMessage(record)
-        return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
+        kept = "\n" if getattr(record, "has_traceback", False) else ""
+        return "".join(sign if sign.isprintable() or sign in kept else repr(sign)[1:-1] for sign in line)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -139,7 +139,8 @@ def _no_text(request: AnyRequest, error: UnicodeDecodeError) -> Response[Any]:
 
 
 def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
-    log.error("%s %s failed\n%s", request.method, request.url.path[:LONGEST_PATH], _traceback(error))
+    path = request.url.path[:LONGEST_PATH].encode("unicode_escape").decode()  # it may hold line breaks
+    log.error("%s %s failed\n%s", request.method, path, _traceback(error), extra={"has_traceback": True})
     return answer(
         request, Problem(500, "internal_error", "Darkroom had an internal error. The operator finds it in the log.")
     )

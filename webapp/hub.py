@@ -172,7 +172,8 @@ class Hub:
         elif whose not in self._troubles:
             self._troubles = {*self._troubles, whose} if len(self._troubles) < MAX_TROUBLES else {whose}
             traceback = "".join(format_exception(error))[-LONGEST_TRACEBACK:]
-            log.error("the pages of %.200r could not be told what changed:\n%s", str(whose), traceback)
+            words = "the pages of %.200r could not be told what changed:\n%s"
+            log.error(words, str(whose), traceback, extra={"has_traceback": True})
 
     async def gallery(self, sheet: Sheet, since: datetime) -> AsyncGenerator[bytes, None]:
         """The stream of a sheet that was made, or last heard of us, at `since`.

@@ -37,13 +37,13 @@ class OurOwnOnly:
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self._app, self._names = app, settings.host_names
         self._warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
             try:
-                hosts.check(scope, settings.host_names)
+                hosts.check(scope, self._names)
                 self._check(scope["method"], Headers.from_scope(scope))
             except (hosts.Misdirected, Problem) as error:
                 request: AnyRequest = Request(scope, receive, send)

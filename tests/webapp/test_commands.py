@@ -15,12 +15,12 @@ def empty() -> None:
     """Nothing here needs a database."""
 
 
-def written(message: str, *arguments: object, error: Exception | None = None) -> str:
+def written(message: str, *arguments: object, error: Exception | None = None, has_traceback: bool = False) -> str:
     log, stream = logging.Logger("a"), io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(InALine("%(levelname)s %(name)s: %(message)s"))
     log.addHandler(handler)
-    log.error(message, *arguments, exc_info=error)
+    log.error(message, *arguments, exc_info=error, extra={"has_traceback": has_traceback})
     return stream.getvalue()
 
 
@@ -35,3 +35,8 @@ def test_what_a_stranger_sends_forges_no_line_of_the_log(sign: str) -> None:
 def test_words_of_every_language_stay_as_they_are_and_a_traceback_keeps_its_lines() -> None:
     assert written("ein Fuchs im Schnee, größer 狐") == "ERROR a: ein Fuchs im Schnee, größer 狐\n"
     assert written("it failed", error=ValueError("why")).splitlines()[1:] == ["ValueError: why"]
+
+
+def test_a_traceback_in_a_message_keeps_its_lines_and_nothing_else_that_is_no_text() -> None:
+    told = written("GET %s failed\n%s", "/jobs", "Traceback\n  why\x1b[31m", has_traceback=True)
+    assert told.splitlines() == ["ERROR a: GET /jobs failed", "Traceback", "  why\\x1b[31m"]
