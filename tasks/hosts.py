@@ -17,7 +17,7 @@ SHOWN = 100  # characters of a stranger's header
 Address = IPv4Address | IPv6Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Misdirected(Exception):
     """A request that is not for us. status: 400 or 421, as RFC 9110 has them. detail: a sentence."""
 

@@ -80,12 +80,12 @@ async def claim_probe(lease_seconds: float, last: UUID | None) -> Job | None:
 
     last: the job that met the halt. It is taken where no other waits, and then before its time.
     """
-    others, met = queue.waiting() & (Job.id != last), queue.unclaimed() & (Job.id == last)
-    for among in [queue.waiting()] if last is None else [others, met]:
-        job = await _take(among, queue.in_order, lease_seconds, although_halted=True)
-        if job is not None:
-            return job
-    return None
+    others = queue.waiting() if last is None else queue.waiting() & (Job.id != last)
+    job = await _take(others, queue.in_order, lease_seconds, although_halted=True)
+    if job is None and last is not None:
+        met = queue.unclaimed() & (Job.id == last)
+        job = await _take(met, queue.in_order, lease_seconds, although_halted=True)
+    return job
 
 
 async def take_over(lease_seconds: float) -> Job | None:
