@@ -30,10 +30,19 @@ async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def new_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A queue of hints that nobody else reads: what waits for one may be dead for a moment before Redis knows."""
+    """A queue of hints that nobody else reads: what waits for one may be dead for a moment before Redis knows.
+
+    Nor does it begin while a listener of the last test still comes back to the Redis that all tests share.
+    """
+    from tasks import events
     from tasks.broker import broker
+    from tests.tasks.work import wait_until
+
+    async def redis_is_there() -> bool:
+        return not events.presence.away
 
     monkeypatch.setattr(broker, "queue_name", f"hints-{uuid4()}")
+    await wait_until(redis_is_there)
 
 
 @pytest.fixture
