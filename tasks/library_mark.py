@@ -90,11 +90,15 @@ async def _look_again(storage: Storage) -> None:
 
 
 async def leave_sign_of_life(storage: Storage, within: float = ANSWER) -> None:
-    """Write the moment down in the row and, once it is safe there, in the mark. Warns where that is not possible."""
+    """Write the moment down in the row and, once it is safe there, in the mark. Warns where that is not possible.
+
+    The row never goes back to an earlier moment: one that waited while another process wrote its own is left out.
+    """
     if not storage.ours:
         return
     try:
-        rows = await Library.update({Library.alive_at: from_now()}, force=True).returning(*Library.all_columns())
+        alive = Library.update({Library.alive_at: from_now()}).where(Library.alive_at < from_now())
+        rows = await alive.returning(*Library.all_columns())
         await DB.make_durable()
         for row in rows:
             async with asyncio.timeout(within):

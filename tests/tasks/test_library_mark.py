@@ -114,6 +114,20 @@ async def test_while_workers_leave_signs_of_life_who_starts_sees_no_restored_bac
     assert await why_halted() == ""
 
 
+async def test_a_sign_of_life_that_waited_for_a_later_one_does_not_set_the_library_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = opened(folder)
+    await library_mark.begin(storage)
+    await library_mark.leave_sign_of_life(storage)
+    before = await row()
+    monkeypatch.setattr(library_mark, "from_now", lambda: before.alive_at - timedelta(seconds=1))
+    await library_mark.leave_sign_of_life(storage)
+    assert (await row()).alive_at == before.alive_at
+    assert await library_mark.begin(opened(folder)) is None
+    assert await why_halted() == ""
+
+
 @pytest.mark.parametrize("left", ["nothing", "an empty folder"])
 async def test_a_folder_that_is_not_mounted_is_told_and_neither_made_nor_used(folder: Path, left: str) -> None:
     storage = opened(folder)
