@@ -39,21 +39,20 @@ function place() {
   const sheet = document.querySelector("#sheet[data-first-page]");
   if (!sheet) return leave();
   const newest = [...waiting.values()].sort((one, other) => (one.id < other.id ? 1 : -1));
-  const places = newest.map((card) => [card, placeOf(card, sheet)]); // all are looked for before anything moves
+  const shown = [...cards()];
+  const places = newest.map((card) => [card, placeOf(card, shown, sheet)]); // all are looked for before anything moves
   for (const [card, next] of places) {
     if (next === undefined) continue;
     waiting.delete(card.id);
     if (next === false) continue;
     sheet.insertBefore(card, next);
-    window.htmx.process(card);
   }
 }
 
 /** What a card comes before: null for the end, false where it has no place here, undefined where it waits. */
-function placeOf(card, sheet) {
+function placeOf(card, shown, sheet) {
   if (document.getElementById(card.id) || emptied(card.id)) return false;
-  for (const other of cards()) {
-    if (other.id < card.id) return other.isConnected && other.getBoundingClientRect().top >= 0 ? other : undefined;
-  }
+  const next = shown.find(({ id }) => id < card.id);
+  if (next) return next.isConnected && next.getBoundingClientRect().top >= 0 ? next : undefined;
   return sheet.querySelector("#older") ? false : null; // it may belong on a page that was not loaded yet
 }

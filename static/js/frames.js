@@ -1,9 +1,9 @@
 /**
- * Live events change the page at most once a frame, and take only a share of it: what comes in a flood waits its turn. An
- * event carries the whole state of what it replaces, so of several only the last counts.
+ * Live events change the page at most once a frame, and then together: a swap has its price however little it brings. What
+ * comes in a flood waits its turn. An event carries the whole state of what it replaces, so of several only the last counts.
  */
 
-const SHARE = 8; // milliseconds of a frame
+const MOST = 8; // events of a frame
 const came = new Map(); // the target of an event -> its stream and its text
 let swapping = false;
 
@@ -19,13 +19,13 @@ document.addEventListener("htmx:sse:before:message", (event) => {
 });
 
 async function swap() {
-  const until = performance.now() + SHARE;
-  for (const [target, { stream, data }] of came) {
-    came.delete(target);
-    // What another sheet's stream told is over with that sheet.
-    if (stream.isConnected) await window.htmx.swap({ sourceElement: stream, target: stream, swap: "none", text: data });
-    if (performance.now() > until) break;
-  }
+  const next = [...came].slice(0, MOST);
+  for (const [target] of next) came.delete(target);
+  // What another sheet's stream told is over with that sheet.
+  const alive = next.map(([, each]) => each).filter(({ stream }) => stream.isConnected);
+  const text = alive.map(({ data }) => data).join("");
+  const stream = alive[0]?.stream; // there is one
+  if (stream) await window.htmx.swap({ sourceElement: stream, target: stream, swap: "none", text });
   swapping = came.size > 0;
   if (swapping) requestAnimationFrame(swap);
 }

@@ -8,11 +8,13 @@
 const FAR = 1.5; // heights of the window from the view, beyond which rows are taken out
 const NEAR = 1; // within which they come back
 const RUN = 0.5; // what a spacer replaces at least
+const SETTLED = 250; // milliseconds after a change of the page; what changes in a flood is arranged from time to time
 
 const runs = new Map(); // a spacer -> the fragment with its cards
 const away = new Map(); // the id of each card in them -> the card
 let scale = 0; // pixels of height that a card of ratio 1 adds to the sheet
 let scheduled = false;
+let changed = null; // the timer of a change
 
 /** All cards of this page in their order, those out of the document as well. */
 export function* cards() {
@@ -45,7 +47,7 @@ export function fill(spacer) {
 }
 
 for (const name of ["scroll", "resize"]) addEventListener(name, schedule, { passive: true });
-document.addEventListener("htmx:after:swap", schedule);
+document.addEventListener("htmx:after:swap", () => (changed ??= setTimeout(schedule, SETTLED)));
 schedule();
 
 function schedule() {
@@ -55,6 +57,8 @@ function schedule() {
 
 function arrange() {
   scheduled = false;
+  clearTimeout(changed);
+  changed = null;
   prune();
   const sheet = document.getElementById("sheet");
   if (!sheet) return;
