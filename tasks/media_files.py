@@ -1,42 +1,48 @@
 """Which file in storage an address below /media/ means: one that a row names, or none."""
 
 from tasks import uploads
-from tasks.media_types import MEDIA_TYPES
+from tasks.media_types import MEDIA_TYPES, PREVIEW_SUFFIX, THUMBNAIL_SUFFIX
 from tasks.queue import Condition
 from tasks.tables import Output, Upload
 
 PREVIEWED = [extension for extension, media in MEDIA_TYPES.items() if media.visible]
 OF_A_JOB = (
-    "SELECT output.stored_key, output.stored_preview_key FROM output JOIN job ON job.id = output.job"
-    " WHERE {} AND job.deleted_at IS NULL LIMIT 1"
+    "SELECT output.stored_key, output.stored_preview_key, output.stored_thumbnail_key"
+    " FROM output JOIN job ON job.id = output.job WHERE {} AND job.deleted_at IS NULL LIMIT 1"
 )
 
 
 async def find(key: str) -> str | None:
-    """Return the name in storage of an upload, of a result, or of the preview of either.
+    """Return the name in storage of an upload, of a result, of the preview of either, or of a result's thumbnail.
 
     Returns None when no row names it, or its job is deleted.
     """
-    preview = key == uploads.preview_key(key)
-    # A preview is found by its file, which is of one of few types: there is an index of files.
-    files = [f"{key.partition('.')[0]}.{extension}" for extension in PREVIEWED] if preview else [key]
+    stem, dot, ending = key.partition(".")
+    suffix = dot + ending if dot + ending in (PREVIEW_SUFFIX, THUMBNAIL_SUFFIX) else ""
+    # These are found by their file, which is of one of few types: there is an index of files.
+    files = [f"{stem}.{extension}" for extension in PREVIEWED] if suffix else [key]
     if key.startswith(uploads.PREFIX):
-        return await _of_uploads(key, files, preview)
-    return await _of_outputs(key, files, preview)
+        return await _of_uploads(key, files, suffix)
+    return await _of_outputs(key, files, suffix)
 
 
-async def _of_uploads(key: str, files: list[str], preview: bool) -> str | None:
+async def _of_uploads(key: str, files: list[str], suffix: str) -> str | None:
+    if suffix == THUMBNAIL_SUFFIX:
+        return None
     named: Condition = Upload.key.is_in(files) & uploads.STAYS
-    if preview:
+    if suffix:
         named = named & Upload.width.is_not_null()  # a film that is all sound has none, and no preview
     return key if await Upload.exists().where(named) else None
 
 
-async def _of_outputs(key: str, files: list[str], preview: bool) -> str | None:
+async def _of_outputs(key: str, files: list[str], suffix: str) -> str | None:
     named: Condition = Output.key.is_in(files)
-    if preview:
+    if suffix == PREVIEW_SUFFIX:
         named = named & (Output.preview_key == key)
+    elif suffix:
+        named = named & Output.stored_thumbnail_key.is_not_null()
+    stored = {"": "stored_key", PREVIEW_SUFFIX: "stored_preview_key", THUMBNAIL_SUFFIX: "stored_thumbnail_key"}[suffix]
     for row in await Output.raw(OF_A_JOB, named.querystring):
         # Empty where a worker of an earlier version stored it while this one was installed: it knew one name only.
-        return str(row["stored_preview_key" if preview else "stored_key"] or key)
+        return str(row[stored] or key)
     return None

@@ -9,6 +9,7 @@ import filetype
 import msgspec
 
 HEAD = 8192  # bytes that are looked at
+PREVIEW_SUFFIX, THUMBNAIL_SUFFIX = ".preview.webp", ".thumbnail.webp"  # in place of a file's own extension
 LARGEST_JSON = 16 * 1024 * 1024  # bytes; longer text is not parsed to learn whether it is JSON
 
 

@@ -30,6 +30,7 @@ DEMUXERS = {
     "wav": "wav", "mp3": "mp3", "flac": "flac", "ogg": "ogg", "aac": "aac",
 }  # fmt: skip
 """FFmpeg's reader for each type. Named, not guessed: some of those it would guess open other files and addresses."""
+PREVIEW, THUMBNAIL = 512, 256  # pixels of the longer side, at most
 GOOD, TOO_LARGE, BROKEN = range(3)
 HEADER = Struct(">BI")  # of an answer: one of these three, and how many bytes follow
 
@@ -39,12 +40,16 @@ _idle: "list[Opener]" = []
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Width and height in pixels, duration in seconds, preview as WebP, placeholder as a data: URL. None: has none."""
+    """Width and height in pixels, duration in seconds, small WebPs, placeholder as a data: URL. None: has none.
+
+    preview: PREVIEW pixels at most. thumbnail: THUMBNAIL, where the preview has more.
+    """
 
     width: int | None = None
     height: int | None = None
     duration: float | None = None
     preview: bytes | None = None
+    thumbnail: bytes | None = None
     placeholder: str | None = None
 
 

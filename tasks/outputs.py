@@ -15,7 +15,7 @@ import httpx
 from tasks.addresses import PublicTransport
 from tasks.failures import Failure
 from tasks.fetch import DATA_URL, Scratch, allowed, fetch, own_origin
-from tasks.media_types import MEDIA_TYPES, MediaType, sniff
+from tasks.media_types import MEDIA_TYPES, PREVIEW_SUFFIX, THUMBNAIL_SUFFIX, MediaType, sniff
 from tasks.openers import Look, look
 from tasks.settings import settings
 from tasks.tables import Output
@@ -152,14 +152,18 @@ async def keep(
         with Scratch(max_bytes) as scratch:
             media = await _fill(scratch, source, client)
             seen = await look(scratch.file, media)
-            key, preview_key = f"{name}.{media.extension}", f"{name}.preview.webp"
-            files: dict[str, IO[bytes] | bytes] = {preview_key: seen.preview} if seen.preview else {}
+            key, preview_key, thumbnail_key = (
+                f"{name}{suffix}" for suffix in (f".{media.extension}", PREVIEW_SUFFIX, THUMBNAIL_SUFFIX)
+            )
+            smaller = {preview_key: seen.preview, thumbnail_key: seen.thumbnail}
+            files: dict[str, IO[bytes] | bytes] = {key: content for key, content in smaller.items() if content}
             scratch.file.seek(0)
             stored = await store({**files, key: scratch.file})  # last: where the file is, its preview is too
             row = _row(position, media, seen, scratch)
     row.key, row.stored_key = key, stored[key]
     if seen.preview:
         row.preview_key, row.stored_preview_key = preview_key, stored[preview_key]
+        row.stored_thumbnail_key = stored.get(thumbnail_key)
     if isinstance(source, Text):
         row.placeholder = _excerpt(source.content)
     return row

@@ -23,14 +23,24 @@ import msgspec
 from PIL import Image, ImageOps
 
 from tasks.media_types import MEDIA_TYPES
-from tasks.openers import BROKEN, DEMUXERS, FORMATS, GOOD, HEADER, TOO_LARGE, WITHIN, Look
+from tasks.openers import (
+    BROKEN,
+    DEMUXERS,
+    FORMATS,
+    GOOD,
+    HEADER,
+    PREVIEW,
+    THUMBNAIL,
+    TOO_LARGE,
+    WITHIN,
+    Look,
+)
 from tasks.truncation import is_cut, lacks_sound
 
 if TYPE_CHECKING:  # PyAV takes a quarter of a second to load, and most results are pictures
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-PREVIEW = 512  # pixels of the longer side
 PLACEHOLDER = (20, 16, 12, 8)  # pixels of the longer side, tried in turn
 PLACEHOLDER_LENGTH = 300  # characters, as it is written into every page
 MAX_PIXELS = 89_478_485  # Pillow's own limit, for the frames of films too
@@ -131,7 +141,8 @@ def _recording(content: mmap.mmap, extension: str) -> Look:
         image = _poster(container, container.streams.video[0], (seconds or 0) * POSTER_AT)
         with _as_far_as_ffmpeg_can():
             _play_film(container, seconds if demuxer == "mov" else None)
-    return Look(*image.size, seconds, *_prints(image))
+    width, height = image.size
+    return Look(width, height, seconds, *_prints(image))
 
 
 @contextmanager
@@ -199,8 +210,8 @@ def _poster(container: "InputContainer", stream: "VideoStream", at: float) -> Im
     return image
 
 
-def _prints(image: Image.Image) -> tuple[bytes, str | None]:
-    """The preview and the placeholder. Shrinks the image itself: a copy would take as much memory again."""
+def _prints(image: Image.Image) -> tuple[bytes, bytes | None, str | None]:
+    """Preview, thumbnail and placeholder. Shrinks the image itself: a copy would take as much memory again."""
     if image.mode.startswith("I;16"):
         image = image.point(lambda level: level / 256).convert("L")  # a depth map; convert() alone cuts off, not scales
     mode = "RGBA" if image.has_transparency_data else "RGB"
@@ -208,7 +219,12 @@ def _prints(image: Image.Image) -> tuple[bytes, str | None]:
     small = image if image.mode == mode else image.convert(mode)
     small.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)
     ImageOps.exif_transpose(small, in_place=True)
-    return _webp(small, 80, profile if len(profile) <= MAX_PROFILE else b""), _placeholder(small)
+    profile = profile if len(profile) <= MAX_PROFILE else b""
+    preview, thumbnail = _webp(small, 80, profile), None
+    if max(small.size) > THUMBNAIL:
+        small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+        thumbnail = _webp(small, 80, profile)
+    return preview, thumbnail, _placeholder(small)
 
 
 def _placeholder(image: Image.Image) -> str | None:

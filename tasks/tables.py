@@ -147,6 +147,7 @@ class Output(Table, tablename="output"):
     duration = DoublePrecision(null=True, default=None)  # seconds
     preview_key = Varchar(length=100, null=True, default=None)  # below /media/: a WebP of 512 px at most
     stored_preview_key = Varchar(length=150, null=True, default=None)
+    stored_thumbnail_key = Varchar(length=150, null=True, default=None)  # 256 px at most, where the preview has more
     placeholder = Text(null=True, default=None)  # a tiny picture as a data: URL; of a text, how it begins
 
 

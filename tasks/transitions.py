@@ -122,7 +122,8 @@ def _saved(job: Job, outputs: Sequence[Output]) -> list[Step]:
         return []
     for output in outputs:
         output.job = job.id
-    stored = [key for output in outputs for key in (output.stored_key, output.stored_preview_key) if key is not None]
+    names = [(output.stored_key, output.stored_preview_key, output.stored_thumbnail_key) for output in outputs]
+    stored = [name for those in names for name in those if name is not None]
     return [step(Output.insert(*outputs)), step(PendingFile.delete().where(PendingFile.key.is_in(stored)))]
 
 

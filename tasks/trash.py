@@ -103,3 +103,5 @@ def _stored(output: Output) -> Iterator[str]:
     yield output.stored_key or output.key
     if output.preview_key:
         yield output.stored_preview_key or output.preview_key
+    if output.stored_thumbnail_key:
+        yield output.stored_thumbnail_key

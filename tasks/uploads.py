@@ -11,7 +11,7 @@ from piccolo.columns.combination import WhereRaw
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.fetch import Scratch
-from tasks.media_types import MediaType, sniff
+from tasks.media_types import PREVIEW_SUFFIX, MediaType, sniff
 from tasks.openers import Look, look
 from tasks.settings import settings
 from tasks.storage import Storage
@@ -92,7 +92,7 @@ async def discard(keys: Iterable[str], storage: Storage) -> None:
 
 def preview_key(key: str) -> str:
     """The key of a file's preview, of uploads and of outputs alike, if it has one."""
-    return f"{key.partition('.')[0]}.preview.webp"
+    return f"{key.partition('.')[0]}{PREVIEW_SUFFIX}"
 
 
 async def claim(key: str) -> bool:

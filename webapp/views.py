@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from tasks.library import Card
+from tasks.media_types import PREVIEW_SUFFIX, THUMBNAIL_SUFFIX
+from tasks.openers import PREVIEW, THUMBNAIL
 from tasks.tables import Attempt, Job, Output, Priority, Status
 
 RATIO_STEP = 1.02  # between two classes of static/css/ratios.css
@@ -33,6 +35,22 @@ class OutputView:
     def preview_url(self) -> str | None:
         """Where its preview is, a WebP of 512 px at most, if it has one."""
         return f"/media/{self.row.preview_key}" if self.row.preview_key else None
+
+    @property
+    def thumbnail_url(self) -> str | None:
+        """Where a smaller preview is, of 256 px at most, if it has one."""
+        if self.row.stored_thumbnail_key is None or self.preview_url is None:
+            return None
+        return self.preview_url.replace(PREVIEW_SUFFIX, THUMBNAIL_SUFFIX)
+
+    @property
+    def srcset(self) -> str | None:
+        """Its previews with their widths, as <img> takes them; None where there is one size only."""
+        if self.thumbnail_url is None or not self.row.width or not self.row.height:
+            return None
+        shrunk = self.row.width / max(self.row.width, self.row.height)
+        preview = min(round(PREVIEW * shrunk), self.row.width)
+        return f"{self.thumbnail_url} {max(1, round(THUMBNAIL * shrunk))}w, {self.preview_url} {max(1, preview)}w"
 
     @property
     def text(self) -> str | None:

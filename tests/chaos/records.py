@@ -61,11 +61,14 @@ class Records:
 
     async def named(self) -> set[str]:
         """The keys in storage that rows name: of outputs and their previews, of uploads and theirs."""
-        outputs = await self._ask("SELECT key, stored_key, preview_key, stored_preview_key FROM output")
+        outputs = await self._ask(
+            "SELECT key, stored_key, preview_key, stored_preview_key, stored_thumbnail_key FROM output"
+        )
         uploads = [row["key"] for row in await self._ask("SELECT key FROM upload")]
         return {
             *(row["stored_key"] or row["key"] for row in outputs),
             *(row["stored_preview_key"] or row["preview_key"] for row in outputs if row["preview_key"]),
+            *(row["stored_thumbnail_key"] for row in outputs if row["stored_thumbnail_key"]),
             *uploads,
             *(f"{key.partition('.')[0]}.preview.webp" for key in uploads),
         }

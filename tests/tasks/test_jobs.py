@@ -296,10 +296,12 @@ async def test_a_deleted_job_leaves_a_tombstone_without_words_and_names_its_file
     assert await jobs.delete(job.id) is None
     output = an_output()
     output.preview_key, output.stored_preview_key = "a-0.preview.webp", "stored-a-0.preview.webp"
+    output.stored_thumbnail_key = "stored-a-0.thumbnail.webp"
     await attempts.begin(job, "owner/name", {"prompt": "a fox"})
     await jobs.complete(job, [output], None)
     assert await jobs.delete(job.id) is not None
-    assert await trash.files_of([job.id]) == ["stored-a.png", "stored-a-0.preview.webp"]
+    stored = ["stored-a.png", "stored-a-0.preview.webp", "stored-a-0.thumbnail.webp"]
+    assert await trash.files_of([job.id]) == stored
     card = await library.card(job.id)
     assert card is not None
     assert card.deleted

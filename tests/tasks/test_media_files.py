@@ -29,6 +29,14 @@ async def uploaded(content: bytes) -> str:
     return (await uploads.keep(whole(), Storage.open(settings.storage_url))).key
 
 
+async def test_a_thumbnail_is_found_where_there_is_one() -> None:
+    await completed(f"{KEY}.png", f"{KEY}.preview.webp")
+    assert await media_files.find(f"{KEY}.thumbnail.webp") is None
+    await Output.update({Output.stored_thumbnail_key: "stored.thumbnail.webp"}, force=True)
+    assert await media_files.find(f"{KEY}.thumbnail.webp") == "stored.thumbnail.webp"
+    assert await media_files.find(f"{KEY}.preview.webp") == f"stored-{KEY}.preview.webp"
+
+
 @pytest.mark.parametrize("extension", ["png", "jpg", "avif", "mp4", "mkv"])
 async def test_a_file_and_its_preview_are_found(extension: str) -> None:
     await completed(f"{KEY}.{extension}", f"{KEY}.preview.webp")
@@ -62,6 +70,7 @@ async def test_an_upload_is_found_and_its_preview_where_it_has_one(content: byte
     assert await media_files.find(key) == key
     preview = uploads.preview_key(key)
     assert await media_files.find(preview) == (preview if previewed else None)
+    assert await media_files.find(preview.replace("preview", "thumbnail")) is None
     await Upload.delete().where(Upload.key == key)
     assert await media_files.find(key) is None
     assert await media_files.find(preview) is None

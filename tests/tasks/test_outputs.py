@@ -173,6 +173,15 @@ async def test_a_picture_is_kept_with_its_measures_sum_and_preview(provider: Pro
     assert row.placeholder
     assert await stored(storage, row.key) == content
     assert (await stored(storage, row.preview_key))[8:12] == b"WEBP"
+    assert row.stored_thumbnail_key is not None
+    assert (await stored(storage, row.stored_thumbnail_key))[8:12] == b"WEBP"
+
+
+async def test_a_small_picture_has_one_preview(provider: Provider, storage: Storage, tmp_path: Path) -> None:
+    source = provider.serve("out.png", samples.picture(256, 192))
+    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+    assert row.stored_thumbnail_key is None
+    assert names(tmp_path / "media") == [f"{JOB}.png", f"{JOB}.preview.webp"]
 
 
 async def test_further_outputs_carry_their_position_in_their_keys(provider: Provider, storage: Storage) -> None:
@@ -196,7 +205,7 @@ async def test_kept_twice_it_is_there_once(provider: Provider, storage: Storage,
     first = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     second = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
     assert _facts(first) == _facts(second)
-    assert len(names(tmp_path / "media")) == 2
+    assert len(names(tmp_path / "media")) == 3
 
 
 async def test_the_extension_is_that_of_the_bytes_not_of_the_name(provider: Provider, storage: Storage) -> None:

@@ -223,9 +223,9 @@ async def test_of_two_outputs_whose_second_cannot_be_had_nothing_is_left(
     job = await asked_for("half a pair", FLUX, num_outputs=2, megapixels="0.25", output_format="webp")
     card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "output_host_refused")
-    for key in (f"{job.id}.png", f"{job.id}.preview.webp"):
+    for key in (f"{job.id}.png", f"{job.id}.preview.webp", f"{job.id}.thumbnail.webp"):
         assert (await web.get(f"/media/{key}")).status_code == 404
-    assert len(files_of(job.id)) == 2, "the first and its preview are there until the next sweep"
+    assert len(files_of(job.id)) == 3, "the first and its previews are there until the next sweep"
     folder = Storage.open(settings.storage_url)
     await pending_files.sweep(folder)
     assert files_of(job.id) == set()
@@ -234,7 +234,7 @@ async def test_of_two_outputs_whose_second_cannot_be_had_nothing_is_left(
     await pending_files.sweep(folder)
     first, second = card.outputs
     assert (first.key, second.key) == (f"{job.id}.webp", f"{job.id}-1.webp")
-    assert len(files_of(job.id)) == 4
+    assert len(files_of(job.id)) == 6
     assert (await web.get(f"/media/{job.id}.png")).status_code == 404
     await jobs.delete(job.id)
     await trash.clear(folder, job.id)

@@ -53,8 +53,22 @@ async def test_a_picture_is_measured_and_gets_a_preview_of_its_proportions(form:
     assert preview(result).size == (512, 256)
 
 
-async def test_a_small_picture_is_not_blown_up() -> None:
-    assert preview(await seen(samples.picture(40, 30), "png")).size == (40, 30)
+@pytest.mark.parametrize("size", [(40, 30), (256, 192), (20, 256)])
+async def test_a_small_picture_is_not_blown_up_and_needs_no_thumbnail(size: tuple[int, int]) -> None:
+    result = await seen(samples.picture(*size), "png")
+    assert preview(result).size == size
+    assert result.thumbnail is None
+
+
+@pytest.mark.parametrize(
+    ("size", "small"), [((2048, 1024), (256, 128)), ((300, 600), (128, 256)), ((400, 300), (256, 192))]
+)
+async def test_a_thumbnail_is_smaller_than_the_preview(size: tuple[int, int], small: tuple[int, int]) -> None:
+    result = await seen(samples.picture(*size), "png")
+    assert result.preview is not None
+    assert result.thumbnail is not None
+    assert Image.open(BytesIO(result.thumbnail)).size == small
+    assert len(result.thumbnail) < len(result.preview)
 
 
 async def test_the_placeholder_is_a_tiny_picture_in_a_url() -> None:

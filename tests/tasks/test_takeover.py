@@ -161,7 +161,7 @@ async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_f
     served = await web.get(f"/media/{job.id}.png")
     assert sha256(served.content).hexdigest() == output.sha256
     await pending_files.sweep(frozen)
-    assert files_of(job.id) == {output.stored_key, output.stored_preview_key}
+    assert files_of(job.id) == {output.stored_key, output.stored_preview_key, output.stored_thumbnail_key} - {None}
 
 
 async def claimed() -> Job:

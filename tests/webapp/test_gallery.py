@@ -11,7 +11,7 @@ from tasks import attempts, jobs
 from tasks.failures import Failure
 from tasks.models import built_in
 from tasks.replicate import Prediction
-from tasks.tables import Job, ModelSchema
+from tasks.tables import Job, ModelSchema, Output
 from tests.newest import newest
 from tests.webapp.made import completed, failed
 from webapp.sheet import PAGE
@@ -265,3 +265,34 @@ async def test_static_files_are_addressed_by_their_bytes_and_kept(web: httpx.Asy
         assert answer.status_code == 200, address
         if "?v=" in address:
             assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("size", "widths"),
+    [((1024, 512), (256, 512)), ((512, 1024), (128, 256)), ((400, 300), (256, 400)), ((2000, 3), (256, 512))],
+)
+async def test_a_card_offers_both_sizes_of_its_picture_with_their_widths(
+    web: httpx.AsyncClient, size: tuple[int, int], widths: tuple[int, int]
+) -> None:
+    job = await completed()
+    await Output.update(
+        {
+            Output.preview_key: f"{job.id}.preview.webp",
+            Output.stored_thumbnail_key: "stored.thumbnail.webp",
+            Output.width: size[0],
+            Output.height: size[1],
+        },
+        force=True,
+    )
+    page = await web.get("/")
+    small, large = widths
+    offered = f"/media/{job.id}.thumbnail.webp {small}w, /media/{job.id}.preview.webp {large}w"
+    assert f'srcset="{offered}" sizes="auto, ' in page.text
+
+
+async def test_a_card_with_one_size_of_its_picture_names_that(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    await Output.update({Output.preview_key: f"{job.id}.preview.webp"}, force=True)
+    page = await web.get("/")
+    assert f'src="/media/{job.id}.preview.webp"' in page.text
+    assert "srcset" not in page.text
