@@ -11,6 +11,7 @@ from tasks.backoff import SAFETY, polling_intervals
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.leases import Lease
+from tasks.polling import Poller
 from tasks.progress import progress
 from tasks.refusals import NotFound, Throttled
 from tasks.replicate import ENDED, UNSEEN, Prediction, Replicate
@@ -26,7 +27,7 @@ HURRIED = 1.0  # seconds between looks at a prediction that is being called off
 State = tuple[Stage, float | None]
 
 
-async def to_the_end(lease: Lease, prediction: Prediction, replicate: Replicate) -> Prediction:
+async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Prediction:
     """Follow a prediction until it has ended, passing on how far it is; call it off when asked to, or at the deadline.
 
     Webhooks are hints: that it has ended counts when Replicate's API says so. Raises Failure when that has lost it.
@@ -34,7 +35,7 @@ async def to_the_end(lease: Lease, prediction: Prediction, replicate: Replicate)
     clock = asyncio.get_running_loop().time
     give_up_at = clock() + settings.prediction_timeout + GRACE
     deadline = clock() + (lease.job.deadline_at - now()).total_seconds() if lease.job.deadline_at else give_up_at
-    looks = _Looks(prediction, replicate, clock)
+    looks = _Looks(prediction, poller, clock)
     told = await _tell(lease, (_stage(prediction.status), None), None) if prediction.status != UNSEEN else None
     called_off = False
 
@@ -44,9 +45,10 @@ async def to_the_end(lease: Lease, prediction: Prediction, replicate: Replicate)
     while not looks.prediction.ended:
         was_over = over()
         if was_over and not called_off:
-            called_off = await _called_off(prediction.id, replicate)
+            called_off = await _called_off(prediction.id, poller.replicate)
         news = await lease.wait(min(looks.interval, HURRIED if was_over else deadline - clock()))
-        if news is not None and news.status in ENDED:
+        has_ended = news is not None and news.status in ENDED
+        if has_ended:
             looks.hurry()  # where the API does not say so yet, or does not answer, it soon will
         elif news is not None and not was_over:
             told = await _tell(lease, (_stage(news.status), news.progress), told)
@@ -54,7 +56,7 @@ async def to_the_end(lease: Lease, prediction: Prediction, replicate: Replicate)
         if was_over or not over():  # it is called off first, then looked at
             if clock() > give_up_at:
                 raise Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
-            seen = await looks.look()
+            seen = await looks.look(at_once=has_ended)
             told = await _tell(lease, (_stage(seen.status), progress(seen.logs)), told)
     return looks.prediction
 
@@ -62,9 +64,9 @@ async def to_the_end(lease: Lease, prediction: Prediction, replicate: Replicate)
 class _Looks:
     """Looks at a prediction. interval: seconds until the next one."""
 
-    def __init__(self, prediction: Prediction, replicate: Replicate, clock: Callable[[], float]) -> None:
+    def __init__(self, prediction: Prediction, poller: Poller, clock: Callable[[], float]) -> None:
         self.prediction = prediction
-        self._replicate, self._clock = replicate, clock
+        self._poller, self._clock = poller, clock
         self._calm = settings.webhooks is not None  # webhooks tell how it goes
         self._intervals: Iterator[float] = repeat(SAFETY) if self._calm else polling_intervals()
         self.interval = 0.0 if prediction.status == UNSEEN else next(self._intervals)
@@ -74,15 +76,16 @@ class _Looks:
         """Look again soon, and again, from now on."""
         self._calm, self._intervals = False, polling_intervals()
 
-    async def look(self) -> Prediction:
+    async def look(self, at_once: bool) -> Prediction:
         """Return what Replicate says of it now; what we knew, where Replicate does not answer: it goes on without us.
 
         Raises Failure when Replicate has not known it for MISSING_SECONDS.
         """
         wait = 0.0
         try:
-            self.prediction = await self._replicate.get(self.prediction.id)
-            self._missing_since = None
+            seen = await self._poller.look(self.prediction.id, at_once)
+            seen.logs = seen.logs or self.prediction.logs  # of many at once, they may not be told
+            self.prediction, self._missing_since = seen, None
         except NotFound:
             await self._missing()
         except Failure as failure:
@@ -100,7 +103,7 @@ class _Looks:
         if self._calm:
             self.hurry()
         if self._clock() - self._missing_since >= MISSING_SECONDS:
-            await _called_off(self.prediction.id, self._replicate)
+            await _called_off(self.prediction.id, self._poller.replicate)
             told = "Replicate does not know this prediction any more. It may have run, and been paid for."
             raise Failure("prediction_lost", told)
 

@@ -12,6 +12,7 @@ from tasks import follow, gate, halts, jobs, leases, models, outputs, pending_fi
 from tasks.broker import GENERATE, broker, generate_later
 from tasks.failures import DatabaseAway, Failure, reason
 from tasks.leases import Lease
+from tasks.polling import Poller
 from tasks.replicate import Prediction, Replicate
 from tasks.retries import give_up, is_overdue, output_gone
 from tasks.settings import settings
@@ -28,6 +29,7 @@ class Tools:
 
     provider: Provider
     files: httpx.AsyncClient
+    poller: Poller
 
     @property
     def replicate(self) -> Replicate:
@@ -108,7 +110,7 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
         prediction = await submission.prediction_of(lease, tools.provider, probing)
         if probing:
             await halts.lift()
-        prediction = await follow.to_the_end(lease, prediction, tools.replicate)
+        prediction = await follow.to_the_end(lease, prediction, tools.poller)
         if prediction.status in ("canceled", "aborted") and lease.cancel_requested:
             await jobs.end_canceled(job, prediction)
             return

@@ -1,10 +1,10 @@
 """Replicate's HTTP API in the few calls we need."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from time import monotonic
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -66,10 +66,21 @@ class Prediction(msgspec.Struct):
         return self.metrics.predict_time if self.metrics else None
 
 
-class Page(msgspec.Struct):
+class Glimpse(msgspec.Struct):
+    """How a prediction is doing, and no more: of many at once."""
+
+    id: str
+    status: str
+    logs: str | None = None
+
+
+Row = TypeVar("Row")
+
+
+class Page(msgspec.Struct, Generic[Row]):
     """A page of a list; `next` is the address of the one after it."""
 
-    results: list[Prediction]
+    results: list[Row]
     next: str | None = None
 
 
@@ -160,16 +171,21 @@ class Replicate:
 
         Up to PAGES_LISTED pages of them. Raises Refused or OutcomeUnknown.
         """
-        found: list[Prediction] = []
         span = {"created_after": after.isoformat(), "created_before": before.isoformat()}
         address = str(httpx.URL(self._client.base_url.join("predictions"), params=span))
+        return [prediction async for page in self._pages(address, Page[Prediction]) for prediction in page]
+
+    def newest(self) -> AsyncGenerator[list[Glimpse], None]:
+        """A hundred predictions at a time, the newest first, PAGES_LISTED times. Raises Refused or OutcomeUnknown."""
+        return self._pages("/predictions", Page[Glimpse])
+
+    async def _pages(self, address: str, shape: type[Page[Row]]) -> AsyncGenerator[list[Row], None]:
         for _ in range(PAGES_LISTED):
-            page = await self._ask("GET", address, Page)
-            found += page.results
+            page = await self._ask("GET", address, shape)
+            yield page.results
             if page.next is None or urlsplit(page.next).netloc != self._client.base_url.netloc.decode():
                 break  # the token goes to no other host
             address = page.next
-        return found
 
     async def upload(self, name: str, media_type: str, content: IO[bytes]) -> str:
         """Give Replicate a file as input for a prediction. Answers its address. Raises Refused or OutcomeUnknown."""

@@ -25,6 +25,7 @@ from tasks.alongside import alongside
 from tasks.broker import broker, generate_later
 from tasks.circuit import Circuit
 from tasks.failures import DatabaseAway, Failure
+from tasks.polling import Poller
 from tasks.replicate import Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
@@ -83,7 +84,7 @@ async def _open_tools(stack: AsyncExitStack) -> generate.Tools:
     stack.push_async_callback(replicate.aclose)
     stack.push_async_callback(files.aclose)
     storage = Storage.open(settings.storage_url)
-    return generate.Tools(Provider(replicate, Circuit(replicate), storage), files)
+    return generate.Tools(Provider(replicate, Circuit(replicate), storage), files, Poller(replicate))
 
 
 async def _show_signs_of_life() -> None:

@@ -14,6 +14,7 @@ from tasks.database import now
 from tasks.events import News
 from tasks.failures import DatabaseAway, Failure
 from tasks.leases import Lease
+from tasks.polling import Poller
 from tasks.replicate import UNSEEN, Prediction, Replicate
 from tasks.settings import settings
 from tasks.tables import Job, Stage, Status
@@ -36,7 +37,7 @@ class Following:
 
     async def to_the_end(self) -> Prediction:
         """Follow it."""
-        return await follow.to_the_end(self.lease, self.prediction, self.replicate)
+        return await follow.to_the_end(self.lease, self.prediction, Poller(self.replicate))
 
     def hear(self, status: str, progress: float | None = None) -> None:
         """Have the worker hear news of it."""

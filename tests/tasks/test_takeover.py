@@ -33,6 +33,7 @@ from tasks.circuit import Circuit
 from tasks.database import DB, now
 from tasks.generate import Tools
 from tasks.library import Card
+from tasks.polling import Poller
 from tasks.replicate import Prediction, Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
@@ -143,7 +144,7 @@ async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_f
     async with aclosing(Replicate()) as replicate, outputs.files_client() as files:
         async with leases.hold(await claimed()) as lease:
             carrying = asyncio.create_task(
-                generate.carry(lease, Tools(Provider(replicate, Circuit(replicate), frozen), files))
+                generate.carry(lease, Tools(Provider(replicate, Circuit(replicate), frozen), files, Poller(replicate)))
             )
             await frozen.reached.wait()
         lease.until = monotonic()
@@ -154,7 +155,9 @@ async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_f
         assert await jobs.retry(job.id) is not None
         async with leases.hold(await claimed()) as another:
             storage = Storage.open(settings.storage_url)
-            await generate.carry(another, Tools(Provider(replicate, Circuit(replicate), storage), files))
+            await generate.carry(
+                another, Tools(Provider(replicate, Circuit(replicate), storage), files, Poller(replicate))
+            )
         frozen.thawed.set()
         await asyncio.wait([carrying])
     [output] = (await existing(job.id)).outputs

@@ -1,0 +1,97 @@
+"""Looks at predictions under way: one by one while they are few, in Replicate's list where they are many.
+
+A page of the list tells of a hundred predictions for one request, and Replicate allows 3,000 requests a minute.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from time import monotonic
+
+from tasks.failures import Failure
+from tasks.refusals import Throttled
+from tasks.replicate import Glimpse, Prediction, Replicate
+
+log = logging.getLogger(__name__)
+
+FEW = 100  # predictions under way, up to which each is asked for by itself
+EVERY = 5.0  # seconds between two walks through the list
+WORTH = 3  # predictions asked for on a page; with fewer, those that are left are asked for one by one
+FORGOTTEN = 60.0  # seconds after its last look, when a prediction does not count as under way any more
+
+Found = Glimpse | Throttled | None
+"""What a walk found of a prediction; Throttled where Replicate did not let it go on."""
+
+
+class Poller:
+    """Looks for all of a process who follow a prediction."""
+
+    def __init__(self, replicate: Replicate, clock: Callable[[], float] = monotonic) -> None:
+        self.replicate = replicate
+        self._clock = clock
+        self._under_way: dict[str, float] = {}  # when each was looked at last, the longest ago first
+        self._asked: dict[str, asyncio.Future[Found]] = {}
+        self._walking: asyncio.Task[None] | None = None
+        self._walked_at = float("-inf")
+
+    async def look(self, prediction_id: str, at_once: bool = False) -> Prediction:
+        """How a prediction is doing. Of one that has ended, all is told; of others, perhaps no more than the status.
+
+        at_once: however many are under way; else, of many, as soon as the list was walked through. Raises what
+        Replicate.get raises.
+        """
+        self._count(prediction_id)
+        together = len(self._under_way) > FEW and not at_once
+        seen = await self._listed(prediction_id) if together else None
+        if seen is None or seen.ended:  # the list may leave out what came of it
+            seen = await self.replicate.get(prediction_id)
+        if seen.ended:
+            self._under_way.pop(prediction_id, None)
+        return seen
+
+    def _count(self, prediction_id: str) -> None:
+        now = self._clock()
+        self._under_way.pop(prediction_id, None)
+        self._under_way[prediction_id] = now
+        while self._under_way[longest_ago := next(iter(self._under_way))] < now - FORGOTTEN:
+            del self._under_way[longest_ago]
+
+    async def _listed(self, prediction_id: str) -> Prediction | None:
+        """The prediction as the next walk finds it, None where it does not. Raises Throttled."""
+        loop = asyncio.get_running_loop()
+        waits = self._asked.setdefault(prediction_id, loop.create_future())
+        if self._walking is None or self._walking.done():
+            self._walking = loop.create_task(self._walk())
+        found = await asyncio.shield(waits)
+        if isinstance(found, Throttled):
+            raise found
+        return Prediction(found.id, found.status, logs=found.logs) if found else None
+
+    async def _walk(self) -> None:
+        while self._asked:
+            await asyncio.sleep(self._walked_at + EVERY - self._clock())
+            self._walked_at = self._clock()
+            asked, self._asked = self._asked, {}
+            otherwise: Throttled | None = None
+            try:
+                await self._find(asked)
+            except Throttled as throttled:
+                otherwise = throttled
+            except Failure as failure:
+                log.info("Replicate's list cannot be had, so predictions are asked for one by one: %s", failure)
+            finally:
+                for waits in asked.values():
+                    if not waits.done():
+                        waits.set_result(otherwise)
+
+    async def _find(self, asked: dict[str, asyncio.Future[Found]]) -> None:
+        left = len(asked)
+        async with aclosing(self.replicate.newest()) as pages:
+            async for page in pages:
+                ours = [seen for seen in page if seen.id in asked and not asked[seen.id].done()]
+                for seen in ours:
+                    asked[seen.id].set_result(seen)
+                left -= len(ours)
+                if not left or len(ours) < WORTH:
+                    return
