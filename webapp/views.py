@@ -38,15 +38,15 @@ class OutputView:
 
     @property
     def thumbnail_url(self) -> str | None:
-        """Where a smaller preview is, of 256 px at most, if it has one."""
+        """Where its smallest preview is, if it has one: of 256 px at most, unless it was made by an earlier version."""
         if self.row.stored_thumbnail_key is None or self.preview_url is None:
-            return None
+            return self.preview_url
         return self.preview_url.replace(PREVIEW_SUFFIX, THUMBNAIL_SUFFIX)
 
     @property
     def srcset(self) -> str | None:
         """Its previews with their widths, as <img> takes them; None where there is one size only."""
-        if self.thumbnail_url is None or not self.row.width or not self.row.height:
+        if self.thumbnail_url == self.preview_url or not self.row.width or not self.row.height:
             return None
         shrunk = self.row.width / max(self.row.width, self.row.height)
         preview = min(round(PREVIEW * shrunk), self.row.width)
