@@ -8,12 +8,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from weakref import WeakKeyDictionary
 
 import msgspec
 from redis.exceptions import RedisError
 
 from tasks import events
+from tasks.rounds import Rounds
 from tasks.settings import settings
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ FORGOTTEN = 3600  # seconds without use after which the bucket starts anew; noth
 SOONEST = 0.05  # seconds; to ask again earlier is not worth it
 PAUSE = 5.0  # seconds, where a 429 does not say how long to wait; they double with each further one
 LONGEST_PAUSE = 60.0  # seconds
+AT_ONCE = 100  # verbs in a round
 ANSWERED = 1.0  # seconds until the answer to a create is there, almost always
 LONGEST_RESET = 60.0  # seconds; Replicate counts by the minute
 SLOWEST = 6.0  # a minute: what Replicate leaves to an account almost without credit (its docs, rate limits)
@@ -38,7 +39,6 @@ return 1
 Verb = Callable[["Bucket", float], float | None]
 """What to do to the bucket at a moment. Answers the seconds to wait where it did nothing."""
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 _own: "Bucket | None" = None  # the bucket as this process last saw it
 _ahead = 0.0  # seconds from this process's monotonic clock to Redis's
 
@@ -78,28 +78,30 @@ async def heed(remaining: int, reset: float) -> None:
         await _change(lambda bucket, now: bucket.pour(now + min(reset, LONGEST_RESET)))
 
 
-async def _change(verb: Verb) -> float:
-    """Do the verb to the shared bucket, or to this process's own. Gives the seconds to wait where it did nothing."""
-    turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+async def _change_all(verbs: list[Verb]) -> list[float]:
+    """Do verbs to the shared bucket, or to this process's own. Gives the seconds to wait where one did nothing."""
     try:
-        async with asyncio.timeout(events.TIMEOUT), turn:  # in turns, so that only processes get in each other's way
-            return await _change_shared(verb)
+        async with asyncio.timeout(events.TIMEOUT):
+            return await _change_shared(verbs)
     except (RedisError, OSError, msgspec.DecodeError) as error:
         log.debug("this process limits itself: %s", error)
-        return _change_own(verb)
+        return [_change_own(verb) for verb in verbs]
 
 
-async def _change_shared(verb: Verb) -> float:
+_change = Rounds(_change_all, AT_ONCE)  # so that only processes get in each other's way
+
+
+async def _change_shared(verbs: list[Verb]) -> list[float]:
     global _own, _ahead
     write = events.redis().register_script(WRITE_IF_UNCHANGED)
     while True:  # one writer gets through each time
         now, found = await _read()
         bucket = msgspec.json.decode(found, type=Bucket) if found else Bucket(now, settings.creates_per_minute)
         bucket.catch_up(now, settings.creates_per_minute)
-        wait = verb(bucket, now)
-        if wait or await write(keys=[KEY], args=[found, msgspec.json.encode(bucket), FORGOTTEN]):
+        waits = [verb(bucket, now) or 0.0 for verb in verbs]
+        if all(waits) or await write(keys=[KEY], args=[found, msgspec.json.encode(bucket), FORGOTTEN]):
             _own, _ahead = bucket, now - monotonic()
-            return wait or 0.0
+            return waits
 
 
 def _change_own(verb: Verb) -> float:

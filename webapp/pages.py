@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
+from markupsafe import Markup
 
 from tasks.settings import ROOT, settings
 from webapp import halted
@@ -30,6 +31,13 @@ def static(path: str) -> str:
     """The address of a static file, or of a page's style sheet, which changes when its bytes do."""
     content = b"".join(file.read_bytes() for file in SHEETS.get(path, [STATIC / path]))
     return f"/static/{path}?v={sha256(content).hexdigest()[:12]}"
+
+
+@cache
+def icon(name: str) -> Markup:
+    """One icon of the vendored set, as decoration: what it means stands in words beside it or in the button's label."""
+    use = f'<use href="{static("vendor/icons.svg")}#{name}"></use>'
+    return Markup(f'<svg class="icon" viewBox="0 0 256 256" aria-hidden="true" focusable="false">{use}</svg>')
 
 
 def ago(moment: datetime) -> str:
@@ -119,6 +127,7 @@ FILTERS = (ago, about, so_far, exact, seconds, clock, filesize, ordinal, short_m
 environment.filters |= {function.__name__: function for function in FILTERS}
 environment.globals |= {
     "static": static,
+    "icon": icon,
     "standin": settings.standin,
     "halted": halted.known,
     "largest_upload": settings.max_upload_mib * 2**20,

@@ -36,6 +36,7 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(limits, "_read", read_at_that_time)
     monkeypatch.setattr(limits, "monotonic", lambda: clock.now - 1_700_000_000)
     monkeypatch.setattr(limits, "_own", None)
+    monkeypatch.setattr(limits, "_ahead", 0.0)
     await events.redis().delete(KEY)
     return clock
 
