@@ -3,7 +3,7 @@
  * comes in a flood waits its turn. An event carries the whole state of what it replaces, so of several only the last counts.
  */
 
-const MOST = 8; // events of a frame
+const MOST = 3; // events of a frame
 const came = new Map(); // the target of an event -> its stream and its text
 let swapping = false;
 

@@ -90,8 +90,8 @@ function turn(way) {
 }
 
 function act(action, value) {
-  const form = subject()?.querySelector(`form[data-action="${action}"]`);
-  const button = form?.querySelector(value ? `button[value="${value}"]` : "button");
+  const place = subject()?.querySelector(`[data-action="${action}"]`);
+  const button = place?.querySelector(value ? `button[value="${value}"]` : "button");
   button?.click();
   return Boolean(button);
 }
@@ -104,11 +104,11 @@ function press(selector, within = document) {
   return true;
 }
 
-/** By its field where there is one, else by its button. Over the lightbox nothing can be written: it closes first. */
+/** By its field where there is one, else by its link. Over the lightbox nothing can be written: it closes first. */
 function tag() {
-  const form = subject()?.querySelector("form[data-action='tag']");
-  const field = form?.querySelector("input:not([type='hidden'])");
-  const button = form?.querySelector("button");
+  const place = subject()?.querySelector("[data-action='tag']");
+  const field = place?.querySelector("input:not([type='hidden'])");
+  const button = place?.querySelector("button, a");
   if (!field && !button) return false;
   const begin = () => (field ? write(field) : button.click());
   if (!viewer()) begin();

@@ -30,7 +30,16 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
     const card = task.fragment.firstElementChild;
     if (card?.matches(".card") && (task.swapSpec.placed !== false || isWaiting(card.id))) arrive(card);
   }
+  for (const task of tasks.filter(isInAnotherState)) task.swapSpec.style = "outerSync";
 });
+
+/** Of such a card little stays: to find out what takes longer than to put its content in place anew. */
+function isInAnotherState({ target, fragment, swapSpec }) {
+  const card = fragment?.firstElementChild;
+  if (swapSpec?.style !== "outerMorph" || !target?.matches(".card") || !card?.matches(".card")) return false;
+  const isHeld = target.contains(document.activeElement) || target.querySelector(".card-select:checked");
+  return card.dataset.status !== target.dataset.status && !isHeld;
+}
 
 /** Whether the search may find more or fewer now: a card is gone, found but not here, here but not found; or all came anew. */
 function movesTheCount({ target, fragment, swapSpec }) {

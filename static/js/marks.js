@@ -1,11 +1,9 @@
-/**
- * Sends the small forms of cards by htmx, which hears of one when it is used: with four on each card, to be told of them
- * all took longer than everything else about a new row. The form may be gone before the answer comes: #main takes it.
- */
+/** Sends what the buttons of cards say. A card may be gone before the answer comes: #main takes it. */
 
 document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (event.defaultPrevented || form.method !== "post" || !form.matches("#main .card form")) return;
+  const { target, submitter } = event;
+  if (target.id !== "marks") return;
   event.preventDefault();
-  window.htmx.ajax("POST", form.getAttribute("action"), { source: form, event, target: "#main", swap: "none" });
+  const path = submitter.getAttribute("formaction");
+  window.htmx.ajax("POST", path, { source: submitter, event, target: "#main", swap: "none" });
 });

@@ -84,10 +84,10 @@ if (bar) {
     true,
   );
 
-  // The tag button of a card: its print alone is selected, and the bar asks for the tag.
-  document.addEventListener("submit", (event) => {
-    const card = event.target.matches('[data-action="tag"]') && event.target.closest("#main .card");
-    if (!card) return;
+  // The way to the tags of a card: its print alone is selected, and the bar asks for the tag.
+  document.addEventListener("click", (event) => {
+    const card = event.target.closest?.('[data-action="tag"]')?.closest("#main .card");
+    if (!card || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     bar.reset();
     choose(card.querySelector(".card-select"), true, false);

@@ -96,10 +96,10 @@ function among(pswp) {
   return of > 1 ? `${number} of ${of}` : "";
 }
 
-/** A button of the forms on the card of what is looked at. */
+/** A button on the card of what is looked at. */
 function mark(pswp, action, state = "") {
   const card = document.getElementById(`job-${pswp.currSlide.data.job}`);
-  return card?.querySelector(`form[data-action="${action}"] button${state}`);
+  return card?.querySelector(`[data-action="${action}"] button${state}`);
 }
 
 function always(pswp, tell) {
