@@ -27,6 +27,7 @@ class Account(Replicate):
         self.elsewhere: dict[str, str] = {}
         self.refusal: Failure | None = None
         self.asked: Counter[str] = Counter()
+        self.walked = asyncio.Event()
 
     async def get(self, prediction_id: str) -> Prediction:
         self.asked[prediction_id] += 1
@@ -39,6 +40,7 @@ class Account(Replicate):
         rows = [Glimpse(prediction_id, status) for prediction_id, status in self.rows.items()]
         for start in range(0, len(rows), PAGE):
             self.asked["the list"] += 1
+            self.walked.set()
             await asyncio.sleep(0)
             if self.refusal:
                 raise self.refusal
@@ -63,6 +65,7 @@ async def primed(account: Account) -> Poller:
     poller = Poller(account)
     await looked_at(poller, list(account.rows))
     account.asked.clear()
+    account.walked.clear()
     return poller
 
 
@@ -88,8 +91,8 @@ async def test_who_asks_during_a_walk_is_told_by_the_next() -> None:
     account = Account(many())
     poller = await primed(account)
     first = asyncio.create_task(poller.look("p999"))
-    while not account.asked:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        await account.walked.wait()
     second = asyncio.create_task(poller.look("p0"))
     assert (await first).status == "processing"
     account.rows["p0"] = "succeeded"
