@@ -296,3 +296,17 @@ async def test_a_card_with_one_size_of_its_picture_names_that(web: httpx.AsyncCl
     page = await web.get("/")
     assert f'src="/media/{job.id}.preview.webp"' in page.text
     assert "srcset" not in page.text
+
+
+async def test_the_buttons_of_cards_are_of_the_pages_one_form(web: httpx.AsyncClient) -> None:
+    """A form of its own in each card made every change of a long page slower: see templates/parts/marks-form.html."""
+    jobs_made = [await completed(), await failed(), await jobs.submit("a fox in line", "stability-ai/sdxl", {})]
+    page = (await web.get("/")).text
+    cards = re.findall(r"<article .*?</article>", page, re.DOTALL)
+    assert len(cards) == len(jobs_made)
+    for card in cards:
+        assert "<form" not in card
+        buttons = re.findall(r"<button [^>]*>", card)
+        assert buttons
+        assert all(' form="marks" formaction="/jobs/' in button for button in buttons)
+    assert page.count('<form id="marks" method="post" hidden></form>') == 1
