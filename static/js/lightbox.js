@@ -3,7 +3,7 @@
  * own page: going back closes it, a reload shows that page. Other clicks on a card lead to that address.
  */
 
-const loaded = location.pathname;
+const loaded = new URL(performance.getEntriesByType("navigation")[0].name).pathname; // the address may be another by now
 let viewer = null;
 let opening = null; // a second click finds it so
 
@@ -23,6 +23,8 @@ addEventListener("popstate", ({ state }) => {
   else if (viewer) viewer.close();
   else if (location.pathname !== loaded) location.reload();
 });
+
+if (location.pathname !== loaded) location.reload(); // somebody went back before this script had come
 
 addEventListener("pageshow", ({ persisted }) => {
   if (persisted && !history.state?.print) viewer?.close();

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.access import axe_finds_nothing
 from tests.browser.conftest import Darkroom
@@ -122,6 +122,27 @@ def test_the_panel_tells_of_the_print_that_is_looked_at(page: Page, prints: dict
     page.go_back()
     expect(page.locator("#sheet")).to_be_visible()
     expect(page.locator(".pswp")).to_have_count(0)
+
+
+def test_who_goes_back_before_the_scripts_have_come_is_back_all_the_same(page: Page, prints: dict[str, UUID]) -> None:
+    page.goto("/")
+    open_lightbox(page, prints["first"])
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.route("**/js/lightbox.js*", hold)
+    page.reload(wait_until="commit")
+    expect(page.locator(f"#job-page-{prints['first']}")).to_be_visible()
+    with page.expect_event("framenavigated"):
+        page.evaluate("history.back()")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(page.locator("#sheet")).to_be_visible()
 
 
 def test_prints_that_arrive_do_not_move_the_one_that_is_looked_at(
