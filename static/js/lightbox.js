@@ -3,7 +3,8 @@
  * own page: going back closes it, a reload shows that page. Other clicks on a card lead to that address.
  */
 
-const loaded = new URL(performance.getEntriesByType("navigation")[0].name).pathname; // the address may be another by now
+// What this document was loaded from: the address may be another by now. Not every browser tells it.
+const loaded = new URL(performance.getEntriesByType("navigation")[0]?.name ?? location.href).pathname;
 let viewer = null;
 let opening = null; // a second click finds it so
 
