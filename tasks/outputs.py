@@ -152,13 +152,12 @@ async def keep(
         with Scratch(max_bytes) as scratch:
             media = await _fill(scratch, source, client)
             seen = await look(scratch.file, media)
-            key, preview_key, thumbnail_key = (
-                f"{name}{suffix}" for suffix in (f".{media.extension}", PREVIEW_SUFFIX, THUMBNAIL_SUFFIX)
-            )
+            key = f"{name}.{media.extension}"
+            preview_key, thumbnail_key = name + PREVIEW_SUFFIX, name + THUMBNAIL_SUFFIX
             smaller = {preview_key: seen.preview, thumbnail_key: seen.thumbnail}
-            files: dict[str, IO[bytes] | bytes] = {key: content for key, content in smaller.items() if content}
             scratch.file.seek(0)
-            stored = await store({**files, key: scratch.file})  # last: where the file is, its preview is too
+            files: dict[str, IO[bytes] | bytes] = {its: content for its, content in smaller.items() if content}
+            stored = await store({**files, key: scratch.file})  # last: where the file is, its previews are too
             row = _row(position, media, seen, scratch)
     row.key, row.stored_key = key, stored[key]
     if seen.preview:
