@@ -13,7 +13,12 @@ async def alongside(*duties: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        while unended := [task for task in tasks if not task.done()]:
-            for task in unended:
-                task.cancel()
-            await asyncio.wait(unended, timeout=0.5)  # and asked again: what they wait for may swallow a cancellation
+        await end(*tasks)
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks, and wait until they have ended: asked again, as what they wait for may swallow a cancellation."""
+    while unended := [task for task in tasks if not task.done()]:
+        for task in unended:
+            task.cancel()
+        await asyncio.wait(unended, timeout=0.5)

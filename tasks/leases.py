@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from tasks import events, jobs
+from tasks.alongside import end
 from tasks.events import News
 from tasks.failures import DatabaseAway, Failure
 from tasks.replicate import ENDED
@@ -80,9 +81,7 @@ class Lease:
                 raise Failure("canceled", "Canceled.")
             return working.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await end(*tasks)
 
 
 class Lost(asyncio.CancelledError):

@@ -6,6 +6,7 @@ from contextlib import suppress
 from redis.asyncio import Redis
 
 from tasks import events
+from tasks.alongside import alongside
 from tasks.outbox import Outbox
 from tasks.tables import new_id
 from tests.tasks.work import wait_until
@@ -22,20 +23,14 @@ async def test_of_two_hundred_changes_told_at_once_every_one_is_heard() -> None:
             if not missing:
                 complete.set()
 
-    listening = asyncio.create_task(listen())
-    try:
-        async with asyncio.timeout(20):
-            while not listens.is_set():  # a hint is heard only once the subscription stands
-                events.publish(events.CHANGED, new_id())
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(listens.wait(), 0.05)
-            for job_id in list(missing):
-                events.publish(events.CHANGED, job_id)
-            await complete.wait()
-    finally:
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+    async with asyncio.timeout(20), alongside(listen()):
+        while not listens.is_set():  # a hint is heard only once the subscription stands
+            events.publish(events.CHANGED, new_id())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(listens.wait(), 0.05)
+        for job_id in list(missing):
+            events.publish(events.CHANGED, job_id)
+        await complete.wait()
 
 
 async def test_what_is_posted_at_once_goes_out_in_its_order() -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tasks import events, halts, jobs, library, queue
+from tasks.alongside import alongside, end
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.library import Card
@@ -49,8 +50,7 @@ class Page:
                 await asyncio.sleep(0.01)
 
     async def close(self) -> None:
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        await end(self._reading)
 
 
 @asynccontextmanager
@@ -76,12 +76,9 @@ def gallery(hub: Hub) -> AbstractAsyncContextManager[Page]:
 async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
     monkeypatch.setattr("webapp.hub.LOOK", 0.2)
     hub = Hub()
-    duties = [asyncio.create_task(hub.listen()), asyncio.create_task(hub.pass_on())]
-    await asyncio.sleep(0.1)  # let it subscribe; what it misses it finds by looking
-    yield hub
-    for duty in duties:
-        duty.cancel()
-    await asyncio.gather(*duties, return_exceptions=True)
+    async with alongside(hub.listen(), hub.pass_on()):
+        await asyncio.sleep(0.1)  # let it subscribe; what it misses it finds by looking
+        yield hub
 
 
 async def submitted() -> Job:
@@ -436,10 +433,8 @@ async def test_listening_goes_on_after_an_error_that_nobody_expected(monkeypatch
     monkeypatch.setattr("webapp.hub.LOOK", 0.01)
     monkeypatch.setattr(events, "listen", listen)
     hub = Hub()
-    listening = asyncio.create_task(hub.listen())
-    await until(lambda: bool(hub._hinted))
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
+    async with alongside(hub.listen()):
+        await until(lambda: bool(hub._hinted))
 
 
 async def test_a_hint_that_is_nonsense_does_not_end_the_listening(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tasks import attempts, events, jobs, webhooks
+from tasks.alongside import alongside
 from tasks.events import News
 from tasks.failures import DatabaseAway
 from tasks.standin.app import WEBHOOK_SECRET
@@ -66,11 +67,9 @@ async def heard() -> AsyncIterator[Heard]:
     async def heeded() -> bool:
         return dict(await events.redis().pubsub_numsub(events.NEWS))[events.NEWS.encode()] > 0
 
-    listening = asyncio.create_task(listen())
-    await wait_until(heeded)
-    yield heard
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
+    async with alongside(listen()):
+        await wait_until(heeded)
+        yield heard
 
 
 def told(attempt: Attempt | None = None, **members: Any) -> bytes:
