@@ -13,7 +13,7 @@ from tasks.sorting import Place
 from webapp import pages
 from webapp.finder import finder
 from webapp.reuse import uses
-from webapp.sheet import Sheet, read
+from webapp.sheet import PAGE, Sheet, read
 from webapp.views import AttemptView, CardView
 
 
@@ -80,9 +80,9 @@ async def prints_context(query: Mapping[str, Any]) -> dict[str, Any]:
     return {"finder": asked, "unclear": sheet is None, "live": live, **shown}
 
 
-async def sheet_context(sheet: Sheet) -> dict[str, Any]:
+async def sheet_context(sheet: Sheet, count: int = PAGE) -> dict[str, Any]:
     """What the template of a sheet needs: its cards, and the address of what comes after them, if anything does."""
-    return _context_of(sheet, *await sheet.cards())
+    return _context_of(sheet, *await sheet.cards(count))
 
 
 def _sheet(query: Mapping[str, Any]) -> tuple[Sheet | None, list[Fault]]:

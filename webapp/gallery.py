@@ -29,7 +29,7 @@ from webapp.lightbox import beside_context
 from webapp.matrix import asked_for
 from webapp.methods import READ
 from webapp.revalidation import revalidated
-from webapp.sheet import read
+from webapp.sheet import APPENDED, read
 from webapp.uploads import MAX_BODY, TOO_LARGE, Form, received
 from webapp.visitors import by_htmx, client_of, keep_session
 
@@ -43,7 +43,7 @@ async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) ->
     query = request.query_params
     if by_htmx(request):
         if request.headers.get("HX-Target") == "p#older":
-            return pages.page("partials/sheet.html", **await sheet_context(read(query)))
+            return pages.page("partials/sheet.html", **await sheet_context(read(query), APPENDED))
         return Response(await found_fragment(query), media_type=HTML)
     composer, prints = await _filled_in(_query(request), replicate), await prints_context(query)
     page = revalidated(request, pages.page("gallery.html", composer=composer, **prints), but=escape(prints["live"]))

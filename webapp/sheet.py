@@ -13,7 +13,7 @@ from tasks.schemas import Fault
 from tasks.search import Search, Unclear, parse
 from tasks.sorting import NoPlace, Place, Sort
 
-PAGE = 60  # cards
+PAGE, APPENDED = 60, 24  # cards of a page; of what is put below one that scrolls, where 60 at once are seen to jerk
 
 
 @dataclass(frozen=True, slots=True)

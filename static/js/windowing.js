@@ -64,10 +64,13 @@ function arrange() {
   if (!sheet) return;
   const rows = rowsOf(sheet); // all is read before anything is changed
   rescale(sheet);
-  for (const { top, bottom, elements } of rows) {
-    if (runs.has(elements[0]) && !isBeyond(top, bottom, NEAR)) fill(elements[0]);
-  }
-  for (const run of farRuns(rows)) empty(run);
+  const near = rows.filter(({ top, bottom, elements }) => runs.has(elements[0]) && !isBeyond(top, bottom, NEAR));
+  const seen = near.filter(({ top, bottom }) => !isBeyond(top, bottom, 0));
+  const far = farRuns(rows);
+  if (seen.length) for (const { elements } of seen) fill(elements[0]);
+  else if (near.length) fill(near[0].elements[0]);
+  else if (far.length) empty(far[0]);
+  if (near.length + far.length > 1) schedule(); // a run a frame: after a jump there are many
 }
 
 /** What stands below one another, with its place in the view: rows of cards, spacers, the link to more. */
