@@ -1,11 +1,13 @@
 /**
  * Live events change the page at most once a frame, and then together: a swap has its price however little it brings. What
- * comes in a flood waits its turn. An event carries the whole state of what it replaces, so of several only the last counts.
+ * comes in a flood waits its turn, and a letter that is typed comes first. An event carries the whole state of what it
+ * replaces, so of several only the last counts.
  */
 
 const MOST = 3; // events of a frame
 const came = new Map(); // the target of an event -> its stream and its text
 let swapping = false;
+let typed = false; // since the last frame
 
 document.addEventListener("htmx:sse:before:message", (event) => {
   const { data, event: name } = event.detail.message;
@@ -18,7 +20,14 @@ document.addEventListener("htmx:sse:before:message", (event) => {
   swapping = true;
 });
 
+addEventListener("keydown", () => (typed = true), { capture: true });
+
 async function swap() {
+  if (typed) { // this frame is the letter's
+    typed = false;
+    requestAnimationFrame(swap);
+    return;
+  }
   const next = [...came].slice(0, MOST);
   for (const [target] of next) came.delete(target);
   // What another sheet's stream told is over with that sheet.

@@ -26,6 +26,7 @@ PARTS = (
     "browser",
     "start",
     "memory",
+    "profile",
 )
 """In tests/bench/parts, each with `async def measure(effort) -> list[Figure]`."""
 NONE = "none"  # measures nothing, and makes results.md, the plots and the README's table of what is kept

@@ -259,3 +259,12 @@ def test_a_search_takes_the_place_of_a_long_sheet(page: Page, library: Library) 
     expect(page.locator("#chip-2")).to_have_count(1)
     expect(page.locator("#sheet > .card")).to_have_count(len(library.ids))
     assert page.evaluate(IDS) == [f"job-{job_id}" for job_id in library.ids]
+
+
+def test_no_button_of_a_card_has_a_form_for_which_the_browser_looks_through_the_page(
+    page: Page, library: Library
+) -> None:
+    library.open(page)
+    expect(page.locator("#marks")).to_have_count(0)
+    assert page.locator(".card button").count() > PAGE
+    assert page.evaluate("[...document.querySelectorAll('.card button')].every(({ form }) => form === null)")

@@ -1,0 +1,132 @@
+"""profile: where the processor's time goes: for a request in the web process, for an instant job in the worker."""
+
+import asyncio
+import signal
+import sysconfig
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+
+from tests.bench import predictions, sites
+from tests.bench.effort import Effort
+from tests.bench.figures import Figure
+from tests.bench.ground import POSTGRES, SQLITE, Ground, prepared
+from tests.bench.load import drive, get, post
+from tests.bench.orders import ORDER, carried, place
+from tests.processes import ROOT, Process
+
+CONNECTIONS, JOBS, SAMPLES = 16, 500, 200  # samples a second
+PY_SPY = Path(sysconfig.get_path("scripts")) / "py-spy"
+LOOP = ("/uvicorn/server.py", "/asyncio/")
+GROUPS = {
+    "SQL and its drivers": (
+        "/asyncpg/",
+        "/aiosqlite/",
+        "/piccolo/",
+        f"{ROOT}/tasks/database.py",
+        f"{ROOT}/tasks/sqlite_engine.py",
+        f"{ROOT}/tasks/postgres_engine.py",
+    ),
+    "Redis": ("/redis/", "/taskiq", f"{ROOT}/tasks/outbox.py", f"{ROOT}/tasks/events.py"),
+    "HTTP": ("/uvicorn/", "/httpx/", "/httpcore/", "/h11/", "/anyio/"),
+    "Litestar": ("/litestar/",),
+    "our own code": (f"{ROOT}/tasks/", f"{ROOT}/webapp/"),
+}
+"""Where the files of each lie. A sample belongs to the innermost frame that is of one of them."""
+REST = "the event loop and the rest"
+NOTE = (
+    "The processor's time is the process's own, by the system's account. The shares are those of the time in which it"
+    " holds the interpreter's lock, by py-spy: what SQLite and the kernel do without it is not among them."
+)
+
+
+async def measure(effort: Effort) -> list[Figure]:
+    """What of it goes where, on each database."""
+    return [figure for database in (POSTGRES, SQLITE) for figure in await _on(database, effort)]
+
+
+async def _on(database: str, effort: Effort) -> list[Figure]:
+    jobs = effort.count(JOBS)
+    async with prepared(database) as ground:
+        site = await sites.darkroom(ground)
+        order, look = post(f"{site.address}/generate", ORDER), get(f"{site.address}/status/{await place(site.address)}")
+
+        async def load(request: bytes, status: int) -> int:
+            return len((await drive(site.address, request, status, CONNECTIONS, effort.seconds)).latencies)
+
+        async def work() -> int:
+            await carried(instant, jobs)
+            return jobs
+
+        [web] = site.webs
+        figures = await _spent("POST /generate", ground, web, lambda: load(order, 202), effort)
+        figures += await _spent("GET /status of a queued job", ground, web, lambda: load(look, 200), effort)
+        instant = await sites.darkroom(ground, workers=1)
+        await predictions.share_a_picture(ground)
+        await carried(instant, 50)  # warm
+        figures += await _spent("an instant job in the worker", ground, instant.workers[0], work, effort)
+    return figures
+
+
+async def _spent(
+    what: str, ground: Ground, process: Process, work: Callable[[], Awaitable[int]], effort: Effort
+) -> list[Figure]:
+    """The processor's time that one piece of work takes in a process, and which share of it each group has."""
+    await work()  # warm
+    spent: list[float] = []
+    shares: list[Counter[str]] = []
+    for _ in range(effort.long_rounds):
+        samples, seconds, count = await _sampled(process.running, ground.folder / "samples", work)
+        spent.append(1000 * seconds / count)
+        shares.append(Counter({group: 100 * samples[group] / samples.total() for group in (*GROUPS, REST)}))
+    figures = [Figure("profile", what, "ms", tuple(spent), ground.database, note=NOTE)]
+    for group in (*GROUPS, REST):
+        share = tuple(each[group] for each in shares)
+        figures.append(Figure("profile", f"{what}: {group}", "%", share, ground.database))
+    return figures
+
+
+async def _sampled(
+    process: psutil.Process, file: Path, work: Callable[[], Awaitable[int]]
+) -> tuple[Counter[str], float, int]:
+    """How many samples were of each group, the seconds of the processor, and how much was done."""
+    words = ("--pid", str(process.pid), "--rate", str(SAMPLES), "--gil", "--full-filenames", "--format", "raw")
+    spy = await asyncio.create_subprocess_exec(
+        PY_SPY,
+        "record",
+        *words,
+        "--output",
+        str(file),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        before = process.cpu_times()
+        count = await work()
+        after = process.cpu_times()
+    finally:
+        spy.send_signal(signal.SIGINT)
+        await spy.wait()
+    seconds = after.user - before.user + after.system - before.system
+    return _counted(file), seconds, count
+
+
+def _counted(file: Path) -> Counter[str]:
+    """How many of py-spy's samples belong to each group."""
+    samples: Counter[str] = Counter()
+    for line in file.read_text().splitlines():
+        stack, _, times = line.rpartition(" ")
+        samples[_group(stack.split(";"))] += int(times)
+    return samples
+
+
+def _group(stack: list[str]) -> str:
+    if any(part in stack[-1] for part in LOOP):
+        return REST
+    for frame in reversed(stack):
+        for group, parts in GROUPS.items():
+            if any(part in frame for part in parts):
+                return group
+    return REST
