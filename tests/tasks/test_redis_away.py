@@ -128,7 +128,7 @@ async def test_a_redis_that_takes_nothing_stops_nobody_and_is_used_again_when_it
             await wait_until(lambda: has_said(caplog, "INFO"))
             await completes(await submitted("a fox for a Redis that is well"))
             assert await hints_taken(operator) > 0
-    assert said(caplog) == ["WARNING", "INFO"]
+        assert said(caplog) == ["WARNING", "INFO"]  # before it is closed, which others in this process may hear
 
 
 async def has_said(caplog: pytest.LogCaptureFixture, level: str) -> bool:
