@@ -1,7 +1,12 @@
-/** A picture finished before our eyes comes up as a print does: pale and soft first, then with its full depth. */
+/**
+ * A picture finished before our eyes comes up as a print does: pale and soft first, then with its full depth. Of many that
+ * finish together a few do, as many as one can look at; the others are just there.
+ */
 
 const LONG = 1300;
+const AT_ONCE = 4; // cards
 const finishing = new Set();
+let comingUp = 0;
 
 document.addEventListener("htmx:before:swap", ({ detail }) => {
   for (const { target, fragment } of detail.tasks) {
@@ -26,9 +31,13 @@ function isInView(card) {
   return bottom > 0 && top < innerHeight;
 }
 
-function bringOut(card) {
+async function bringOut(card) {
+  if (comingUp === AT_ONCE) return;
+  comingUp += 1;
   card.querySelector(".card-ghost")?.animate({ opacity: [0, 1] }, { duration: 500, easing: "ease-out" });
-  card.querySelectorAll(".card-picture, .print-picture, .card-video, .print-video, .soundtrack").forEach(comeUp);
+  const pictures = card.querySelectorAll(".card-picture, .print-picture, .card-video, .print-video, .soundtrack");
+  await Promise.allSettled([...pictures].map(comeUp));
+  comingUp -= 1;
 }
 
 async function comeUp(picture) {
@@ -43,4 +52,5 @@ async function comeUp(picture) {
   print.pause();
   await picture.decode?.().catch(() => undefined); // a broken picture shows its alternative text
   print.play();
+  await print.finished;
 }
