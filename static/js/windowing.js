@@ -8,11 +8,13 @@
 const FAR = 1.5; // heights of the window from the view, beyond which rows are taken out
 const NEAR = 1; // within which they come back
 const RUN = 0.5; // what a spacer replaces at least
+const STEP = 0.2; // of the way that is scrolled before the rows are looked at again
 const SETTLED = 250; // milliseconds after a change of the page; what changes in a flood is arranged from time to time
 
 const runs = new Map(); // a spacer -> the fragment with its cards
 const away = new Map(); // the id of each card in them -> the card
 let scale = 0; // pixels of height that a card of ratio 1 adds to the sheet
+let arrangedAt = 0; // where the page was scrolled to, the last time
 let scheduled = false;
 let changed = null; // the timer of a change
 
@@ -46,7 +48,8 @@ export function fill(spacer) {
   return true;
 }
 
-for (const name of ["scroll", "resize"]) addEventListener(name, schedule, { passive: true });
+addEventListener("resize", schedule);
+addEventListener("scroll", () => Math.abs(scrollY - arrangedAt) > STEP * innerHeight && schedule(), { passive: true });
 document.addEventListener("htmx:after:swap", () => (changed ??= setTimeout(schedule, SETTLED)));
 schedule();
 
@@ -59,6 +62,7 @@ function arrange() {
   scheduled = false;
   clearTimeout(changed);
   changed = null;
+  arrangedAt = scrollY;
   prune();
   const sheet = document.getElementById("sheet");
   if (!sheet) return;
