@@ -9,7 +9,7 @@ const FAR = 1.5; // heights of the window from the view, beyond which rows are t
 const NEAR = 1; // within which they come back
 const RUN = 0.5; // what a spacer replaces at least
 const STEP = 0.2; // of the way that is scrolled before the rows are looked at again
-const SETTLED = 250; // milliseconds after a change of the page; what changes in a flood is arranged from time to time
+const SETTLED = 250; // milliseconds until the rows are looked at again after a change, or when some are left
 
 const runs = new Map(); // a spacer -> the fragment with its cards
 const away = new Map(); // the id of each card in them -> the card
@@ -50,8 +50,12 @@ export function fill(spacer) {
 
 addEventListener("resize", schedule);
 addEventListener("scroll", () => Math.abs(scrollY - arrangedAt) > STEP * innerHeight && schedule(), { passive: true });
-document.addEventListener("htmx:after:swap", () => (changed ??= setTimeout(schedule, SETTLED)));
+document.addEventListener("htmx:after:swap", later);
 schedule();
+
+function later() {
+  changed ??= setTimeout(schedule, SETTLED);
+}
 
 function schedule() {
   if (!scheduled) requestAnimationFrame(arrange);
@@ -74,7 +78,7 @@ function arrange() {
   if (seen.length) for (const { elements } of seen) fill(elements[0]);
   else if (near.length) fill(near[0].elements[0]);
   else if (far.length) empty(far[0]);
-  if (near.length + far.length > 1) schedule(); // a run a frame: after a jump there are many
+  if (near.length + far.length > 1) later(); // one by one: after a jump there are many
 }
 
 /** What stands below one another, with its place in the view: rows of cards, spacers, the link to more. */
