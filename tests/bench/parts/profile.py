@@ -92,7 +92,17 @@ async def _sampled(
     process: psutil.Process, file: Path, work: Callable[[], Awaitable[int]]
 ) -> tuple[Counter[str], float, int]:
     """How many samples were of each group, the seconds of the processor, and how much was done."""
-    words = ("--pid", str(process.pid), "--rate", str(SAMPLES), "--gil", "--full-filenames", "--format", "raw")
+    words = (
+        "--pid",
+        str(process.pid),
+        "--rate",
+        str(SAMPLES),
+        "--gil",
+        "--nonblocking",
+        "--full-filenames",
+        "--format",
+        "raw",
+    )
     spy = await asyncio.create_subprocess_exec(
         PY_SPY,
         "record",
