@@ -268,3 +268,13 @@ def test_no_button_of_a_card_has_a_form_for_which_the_browser_looks_through_the_
     expect(page.locator("#marks")).to_have_count(0)
     assert page.locator(".card button").count() > PAGE
     assert page.evaluate("[...document.querySelectorAll('.card button')].every(({ form }) => form === null)")
+
+
+def test_what_runs_under_the_pointer_while_the_page_scrolls_shows_no_marks(page: Page, library: Library) -> None:
+    library.open(page)
+    heart = page.locator(f"#job-{library.ids[-1]}-favourite")
+    page.locator(f"#job-{library.ids[-1]}-link").hover()
+    expect(heart).to_be_visible()
+    scrolled = "heart => { dispatchEvent(new Event('scroll')); return getComputedStyle(heart).display }"
+    assert heart.evaluate(scrolled) == "none"
+    expect(heart).to_be_visible()
