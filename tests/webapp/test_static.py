@@ -85,11 +85,12 @@ def test_files_that_are_put_together_begin_with_nothing_that_has_to_come_first()
             assert not re.search(r"@(import|charset|namespace)", file.read_text()), file
 
 
-async def test_the_gallery_waits_for_one_style_sheet(web: httpx.AsyncClient) -> None:
-    sheets = re.findall(
-        r'<link rel="stylesheet" href="(.*?)"', (await web.get("/", headers={"Accept": "text/html"})).text
-    )
-    assert sheets == [pages.static("pages/gallery.css")]
+async def test_the_gallery_waits_for_one_style_sheet_and_for_no_script(web: httpx.AsyncClient) -> None:
+    gallery = (await web.get("/", headers={"Accept": "text/html"})).text
+    assert re.findall(r'<link rel="stylesheet" href="(.*?)"', gallery) == [pages.static("pages/gallery.css")]
+    modules = re.findall(r'<script type="module" (fetchpriority="low")?', gallery)
+    assert len(modules) > 10
+    assert all(modules), "it would take the line from what is painted"
 
 
 def test_nothing_that_holds_all_cards_is_asked_what_it_has_while_there_is_a_script() -> None:
