@@ -130,7 +130,8 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Await
 
 @pytest.fixture(scope="session")
 async def web(database: None) -> AsyncIterator[httpx.AsyncClient]:
-    """The web application, alive in this process."""
+    """The web application, alive in this process. It looks at the library once: tests take that away for a while."""
+    from tasks import library_mark
     from webapp.app import create_app
 
     app, ready, stop = create_app(), asyncio.Event(), asyncio.Event()
@@ -140,13 +141,15 @@ async def web(database: None) -> AsyncIterator[httpx.AsyncClient]:
             ready.set()
             await stop.wait()
 
-    living = asyncio.create_task(live())
-    await ready.wait()
-    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's names for the same types
-    async with httpx.AsyncClient(transport=transport, base_url="http://darkroom.test") as client:
-        yield client
-    stop.set()
-    await living
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library_mark, "INTERVAL", 86400.0)
+        living = asyncio.create_task(live())
+        await ready.wait()
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's names for the same types
+        async with httpx.AsyncClient(transport=transport, base_url="http://darkroom.test") as client:
+            yield client
+        stop.set()
+        await living
 
 
 @pytest.fixture(scope="session")

@@ -230,7 +230,7 @@ def test_a_card_that_completes_shifts_nothing(page: Page, darkroom: Darkroom) ->
 
 def test_finished_jobs_are_announced_politely(page: Page, darkroom: Darkroom) -> None:
     darkroom.script({"on": "create", "match": "heard of", "do": "run", "seconds": 2})
-    page.goto("/")
+    page.goto("/?q=heard")  # what others of these tests left to be finished is not on this sheet
     job_id = darkroom.post("a fox to be heard of")
     expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "running", timeout=LONG)
     expect(page.locator("#announcements")).to_contain_text("1 print finished", timeout=LONG)
