@@ -1,8 +1,8 @@
 /**
  * Sends what the buttons of cards say. A card may be gone before the answer comes: #main takes it.
  *
- * Their form is for those without a script. With each of its buttons that comes or goes the browser goes through all of them,
- * and through the whole page to find them: so it is taken away.
+ * Their form is for those without a script, and is taken away: with it Chromium takes eighty times as long for cards that
+ * come or go.
  */
 
 document.getElementById("marks").remove();

@@ -261,7 +261,7 @@ def test_a_search_takes_the_place_of_a_long_sheet(page: Page, library: Library) 
     assert page.evaluate(IDS) == [f"job-{job_id}" for job_id in library.ids]
 
 
-def test_no_button_of_a_card_has_a_form_for_which_the_browser_looks_through_the_page(
+def test_no_button_of_a_card_has_a_form_which_would_make_cards_slow_to_come_and_go(
     page: Page, library: Library
 ) -> None:
     library.open(page)
