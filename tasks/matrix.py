@@ -65,7 +65,7 @@ def read(prompt: str) -> Parts:
 def quoted(text: str) -> str:
     """The prompt that, read as a matrix, is just this text."""
     try:
-        if read(text) in ((), ((text,),)):
+        if read(text) == (((text,),) if text else ()):
             return text
     except Unreadable:
         pass

@@ -6,7 +6,7 @@ from contextlib import suppress
 from time import thread_time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tasks.matrix import Axis, Cell, Unreadable, expand, quoted, read, read_seeds, size
@@ -79,6 +79,7 @@ def test_braces_within_alternatives_and_open_ones_are_told(written: str, sentenc
 
 @SETTINGS
 @given(SIGNS)
+@example("{|}")
 def test_whatever_is_quoted_means_itself(text: str) -> None:
     assert prompts(quoted(text)) == [text]
 
