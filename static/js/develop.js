@@ -31,13 +31,12 @@ function isInView(card) {
   return bottom > 0 && top < innerHeight;
 }
 
-async function bringOut(card) {
+function bringOut(card) {
   if (comingUp === AT_ONCE) return;
   comingUp += 1;
+  setTimeout(() => (comingUp -= 1), LONG);
   card.querySelector(".card-ghost")?.animate({ opacity: [0, 1] }, { duration: 500, easing: "ease-out" });
-  const pictures = card.querySelectorAll(".card-picture, .print-picture, .card-video, .print-video, .soundtrack");
-  await Promise.allSettled([...pictures].map(comeUp));
-  comingUp -= 1;
+  card.querySelectorAll(".card-picture, .print-picture, .card-video, .print-video, .soundtrack").forEach(comeUp);
 }
 
 async function comeUp(picture) {
@@ -52,5 +51,4 @@ async function comeUp(picture) {
   print.pause();
   await picture.decode?.().catch(() => undefined); // a broken picture shows its alternative text
   print.play();
-  await print.finished;
 }

@@ -48,15 +48,13 @@ async def new_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def new_library(empty: None) -> AsyncIterator[None]:
     """A library that has no storage yet. The tests' own comes back in the end."""
-    from tasks.database import DB
     from tasks.tables import Library
 
     [own] = await Library.select()
     await Library.delete(force=True)
     yield
-    async with DB.transaction():
-        await Library.delete(force=True)
-        await Library.insert(Library(**own))
+    await Library.delete(force=True)
+    await Library.insert(Library(**own))
 
 
 @pytest.fixture

@@ -391,7 +391,7 @@ def _greeting(up: Up, **settings: str) -> str:
     process = up.start(None, **settings)
     wait_until(lambda: "Ctrl-C" in up.said(), START)
     process.terminate()
-    process.wait(3 * END)  # how soon is another test's
+    process.wait(END)
     return up.said().partition("Ctrl-C")[0]
 
 

@@ -7,18 +7,18 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import psutil
-
 from tests.bench import predictions, sites
 from tests.bench.effort import Effort
 from tests.bench.figures import Figure
 from tests.bench.ground import POSTGRES, SQLITE, Ground, prepared
 from tests.bench.load import drive, get, post
+from tests.bench.memory import processor
 from tests.bench.orders import ORDER, carried, place
 from tests.processes import ROOT, Process
 
 CONNECTIONS, JOBS, SAMPLES = 16, 500, 200  # samples a second
 PY_SPY = Path(sysconfig.get_path("scripts")) / "py-spy"
+RECORD = ("record", "--gil", "--nonblocking", "--full-filenames", "--format", "raw", "--rate", str(SAMPLES))
 LOOP = ("/uvicorn/server.py", "/asyncio/")
 GROUPS = {
     "SQL and its drivers": (
@@ -37,8 +37,8 @@ GROUPS = {
 """Where the files of each lie. A sample belongs to the innermost frame that is of one of them."""
 REST = "the event loop and the rest"
 NOTE = (
-    "The processor's time is the process's own, by the system's account. The shares are those of the time in which it"
-    " holds the interpreter's lock, by py-spy: what SQLite and the kernel do without it is not among them."
+    "The processor's time is the process's and its children's, by the system's account. The shares are those of the time in"
+    " which it holds the interpreter's lock, by py-spy: what SQLite and the kernel do without it is not among them."
 )
 
 
@@ -65,8 +65,9 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
         figures += await _spent("GET /status of a queued job", ground, web, lambda: load(look, 200), effort)
         instant = await sites.darkroom(ground, workers=1)
         await predictions.share_a_picture(ground)
-        await carried(instant, 50)  # warm
-        figures += await _spent("an instant job in the worker", ground, instant.workers[0], work, effort)
+        figures += await _spent(
+            "an instant job in the worker and its openers", ground, instant.workers[0], work, effort
+        )
     return figures
 
 
@@ -78,7 +79,7 @@ async def _spent(
     spent: list[float] = []
     shares: list[Counter[str]] = []
     for _ in range(effort.long_rounds):
-        samples, seconds, count = await _sampled(process.running, ground.folder / "samples", work)
+        samples, seconds, count = await _sampled(process, ground.folder / "samples", work)
         spent.append(1000 * seconds / count)
         shares.append(Counter({group: 100 * samples[group] / samples.total() for group in (*GROUPS, REST)}))
     figures = [Figure("profile", what, "ms", tuple(spent), ground.database, note=NOTE)]
@@ -88,38 +89,17 @@ async def _spent(
     return figures
 
 
-async def _sampled(
-    process: psutil.Process, file: Path, work: Callable[[], Awaitable[int]]
-) -> tuple[Counter[str], float, int]:
+async def _sampled(process: Process, file: Path, work: Callable[[], Awaitable[int]]) -> tuple[Counter[str], float, int]:
     """How many samples were of each group, the seconds of the processor, and how much was done."""
-    words = (
-        "--pid",
-        str(process.pid),
-        "--rate",
-        str(SAMPLES),
-        "--gil",
-        "--nonblocking",
-        "--full-filenames",
-        "--format",
-        "raw",
-    )
-    spy = await asyncio.create_subprocess_exec(
-        PY_SPY,
-        "record",
-        *words,
-        "--output",
-        str(file),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    words, unheard = ("--pid", str(process.running.pid), "--output", str(file)), asyncio.subprocess.DEVNULL
+    spy = await asyncio.create_subprocess_exec(PY_SPY, *RECORD, *words, stdout=unheard, stderr=unheard)
     try:
-        before = process.cpu_times()
+        before = processor([process])
         count = await work()
-        after = process.cpu_times()
+        seconds = processor([process]) - before
     finally:
         spy.send_signal(signal.SIGINT)
         await spy.wait()
-    seconds = after.user - before.user + after.system - before.system
     return _counted(file), seconds, count
 
 
