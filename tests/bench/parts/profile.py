@@ -37,8 +37,9 @@ GROUPS = {
 """Where the files of each lie. A sample belongs to the innermost frame that is of one of them."""
 REST = "the event loop and the rest"
 NOTE = (
-    "The processor's time is the process's and its children's, by the system's account. The shares are those of the time in"
-    " which it holds the interpreter's lock, by py-spy: what SQLite and the kernel do without it is not among them."
+    "The processor's time is the process's and its children's, by the system's account. The shares are those of the"
+    " time in which it holds the interpreter's lock, by py-spy: what SQLite and the kernel do without it is not among"
+    " them."
 )
 
 
