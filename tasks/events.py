@@ -29,6 +29,7 @@ NEWS = "darkroom:news"
 WORKERS = "darkroom:workers"
 WORKER_SEEN_SECONDS = 30
 TIMEOUT = 2.0  # seconds; a hint later than that is of no use
+PARTING = 0.5  # seconds that Redis has for the last hints
 CONNECTIONS = 20  # of a process
 
 
@@ -80,11 +81,11 @@ def redis() -> Redis:
 
 
 async def close() -> None:
-    """Let the hints under way go out, then close the client."""
+    """Let the hints under way go out, if Redis takes them soon, then close the client."""
     loop = asyncio.get_running_loop()
     outbox, client = _outboxes.pop(loop, None), _clients.pop(loop, None)
     if outbox is not None:
-        await outbox.emptied()
+        await outbox.close(PARTING)
     if client is not None:
         await client.aclose()
 

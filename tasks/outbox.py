@@ -6,6 +6,8 @@ import logging
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tasks.alongside import end
+
 log = logging.getLogger(__name__)
 
 Command = tuple[str | bytes, ...]
@@ -34,6 +36,12 @@ class Outbox:
         """Wait until everything posted so far was sent, or was tried to be sent."""
         while self._sending is not None and not self._sending.done():
             await asyncio.wait([self._sending])
+
+    async def close(self, within: float) -> None:
+        """Wait so many seconds for what was posted to be sent; what is not sent by then is lost."""
+        if self._sending is not None:
+            await asyncio.wait([self._sending], timeout=within)
+            await end(self._sending)
 
     def _begin(self) -> None:
         if self._sending is None or self._sending.done():

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import signal
+import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -59,6 +61,17 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def completes(job: Job) -> None:
     card = await until(job.id, lambda card: card.job.status in jobs.ENDED, within=15)
     assert card.job.status == Status.COMPLETED, card.job.error
+
+
+async def test_a_redis_that_says_nothing_does_not_hold_up_the_end() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        async with redis_at(f"redis://127.0.0.1:{mute.getsockname()[1]}"):
+            events.post("SET", "test:said", "one pipeline")
+            await asyncio.sleep(0.1)
+            events.post("SET", "test:said", "and the next one")
+            start = time.monotonic()
+            await events.close()
+            assert time.monotonic() - start < 2 * events.PARTING
 
 
 async def test_jobs_run_although_redis_was_never_there(
