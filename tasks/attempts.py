@@ -15,7 +15,7 @@ from piccolo.querystring import QueryString
 
 from tasks.database import DB, TAKEN, now
 from tasks.failures import Failure
-from tasks.queue import RUNNING, Condition
+from tasks.queue import Condition
 from tasks.refusals import OutcomeUnknown
 from tasks.steps import step
 from tasks.tables import Attempt, Job, new_id
@@ -30,12 +30,17 @@ INSERT = (
     "INSERT INTO attempt (id, job, number, created_at, version, input)"
     " VALUES ({}, {}, (SELECT count(*) + 1 FROM attempt WHERE job = {}), {}, {}, {}) RETURNING number"
 )
+MARK = (
+    "UPDATE attempt SET %s FROM (SELECT id FROM job WHERE {}"
+    + (" FOR NO KEY UPDATE" if DB.engine_type == "postgres" else "")
+    + ") AS held WHERE attempt.job = held.id AND {} RETURNING attempt.id"
+)
 GIVEN_UP: Condition = WhereRaw("attempt.error_code = 'submission_unknown' AND attempt.finished_at IS NOT NULL")
 
 
 def mine(job: Job) -> Condition:
     """The job, as long as the lease of this claim holds."""
-    return (Job.id == job.id) & (Job.status == RUNNING) & (Job.lease_token == job.lease_token)
+    return WhereRaw("job.id = {} AND job.status = 'running' AND job.lease_token = {}", job.id, job.lease_token)
 
 
 async def under_way(job: Job) -> Attempt | None:
@@ -72,7 +77,7 @@ async def record_prediction(job: Job, attempt: Attempt, prediction_id: str) -> b
     Raises OutcomeUnknown when another attempt has it: then one of the two is looked for.
     """
     try:
-        return await _mark(job, {Attempt.prediction_id: prediction_id}, Attempt.id == attempt.id) is not None
+        return await _mark(job, {"prediction_id": prediction_id}, Attempt.id == attempt.id)
     except TAKEN as error:
         told = "Replicate answered with a prediction that belongs to another attempt."
         raise OutcomeUnknown("provider_error", told, passing=True) from error
@@ -85,17 +90,15 @@ async def adopt(job: Job, attempt: Attempt, prediction_id: str) -> Attempt | Non
     """
     free = (Attempt.id == attempt.id) & Attempt.prediction_id.is_null()
     try:
-        if await _mark(job, _known(prediction_id), free) is None:
-            return None
+        await _mark(job, _known(prediction_id), free)
     except TAKEN:
         log.info("prediction %s is another attempt's, and not of attempt %s", prediction_id, attempt.id)
-    return await Attempt.objects().get(Attempt.id == attempt.id)
+    return await Attempt.objects().get(Attempt.id == attempt.id) if await Job.exists().where(mine(job)) else None
 
 
 async def note(job: Job, attempt: Attempt, failure: Failure) -> bool:
     """Write down at once what an attempt met, before it is known what came of it. False when the lease is gone."""
-    met: dict[Any, Any] = {Attempt.error: failure.message, Attempt.error_code: failure.code}
-    return await _mark(job, met, Attempt.id == attempt.id) is not None
+    return await _mark(job, {"error": failure.message, "error_code": failure.code}, Attempt.id == attempt.id)
 
 
 async def twin_in_flight(attempt: Attempt, besides: Collection[str]) -> bool:
@@ -139,12 +142,10 @@ async def claim_prediction(attempt_id: UUID, prediction_id: str) -> UUID | None:
 
 def _known(prediction_id: str) -> dict[Any, Any]:
     """What an attempt has whose prediction was found."""
-    return {Attempt.prediction_id: prediction_id, Attempt.error: None, Attempt.error_code: None}
+    return {"prediction_id": prediction_id, "error": None, "error_code": None}
 
 
-async def _mark(job: Job, changes: dict[Any, Any], where: Condition) -> int | None:
-    """Write on attempts, fenced. Answers how many that changed, or None when the lease is gone."""
-    locked = Job.update({Job.stage: Job.stage}).where(mine(job)).returning(Job.id)
-    marked = Attempt.update(changes).where(where).returning(Attempt.id)
-    answers = await DB.run_steps([step(locked, must=True), step(marked)])
-    return None if answers is None else len(answers[1])
+async def _mark(job: Job, changes: dict[str, str | None], attempt_is: Condition) -> bool:
+    """Write on the attempt, fenced: the job's row is locked first. False when the lease is gone, or it is not so."""
+    columns = ", ".join(f"{column} = {{}}" for column in changes)
+    return bool(await Attempt.raw(MARK % columns, *changes.values(), mine(job).querystring, attempt_is.querystring))

@@ -79,8 +79,8 @@ class HintBroker(RedisStreamBroker):
             await self._make_group()
             return []
         messages = [message for _, of_stream in streams or [] for message in of_stream]
-        for message_id, _ in messages:  # taken off the stream before it is run: the database holds the work
-            await redis.xdel(self.queue_name, message_id)
+        for message_id, _ in messages:  # taken off the stream, run or not: the database holds the work
+            events.post("XDEL", self.queue_name, message_id)
         return [fields for _, fields in messages]
 
     async def _make_group(self) -> None:

@@ -36,7 +36,8 @@ async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Pr
     give_up_at = clock() + settings.prediction_timeout + GRACE
     deadline = clock() + (lease.job.deadline_at - now()).total_seconds() if lease.job.deadline_at else give_up_at
     looks = _Looks(prediction, poller, clock)
-    told = await _tell(lease, (_stage(prediction.status), None), None) if prediction.status != UNSEEN else None
+    is_news = prediction.status != UNSEEN and not prediction.ended
+    told = await _tell(lease, (_stage(prediction.status), None), None) if is_news else None
     called_off = False
 
     def over() -> bool:
@@ -57,7 +58,8 @@ async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Pr
             if clock() > give_up_at:
                 raise Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
             seen = await looks.look(at_once=has_ended)
-            told = await _tell(lease, (_stage(seen.status), progress(seen.logs)), told)
+            if not seen.ended:
+                told = await _tell(lease, (_stage(seen.status), progress(seen.logs)), told)
     return looks.prediction
 
 

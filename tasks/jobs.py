@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from piccolo.columns.combination import WhereRaw
-from piccolo.querystring import QueryString
 
 from tasks import backlog, events, intake, queue, tables
 from tasks.attempts import mine
@@ -42,7 +41,12 @@ from tasks.transitions import (
 
 ENDED = tables.ENDED
 
-REPORT = (  # put together once: it is asked more often than all else
+CLAIM = (  # put together once, as REPORT: they are asked more often than all else
+    "UPDATE job SET status = 'running', stage = 'submitting', lease_token = {}, lease_until = {}, changed_at = {}"
+    # Equal to one, not IN: PostgreSQL may run a locking subquery after IN again for every row, and claim several jobs.
+    " WHERE id = (SELECT id FROM job WHERE {} ORDER BY %s LIMIT 1%s) AND {} RETURNING *"
+)
+REPORT = (
     "UPDATE job SET stage = {}, progress = {}, changed_at = {}, started_at = coalesce(started_at, {})"
     " WHERE id = {} AND lease_token = {} AND status = 'running' RETURNING id"
 )
@@ -72,7 +76,7 @@ async def submit(
 
 async def claim(lease_seconds: float) -> Job | None:
     """Take the best waiting job for `lease_seconds`. None when none waits, or while the queue is halted."""
-    return await _take(queue.waiting(), queue.in_order, lease_seconds, although_halted=False)
+    return await _take(queue.waiting(), queue.IN_ORDER, lease_seconds)
 
 
 async def claim_probe(lease_seconds: float, last: UUID | None) -> Job | None:
@@ -81,16 +85,16 @@ async def claim_probe(lease_seconds: float, last: UUID | None) -> Job | None:
     last: the job that met the halt. It is taken where no other waits, and then before its time.
     """
     others = queue.waiting() if last is None else queue.waiting() & (Job.id != last)
-    job = await _take(others, queue.in_order, lease_seconds, although_halted=True)
+    job = await _take(others, queue.IN_ORDER, lease_seconds, although_halted=True)
     if job is None and last is not None:
         met = queue.unclaimed() & (Job.id == last)
-        job = await _take(met, queue.in_order, lease_seconds, although_halted=True)
+        job = await _take(met, queue.IN_ORDER, lease_seconds, although_halted=True)
     return job
 
 
 async def take_over(lease_seconds: float) -> Job | None:
     """Take a job to go on with: its worker left it, or it comes back to the attempt it has. None: there is none."""
-    return await _take(queue.resumed(), lambda query: query.order_by(Job.due_at), lease_seconds, although_halted=True)
+    return await _take(queue.resumed(), "job.due_at", lease_seconds, although_halted=True)
 
 
 async def renew(tokens: Collection[UUID], lease_seconds: float) -> dict[UUID, bool]:
@@ -139,7 +143,7 @@ async def complete(job: Job, outputs: list[Output], predict_time: float | None) 
     """The end everybody hopes for: every output is in storage."""
     kind = outputs[0].kind if outputs else None
     completed = {Job.status: Status.COMPLETED, Job.error: None, Job.error_code: None, Job.kind: kind}
-    return await end_attempt(job, completed, None, Attempt.finished_at.is_null(), predict_time, outputs)
+    return await end_attempt(job, completed, None, None, predict_time, outputs)
 
 
 async def postpone(job: Job, failure: Failure, wait: float, known: Prediction | None = None) -> Job | None:
@@ -256,23 +260,15 @@ async def _requeue(some: Condition) -> list[Job]:
     return back
 
 
-async def _take(among: Condition, in_order: Any, lease_seconds: float, although_halted: bool) -> Job | None:
+async def _take(among: Condition, order: str, lease_seconds: float, although_halted: bool = False) -> Job | None:
     may = among if although_halted else among & WhereRaw("NOT EXISTS (SELECT 1 FROM halt)")
-    candidate = in_order(Job.select(Job.id).where(may)).limit(1)
-    if DB.engine_type == "postgres":
-        candidate = candidate.lock_rows("UPDATE", skip_locked=True)
-    # Equal to one, not IN: PostgreSQL may run a locking subquery after IN again for every row, and claim several jobs.
-    one = QueryString("({})", candidate.querystrings[0])
+    locked = " FOR UPDATE SKIP LOCKED" if DB.engine_type == "postgres" else ""
+    values = (uuid4(), from_now(lease_seconds), now(), may.querystring, among.querystring)
     asked = monotonic()
-    job = await change(
-        (Job.id == one) & among,
-        {
-            Job.status: Status.RUNNING,
-            Job.stage: Stage.SUBMITTING,
-            Job.lease_token: uuid4(),
-            Job.lease_until: from_now(lease_seconds),
-        },
-    )
-    if job is not None:
-        job.held_until = asked + lease_seconds
+    rows = await Job.raw(CLAIM % (order, locked), *values)
+    if not rows:
+        return None
+    job = row_as_job(rows[0])
+    announce(job)
+    job.held_until = asked + lease_seconds
     return job

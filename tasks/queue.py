@@ -7,7 +7,6 @@ several connections, may share a turn.)
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
 from uuid import UUID
 
 from piccolo.columns.combination import And, Or, Where, WhereRaw
@@ -17,7 +16,6 @@ from tasks.database import DB, from_now
 from tasks.tables import Job
 
 Condition = Where | WhereRaw | And | Or
-Query = TypeVar("Query", bound=Any)
 
 QUEUED = QueryString("'queued'")  # literals: indexes of a part of the rows are not found for a bound value
 RUNNING = QueryString("'running'")
@@ -27,6 +25,8 @@ TURN_LOCK = 0x7475726E  # any number, the same in every process: PostgreSQL's ad
 PLACES_SHOWN = 50  # how far back in the queue the cards of a page tell their place
 PLACES_COUNTED = 1000  # how far back a single job does
 
+IN_ORDER = "job.priority DESC, job.turn, job.id"
+"""Waiting jobs, the first to run first."""
 AHEAD = (
     "SELECT job.id, (SELECT count(*) FROM (SELECT 1 FROM job AS other"
     " WHERE other.status = 'queued' AND other.attempt IS NULL AND other.due_at <= {}"
@@ -40,29 +40,26 @@ AHEAD = (
 
 def waiting() -> Condition:
     """Jobs whose turn may come now, and which need a prediction."""
-    return unclaimed() & (Job.due_at <= from_now())
+    return WhereRaw("job.status = 'queued' AND job.attempt IS NULL AND job.due_at <= {}", from_now())
 
 
 def unclaimed() -> Condition:
     """Jobs which need a prediction, now or later."""
-    return (Job.status == QUEUED) & Job.attempt.is_null()
+    return WhereRaw("job.status = 'queued' AND job.attempt IS NULL")
 
 
 def resumed() -> Condition:
     """Jobs to be gone on with: left by their worker, or back for another look at the prediction they have."""
-    back = (Job.status == QUEUED) & Job.attempt.is_not_null() & (Job.due_at <= from_now())
-    return back | (left() & Job.attempt.is_not_null())
+    return WhereRaw(
+        "(job.status = 'queued' AND job.attempt IS NOT NULL AND job.due_at <= {}"
+        " OR job.status = 'running' AND job.attempt IS NOT NULL AND job.lease_until < {})",
+        from_now(), from_now(),
+    )  # fmt: skip
 
 
 def left() -> Condition:
     """Jobs whose worker let the lease run out."""
-    return (Job.status == RUNNING) & (Job.lease_until < from_now())
-
-
-def in_order(query: Query) -> Query:
-    """A query for waiting jobs, the first to run first."""
-    ordered: Query = query.order_by(Job.priority, ascending=False).order_by(Job.turn).order_by(Job.id)
-    return ordered
+    return WhereRaw("job.status = 'running' AND job.lease_until < {}", from_now())
 
 
 def next_turn(client: str, priority: int) -> QueryString:
@@ -101,7 +98,8 @@ async def first_turn(client: str, priority: int) -> int:
 
 async def front() -> dict[UUID, int]:
     """The first PLACES_SHOWN jobs that wait: id -> place, 1 for the next to run."""
-    rows = await in_order(Job.select(Job.id).where(waiting())).limit(PLACES_SHOWN)
+    first = f"SELECT id FROM job WHERE {{}} ORDER BY {IN_ORDER} LIMIT {PLACES_SHOWN}"
+    rows = await Job.raw(first, waiting().querystring)
     return {row["id"]: place for place, row in enumerate(rows, start=1)}
 
 

@@ -83,26 +83,21 @@ async def end_attempt(
     job: Job,
     changes: Changes,
     failure: Failure | None,
-    attempt_is: Condition,
+    only_if: Condition | None,
     predict_time: float | None,
     outputs: Sequence[Output] = (),
 ) -> Job | None:
-    """End the attempt under way, if it is as `attempt_is` says, and with it this run of the job."""
+    """End the attempt under way, if it is as `only_if` says, and with it this run of the job."""
     closed: Changes = {
         Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt),
         Attempt.error_code: _unless_unknown(failure.code if failure else None),
         Attempt.details: failure.details if failure else "",
     }  # fmt: skip
-    under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null() & attempt_is
+    under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null()
+    closing = step(Attempt.update(closed).where(under_way & only_if if only_if else under_way))
+    none_left = [step(QueryString(NONE_UNDER_WAY, job.id), must=True)] if only_if else []
     ended = changed(mine(job), {**changes, **let_go(changes[Job.status]), Job.attempt: None})
-    answers = await DB.run_steps(
-        [
-            step(ended, must=True),
-            step(Attempt.update(closed).where(under_way)),
-            step(QueryString(NONE_UNDER_WAY, job.id), must=True),
-            *_saved(job, outputs),
-        ]
-    )
+    answers = await DB.run_steps([step(ended, must=True), closing, *none_left, *_saved(job, outputs)])
     if answers is None:
         return None
     after = row_as_job(answers[0][0])

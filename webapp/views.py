@@ -39,18 +39,20 @@ class OutputView:
     @property
     def thumbnail_url(self) -> str | None:
         """Where its smallest preview is, if it has one: of 256 px at most, unless it was made by an earlier version."""
-        if self.row.stored_thumbnail_key is None or self.preview_url is None:
-            return self.preview_url
-        return self.preview_url.replace(PREVIEW_SUFFIX, THUMBNAIL_SUFFIX)
+        preview = self.preview_url
+        if self.row.stored_thumbnail_key is None or preview is None:
+            return preview
+        return preview.replace(PREVIEW_SUFFIX, THUMBNAIL_SUFFIX)
 
     @property
     def srcset(self) -> str | None:
         """Its previews with their widths, as <img> takes them; None where there is one size only."""
-        if self.thumbnail_url == self.preview_url or not self.row.width or not self.row.height:
+        small, large, width, height = self.thumbnail_url, self.preview_url, self.row.width, self.row.height
+        if small == large or not width or not height:
             return None
-        shrunk = self.row.width / max(self.row.width, self.row.height)
-        preview = min(round(PREVIEW * shrunk), self.row.width)
-        return f"{self.thumbnail_url} {max(1, round(THUMBNAIL * shrunk))}w, {self.preview_url} {max(1, preview)}w"
+        shrunk = width / max(width, height)
+        small_width, large_width = round(THUMBNAIL * shrunk), min(round(PREVIEW * shrunk), width)
+        return f"{small} {max(1, small_width)}w, {large} {max(1, large_width)}w"
 
     @property
     def text(self) -> str | None:

@@ -405,6 +405,7 @@ async def test_the_page_of_a_job_that_cannot_be_shown_is_closed_alone(
 async def test_a_search_that_fails_as_all_get_their_cards_anew_ends_its_own_pages_alone(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    made = [await submitted() for _ in range(3)]
     monkeypatch.setattr("webapp.hub.MANY", 1)
     failing("page", RuntimeError("It cannot be asked like that."), monkeypatch)
     later = now() + timedelta(minutes=1)
@@ -413,8 +414,7 @@ async def test_a_search_that_fails_as_all_get_their_cards_anew_ends_its_own_page
         opened(hub.gallery(FOXES, later)) as failed,
         opened(hub.gallery(Sheet(parse("snow")), later)) as searched,
     ):
-        monkeypatch.setattr(events, "publish", lambda *_: None)
-        made = [await submitted() for _ in range(3)]
+        await Job.update({Job.favourite: True, Job.changed_at: now()}, force=True)  # all at once, and without a hint
         for one in (page, searched):
             await one.hears('hx-target="#sheet"', made[0].id)
         await until(lambda: failed.ended)
@@ -471,7 +471,6 @@ async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
         Job(id=new_id(), prompt="an owl", model="m/m", created_at=now(), changed_at=now(), due_at=now())
         for _ in range(40)
     ]
-    await Job.insert(*owls)
     oldest = Sheet(sort=Sort.OLDEST, place=Place(Sort.OLDEST, foxes[0].id))
     async with (
         gallery(hub) as page,
@@ -479,7 +478,9 @@ async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
         opened(hub.gallery(oldest, now() + timedelta(minutes=1))) as further,
         opened(hub.job_page(foxes[0].id)) as job_page,
     ):
-        await asyncio.sleep(0.5)  # let it tell what was before
+        await Job.insert(*owls)
+        for owl in owls:
+            await page.hears(owl.id)
         for one in (page, searched, further, job_page):
             one.got.clear()
         await Job.update({Job.favourite: True, Job.changed_at: now()}, force=True)
