@@ -17,6 +17,8 @@ async def find(source: Source) -> Place:
     while True:
         length, kind = unpack(">I4s", await source.part(at, 8))
         end = at + 12 + length
+        if end > source.size:
+            raise Unfit
         if kind == b"iTXt" and length >= len(HEAD) and await source.part(at + 8, len(HEAD)) == HEAD:
             return Place(at, end, await source.part(at + 8 + len(HEAD), length - len(HEAD)))
         if not after_header and kind != b"IHDR":

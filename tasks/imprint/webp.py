@@ -15,7 +15,7 @@ async def find(source: Source) -> Place:
     async for kind, start, length in _chunks(source, end):
         if kind == b"XMP ":
             return Place(start, start + 8 + length + length % 2, await source.part(start + 8, length))
-        if start == 12 and not (kind == b"VP8X" and length >= 10 and (await source.part(20, 1))[0] & HAS_XMP):
+        if start == 12 and not (kind == b"VP8X" and (await source.part(20, 1))[0] & HAS_XMP):
             break  # it says that there is none
     return Place(end, end)
 
@@ -48,6 +48,8 @@ async def _chunks(source: Source, end: int) -> AsyncIterator[tuple[bytes, int, i
     at = 12
     while at < end:
         kind, length = unpack("<4sI", await source.part(at, 8))
+        if at + 8 + length + length % 2 > end or (kind == b"VP8X" and length < 10):
+            raise Unfit
         yield kind, at, length
         at += 8 + length + length % 2
 

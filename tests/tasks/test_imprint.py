@@ -215,6 +215,19 @@ def test_garbage_is_no_imprint(content: bytes, head: bytes) -> None:
     assert found(head + content) is None
 
 
+def test_a_png_that_ends_within_its_imprint_is_left_alone() -> None:
+    [(extension, whole)] = [(extension, content) for extension, content in WHOLE if extension == "png"][:1]
+    within = whole.index(b"iTXt") + 4 + unpack(">I", whole[33:37])[0] + 2
+    assert imprinted(whole[:within], extension) == whole[:within]
+
+
+def test_a_webp_whose_header_lies_of_its_length_is_left_alone() -> None:
+    extended = bytearray(imprinted(PICTURES["webp"], "webp"))
+    assert extended[12:16] == b"VP8X"
+    extended[16] = 0
+    assert imprinted(bytes(extended), "webp") == extended
+
+
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_damage_does_no_harm(data: st.DataObject) -> None:
