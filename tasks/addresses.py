@@ -1,4 +1,4 @@
-"""Connections to hosts that others name: only to public addresses, and to the very ones that were looked at."""
+"""An HTTP transport for hosts that others name: it connects only to public addresses, the same ones it checked."""
 
 import asyncio
 import socket
@@ -14,20 +14,22 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 Origin = tuple[str, int]
 """A host and a port."""
 
-UNICAST = ip_network("2000::/3")  # all that is given out to anybody in IPv6
-NAT64 = ip_network("64:ff9b::/96")
-NOT_PUBLIC = tuple(ip_network(name) for name in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
-"""What the ipaddress module of some Pythons takes for public, against IANA's registries of special addresses."""
+ASSIGNED_IPV6 = ip_network("2000::/3")  # all IPv6 addresses that are assigned to anyone
+NAT64_PREFIX = ip_network("64:ff9b::/96")
+SPECIAL_NETWORKS = tuple(ip_network(name) for name in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
+"""Networks that `ipaddress` treats as public in some Python versions, contrary to IANA's special-address registries."""
 
 
 class PublicTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport, but it connects as Watchman does. It knows nothing of proxies, on purpose: behind one, nobody
-    could tell where a request goes. (A client that is given a transport ignores the environment's proxies, too.)
+    """An httpx transport that connects through Watchman.
+
+    It deliberately does not support proxies: a proxy would hide the address that a request is sent to. (A client with a
+    transport of its own also ignores the environment's proxies.)
     """
 
     def __init__(self, limits: httpx.Limits, exempt: Origin | None = None, resolve: Resolve | None = None) -> None:
-        # Not super().__init__(): all it makes is the pool, and it takes no network backend. The pool is private to
-        # httpx; should that change, no test of a download passes any more.
+        # super().__init__() is not called: it only creates the pool, and it accepts no network backend. The pool is
+        # private to httpx; if httpx changes it, every download test fails.
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=httpx.create_ssl_context(),
             max_connections=limits.max_connections,
@@ -38,16 +40,16 @@ class PublicTransport(httpx.AsyncHTTPTransport):
 
 
 async def addresses_of(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host, the most promising first. Raises OSError or UnicodeError when there are none."""
+    """Return the addresses of a host, the most promising first. Raises OSError or UnicodeError when there are none."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
 class Watchman(httpcore.AsyncNetworkBackend):
-    """Resolves a host once for each connection, looks at all of its addresses, and connects to one of just these.
+    """A network backend that resolves a host once per connection, checks all its addresses and connects to one of them.
 
-    So a name that means something else a moment later (DNS rebinding) gains nothing. TLS still checks the host's name.
-    exempt: the one host and port that may be anywhere.
+    A name that resolves differently a moment later (DNS rebinding) therefore gains nothing. TLS still checks the host's
+    name. exempt: the one host and port that may have any address.
     """
 
     def __init__(self, exempt: Origin | None = None, resolve: Resolve = addresses_of) -> None:
@@ -63,12 +65,12 @@ class Watchman(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect within so many seconds. Raises Failure("output_host_refused"), ConnectError or ConnectTimeout."""
+        """Connect within `timeout` seconds. Raises Failure("output_host_refused"), ConnectError or ConnectTimeout."""
         clock = asyncio.get_running_loop().time
         end = None if timeout is None else clock() + timeout
         addresses = await self._addresses(host, port, timeout)
         for position, address in enumerate(addresses):
-            # An address that swallows everything must leave time for the others.
+            # An address that never answers must leave time for the others.
             share = None if end is None else max(end - clock(), 0.0) / (len(addresses) - position)
             try:
                 return await self._network.connect_tcp(address, port, share, local_address, socket_options)
@@ -85,21 +87,23 @@ class Watchman(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout(f"{host} did not resolve in time") from error
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"{host} does not resolve") from error
-        if (host, port) != self._exempt and not all(map(is_public, addresses)):  # one that lies is not to be trusted
-            raise Failure("output_host_refused", f"Results are not fetched from {host}: it is no public address.")
+        if (host, port) != self._exempt and not all(map(is_public, addresses)):  # one bad address discredits the host
+            raise Failure(
+                "output_host_refused", f"Results cannot be downloaded from {host}: its address is not public."
+            )
         return addresses
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is anybody's on the internet, neither private nor special.
+    """Return whether an address is public on the internet, neither private nor special.
 
-    Addresses of IPv6 that stand for one of IPv4 (mapped, 6to4, NAT64) are what that one is.
+    An IPv6 address that embeds an IPv4 address (mapped, 6to4, NAT64) is public when the embedded address is.
     """
     ip = ip_address(address)
     if isinstance(ip, IPv6Address):
-        meant = IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip.ipv4_mapped or ip.sixtofour
+        meant = IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64_PREFIX else ip.ipv4_mapped or ip.sixtofour
         if meant is not None:
             return is_public(str(meant))
-        if ip not in UNICAST:
+        if ip not in ASSIGNED_IPV6:
             return False
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in NOT_PUBLIC)
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in SPECIAL_NETWORKS)

@@ -1,26 +1,26 @@
-"""What is checked before a job is accepted, whoever sends it."""
+"""The checks that every request passes before its job is accepted, regardless of the sender."""
 
 import json
 import re
 from collections.abc import Mapping
 
 from tasks import backlog, inputs, jobs, models
-from tasks.models import MAX_PROMPT, Model
+from tasks.models import MAX_PROMPT_LENGTH, Model
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import MODEL_NAME, settings
 from tasks.strict_json import LEAST, MOST, is_text
 from tasks.tables import Job
-from tasks.terms import USUAL, Terms
+from tasks.terms import DEFAULTS, Options
 
-MAX_PARAMETERS = 32 * 1024  # characters of JSON: pages and lists hold those of hundreds of jobs
-MAX_MODEL_NAME = 200  # characters, of which a version takes 65
+MAX_PARAMETERS = 32 * 1024  # characters of JSON: pages and lists hold the parameters of hundreds of jobs
+MAX_MODEL_NAME = 200  # characters, including 65 for a version
 
 
-class Rejected(Exception):  # the domain's word: a request is rejected
-    """A request for a job that cannot be one.
+class Rejected(Exception):  # the domain's term: a request is rejected
+    """The error for a request that cannot become a job.
 
-    code: stable, for programs. faults: everything wrong with it, each at its place.
+    code: stable, for programs. faults: everything wrong with the request, each with its place.
     """
 
     def __init__(self, code: str, faults: list[Fault]) -> None:
@@ -29,10 +29,12 @@ class Rejected(Exception):  # the domain's word: a request is rejected
         self.faults = faults
 
 
-async def admit(prompt: object, model: object, parameters: object, replicate: Replicate, terms: Terms = USUAL) -> Job:
-    """Check a request and make it a job. model, parameters: None for the default.
+async def admit(
+    prompt: object, model: object, parameters: object, replicate: Replicate, terms: Options = DEFAULTS
+) -> Job:
+    """Check a request and submit it as a job. model, parameters: None for the default.
 
-    Raises Rejected, QueueFull, and Failure where Replicate had to be asked about the model and did not answer.
+    Raises Rejected, QueueFull, and Failure when Replicate has to be asked about the model and does not answer.
     """
     reject([*prompt_faults(prompt), *_model_faults(model), *parameters_faults(parameters), *await terms.faults()])
     assert isinstance(prompt, str)
@@ -47,9 +49,9 @@ async def admit(prompt: object, model: object, parameters: object, replicate: Re
 
 
 def reject(faults: list[Fault]) -> None:
-    """Nothing where there are no faults. Raises Rejected.
+    """Raise Rejected when there are faults.
 
-    Its code is invalid_prompt, invalid_model, ... where all faults are in one place, else invalid_request.
+    Its code is invalid_prompt, invalid_model, ... when all faults are in one place, else invalid_request.
     """
     places = {fault.pointer.split("/")[1] for fault in faults}
     if faults:
@@ -57,7 +59,7 @@ def reject(faults: list[Fault]) -> None:
 
 
 async def known_model(name: str, replicate: Replicate, pointer: str = "/model") -> Model:
-    """The model with this name. Raises Rejected where there is none, and Failure where Replicate does not answer."""
+    """Return the model with this name. Raises Rejected when none exists, and Failure when Replicate does not answer."""
     known = await models.look_up(name, replicate)
     if known is None:
         raise Rejected("unknown_model", [Fault(pointer, f"Replicate has no model {name}.")])
@@ -65,28 +67,28 @@ async def known_model(name: str, replicate: Replicate, pointer: str = "/model") 
 
 
 def is_model_name(text: str) -> bool:
-    """Whether it has the form owner/name or owner/name:version."""
+    """Return whether a text has the form owner/name or owner/name:version."""
     return len(text) <= MAX_MODEL_NAME and re.fullmatch(MODEL_NAME, text) is not None
 
 
 def prompt_faults(prompt: object) -> list[Fault]:
-    """What is wrong with a prompt, whatever the model."""
+    """Return the faults of a prompt that do not depend on the model."""
     if prompt is None:
         return [Fault("/prompt", "A prompt is required.")]
     if not isinstance(prompt, str):
         return [Fault("/prompt", "The prompt must be a string.")]
     if not prompt.strip():
-        return [Fault("/prompt", "The prompt is empty. Say in words what is to be made.")]
+        return [Fault("/prompt", "The prompt is empty. Describe what to make.")]
     if too_long := length_faults(prompt):
         return too_long
-    return [Fault("/prompt", "The prompt has a character that is not text.")] if not is_text(prompt) else []
+    return [Fault("/prompt", "The prompt contains an invalid character.")] if not is_text(prompt) else []
 
 
 def length_faults(prompt: str) -> list[Fault]:
-    """What is wrong with the length of a prompt: to be asked before anything else is done with one."""
-    if len(prompt) <= MAX_PROMPT:
+    """Return the faults of a prompt's length. Call this before anything else is done with the prompt."""
+    if len(prompt) <= MAX_PROMPT_LENGTH:
         return []
-    return [Fault("/prompt", f"The prompt has {len(prompt):,} characters; {MAX_PROMPT:,} are allowed.")]
+    return [Fault("/prompt", f"The prompt has {len(prompt):,} characters; the maximum is {MAX_PROMPT_LENGTH:,}.")]
 
 
 def _model_faults(model: object) -> list[Fault]:
@@ -94,20 +96,20 @@ def _model_faults(model: object) -> list[Fault]:
 
 
 def model_faults(model: object, pointer: str) -> list[Fault]:
-    """What is wrong with the name of a model, which stands there."""
+    """Return the faults of a model's name. pointer: its place in the request."""
     if isinstance(model, str) and is_model_name(model):
         return []
-    return [Fault(pointer, "The model must be named as owner/name or owner/name:version.")]
+    return [Fault(pointer, "The model must be owner/name or owner/name:version.")]
 
 
 def parameters_faults(parameters: object) -> list[Fault]:
-    """What is wrong with the parameters, whatever the model."""
+    """Return the faults of the parameters that do not depend on the model."""
     if parameters is None:
         return []
     if not isinstance(parameters, Mapping):
-        return [Fault("/parameters", "The parameters must be a JSON object, or a string that holds one.")]
+        return [Fault("/parameters", "The parameters must be a JSON object, or a string that contains one.")]
     if (length := len(json.dumps(parameters, ensure_ascii=False))) > MAX_PARAMETERS:
-        allowed = f"{MAX_PARAMETERS:,} are allowed. Files are sent to POST /uploads, and named by their addresses."
+        allowed = f"the maximum is {MAX_PARAMETERS:,}. Upload files with POST /uploads and send their URLs."
         return [Fault("/parameters", f"The parameters have {length:,} characters as JSON; {allowed}")]
     return [
         Fault(f"/parameters/{name if is_text(name) else ''}", fault)
@@ -117,10 +119,10 @@ def parameters_faults(parameters: object) -> list[Fault]:
 
 
 def _fault_of(value: object) -> str | None:
-    """Why a JSON value, or one in it, cannot be stored, in a sentence, or None."""
+    """Return why a JSON value, or a value inside it, cannot be stored, as a sentence. Returns None when it can."""
     if isinstance(value, str):
-        return None if is_text(value) else "It has a character that is not text."
+        return None if is_text(value) else "It contains an invalid character."
     if type(value) is int:
-        return None if LEAST <= value <= MOST else "It has a number of more than 64 bits."
+        return None if LEAST <= value <= MOST else "It contains a number that does not fit in 64 bits."
     inside = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
     return next(filter(None, map(_fault_of, inside)), None)

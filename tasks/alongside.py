@@ -1,4 +1,4 @@
-"""Duties that a process does for as long as it lives, beside its main work."""
+"""Background duties that a process performs beside its main work for as long as it lives."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -8,7 +8,7 @@ from typing import Any
 
 @asynccontextmanager
 async def alongside(*duties: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do duties that never end by themselves while the block runs. They have ended when this returns."""
+    """Run duties that never end by themselves while the block runs. They have ended when the context exits."""
     tasks = [asyncio.create_task(duty) for duty in duties]
     try:
         yield
@@ -17,7 +17,7 @@ async def alongside(*duties: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks, and wait until they have ended: asked again, as what they wait for may swallow a cancellation."""
+    """Cancel tasks and wait until they end. Cancels repeatedly: what a task awaits may swallow a cancellation."""
     while unended := [task for task in tasks if not task.done()]:
         for task in unended:
             task.cancel()

@@ -1,7 +1,7 @@
-"""The attempts at a job: written before the request that may cost money, fenced by the lease as all a worker writes.
+"""The attempts at a job: stored before the request that may cost money, fenced by the lease like all worker writes.
 
-An attempt is under way from before its prediction is asked for until it has certainly ended, with a result or without;
-its job knows it for so long, and no other is begun.
+An attempt is under way from before its prediction is requested until it has certainly ended, with or without a result.
+During this time its job refers to it, and no other attempt begins.
 """
 
 import json
@@ -13,7 +13,7 @@ from uuid import UUID
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks.database import DB, TAKEN, now
+from tasks.database import DB, UNIQUE_VIOLATIONS, now
 from tasks.failures import Failure
 from tasks.queue import Condition
 from tasks.refusals import OutcomeUnknown
@@ -22,15 +22,15 @@ from tasks.tables import Attempt, Job, new_id
 
 log = logging.getLogger(__name__)
 
-UNKNOWN = "submission_unknown"
-"""The error code of an attempt whose request was sent, and whose prediction is not known."""
-DOUBTFUL = "submission_doubtful"
-"""The same where Replicate answered with an error of its own application."""
-INSERT = (
+SUBMISSION_UNKNOWN = "submission_unknown"
+"""The error code of an attempt whose request was sent and whose prediction is not known."""
+SUBMISSION_DOUBTFUL = "submission_doubtful"
+"""The error code of such an attempt when Replicate answered with an error of its own application."""
+INSERT_ATTEMPT = (
     "INSERT INTO attempt (id, job, number, created_at, version, input)"
     " VALUES ({}, {}, (SELECT count(*) + 1 FROM attempt WHERE job = {}), {}, {}, {}) RETURNING number"
 )
-MARK = (
+UPDATE_FENCED = (
     "UPDATE attempt SET %s FROM (SELECT id FROM job WHERE {}"
     + (" FOR NO KEY UPDATE" if DB.engine_type == "postgres" else "")
     + ") AS held WHERE attempt.job = held.id AND {} RETURNING attempt.id"
@@ -39,19 +39,19 @@ GIVEN_UP: Condition = WhereRaw("attempt.error_code = 'submission_unknown' AND at
 
 
 def mine(job: Job) -> Condition:
-    """The job, as long as the lease of this claim holds."""
+    """Return a condition that matches the job as long as the lease of this claim holds."""
     return WhereRaw("job.id = {} AND job.status = 'running' AND job.lease_token = {}", job.id, job.lease_token)
 
 
 async def under_way(job: Job) -> Attempt | None:
-    """The attempt that a worker before us began and did not end."""
+    """Return the attempt that an earlier worker began and did not end, or None."""
     return await Attempt.objects().get(Attempt.id == job.attempt) if job.attempt else None
 
 
 async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt | None:
-    """Write down that a prediction is about to be created: its version and its input, exactly as they will be sent.
+    """Record that a prediction is about to be created: its version and its input, exactly as they will be sent.
 
-    None: the lease is gone, an attempt is under way, or somebody wants the job called off.
+    Returns None when the lease is gone, an attempt is under way, or the job is to be canceled.
     """
     attempt = Attempt(
         id=new_id(), job=job.id, number=1, version=version,
@@ -61,7 +61,10 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
     free = mine(job) & Job.attempt.is_null() & Job.cancel_requested.eq(False)
     begun: dict[Any, Any] = {Job.attempt: attempt.id, Job.seed: seed}
     values = (attempt.id, job.id, job.id, attempt.created_at, version, attempt.input)
-    steps = [step(Job.update(begun).where(free).returning(Job.id), must=True), step(QueryString(INSERT, *values))]
+    steps = [
+        step(Job.update(begun).where(free).returning(Job.id), must=True),
+        step(QueryString(INSERT_ATTEMPT, *values)),
+    ]
     answers = await DB.run_steps(steps)
     if answers is None:
         return None
@@ -72,39 +75,40 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
 
 
 async def record_prediction(job: Job, attempt: Attempt, prediction_id: str) -> bool:
-    """Save the id of the prediction that an attempt created, the moment it is known. False when the lease is gone.
+    """Save the id of the prediction that an attempt created, as soon as it is known.
 
-    Raises OutcomeUnknown when another attempt has it: then one of the two is looked for.
+    Returns False when the lease is gone. Raises OutcomeUnknown when another attempt has the id: the caller then
+    searches for the attempt's own prediction.
     """
     try:
         return await _mark(job, {"prediction_id": prediction_id}, Attempt.id == attempt.id)
-    except TAKEN as error:
-        told = "Replicate answered with a prediction that belongs to another attempt."
+    except UNIQUE_VIOLATIONS as error:
+        told = "Replicate returned a prediction that belongs to another attempt."
         raise OutcomeUnknown("provider_error", told, passing=True) from error
 
 
 async def adopt(job: Job, attempt: Attempt, prediction_id: str) -> Attempt | None:
-    """Count a prediction that was found as the attempt's own, unless a webhook named its own, or this is another's.
+    """Assign a prediction that was found to the attempt, unless a webhook already named one or another attempt has it.
 
-    Answers the attempt as it is now, or None when the lease is gone.
+    Returns the attempt as it is now, or None when the lease is gone.
     """
     free = (Attempt.id == attempt.id) & Attempt.prediction_id.is_null()
     try:
         await _mark(job, _known(prediction_id), free)
-    except TAKEN:
-        log.info("prediction %s is another attempt's, and not of attempt %s", prediction_id, attempt.id)
+    except UNIQUE_VIOLATIONS:
+        log.info("prediction %s belongs to another attempt, not to attempt %s", prediction_id, attempt.id)
     return await Attempt.objects().get(Attempt.id == attempt.id) if await Job.exists().where(mine(job)) else None
 
 
 async def note(job: Job, attempt: Attempt, failure: Failure) -> bool:
-    """Write down at once what an attempt met, before it is known what came of it. False when the lease is gone."""
+    """Record an attempt's failure immediately, before its outcome is known. Returns False when the lease is gone."""
     return await _mark(job, {"error": failure.message, "error_code": failure.code}, Attempt.id == attempt.id)
 
 
 async def twin_in_flight(attempt: Attempt, besides: Collection[str]) -> bool:
-    """Return whether an attempt just like this one waits for the answer to its own request at this moment.
+    """Return whether an identical attempt is currently waiting for the answer to its own request.
 
-    As long as it does, a prediction that fits both may be the other's. besides: inputs that are not compared.
+    As long as one is, a prediction that fits both may belong to the other. besides: inputs that are not compared.
     """
     rows = await Attempt.raw(
         "SELECT attempt.input FROM job JOIN attempt ON attempt.id = job.attempt WHERE job.status = 'running'"
@@ -117,15 +121,16 @@ async def twin_in_flight(attempt: Attempt, besides: Collection[str]) -> bool:
 
 
 def without(names: Collection[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an input without some of its values."""
+    """Return an input without the values that have these names."""
     return {name: value for name, value in arguments.items() if name not in names}
 
 
 async def claim_prediction(attempt_id: UUID, prediction_id: str) -> UUID | None:
-    """A prediction says that it belongs to this attempt: save its id where it was not known. Answers the job.
+    """Save the id of a prediction that names this attempt, if the attempt has none yet. Returns the job's id.
 
-    None: the attempt is not under way any more, or has another prediction, or this one is another attempt's. For
-    webhooks, so without a lease. An attempt that was given up learns of its prediction, too: see tasks/orphans.py.
+    Returns None when the attempt is no longer under way or has another prediction, or when the prediction belongs to
+    another attempt. Webhooks call this, so it needs no lease. An attempt that was given up also gets the id: see
+    tasks/orphans.py.
     """
     under_way = (Attempt.id == attempt_id) & Attempt.finished_at.is_null()
     unknown = Attempt.prediction_id.is_null()
@@ -134,18 +139,23 @@ async def claim_prediction(attempt_id: UUID, prediction_id: str) -> UUID | None:
         if not adopted:
             given_up = (Attempt.id == attempt_id) & GIVEN_UP
             await Attempt.update({Attempt.prediction_id: prediction_id}).where(given_up & unknown)
-    except TAKEN:
+    except UNIQUE_VIOLATIONS:
         return None
     known = adopted or await Attempt.select(Attempt.job).where(under_way & (Attempt.prediction_id == prediction_id))
     return known[0]["job"] if known else None
 
 
 def _known(prediction_id: str) -> dict[Any, Any]:
-    """What an attempt has whose prediction was found."""
+    """Return the column values of an attempt whose prediction was found."""
     return {"prediction_id": prediction_id, "error": None, "error_code": None}
 
 
 async def _mark(job: Job, changes: dict[str, str | None], attempt_is: Condition) -> bool:
-    """Write on the attempt, fenced: the job's row is locked first. False when the lease is gone, or it is not so."""
+    """Change the columns of an attempt, fenced by the lease: the job's row is locked first.
+
+    Returns False when the lease is gone, or when the attempt does not match `attempt_is`.
+    """
     columns = ", ".join(f"{column} = {{}}" for column in changes)
-    return bool(await Attempt.raw(MARK % columns, *changes.values(), mine(job).querystring, attempt_is.querystring))
+    return bool(
+        await Attempt.raw(UPDATE_FENCED % columns, *changes.values(), mine(job).querystring, attempt_is.querystring)
+    )

@@ -1,4 +1,4 @@
-"""Batches: the prints of a matrix, checked and submitted as one, and how they are doing."""
+"""Batches: the prints of a prompt matrix, checked and submitted as one, and their progress."""
 
 import asyncio
 import json
@@ -12,36 +12,36 @@ from tasks import admission, backlog, bulk, inputs, library
 from tasks.admission import Rejected, known_model, reject
 from tasks.database import now
 from tasks.library import Card
-from tasks.matrix import CAP, Axis, Cell, Parts, Unreadable, expand, read, size
+from tasks.matrix import MAX_PRINTS, Axis, Cell, Parts, Unreadable, expand, read, size
 from tasks.models import MAX_SEED, Model, keep
 from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.settings import settings
 from tasks.strict_json import LEAST, MOST
 from tasks.tables import ENDED, Batch, Job, Status, new_id
-from tasks.terms import USUAL, Terms
+from tasks.terms import DEFAULTS, Options
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many of a batch's jobs are where. size: all of them. counts: by status, without what is deleted."""
+    """The progress of a batch. size: the number of all its jobs. counts: jobs by status, without deleted ones."""
 
     size: int
     counts: Mapping[str, int]
 
     @property
     def deleted(self) -> int:
-        """How many somebody deleted since."""
+        """The number of jobs that have been deleted since."""
         return self.size - sum(self.counts.values())
 
     @property
     def ended(self) -> int:
-        """How many there is nothing more to come of."""
+        """The number of jobs that have ended, including deleted ones."""
         return self.deleted + sum(self.counts[status] for status in ENDED)
 
     @property
     def unfinished(self) -> bool:
-        """Whether there is something left to wait for, or to cancel."""
+        """Whether any job is left to wait for or to cancel."""
         return self.ended < self.size
 
 
@@ -51,13 +51,13 @@ async def submit(
     seeds: object,
     parameters: object,
     replicate: Replicate,
-    terms: Terms = USUAL,
+    terms: Options = DEFAULTS,
 ) -> tuple[Batch, list[Job]]:
-    """Check every combination as a request of its own, and make all of them jobs, or none.
+    """Check every combination as a separate request, and submit all of them as jobs, or none.
 
-    models: a list of names; None for the default one. seeds: a list, or how many there should be; None for what each
-    model has. All else: as for a single job. Raises Rejected, QueueFull, and Failure where Replicate had to be asked
-    about a model and did not answer. All of them change nothing.
+    models: a list of names; None for the default model. seeds: a list, or the number of random seeds; None for the
+    default of each model. The other parameters are as for a single job. Raises Rejected, QueueFull, and Failure when
+    Replicate has to be asked about a model and does not answer. When it raises, nothing has changed.
     """
     reject(
         [
@@ -83,42 +83,40 @@ async def submit(
 
 
 def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:
-    """A matrix read, and found to be none too large. Raises Rejected."""
+    """Return a parsed prompt matrix. Raises Rejected when it cannot be read or makes too many prints."""
     try:
         parts = read(prompt)
     except Unreadable as unreadable:
         raise Rejected("invalid_prompt", [Fault("/prompt", str(unreadable))]) from unreadable
     most = largest()
     if (count := size(parts, names, seeds if isinstance(seeds, int | list) else None)) > most:
-        raise Rejected(
-            "too_many", [Fault("", f"That makes {in_figures(count)} prints; {most} at most are made at once.")]
-        )
+        raise Rejected("too_many", [Fault("", f"That makes {in_figures(count)} prints; the maximum is {most}.")])
     return parts
 
 
 def largest() -> int:
-    """How many prints a matrix may make: as many as may wait, too."""
-    return min(CAP, settings.max_waiting, settings.max_waiting_per_client)
+    """Return the maximum number of prints of a matrix, which is at most the number of jobs that may wait."""
+    return min(MAX_PRINTS, settings.max_waiting, settings.max_waiting_per_client)
 
 
 def in_figures(count: int) -> str:
-    """A number, where it is one that anybody reads."""
+    """Return a number in figures, or words when it is too large to be readable."""
     return f"{count:,}" if count < 10**9 else "far too many"
 
 
 async def find(batch_id: UUID) -> Batch | None:
-    """A batch, or None."""
+    """Return the batch with this id, or None."""
     return await Batch.objects().get(Batch.id == batch_id)
 
 
 async def cards(batch: Batch) -> list[Card]:
-    """The jobs of a batch by their places, deleted ones too."""
+    """Return the jobs of a batch, including deleted ones, sorted by place."""
     rows = await Job.select(Job.id).where(Job.batch == batch.id)
     return sorted(await library.cards([row["id"] for row in rows]), key=lambda card: card.job.batch_place)
 
 
 async def progress(batch: Batch) -> Progress:
-    """How a batch is doing."""
+    """Return the progress of a batch."""
     rows = await Job.raw(
         "SELECT status, count(*) AS jobs FROM job WHERE batch = {} AND deleted_at IS NULL GROUP BY status", batch.id
     )
@@ -127,7 +125,7 @@ async def progress(batch: Batch) -> Progress:
 
 
 def axes(batch: Batch) -> list[dict[str, Any]]:
-    """The axes of a batch, the slowest first: name and values, and of random seeds how they were asked for."""
+    """Return the axes of a batch, the slowest first: name and values, and for random seeds that they are random."""
     return list(json.loads(batch.axes))
 
 
@@ -135,36 +133,40 @@ def _models_faults(models: object) -> list[Fault]:
     if models is None:
         return []
     if not isinstance(models, list) or not models:
-        return [Fault("/models", "The models must be a list of names, one at least.")]
-    if len(models) > CAP:
-        return [Fault("/models", f"There are {len(models):,} models; {CAP} at most.")]
+        return [Fault("/models", "The models must be a list of at least one name.")]
+    if len(models) > MAX_PRINTS:
+        return [Fault("/models", f"There are {len(models):,} models; the maximum is {MAX_PRINTS}.")]
     return [fault for place, name in enumerate(models) for fault in admission.model_faults(name, f"/models/{place}")]
 
 
 def _seeds_faults(seeds: object) -> list[Fault]:
     if seeds is None:
         return []
-    if type(seeds) is int:  # to Python, true is a number
-        return [] if 1 <= seeds <= CAP else [Fault("/seeds", f"There may be 1 to {CAP} seeds.")]
+    if type(seeds) is int:  # in Python, True is an int
+        return (
+            []
+            if 1 <= seeds <= MAX_PRINTS
+            else [Fault("/seeds", f"The number of seeds must be from 1 to {MAX_PRINTS}.")]
+        )
     if not isinstance(seeds, list) or not seeds:
-        return [Fault("/seeds", "The seeds must be a list of whole numbers, or how many there should be.")]
+        return [Fault("/seeds", "The seeds must be a list of whole numbers, or a number of random seeds.")]
     return [
-        Fault(f"/seeds/{place}", "A seed must be a whole number of 64 bits.")
+        Fault(f"/seeds/{place}", "A seed must be a whole number that fits in 64 bits.")
         for place, seed in enumerate(seeds)
         if type(seed) is not int or not LEAST <= seed <= MOST
-    ][:CAP]
+    ][:MAX_PRINTS]
 
 
 def _seed_faults(seeds: object, known: Sequence[Model], parameters: Mapping[str, Any]) -> list[Fault]:
     if seeds is None:
         return []
     if "seed" in parameters:
-        return [Fault("/seeds", "There is a seed among the parameters already: give one or the other.")]
-    return [Fault("/seeds", f"{model.name} takes no seed.") for model in known if model.largest_seed is None]
+        return [Fault("/seeds", "The parameters already contain a seed. Use one or the other.")]
+    return [Fault("/seeds", f"{model.name} does not accept a seed.") for model in known if model.largest_seed is None]
 
 
 def _chosen(seeds: object, known: Sequence[Model]) -> list[int]:
-    """The seeds themselves: those that are listed, or as many random ones that every model takes."""
+    """Return the seeds: those listed, or the requested number of random ones that every model accepts."""
     if isinstance(seeds, list):
         return list(dict.fromkeys(seeds))
     if not isinstance(seeds, int):
@@ -176,10 +178,10 @@ def _chosen(seeds: object, known: Sequence[Model]) -> list[int]:
 async def _cells_faults(
     cells: Sequence[Cell], known: Mapping[str, Model], parameters: Mapping[str, Any]
 ) -> list[Fault]:
-    """Everything wrong with any of the combinations, told once. Of several models, each fault names its own."""
+    """Return the faults of all combinations, each once. With several models, each fault names its model."""
     found: dict[Fault, None] = {}
     for cell in cells:
-        await asyncio.sleep(0)  # all together take a while: others have their turn between them
+        await asyncio.sleep(0)  # all cells together take a while: other coroutines run in between
         faults = admission.prompt_faults(cell.prompt) or await inputs.faults(
             known[cell.model], cell.prompt, _arguments(cell, parameters)
         )

@@ -1,7 +1,7 @@
-"""Jobs read with all that belongs to them, in one query: their outputs, their tags, the names of their collections.
+"""Jobs read in one query with everything that belongs to them: their outputs, tags and collection names.
 
-The query is SQL that is put together once: a row has so many columns that Piccolo takes longer to write it than either
-database to answer it.
+The SQL is built only once: a row has so many columns that Piccolo takes longer to build the query than either database
+takes to answer it.
 """
 
 from operator import itemgetter
@@ -11,25 +11,25 @@ from uuid import UUID
 import msgspec
 
 from tasks.database import DB
-from tasks.marks import Marks
+from tasks.marks import Labels
 from tasks.tables import Job, Output
 
 ON_POSTGRES = DB.engine_type == "postgres"
 OBJECT, ARRAY = ("json_build_object", "json_agg") if ON_POSTGRES else ("json_object", "json_group_array")
 
-Whole = tuple[Job, list[Output], Marks]
+Whole = tuple[Job, list[Output], Labels]
 
 
 async def read(rest: str, *values: Any) -> list[Whole]:
-    """Jobs with all that belongs to them. rest: what comes after FROM job, with a {} for each of the values."""
-    return [_whole(row) for row in await Job.raw(f"{READ} {rest}", *values)]
+    """Return jobs with everything that belongs to them. rest: the SQL after FROM job, with a {} for each value."""
+    return [_whole(row) for row in await Job.raw(f"{SELECT_CARDS} {rest}", *values)]
 
 
 def _whole(row: dict[str, Any]) -> Whole:
     outputs, tags, collections = (_listed(row.pop(name)) for name in ("outputs", "tags", "collections"))
     job = Job(**row, _exists_in_db=True)
     outputs.sort(key=itemgetter("position"))
-    return job, [_output(job.id, fields) for fields in outputs], Marks(tuple(sorted(tags)), tuple(sorted(collections)))
+    return job, [_output(job.id, fields) for fields in outputs], Labels(tuple(sorted(tags)), tuple(sorted(collections)))
 
 
 def _listed(value: str | None) -> list[Any]:
@@ -54,4 +54,4 @@ def _query() -> str:
     )
 
 
-READ = _query()
+SELECT_CARDS = _query()

@@ -1,7 +1,7 @@
 """The queue of hints that there is work: taskiq on a Redis stream.
 
 A message means "there is work", not "do job 42": the task claims the best waiting job from the database. So a message
-may be lost or doubled, and the stock broker's redelivery, which is what goes wrong in it, is not needed.
+may be lost or duplicated, and the stock broker's redelivery, which is the part of it that fails, is not needed.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ BLOCK_MS = 1000
 
 
 class HintBroker(RedisStreamBroker):
-    """The Redis stream broker, taking one message at a time and forgetting it at once.
+    """A Redis stream broker that reads one message at a time and deletes it immediately.
 
-    taskiq-redis 1.2 takes a hundred messages at a time away from other workers, loses its consumer group with FLUSHALL,
+    taskiq-redis 1.2 takes a hundred messages at a time away from other workers, loses its consumer group on FLUSHALL,
     leaves its loop when Redis goes away, and never deletes a message.
     """
 
@@ -48,11 +48,11 @@ class HintBroker(RedisStreamBroker):
         )
 
     async def startup(self) -> None:
-        """Nothing to ask Redis for: listen() makes the group when it finds none, and Redis may come later."""
+        """Start without Redis: listen() creates the group when it finds none, and Redis may become available later."""
         self.is_worker_process = True
 
     async def listen(self) -> AsyncGenerator[bytes, None]:  # type: ignore[override]  # nothing left to acknowledge
-        """Messages, for ever. A lost Redis, one that refuses, or a lost group only delays them."""
+        """Yield messages forever. A lost connection, a refusal by Redis or a lost group only delays them."""
         wait = 0.1
         while True:
             _end_if_cancelled()
@@ -79,7 +79,7 @@ class HintBroker(RedisStreamBroker):
             await self._make_group()
             return []
         messages = [message for _, of_stream in streams or [] for message in of_stream]
-        for message_id, _ in messages:  # taken off the stream, run or not: the database holds the work
+        for message_id, _ in messages:  # deleted whether it is run or not: the database holds the work
             events.post("XDEL", self.queue_name, message_id)
         return [fields for _, fields in messages]
 
@@ -88,18 +88,18 @@ class HintBroker(RedisStreamBroker):
             try:
                 await redis.xgroup_create(self.queue_name, self.consumer_group_name, self.consumer_id, mkstream=True)
             except ResponseError as error:
-                if not str(error).startswith("BUSYGROUP"):  # else another worker has made it
+                if not str(error).startswith("BUSYGROUP"):  # BUSYGROUP: another worker has created it
                     raise
 
     async def waiting(self, most: int) -> int:
-        """How many hints nobody has taken yet, up to `most`. Raises RedisError or OSError when Redis is away.
+        """Return how many hints are still unread, up to `most`. Raises RedisError or OSError when Redis is away.
 
-        A worker that died between reading a hint and deleting it left one that nobody will get: it does not count.
+        A hint whose worker died between reading and deleting it does not count: no other worker will receive it.
         """
         async with Redis(connection_pool=self.connection_pool) as redis:
             try:
                 [group] = await redis.xinfo_groups(self.queue_name)
-            except (ResponseError, ValueError):  # no stream, or no group yet: nobody has read anything
+            except (ResponseError, ValueError):  # no stream or no group yet: nothing has been read
                 return min(int(await redis.xlen(self.queue_name)), most)
             read = group["last-delivered-id"].decode()
             await redis.xtrim(self.queue_name, minid=read, approximate=False)
@@ -107,7 +107,7 @@ class HintBroker(RedisStreamBroker):
             return len(unread)
 
     async def give(self, times: int) -> None:
-        """Give so many hints that there is work. Raises RedisError or OSError when Redis is away, or takes none."""
+        """Add `times` hints that there is work. Raises RedisError or OSError when Redis is away or accepts none."""
         async with (
             Redis(connection_pool=self.connection_pool) as redis,
             redis.pipeline(transaction=False) as pipeline,
@@ -118,7 +118,7 @@ class HintBroker(RedisStreamBroker):
 
 
 def _end_if_cancelled() -> None:
-    """Raise what was lost: redis-py sends by asyncio.wait_for, which on Python 3.11 may swallow a cancellation."""
+    """Raise a lost CancelledError: redis-py sends with asyncio.wait_for, which may swallow it on Python 3.11."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
@@ -130,7 +130,7 @@ broker = HintBroker(settings.queue_url)
 def generate_later(times: int = 1) -> None:
     """Hint that there is work for `times` idle workers.
 
-    Returns at once and never raises; tasks/rescue.py makes up for a lost one.
+    Returns immediately and never raises. tasks/rescue.py replaces lost hints.
     """
     for _ in range(times):
         events.post("XADD", broker.queue_name, "*", "data", _hint())
@@ -138,6 +138,6 @@ def generate_later(times: int = 1) -> None:
 
 @cache
 def _hint() -> bytes:
-    """The message, always the same: it names the task, and no job."""
+    """Return the message, which is always the same: it names the task and no job."""
     message = TaskiqMessage(task_id=GENERATE, task_name=GENERATE, labels={}, args=[], kwargs={})
     return broker.formatter.dumps(message).message

@@ -1,6 +1,6 @@
-"""Changes of many jobs at once, one verb each: a batch, or all that a condition finds, those in portions.
+"""Changes to many jobs at once, one function each: to a batch, or in portions to all jobs that match a condition.
 
-As in tasks/jobs.py: conditional, and announced once they are committed.
+As in tasks/jobs.py, the changes are conditional, and they are announced after the commit.
 """
 
 from collections import defaultdict
@@ -20,12 +20,12 @@ from tasks.tables import Batch, Job, Priority, Status
 from tasks.transitions import (
     DELETABLE,
     ENDED_BADLY,
-    again,
     announce_all,
     change_all,
-    let_go,
+    restarted,
     row_as_job,
     tombstone,
+    unclaimed,
 )
 
 
@@ -37,21 +37,22 @@ async def submit_all(
     finish_within: int | None = None,
     made_from: UUID | None = None,
 ) -> list[Job]:
-    """A new batch and its jobs, all or none: prompt, model and parameters of each, in the order of their places.
+    """Insert a new batch and its jobs, all or none.
 
-    The client has as many turns as if it had submitted them one by one.
+    cells: prompt, model and parameters of each job, in the order of their places. The client gets as many turns as if
+    it had submitted the jobs one by one.
     """
     places, inserted = list(enumerate(cells)), list[dict[str, Any]]()
     async with DB.transaction():
         await Batch.insert(batch)
         first = await queue.first_turn(client, int(priority))
-        for start in range(0, len(places), intake.GROUP):  # to make all rows at once takes a while
+        for start in range(0, len(places), intake.JOBS_PER_INSERT):  # creating all rows at once takes a while
             rows = [
                 intake.new(
                     prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id,
                     place,
                 )
-                for place, (prompt, model, parameters) in places[start : start + intake.GROUP]
+                for place, (prompt, model, parameters) in places[start : start + intake.JOBS_PER_INSERT]
             ]  # fmt: skip
             inserted += await Job.insert(*rows).returning(*Job.all_columns())
     jobs = sorted((row_as_job(row) for row in inserted), key=lambda job: job.batch_place)
@@ -61,12 +62,12 @@ async def submit_all(
 
 
 async def cancel_batch(batch_id: UUID) -> None:
-    """Call off what has not ended of a batch: at once what has no prediction, of the rest a worker is asked to."""
+    """Cancel a batch's unfinished jobs: immediately if they have no prediction, else by asking a worker to."""
     of_batch = Job.batch == batch_id
     goes_on = of_batch & Job.status.is_in([Status.QUEUED, Status.RUNNING])
     asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
     waits_in_vain = of_batch & (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
-    await change_all(waits_in_vain, {Job.status: Status.CANCELED, **let_go(Status.CANCELED)})
+    await change_all(waits_in_vain, {Job.status: Status.CANCELED, **unclaimed(Status.CANCELED)})
     announce_all(job.id for job in asked)
     for job in asked:
         if job.status == Status.RUNNING:
@@ -76,12 +77,12 @@ async def cancel_batch(batch_id: UUID) -> None:
 
 
 async def retry_all(some: Condition) -> int:
-    """Have those of them that failed or were canceled wait again. Answers how many; in portions, each whole.
+    """Requeue the failed and canceled jobs among `some`, and return how many there were.
 
-    Raises QueueFull where there is no room for all of them.
+    Works in portions, each all or none. Raises QueueFull when there is no room for all of the jobs.
     """
     begun, count = now(), 0
-    to_do = ENDED_BADLY & (Job.changed_at < begun)  # what fails again meanwhile is not tried once more
+    to_do = ENDED_BADLY & (Job.changed_at < begun)  # jobs that fail again meanwhile are not retried
     clients = Job.select(Job.client, Count().as_alias("jobs")).where(some & to_do).group_by(Job.client)
     await backlog.make_room({row["client"]: row["jobs"] for row in await clients})
     async for job_ids in portions(some & to_do, newest_first=False):
@@ -93,10 +94,10 @@ async def retry_all(some: Condition) -> int:
 
 
 async def delete_all(some: Condition, still: Condition) -> int:
-    """Delete those of them that have ended, at once and for good. Answers how many that were; in portions, each whole.
+    """Delete the ended jobs among `some`, immediately and permanently, and return how many there were.
 
-    still: what is asked again of each when its portion's turn comes. A worker removes what is left of them: see
-    tasks/trash.py.
+    Works in portions, each all or none. still: the condition that each job must still meet when its portion is
+    processed. A worker removes what is left of the jobs: see tasks/trash.py.
     """
     count, _ = await announced(_deleted_all(some, still & DELETABLE))
     return count
@@ -109,10 +110,10 @@ async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
     retried: list[UUID] = []
     async with DB.transaction():
         for (client, priority, finish_within), ids in alike.items():
-            changes = {**again(client, priority, finish_within), Job.changed_at: now()}
+            changes = {**restarted(client, priority, finish_within), Job.changed_at: now()}
             rows = await Job.update(changes).where(among(ids, to_do)).returning(Job.id)
             alike_again = [row["id"] for row in rows]
-            await queue.line_up(alike_again)
+            await queue.spread_turns(alike_again)
             retried += alike_again
     return retried
 

@@ -1,4 +1,4 @@
-"""A circuit breaker for creates: side by side while they work, one at a time until one has, none in an outage."""
+"""A circuit breaker for creates: concurrent while they work, one at a time until one has, none during an outage."""
 
 import asyncio
 import logging
@@ -14,15 +14,15 @@ from tasks.replicate import Replicate
 
 log = logging.getLogger(__name__)
 
-CLOSED_SECONDS = 2.0  # after a create that was answered
-MAX_UNANSWERED = 3  # creates in a row, although looks are answered
+CLOSED_SECONDS = 2.0  # after an answered create
+MAX_UNANSWERED = 3  # creates in a row, even if looks are answered
 
 
 class Circuit:
-    """How freely one process creates predictions.
+    """The circuit breaker with which one process creates predictions.
 
-    Closed: any number at a time. Half-open, where no create was answered within CLOSED_SECONDS: one at a time, so that
-    an outage meets one job and not all that wait. Open, for all workers: the queue is halted (tasks/halts.py) with
+    Closed: any number at a time. Half-open, when no create was answered within CLOSED_SECONDS: one at a time, so that
+    an outage affects one job and not all waiting jobs. Open, for all workers: the queue is halted (tasks/halts.py) with
     `provider_away`, because a look was not answered either, or because MAX_UNANSWERED creates in a row were not.
     """
 
@@ -35,10 +35,10 @@ class Circuit:
 
     @asynccontextmanager
     async def create(self, job_id: UUID, probing: bool = False) -> AsyncIterator[None]:
-        """Wait until this job's prediction may be created, and learn from what comes of it.
+        """Wait until this job's prediction may be created, then run the block and note whether it was answered.
 
-        probing: it is sent to see whether the queue may go on. Raises Refused with provider_away, before the block is
-        begun, when the queue was halted meanwhile.
+        probing: whether the job is sent to test if the queue may go on. Raises Refused with `provider_away` before the
+        block runs when the queue was halted meanwhile.
         """
         async with AsyncExitStack() as stack:
             if not self._is_closed():
@@ -56,18 +56,18 @@ class Circuit:
             self._answered()
 
     async def look(self) -> None:
-        """Ask Replicate for something that costs nothing. Raises Failure."""
+        """Send Replicate a request that costs nothing. Raises Failure."""
         await self._replicate.account()
 
     async def is_answered(self) -> bool:
-        """Return whether Replicate answers a look; a refusal is an answer, too."""
+        """Return whether Replicate answers a look. A refusal counts as an answer."""
         try:
             await self.look()
         except (Unreached, OutcomeUnknown) as failure:
-            log.info("Replicate does not answer: %s", failure)
+            log.info("Replicate is not responding: %s", failure)
             return False
         except Failure as refused:
-            log.info("Replicate answers: %s", refused)
+            log.info("Replicate is responding: %s", refused)
         return True
 
     def _is_closed(self) -> bool:
@@ -80,7 +80,7 @@ class Circuit:
     async def _not_answered(self, job_id: UUID) -> None:
         self._closed_until = 0.0
         self._unanswered += 1
-        async with self._looking:  # of those that were sent together one looks
+        async with self._looking:  # of creates that were sent together, one looks at a time
             if await halts.is_open(halts.AWAY) or (self._unanswered < MAX_UNANSWERED and await self.is_answered()):
                 return
-            await halts.halt(Failure(halts.AWAY, "Replicate does not answer."), job_id)
+            await halts.halt(Failure(halts.AWAY, "Replicate is not responding."), job_id)

@@ -1,4 +1,4 @@
-"""Collections: jobs that somebody put together under a name."""
+"""Collections: jobs that a user has grouped under a name."""
 
 from dataclasses import dataclass
 from sqlite3 import IntegrityError
@@ -12,19 +12,19 @@ from tasks.names import collection_name
 from tasks.strict_json import is_text
 from tasks.tables import Collection, CollectionItem, new_id
 
-SHOWN = "job.deleted_at IS NULL AND job.trashed_at IS NULL"
+VISIBLE = "job.deleted_at IS NULL AND job.trashed_at IS NULL"
 
 
 class Taken(ValueError):
-    """There is a collection of this name already."""
+    """The error for a collection name already in use."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f'There is a collection "{name}" already.')
+        super().__init__(f'A collection named "{name}" already exists.')
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A collection as its page shows it. jobs: how many, without trashed ones. cover: the newest picture's job."""
+    """A collection as its page shows it. jobs: their number, without trashed ones. cover: the newest picture's job."""
 
     id: UUID
     name: str
@@ -33,12 +33,12 @@ class Shelf:
 
 
 async def shelves() -> list[Shelf]:
-    """All collections, by name."""
+    """Return all collections, sorted by name."""
     held = (
         "FROM collection_item JOIN job ON job.id = collection_item.job WHERE collection_item.collection = collection.id"
     )
     rows = await Collection.raw(
-        f"SELECT id, name, (SELECT count(*) {held} AND {SHOWN}) AS jobs, (SELECT job.id {held} AND {SHOWN}"
+        f"SELECT id, name, (SELECT count(*) {held} AND {VISIBLE}) AS jobs, (SELECT job.id {held} AND {VISIBLE}"
         " AND job.kind = 'image' ORDER BY collection_item.job DESC LIMIT 1) AS cover"
         " FROM collection ORDER BY lower(name), name"
     )
@@ -46,12 +46,12 @@ async def shelves() -> list[Shelf]:
 
 
 async def names() -> list[str]:
-    """The names of all collections, sorted."""
+    """Return the names of all collections, sorted."""
     return list(await Collection.select(Collection.name).order_by(Collection.name).output(as_list=True))
 
 
 async def find(name: str) -> Collection | None:
-    """The collection of this name, whatever the case of its letters."""
+    """Return the collection with this name, ignoring case, or None."""
     if not is_text(name):
         return None
     alike = WhereRaw("(lower(name) = {} OR name = {})", name.lower(), name)
@@ -59,13 +59,13 @@ async def find(name: str) -> Collection | None:
 
 
 async def name_of(collection_id: UUID) -> str | None:
-    """The name of a collection, or None where it is gone."""
+    """Return the name of a collection, or None when the collection is gone."""
     found = await Collection.objects().get(Collection.id == collection_id)
     return found.name if found else None
 
 
 async def named(name: str) -> Collection:
-    """The collection of this name, made now where there is none. Raises ValueError."""
+    """Return the collection with this name, creating it when there is none. Raises ValueError."""
     name = collection_name(name)
     found = await find(name)
     if found is None:
@@ -78,7 +78,7 @@ async def named(name: str) -> Collection:
 
 
 async def create(name: str) -> Collection:
-    """A new collection. Raises ValueError: Taken, or the name cannot be one."""
+    """Create a collection. Raises Taken when the name is in use, and ValueError when it is invalid."""
     name = collection_name(name)
     if await find(name) is not None:
         raise Taken(name)
@@ -86,7 +86,10 @@ async def create(name: str) -> Collection:
 
 
 async def rename(collection_id: UUID, name: str) -> bool:
-    """Give a collection another name. False: it is gone. Raises ValueError: Taken, or the name cannot be one."""
+    """Rename a collection. Returns False when it is gone.
+
+    Raises Taken when the name is in use, and ValueError when it is invalid.
+    """
     name = collection_name(name)
     other = await find(name)
     if other is not None and other.id != collection_id:
@@ -97,13 +100,13 @@ async def rename(collection_id: UUID, name: str) -> bool:
             .where(Collection.id == collection_id)
             .returning(Collection.id)
         )
-    except (IntegrityError, UniqueViolationError):  # taken in this very moment
+    except (IntegrityError, UniqueViolationError):  # taken since the check
         raise Taken(name) from None
     return bool(renamed)
 
 
 async def delete(collection_id: UUID) -> bool:
-    """Forget a collection, but none of its jobs. False: it is gone already."""
+    """Delete a collection, but none of its jobs. Returns False when it is already gone."""
     async with DB.transaction():
         await CollectionItem.delete().where(CollectionItem.collection == collection_id)
         return bool(await Collection.delete().where(Collection.id == collection_id).returning(Collection.id))

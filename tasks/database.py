@@ -1,4 +1,4 @@
-"""The database: its engine, opened and closed once a process, and its migrations."""
+"""The database: its engine, opened and closed once per process, and its migrations."""
 
 import asyncio
 import io
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 POOL_SIZE = 10
 CONNECT_TIMEOUT = 5.0  # seconds
-CLOSE_TIMEOUT = 3.0  # seconds for queries under way when the process ends
-PATIENCE = 30.0  # seconds for a server that starts, or starts again
-COMMAND_TIMEOUT = 60.0  # seconds; a server that is gone without a word would be waited for without end
-TAKEN = (asyncpg.UniqueViolationError, sqlite3.IntegrityError)
-"""What a unique index raises."""
-MIGRATION_LOCK = 0x6461726B  # any number, the same in every process: PostgreSQL's advisory locks have no names
+CLOSE_TIMEOUT = 3.0  # seconds for running queries when the process ends
+STARTUP_TIMEOUT = 30.0  # seconds to wait for a server that starts or restarts
+COMMAND_TIMEOUT = 60.0  # seconds; otherwise a query waits forever for a server that vanished silently
+UNIQUE_VIOLATIONS = (asyncpg.UniqueViolationError, sqlite3.IntegrityError)
+"""The exceptions that a unique index raises."""
+MIGRATION_LOCK = 0x6461726B  # arbitrary, but the same in every process: PostgreSQL's advisory locks have no names
 
 
 def _engine() -> KeptSQLiteEngine | ShieldedPostgresEngine:
@@ -44,14 +44,15 @@ DB = _engine()
 
 
 def now() -> datetime:
-    """This moment, as rows hold it: aware, in UTC."""
+    """Return the current time as rows hold it: timezone-aware, in UTC."""
     return datetime.now(UTC)
 
 
 def from_now(seconds: float = 0.0) -> datetime | QueryString:
-    """So many seconds from now by the database's clock: leases and waits must not depend on which worker asks.
+    """Return the time `seconds` from now by the database's clock, as a value for queries.
 
-    A value for queries. SQLite has the clock of this machine, as has every process that opens its file.
+    Leases and waits must not depend on which worker asks. SQLite uses this machine's clock, as does every process that
+    opens its file.
     """
     if DB.engine_type == "postgres":
         return QueryString("now() + make_interval(secs => {})", float(seconds))
@@ -60,7 +61,7 @@ def from_now(seconds: float = 0.0) -> datetime | QueryString:
 
 @asynccontextmanager
 async def connected() -> AsyncIterator[None]:
-    """The database, migrated and open, for the life of a process. Inside another one it changes nothing."""
+    """Migrate the database and keep it open while the block runs, once per process. A nested use changes nothing."""
     if isinstance(DB, ShieldedPostgresEngine) and DB.pool is not None:
         yield
         return
@@ -79,9 +80,9 @@ async def connected() -> AsyncIterator[None]:
 
 
 async def _answered(engine: ShieldedPostgresEngine) -> None:
-    """Open the pool as soon as the server takes connections. Raises DatabaseAway when it does not for long."""
+    """Open the pool as soon as the server accepts connections. Raises DatabaseAway when STARTUP_TIMEOUT is exceeded."""
     clock = asyncio.get_running_loop().time
-    until, wait = clock() + PATIENCE, 0.2
+    until, wait = clock() + STARTUP_TIMEOUT, 0.2
     while True:
         try:
             return await engine.open(1, POOL_SIZE)
@@ -94,14 +95,14 @@ async def _answered(engine: ShieldedPostgresEngine) -> None:
 
 
 async def migrate() -> None:
-    """Bring the tables up to date. Safe when several processes start at once: one does it, the others wait and see."""
+    """Bring the tables up to date. Safe when several processes start at once: one migrates while the others wait."""
     if await _up_to_date():
         return
-    # Imported here: it brings along a whole code formatter, and the tables are up to date at nearly every start.
+    # Imported here: it pulls in an entire code formatter, and the tables are up to date at nearly every start.
     from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 
     async with _one_at_a_time():
-        with redirect_stdout(io.StringIO()):  # Piccolo reports to the terminal, in its own way
+        with redirect_stdout(io.StringIO()):  # Piccolo prints its own report to the terminal
             result = await ForwardsMigrationManager(app_name="darkroom").run()
         if not result.success:
             raise RuntimeError(f"The migrations failed: {result.message}")
@@ -114,7 +115,7 @@ async def _up_to_date() -> bool:
 
 
 def known_migrations() -> set[str]:
-    """The ids of the migrations that there are, as they stand in their files. One that is not found stands for ""."""
+    """Return the ids of all existing migrations, as written in their files. A missing id is returned as ""."""
     files = (ROOT / "piccolo_migrations").glob("darkroom_*.py")
     found = (re.search(r'^ID = "(.+)"$', file.read_text(), re.MULTILINE) for file in files)
     return {match[1] if match else "" for match in found}
@@ -126,7 +127,7 @@ async def _one_at_a_time() -> AsyncIterator[None]:
         async with AsyncFileLock(f"{settings.sqlite_path}.lock"):
             yield
         return
-    connection = await asyncpg.connect(settings.database_url)  # a lock lives as long as its own connection
+    connection = await asyncpg.connect(settings.database_url)  # the lock lives as long as its connection
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         yield

@@ -1,7 +1,7 @@
-"""What tidying does to a portion of jobs at once, in SQL, and how it is taken back.
+"""The changes that tidying makes to a portion of jobs at once, in SQL, and their undo.
 
-A deed first notes in an Undo row which jobs it will change and what they have, then changes those that are on this
-list. So both are one truth.
+A deed first records in an Undo row which jobs it will change and which values they have. Then it changes the jobs on
+this list, so the change and its undo always agree.
 """
 
 from dataclasses import dataclass
@@ -17,19 +17,20 @@ from tasks.portions import one_by_one
 from tasks.queue import Condition
 from tasks.tables import Job, Undo, new_id
 
-THERE = WhereRaw("job.deleted_at IS NULL")
+NOT_DELETED = WhereRaw("job.deleted_at IS NULL")
 ON_POSTGRES = DB.engine_type == "postgres"
-REST_OF_ID = (  # 122 bits of chance, less the time that ids of version 7 begin with: written as Piccolo writes them
+# 122 random bits, minus those that the time in a version 7 id replaces; in the form that Piccolo writes.
+RANDOM_ID_TAIL = (
     "substr(CAST(gen_random_uuid() AS text), 16)"
     if ON_POSTGRES
     else "lower(substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
 )
-BEGIN_OF_ID = 15  # characters
+ID_PREFIX_LENGTH = 15  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A column of the job gets a value. taken: how PostgreSQL reads what JSON kept of it."""
+class ColumnEdit:
+    """A deed that sets a column of the job. taken: the PostgreSQL type of the old value, which was stored as JSON."""
 
     column: Any
     value: bool | int | datetime | None
@@ -37,21 +38,21 @@ class Mark:
 
     @property
     def done(self) -> Condition:
-        """The jobs that are so already."""
+        """A condition for the jobs that already have the value."""
         if self.value is None:
             return WhereRaw(f"job.{self._name} IS NULL")
         return WhereRaw(f"job.{self._name} = {{}}", self.value)
 
     def undone(self) -> Condition:
-        """The jobs that are not."""
+        """Return a condition for the jobs that do not have the value."""
         if self.value is None:
             return WhereRaw(f"job.{self._name} IS NOT NULL")
-        if isinstance(self.value, datetime):  # whoever has a moment already, has another one
+        if isinstance(self.value, datetime):  # a time that a job already has differs, and stays
             return WhereRaw(f"job.{self._name} IS NULL")
         return WhereRaw(f"job.{self._name} != {{}}", self.value)
 
     def do(self, listed: QueryString, moment: datetime) -> list[QueryString]:
-        """The statements that change the jobs on the list."""
+        """Return the statements that change the jobs on the list."""
         return [
             QueryString(
                 f"UPDATE job SET {self._name} = {{}}, changed_at = {{}} WHERE id IN (SELECT id FROM ({{}}) AS listed)",
@@ -60,23 +61,23 @@ class Mark:
         ]  # fmt: skip
 
     def undo(self, listed: QueryString, moment: datetime) -> list[QueryString]:
-        """The statements that give those on the list what they had, where they still are as this deed left them.
+        """Return the statements that restore the old values of the listed jobs that are still as this deed left them.
 
-        The first answers the ids of these.
+        The first statement returns the ids of the restored jobs.
         """
         had = f"CAST(listed.had AS {self.taken})" if ON_POSTGRES else "listed.had"
         return [
             QueryString(
-                # Materialized: SQLite would read the list again for every job.
+                # MATERIALIZED: otherwise SQLite reads the list again for every job.
                 f"WITH listed AS MATERIALIZED ({{}}) UPDATE job SET {self._name} = {had}, changed_at = {{}}"
                 " FROM listed WHERE job.id = listed.id AND {} RETURNING job.id",
-                listed, moment, one_by_one(THERE & self.done).querystring,
+                listed, moment, one_by_one(NOT_DELETED & self.done).querystring,
             )
         ]  # fmt: skip
 
     @property
     def had(self) -> Any:
-        """What is noted of each job."""
+        """The column whose value is recorded for each job."""
         return self.column
 
     @property
@@ -85,8 +86,8 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """The job gets a row of its own in another table, or loses it: a tag, a place in a collection."""
+class RowEdit:
+    """A deed that adds a job's own row to another table, or removes it: a tag, or a place in a collection."""
 
     table: str
     column: str
@@ -95,52 +96,53 @@ class Row:
 
     @property
     def done(self) -> Condition:
-        """The jobs that are so already."""
+        """A condition for the jobs that already are as the deed leaves them."""
         return self._that(self.there)
 
     def undone(self) -> Condition:
-        """The jobs that are not."""
+        """Return a condition for the jobs that are not yet as the deed leaves them."""
         return self._that(not self.there)
 
     def do(self, listed: QueryString, moment: datetime) -> list[QueryString]:
-        """The statements that change the jobs on the list."""
+        """Return the statements that change the jobs on the list."""
         return [(self._add if self.there else self._take)(listed), _touch(listed, moment)]
 
     def undo(self, listed: QueryString, moment: datetime) -> list[QueryString]:
-        """The statements that give those on the list what they had, where they still are as this deed left them.
+        """Return the statements that restore the old state of the listed jobs that are still as this deed left them.
 
-        The first answers the ids of these.
+        The first statement returns the ids of the restored jobs.
         """
         still = QueryString(
             "SELECT job.id FROM job WHERE job.id IN (SELECT id FROM ({}) AS listed) AND {}",
-            listed, one_by_one(THERE & self.done).querystring,
+            listed, one_by_one(NOT_DELETED & self.done).querystring,
         )  # fmt: skip
-        # Touched first: afterwards they are not as the deed left them any more.
+        # Touched first: after the other statement the jobs are no longer as the deed left them.
         touched = QueryString("{} RETURNING id", _touch(still, moment))
         return [touched, (self._take if self.there else self._add)(still)]
 
     @property
     def had(self) -> Any:
-        """What is noted of each job: that it is on the list says enough."""
+        """The column whose value is recorded for each job: only the id, because being on the list is enough."""
         return Job.id
 
     def _that(self, have: bool) -> Condition:
-        # Counted: of EXISTS and IN databases make joins, whose cost they cannot tell for a tag that is new.
+        # Counted: databases turn EXISTS and IN into joins, whose cost they cannot estimate for a new tag.
         own = f"SELECT count(*) FROM {self.table} AS own WHERE own.job = job.id AND own.{self.column} = {{}}"
         return WhereRaw(f"({own}) = {int(have)}", self.value)
 
     def _add(self, some: QueryString) -> QueryString:
-        # Ids by time: indexes grow at their end, where chance would have every portion write nearly all of their pages.
-        new_id_ = f"CAST({{}} || {REST_OF_ID} AS uuid)" if ON_POSTGRES else f"{{}} || {REST_OF_ID}"
+        # Ids are ordered by time, so indexes grow at their end. With random ids every portion would write to nearly all
+        # of their pages.
+        new_id_ = f"CAST({{}} || {RANDOM_ID_TAIL} AS uuid)" if ON_POSTGRES else f"{{}} || {RANDOM_ID_TAIL}"
         return QueryString(
             f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {new_id_}, those.id, {self._typed}"
             " FROM ({}) AS those WHERE true ON CONFLICT DO NOTHING",
-            str(new_id())[:BEGIN_OF_ID], self.value, some,
+            str(new_id())[:ID_PREFIX_LENGTH], self.value, some,
         )  # fmt: skip
 
     def _take(self, some: QueryString) -> QueryString:
         return QueryString(
-            # IS TRUE: by the jobs, not by all that have this value.
+            # IS TRUE: rows are found by their jobs, not among all rows with this value.
             f"DELETE FROM {self.table}"
             f" WHERE ({self.column} = {{}}) IS TRUE AND job IN (SELECT id FROM ({{}}) AS those)",
             self.value, some,
@@ -148,15 +150,15 @@ class Row:
 
     @property
     def _typed(self) -> str:
-        """The value in a SELECT, where PostgreSQL cannot tell its type."""
+        """The placeholder of the value in a SELECT, where PostgreSQL cannot infer its type."""
         return f"CAST({{}} AS {'uuid' if isinstance(self.value, UUID) else 'text'})" if ON_POSTGRES else "{}"
 
 
-Deed = Mark | Row
+Edit = ColumnEdit | RowEdit
 
 
 def on_the_list(undo_id: UUID) -> QueryString:
-    """A query for the jobs that an Undo row names: id, and what each had."""
+    """Return a query for the jobs that an Undo row lists: the id and the old value of each."""
     if ON_POSTGRES:
         return QueryString(
             "SELECT CAST(item.value ->> 0 AS uuid) AS id, item.value ->> 1 AS had"
@@ -171,9 +173,9 @@ def on_the_list(undo_id: UUID) -> QueryString:
 
 
 async def note(undo_id: UUID, some: Condition, had: Any) -> str | None:
-    """Have an Undo row name these jobs, with what they have, and lock them until the commit.
+    """Record in an Undo row the jobs that match a condition, with their values, and lock them until the commit.
 
-    Answers what it has now, as JSON: [[job id, what it had], ...]; None where they are none.
+    Returns the recorded list as JSON: [[job id, old value], ...]. Returns None when no job matches.
     """
     chosen = Job.select(Job.id, had.as_alias("had")).where(some).order_by(Job.id, ascending=False)
     if ON_POSTGRES:

@@ -1,4 +1,4 @@
-"""Finished files as they are taken away: under a name that tells them apart, with how they were made written in."""
+"""Downloads of finished files: each with a distinctive name, and with metadata on how it was made embedded."""
 
 import json
 import unicodedata
@@ -14,14 +14,14 @@ from tasks.storage import Storage, Stored
 from tasks.tables import Job, Output
 
 NAME_WORDS, NAME_LENGTH = 6, 48  # words and characters of the prompt in a file's name
-TAIL = 6  # characters of the job's id
+ID_TAIL_LENGTH = 6  # characters of the job's id
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file as it is taken away. stored_key: its name in storage. name: without its extension.
+    """A file as it is downloaded. stored_key: its name in storage. name: without its extension.
 
-    etag, size: those of what is sent.
+    etag, size: those of the content as sent.
     """
 
     stored_key: str
@@ -41,7 +41,7 @@ class Download:
         return f'{self.stored.etag[:-1]}-{imprint[:16]}"'
 
     async def read(self, storage: Storage, start: int, end: int) -> AsyncIterator[bytes]:
-        """The bytes from `start` up to and without `end`, a few at a time."""
+        """Yield the bytes from `start` up to but not including `end`, a few at a time."""
         for piece in part_of(pieces(self.stored.size, self.edits), start, end):
             if isinstance(piece, bytes):
                 yield piece
@@ -51,12 +51,13 @@ class Download:
 
 
 async def prepare(key: str, stored_key: str, stored: Stored, storage: Storage) -> Download | None:
-    """A stored file, ready to be taken away. None where it is not one job's result: then there is nothing to say of it.
+    """Return a stored file, ready for download.
 
-    key, stored_key: its names below /media/ and in storage. Raises Failure("storage_unavailable").
+    Returns None when it is not the result of exactly one job: then there is nothing to say about it. key, stored_key:
+    its names below /media/ and in storage. Raises Failure("storage_unavailable").
     """
     outputs = await Output.objects().where(Output.key == key).limit(2)
-    if len(outputs) != 1:  # the jobs of a demonstration share files
+    if len(outputs) != 1:  # the jobs of a demo share files
         return None
     job = await Job.objects().get((Job.id == outputs[0].job) & Job.deleted_at.is_null())
     if job is None:
@@ -75,9 +76,9 @@ def _imprint(job: Job) -> Imprint:
 
 
 def _name(job: Job, position: int) -> str:
-    """The prompt's first words, the end of the job's id and, after its first file, a number."""
-    # Marks belong to the letters before them: without them words of many scripts fall apart.
+    """Return the prompt's first words, the end of the job's id and, for every file after its first, a number."""
+    # Combining marks belong to the letters before them. Without them, words of many scripts fall apart.
     kept = (letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in job.prompt.lower())
     words = "-".join("".join(kept).split()[:NAME_WORDS])[:NAME_LENGTH].rstrip("-")
-    parts = [words or "darkroom", str(job.id)[-TAIL:], *([str(position + 1)] if position else [])]
+    parts = [words or "darkroom", str(job.id)[-ID_TAIL_LENGTH:], *([str(position + 1)] if position else [])]
     return "-".join(parts)

@@ -1,4 +1,4 @@
-"""When a waiting job will likely start: told from its place, the workers there are, and how long its model takes."""
+"""Estimate when a waiting job will start, from its place, the number of worker slots, and how long its model takes."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ from tasks.queue import RUNNING
 from tasks.settings import settings
 from tasks.tables import Attempt, Job
 
-COMPLETED = QueryString("'completed'")  # a literal, so that the index of the completed jobs is found
+COMPLETED = QueryString("'completed'")  # a literal: a bound value would not match the partial index of completed jobs
 
-SAMPLE = 20  # completed jobs of a model, the latest
-KEPT = 30.0  # seconds that this process remembers how long a model takes
-GLANCE = 1.0  # seconds that it remembers how busy the workers are
+SAMPLE_JOBS = 20  # the latest completed jobs of a model
+DURATION_TTL_SECONDS = 30.0  # seconds that this process caches how long a model takes
+WORKERS_TTL_SECONDS = 1.0  # seconds that it caches how busy the workers are
 
-_durations: dict[str, tuple[float, float | None]] = {}  # model -> until when it is remembered, and the seconds
-_workers: tuple[float, int, int] = (0.0, 0, 0)  # until when it is remembered, slots, and how many are taken
+_durations: dict[str, tuple[float, float | None]] = {}  # model -> (when the entry expires, seconds)
+_workers: tuple[float, int, int] = (0.0, 0, 0)  # when the entry expires, slots, and how many slots are taken
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """How the queue moves.
+    """How fast the queue moves.
 
-    slots: jobs that the workers carry at once; 0 where nothing can be told. busy: how many they carry now. durations:
-    seconds that a job of a model typically takes, of those models that are known.
+    slots: how many jobs the workers run at once; 0 when no estimate is possible. busy: how many jobs they run now.
+    durations: the seconds that a job of each model typically takes, for the models where this is known.
     """
 
     slots: int
@@ -39,7 +39,7 @@ class Outlook:
     durations: Mapping[str, float]
 
     def start(self, model: str, place: int) -> datetime | None:
-        """When the waiting job at this place (1 for the next) will likely start. None where nobody can tell."""
+        """Return when the waiting job at this place (1 for the next) will likely start, or None when unknown."""
         if not self.slots or model not in self.durations:
             return None
         seconds = wait(place, self.slots, self.busy, self.durations[model], settings.creates_per_minute)
@@ -47,31 +47,31 @@ class Outlook:
 
 
 def wait(place: int, slots: int, busy: int, duration: float, per_minute: float) -> float:
-    """Seconds until the job at this place starts.
+    """Return the seconds until the job at this place starts.
 
-    The free slots are filled at once. Then all slots are taken in rounds, each as long as a job takes. But no more jobs
-    start than may be created in a minute.
+    The free slots fill immediately. After that, all slots fill in rounds, and each round lasts as long as a job takes.
+    No more than `per_minute` jobs start in a minute.
     """
     behind = max(0, place - max(0, slots - busy))
     return max(ceil(behind / slots) * duration, place * 60 / per_minute)
 
 
 async def outlook(models: Collection[str]) -> Outlook:
-    """How the queue moves now, for jobs of these models. It asks little of the database: answers are remembered."""
+    """Return how fast the queue moves now for jobs of these models. Answers are cached to spare the database."""
     slots, busy = await _glance()
     found = {model: await _duration(model) for model in models} if slots else {}
     return Outlook(slots, busy, {model: seconds for model, seconds in found.items() if seconds is not None})
 
 
 def forget() -> None:
-    """Remember nothing, as a new process does."""
+    """Clear the caches, so that they are as empty as in a new process."""
     global _workers
     _durations.clear()
     _workers = (0.0, 0, 0)
 
 
 async def _glance() -> tuple[int, int]:
-    """The slots of the workers and how many are taken. No slots: no worker, no Redis to ask, or a halted queue."""
+    """Return the workers' slots and how many are taken: (0, 0) without workers, without Redis, or in a halted queue."""
     global _workers
     until, slots, busy = _workers
     if monotonic() >= until:
@@ -80,7 +80,7 @@ async def _glance() -> tuple[int, int]:
         except (RedisError, OSError):
             slots = 0
         busy = await Job.count().where(Job.status == RUNNING) if slots else 0
-        _workers = monotonic() + GLANCE, slots, busy
+        _workers = monotonic() + WORKERS_TTL_SECONDS, slots, busy
     return slots, busy
 
 
@@ -91,14 +91,17 @@ async def _duration(model: str) -> float | None:
         seconds = await _typical_duration(model)
         for old in [name for name, (until, _) in _durations.items() if moment >= until]:
             del _durations[old]
-        _durations[model] = moment + KEPT, seconds
+        _durations[model] = moment + DURATION_TTL_SECONDS, seconds
     return seconds
 
 
 async def _typical_duration(model: str) -> float | None:
-    """The median of the latest attempts that ended well, from before the request to the last file in storage."""
+    """Return the median duration of the latest successful attempts, from before the request to the last file stored.
+
+    Returns None when there are none.
+    """
     of_model = (Job.model == model) & (Job.status == COMPLETED) & Job.deleted_at.is_null()
-    latest = await Job.select(Job.id).where(of_model).order_by(Job.id, ascending=False).limit(SAMPLE)
+    latest = await Job.select(Job.id).where(of_model).order_by(Job.id, ascending=False).limit(SAMPLE_JOBS)
     if not latest:
         return None
     well = Attempt.finished_at.is_not_null() & Attempt.error.is_null()

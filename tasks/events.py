@@ -1,7 +1,7 @@
-"""Word between processes, through Redis: a job changed, is to be canceled, its prediction has news; a worker is alive.
+"""Messages between processes through Redis: job changes, cancel requests, prediction news, and worker heartbeats.
 
-Redis carries hints only. A hint may be lost, doubled or late; whoever listens also looks into the database from time to
-time. So nothing here waits long for Redis, and nothing fails without it.
+Redis carries hints only. A hint may be lost, duplicated or late, so every listener also polls the database. Nothing
+here waits long for Redis, and nothing fails without it.
 """
 
 import asyncio
@@ -28,15 +28,16 @@ CANCEL = "darkroom:cancel"
 NEWS = "darkroom:news"
 WORKERS = "darkroom:workers"
 WORKER_SEEN_SECONDS = 30
-TIMEOUT = 2.0  # seconds; a hint later than that is of no use
-PARTING = 0.5  # seconds that Redis has for the last hints
-CONNECTIONS = 20  # of a process
+TIMEOUT = 2.0  # seconds; a later hint is useless
+CLOSE_TIMEOUT = 0.5  # seconds that Redis has to accept the last hints when a process stops
+MAX_CONNECTIONS = 20  # per process
 
 
 class Presence:
-    """Whether Redis is there, as those find out who speak to it. The log says once that it is not, and once that it is.
+    """The state of Redis as its callers find it. Logs one message when Redis goes away and one when it is back.
 
-    They have names, as Redis may take one thing and refuse another: it is back when the last of them gets through.
+    Callers have names, because Redis may accept one command and refuse another. Redis counts as back when every
+    caller that failed has succeeded again.
     """
 
     def __init__(self) -> None:
@@ -44,22 +45,22 @@ class Presence:
 
     @property
     def away(self) -> bool:
-        """Whether there is somebody who does not get through."""
+        """Whether Redis fails for at least one caller."""
         return bool(self._without)
 
     def failed(self, name: str, error: Exception) -> None:
-        """Somebody did not get through, or was refused."""
+        """Note that the caller `name` could not reach Redis, or was refused."""
         if not self._without:
             place = settings.redis_place
-            log.warning("Redis at %s does not answer: jobs run all the same, live pages lag. (%s)", place, error)
+            log.warning("Redis at %s is not responding: jobs still run, live pages lag. (%s)", place, error)
         self._without.add(name)
 
     def worked(self, name: str) -> None:
-        """Somebody got through."""
+        """Note that Redis worked for the caller `name`."""
         if self.away:
             self._without.discard(name)
             if not self._without:
-                log.info("Redis at %s answers again.", settings.redis_place)
+                log.info("Redis at %s is responding again.", settings.redis_place)
 
 
 presence = Presence()
@@ -69,11 +70,11 @@ _outboxes: dict[asyncio.AbstractEventLoop, Outbox] = {}
 
 
 def redis() -> Redis:
-    """This event loop's client. It fails at once rather than retry: callers have the database to fall back on."""
+    """Return this event loop's client. It fails without a retry, because callers can fall back on the database."""
     loop = asyncio.get_running_loop()
     if loop not in _clients:
         pool = BlockingConnectionPool.from_url(
-            settings.queue_url, max_connections=CONNECTIONS, timeout=TIMEOUT,
+            settings.queue_url, max_connections=MAX_CONNECTIONS, timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0),
         )  # fmt: skip
         _clients[loop] = Redis.from_pool(pool)
@@ -81,17 +82,17 @@ def redis() -> Redis:
 
 
 async def close() -> None:
-    """Let the hints under way go out, if Redis takes them soon, then close the client."""
+    """Send the pending hints if Redis accepts them soon, then close the client."""
     loop = asyncio.get_running_loop()
     outbox, client = _outboxes.pop(loop, None), _clients.pop(loop, None)
     if outbox is not None:
-        await outbox.close(PARTING)
+        await outbox.close(CLOSE_TIMEOUT)
     if client is not None:
         await client.aclose()
 
 
 class News(msgspec.Struct):
-    """What a webhook told of a job's prediction. status: Replicate's. progress: 0 to 1, or None where nobody knows."""
+    """A webhook's report on a job's prediction. status: Replicate's status. progress: 0 to 1, or None when unknown."""
 
     job: UUID
     status: str
@@ -99,17 +100,17 @@ class News(msgspec.Struct):
 
 
 def publish(channel: str, job_id: UUID) -> None:
-    """Say that something happened to a job. Call it after the commit; it returns at once and never raises."""
+    """Publish a job's id on a channel. Call this after the commit. It returns immediately and never raises."""
     _outbox().publish(channel, str(job_id))
 
 
 def tell(news: News) -> None:
-    """Pass news of a prediction on to the worker that waits for it. Returns at once and never raises."""
+    """Send news of a prediction to the worker that follows it. Returns immediately and never raises."""
     post("PUBLISH", NEWS, msgspec.json.encode(news))
 
 
 def post(*command: str | bytes) -> None:
-    """Have Redis do something that nobody waits for. Returns at once and never raises."""
+    """Send a command to Redis without waiting for its result. Returns immediately and never raises."""
     _outbox().post(*command)
 
 
@@ -121,25 +122,25 @@ def _outbox() -> Outbox:
 
 
 async def listen(channel: str) -> AsyncIterator[UUID]:
-    """The ids of jobs that something happened to, for ever.
+    """Yield the job ids that are published on a channel. Never ends.
 
-    Survives a lost Redis; what was said meanwhile is not heard.
+    Reconnects when Redis was away; messages published in the meantime are lost.
     """
     async for message in _messages(channel):
         for word in message.split():
             try:
                 yield UUID(word.decode())
             except ValueError:  # from a process of another version
-                log.debug("a hint that nobody understands: %.100r", word)
+                log.debug("unknown hint: %.100r", word)
 
 
 async def listen_for_news() -> AsyncIterator[News]:
-    """News of predictions, for ever."""
+    """Yield news of predictions. Never ends."""
     async for message in _messages(NEWS):
         try:
             yield msgspec.json.decode(message, type=News)
         except msgspec.DecodeError as error:  # from a process of another version
-            log.debug("news that nobody understands: %s", error)
+            log.debug("unknown news: %s", error)
 
 
 async def _messages(channel: str) -> AsyncIterator[bytes]:
@@ -151,7 +152,7 @@ async def _messages(channel: str) -> AsyncIterator[bytes]:
                 async for message in received:
                     if message["type"] == "message":
                         yield message["data"]
-                    else:  # from now on we are told
+                    else:  # the confirmation of the subscription
                         presence.worked(channel)
                         wait = 0.1
         except (RedisError, OSError) as error:
@@ -168,7 +169,7 @@ async def _received(subscription: Any) -> AsyncGenerator[Any, None]:  # redis-py
 
 
 async def worker_seen(worker: str, slots: int) -> None:
-    """Note that a worker is alive, and how many jobs it carries at once. Never raises."""
+    """Record that a worker is alive, and how many jobs it runs at once. Never raises."""
     try:
         await redis().zadd(WORKERS, {f"{worker} {slots}": time()})
         presence.worked("writing")
@@ -177,15 +178,15 @@ async def worker_seen(worker: str, slots: int) -> None:
 
 
 async def worker_gone(worker: str, slots: int) -> None:
-    """Note that a worker has stopped. Never raises."""
+    """Record that a worker has stopped. Never raises."""
     try:
         await redis().zrem(WORKERS, f"{worker} {slots}")
     except (RedisError, OSError) as error:
-        log.debug("no word of the end: %s", error)
+        log.debug("could not record that this worker stopped: %s", error)
 
 
 async def slots() -> int:
-    """How many jobs the workers seen in the last 30 seconds carry at once; 0 where there is none.
+    """Return how many jobs the workers seen in the last 30 seconds run at once; 0 when there is no worker.
 
     Raises RedisError or OSError when Redis is away.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong with an attempt: a code, words for the user, and whether trying again may help."""
+"""Why an attempt failed: a code, a message for the user, and whether a retry may help."""
 
 import re
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 @dataclass
 class Failure(Exception):
-    """An attempt ended without a result.
+    """The reason why an attempt ended without a result.
 
-    code: stable, for programs. message: a sentence for the user, with no secret in it. passing: whether it may pass, so
-    that trying again is worth it. retry_after: seconds the other side asked us to wait, if it did. settled: whether no
-    prediction can come of the attempt any more, so that trying again may create, and pay for, another. free: whether it
-    costs none of the job's MAX_ATTEMPTS, because nothing was tried. details: what the model or Replicate said of it in
-    its own words, which may be technical.
+    code: stable, for programs. message: a sentence for the user, without secrets. passing: whether the cause may pass,
+    so that a retry may help. retry_after: the seconds that the server asked us to wait, or None. settled: whether the
+    attempt can no longer produce a prediction, so that a retry may create, and pay for, another. free: whether the
+    failure does not count toward the job's MAX_ATTEMPTS, because nothing was tried. details: the original text of the
+    model or of Replicate, which may be technical.
     """
 
     code: str
@@ -30,27 +30,27 @@ class Failure(Exception):
 
 
 class DatabaseAway(Exception):
-    """The database does not answer, or cannot write: what was asked for was not done, or is not known to be."""
+    """A failure of the database to answer or to write: the operation was not done, or its outcome is unknown."""
 
 
 @contextmanager
 def away_when(*errors: type[BaseException]) -> Iterator[None]:
-    """These errors of a database's driver as DatabaseAway."""
+    """Raise DatabaseAway in place of the given errors of a database driver while the block runs."""
     try:
         yield
     except errors as error:
-        raise DatabaseAway(f"The database does not answer: {type(error).__name__}: {error}") from error
+        raise DatabaseAway(f"The database is not responding: {type(error).__name__}: {error}") from error
 
 
 def reason(status: str, error: object) -> Failure:
-    """What a prediction that ended without a result means, from the free text that Replicate gives as its reason.
+    """Return the failure of a prediction that ended without a result, from Replicate's free-text error.
 
-    Source: Replicate's error codes, and texts seen in practice. Only the platform's own faults may pass, as each new
-    attempt is paid for.
+    Source: Replicate's error codes, and texts seen in practice. Only faults of the platform count as passing, because
+    each new attempt is paid for.
     """
     details = _storable(str(error or "").strip())
     if status in ("canceled", "aborted"):
-        ended = "Replicate ended the prediction before it was done. Try again."
+        ended = "Replicate ended the prediction before it was finished. Try again."
         return Failure("provider_canceled", ended, settled=True, details=details)
     for pattern, code, message, passing in REASONS:
         if re.search(pattern, details, re.IGNORECASE):
@@ -72,7 +72,7 @@ REASONS: tuple[tuple[str, str, str, bool], ...] = (
     (
         r"\bE005\b|NSFW|flagged as sensitive",
         "moderated",
-        "The model's safety filter refused this prompt or its result. Try other words.",
+        "The model's safety filter rejected this prompt or its result. Try a different prompt.",
         False,
     ),
     (
@@ -90,11 +90,11 @@ REASONS: tuple[tuple[str, str, str, bool], ...] = (
     (
         r"Input validation error",
         "invalid_input",
-        "The model refused its input. Look over the settings and the files that you gave.",
+        "The model rejected its input. Check the settings and files.",
         False,
     ),
 )
-"""Pattern in Replicate's text, our code, words for the user, and whether another attempt may do better."""
+"""Each entry: a pattern in Replicate's text, our code, the message for the user, and whether a retry may help."""
 
 TECHNICAL = re.compile(
     r"""(?ix)
@@ -110,21 +110,21 @@ TECHNICAL = re.compile(
     | ^[\[{<]
     """
 )
-"""What people do not say, but programs do: names of libraries and types, addresses, paths, calls, words of Python."""
-SENTENCE = 300  # characters; what is longer is no sentence
+"""Signs of text written for programmers: names of libraries and types, addresses, paths, calls, Python terms."""
+MAX_SENTENCE_LENGTH = 300  # characters; a longer text does not count as a sentence
 
 
 def _told(text: str) -> str:
-    """What people are told of a model's own words: these themselves, where they are a plain sentence."""
+    """Return the message for the user about a model's error. Quotes the model's own text if it is a plain sentence."""
     if not text:
-        return "The model failed without saying why. Try other words or settings, or try again."
-    if TECHNICAL.search(text) or len(text.split()) < 3 or len(text) > SENTENCE:
-        return "The model failed on this input. Try other words or settings, or try again."
+        return "The model failed without giving a reason. Try again, or change the prompt or settings."
+    if TECHNICAL.search(text) or len(text.split()) < 3 or len(text) > MAX_SENTENCE_LENGTH:
+        return "The model failed on this input. Try again, or change the prompt or settings."
     return f"The model failed: {text}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _storable(text: str, longest: int = 2000) -> str:
-    """Its beginning, without what a database does not take: NUL, and halves of surrogate pairs."""
+    """Return the first `longest` characters, without what a database refuses: NUL and lone surrogates."""
     return text[:longest].encode(errors="replace").decode().replace("\0", "")
 
 

@@ -1,4 +1,4 @@
-"""The bytes of an output, from an address that is allowed, into a file that vanishes by itself."""
+"""Download an output from an allowed address into a temporary file that deletes itself."""
 
 import asyncio
 import re
@@ -17,29 +17,29 @@ import httpx
 from tasks.failures import Failure
 from tasks.settings import settings
 
-CHUNK = 256 * 1024  # bytes
-REDIRECTS = 3
-IN_ALL = 900.0  # seconds for one file
-LONGEST_WAIT = 600.0  # seconds; who asks for more outlives the file, which Replicate deletes after an hour
-HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9-]*[a-z][a-z0-9-]*")  # a name, no number: no IP address
+CHUNK_BYTES = 256 * 1024  # bytes
+MAX_REDIRECTS = 3
+DOWNLOAD_TIMEOUT = 900.0  # seconds for one file
+MAX_RETRY_AFTER_SECONDS = 600.0  # seconds; a longer wait may outlast the file, which Replicate deletes after an hour
+HOST_NAME = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_-]{1,63}\.)*[a-z0-9-]*[a-z][a-z0-9-]*")  # a name, not an IP address
 DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
 
 
 class Scratch:
-    """A file without a name, gone when it is closed or the process dies. Counts and sums what is written."""
+    """An unnamed temporary file, deleted when it is closed or the process dies. Counts and hashes what is written."""
 
     def __init__(self, max_bytes: int) -> None:
         folder = settings.data_dir / "tmp"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Unbuffered, so that a full disk shows at once, and closing has nothing left to fail with.
+            # Unbuffered, so that a full disk shows immediately, and closing has nothing left to write that could fail.
             self.file: IO[bytes] = TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
         except OSError as error:
             raise _no_room() from error
         self.max_bytes = max_bytes
         self.size = 0
         self._sum = sha256()
-        self._closing = Lock()  # a thread may still write when a download is given up: never to a number used anew
+        self._closing = Lock()  # a thread may outlive its download, but must not write to a reused file descriptor
 
     def __enter__(self) -> Self:
         return self
@@ -50,11 +50,11 @@ class Scratch:
 
     @property
     def sha256(self) -> str:
-        """Of all that was written, in hexadecimal."""
+        """The hash of everything written so far, in hexadecimal."""
         return self._sum.hexdigest()
 
     def write(self, chunk: bytes) -> None:
-        """Add some bytes. Raises Failure when they are too many, or the disk is full."""
+        """Append bytes. Raises Failure when the file exceeds `max_bytes`, or the disk is full."""
         self.size += len(chunk)
         if self.size > self.max_bytes:
             raise too_large(self.max_bytes)
@@ -69,18 +69,18 @@ class Scratch:
 
 
 def too_large(max_bytes: int) -> Failure:
-    """The failure of an output that is larger than allowed."""
-    return Failure("output_too_large", f"The result is larger than the {max_bytes / 2**20:g} MiB that are allowed.")
+    """Return the failure of an output that is larger than allowed."""
+    return Failure("output_too_large", f"The result is larger than the limit of {max_bytes / 2**20:g} MiB.")
 
 
 def _no_room() -> Failure:
-    return Failure("storage_unavailable", "There is no room for the result on the server's disk.", passing=True)
+    return Failure("storage_unavailable", "The server has no disk space for the result.", passing=True)
 
 
 def allowed(url: httpx.URL) -> bool:
-    """Whether outputs may come from there: https on OUTPUT_HOSTS and below, and where we ask a Replicate of our own.
+    """Return whether outputs may come from a URL: https on OUTPUT_HOSTS or their subdomains, or a Replicate of our own.
 
-    This is about names; tasks/addresses.py sees to what they lead to.
+    This checks names only; tasks/addresses.py checks the addresses that they resolve to.
     """
     own, host = own_origin(), _host(url)
     if own and (url.scheme, host, url.port) == (own.scheme, _host(own), own.port):
@@ -88,20 +88,20 @@ def allowed(url: httpx.URL) -> bool:
     hosts = [name.strip().lower() for name in settings.output_hosts.split(",") if name.strip()]
     below = any(host == name or host.endswith(f".{name}") for name in hosts)
     plain = url.scheme == "https" and url.port is None and not url.userinfo
-    return below and plain and HOST.fullmatch(host) is not None
+    return below and plain and HOST_NAME.fullmatch(host) is not None
 
 
 def own_origin() -> httpx.URL | None:
-    """Where a Replicate of our own is, if we ask one: the stand-in, or what REPLICATE_API_URL names."""
+    """Return the URL of a Replicate of our own, if we use one: the stand-in, or what REPLICATE_API_URL names."""
     return httpx.URL(settings.api_url) if settings.standin or settings.replicate_api_url else None
 
 
 def _host(url: httpx.URL) -> str:
-    return url.raw_host.decode("ascii")  # .host decodes Punycode: it fails on bad one, and shows look-alikes
+    return url.raw_host.decode("ascii")  # .host decodes Punycode: it fails when that is invalid, and shows look-alikes
 
 
-async def fetch(url: str, scratch: Scratch, client: httpx.AsyncClient, within: float = IN_ALL) -> str:
-    """Fill a scratch file from a URL. Answers the media type that the sender claims, or ''. Raises Failure.
+async def fetch(url: str, scratch: Scratch, client: httpx.AsyncClient, within: float = DOWNLOAD_TIMEOUT) -> str:
+    """Fill a scratch file from a URL. Returns the media type that the sender claims, or ''. Raises Failure.
 
     url: https: or data:. within: seconds for the whole file; a pause may last as long as the client's read timeout.
     """
@@ -115,30 +115,30 @@ async def fetch(url: str, scratch: Scratch, client: httpx.AsyncClient, within: f
         raise Failure("download_timeout", "The result did not arrive in time.", passing=True) from error
     except httpx.RequestError as error:
         raise Failure("download_failed", "The result could not be downloaded.", passing=True) from error
-    except (httpx.InvalidURL, UnicodeError) as error:  # httpx reads where a redirect leads even when told not to follow
-        raise Failure("output_host_refused", "Results are not fetched from such an address.") from error
+    except (httpx.InvalidURL, UnicodeError) as error:  # httpx parses the target of a redirect that it does not follow
+        raise Failure("output_host_refused", "Results cannot be downloaded from this address.") from error
 
 
 def _unpack(url: str, scratch: Scratch) -> str:
     match = DATA_URL.match(url)
     if match is None:
-        raise Failure("output_unreadable", "The model answered with a data: address that holds no file.")
-    if len(url) - match.end() > 3 * scratch.max_bytes:  # no encoding takes more than three characters a byte
+        raise Failure("output_unreadable", "The model returned a data: URL without a file.")
+    if len(url) - match.end() > 3 * scratch.max_bytes:  # no encoding takes more than three characters per byte
         raise too_large(scratch.max_bytes)
     try:
         for piece in _decoded(url, match.end(), packed=match[3] is not None):
             scratch.write(piece)
     except ValueError as error:
-        raise Failure("output_unreadable", "The model answered with a data: address that is damaged.") from error
+        raise Failure("output_unreadable", "The model returned a damaged data: URL.") from error
     return match[1]
 
 
 def _decoded(url: str, start: int, packed: bool) -> Iterator[bytes]:
-    """The content of a data: URL, piece by piece: as a whole it would be in memory three times over."""
+    """Yield the content of a data: URL piece by piece. As a whole, it would be in memory three times."""
     rest = b""
     while start < len(url):
-        end = start + CHUNK
-        split = url.rfind("%", end - 2, end)  # an escape is not cut in two
+        end = start + CHUNK_BYTES
+        split = url.rfind("%", end - 2, end)  # do not split an escape
         end = split if split > start else end
         content = rest + unquote_to_bytes(url[start:end])
         whole = len(content) // 4 * 4 if packed and end < len(url) else len(content)
@@ -148,32 +148,32 @@ def _decoded(url: str, start: int, packed: bool) -> Iterator[bytes]:
 
 @asynccontextmanager
 async def _opened(url: str, client: httpx.AsyncClient) -> AsyncIterator[httpx.Response]:
-    """A good answer, its body not read yet. Each redirect is held to the same rule as the first address."""
+    """Hold a successful response, its body unread, while the block runs. Checks each redirect like the first URL."""
     target = _checked(url)
-    for _ in range(1 + REDIRECTS):
+    for _ in range(1 + MAX_REDIRECTS):
         async with client.stream("GET", target, follow_redirects=False) as response:
             if not response.has_redirect_location:
                 _expect_success(response)
                 yield response
                 return
             target = _checked(response.headers["location"], target)
-    raise Failure("download_failed", "The result's address only led to other addresses.")
+    raise Failure("download_failed", "The result's URL redirected too many times.")
 
 
 def _checked(url: str, base: httpx.URL | None = None) -> httpx.URL:
     try:
         target = base.join(url) if base else httpx.URL(url)
-    except (httpx.InvalidURL, ValueError):  # ValueError: half a surrogate pair, for one
+    except (httpx.InvalidURL, ValueError):  # ValueError: a lone surrogate, for example
         target = httpx.URL()
     if not allowed(target):
-        raise Failure("output_host_refused", f"Results are not fetched from {_host(target) or 'such an address'}.")
+        raise Failure("output_host_refused", f"Results cannot be downloaded from {_host(target) or 'this address'}.")
     return target
 
 
 def _expect_success(response: httpx.Response) -> None:
     status, wait = response.status_code, response.headers.get("retry-after", "")
     if status != 200:
-        retry_after = min(float(wait), LONGEST_WAIT) if wait.isdecimal() else None
+        retry_after = min(float(wait), MAX_RETRY_AFTER_SECONDS) if wait.isdecimal() else None
         raise Failure("download_failed", f"The result could not be downloaded (HTTP {status}).", True, retry_after)
 
 
@@ -183,7 +183,7 @@ async def _receive(response: httpx.Response, scratch: Scratch) -> None:
         raise too_large(scratch.max_bytes)
     inflate = _inflater(response)
     try:
-        async for chunk in response.aiter_raw(CHUNK):
+        async for chunk in response.aiter_raw(CHUNK_BYTES):
             await asyncio.to_thread(_take, chunk, inflate, scratch)
     except (httpx.ReadError, httpx.RemoteProtocolError, zlib.error) as error:
         raise _incomplete() from error
@@ -193,17 +193,20 @@ async def _receive(response: httpx.Response, scratch: Scratch) -> None:
 
 
 def _incomplete() -> Failure:
-    return Failure("download_incomplete", "Only a part of the result arrived.", passing=True)
+    return Failure("download_incomplete", "Only part of the result arrived.", passing=True)
 
 
 def _inflater(response: httpx.Response) -> "zlib._Decompress | None":
-    """What unpacks a body that is sent as gzip, though we ask for it as it is. httpx would inflate without a limit."""
+    """Return a decompressor for a body sent as gzip although we request identity, or None for an unencoded body.
+
+    httpx would inflate without a limit. Raises Failure for any other encoding.
+    """
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("gzip", "x-gzip"):
         return zlib.decompressobj(16 + zlib.MAX_WBITS)
     if encoding in ("identity", ""):
         return None
-    raise Failure("download_failed", "The result came in an encoding that Darkroom did not ask for.")
+    raise Failure("download_failed", "The result came in an encoding that Darkroom did not request.")
 
 
 def _take(chunk: bytes, inflate: "zlib._Decompress | None", scratch: Scratch) -> None:
@@ -211,9 +214,9 @@ def _take(chunk: bytes, inflate: "zlib._Decompress | None", scratch: Scratch) ->
         scratch.write(chunk)
         return
     full = True
-    while chunk or full:  # a full piece may have left some of itself inside
-        piece = inflate.decompress(chunk, CHUNK)
+    while chunk or full:  # after a full piece, the decompressor may hold more
+        piece = inflate.decompress(chunk, CHUNK_BYTES)
         scratch.write(piece)
-        chunk, full = inflate.unconsumed_tail, len(piece) == CHUNK
+        chunk, full = inflate.unconsumed_tail, len(piece) == CHUNK_BYTES
     if inflate.unused_data:
-        raise zlib.error("something follows the end")
+        raise zlib.error("unexpected data after the end")

@@ -1,4 +1,4 @@
-"""A prediction under way, followed to its end: looked at from time to time, and whenever a webhook brings news."""
+"""Follow a prediction to its end: poll it from time to time, and react to the news that webhooks bring."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from itertools import repeat
 from random import uniform
 
 from tasks import jobs
-from tasks.backoff import SAFETY, polling_intervals
+from tasks.backoff import WEBHOOK_POLL_SECONDS, polling_intervals
 from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.leases import Lease
@@ -20,20 +20,21 @@ from tasks.tables import Stage
 
 log = logging.getLogger(__name__)
 
-GRACE = 120  # seconds after Replicate's own deadline until we stop asking
-MISSING_SECONDS = 60.0  # that Replicate says it does not know a prediction, until it counts as lost
-HURRIED = 1.0  # seconds between looks at a prediction that is being called off
+GRACE_SECONDS = 120  # seconds after Replicate's own deadline until we stop polling
+MISSING_SECONDS = 60.0  # how long Replicate must say that it does not know a prediction until it counts as lost
+CANCEL_POLL_SECONDS = 1.0  # seconds between polls of a prediction that is being canceled
 
 State = tuple[Stage, float | None]
 
 
 async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Prediction:
-    """Follow a prediction until it has ended, passing on how far it is; call it off when asked to, or at the deadline.
+    """Follow a prediction until it has ended, and report its progress. Cancels it on request, or at the deadline.
 
-    Webhooks are hints: that it has ended counts when Replicate's API says so. Raises Failure when that has lost it.
+    Webhooks are hints: a prediction has ended only when Replicate's API says so. Raises Failure when Replicate has lost
+    the prediction.
     """
     clock = asyncio.get_running_loop().time
-    give_up_at = clock() + settings.prediction_timeout + GRACE
+    give_up_at = clock() + settings.prediction_timeout + GRACE_SECONDS
     deadline = clock() + (lease.job.deadline_at - now()).total_seconds() if lease.job.deadline_at else give_up_at
     looks = _Looks(prediction, poller, clock)
     is_news = prediction.status != UNSEEN and not prediction.ended
@@ -47,14 +48,14 @@ async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Pr
         was_over = over()
         if was_over and not called_off:
             called_off = await _called_off(prediction.id, poller.replicate)
-        news = await lease.wait(min(looks.interval, HURRIED if was_over else deadline - clock()))
+        news = await lease.wait(min(looks.interval, CANCEL_POLL_SECONDS if was_over else deadline - clock()))
         has_ended = news is not None and news.status in ENDED
         if has_ended:
-            looks.hurry()  # where the API does not say so yet, or does not answer, it soon will
+            looks.hurry()  # if the API does not say so yet, or does not answer, it soon will
         elif news is not None and not was_over:
             told = await _tell(lease, (_stage(news.status), news.progress), told)
             continue
-        if was_over or not over():  # it is called off first, then looked at
+        if was_over or not over():  # when it is over, cancel first, then poll
             if clock() > give_up_at:
                 raise Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
             seen = await looks.look(at_once=has_ended)
@@ -64,49 +65,52 @@ async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Pr
 
 
 class _Looks:
-    """Looks at a prediction. interval: seconds until the next one."""
+    """The polls of one prediction. interval: seconds until the next poll."""
 
     def __init__(self, prediction: Prediction, poller: Poller, clock: Callable[[], float]) -> None:
         self.prediction = prediction
         self._poller, self._clock = poller, clock
-        self._calm = settings.webhooks is not None  # webhooks tell how it goes
-        self._intervals: Iterator[float] = repeat(SAFETY) if self._calm else polling_intervals()
+        self._calm = settings.webhooks is not None  # webhooks report the progress
+        self._intervals: Iterator[float] = repeat(WEBHOOK_POLL_SECONDS) if self._calm else polling_intervals()
         self.interval = 0.0 if prediction.status == UNSEEN else next(self._intervals)
         self._missing_since: float | None = None
 
     def hurry(self) -> None:
-        """Look again soon, and again, from now on."""
+        """Poll soon, and keep polling at short intervals from now on."""
         self._calm, self._intervals = False, polling_intervals()
 
     async def look(self, at_once: bool) -> Prediction:
-        """Return what Replicate says of it now; what we knew, where Replicate does not answer: it goes on without us.
+        """Return what Replicate reports now, or the last known state when Replicate does not answer.
 
-        Raises Failure when Replicate has not known it for MISSING_SECONDS.
+        The prediction continues without us. Raises Failure when Replicate has not known it for MISSING_SECONDS.
         """
         wait = 0.0
         try:
             seen = await self._poller.look(self.prediction.id, at_once)
-            seen.logs = seen.logs or self.prediction.logs  # of many at once, they may not be told
+            seen.logs = seen.logs or self.prediction.logs  # a list of many predictions may omit the logs
             self.prediction, self._missing_since = seen, None
         except NotFound:
             await self._missing()
         except Failure as failure:
             log.info("prediction %s: %s", self.prediction.id, failure)
-            wait = (failure.retry_after or 0.0) * uniform(1.0, 1.5)  # not all that were told so at once
+            wait = (failure.retry_after or 0.0) * uniform(1.0, 1.5)  # jitter, so that not all poll at once
             if self._calm and not isinstance(failure, Throttled):
                 self.hurry()
         self.interval = max(next(self._intervals), wait)
         return self.prediction
 
     async def _missing(self) -> None:
-        """One answer does not say that it is lost: a replica may be behind, a gateway may be wrong."""
+        """Note that Replicate does not know the prediction. Raises Failure after MISSING_SECONDS of this.
+
+        One such answer does not prove that it is lost: a replica may be behind, or a gateway may be wrong.
+        """
         self._missing_since = self._missing_since or self._clock()
-        log.warning("prediction %s: Replicate says that it does not know it", self.prediction.id)
+        log.warning("prediction %s: not found at Replicate", self.prediction.id)
         if self._calm:
             self.hurry()
         if self._clock() - self._missing_since >= MISSING_SECONDS:
             await _called_off(self.prediction.id, self._poller.replicate)
-            told = "Replicate does not know this prediction any more. It may have run, and been paid for."
+            told = "Replicate no longer knows this prediction. It may have run, and been paid for."
             raise Failure("prediction_lost", told)
 
 
@@ -124,7 +128,7 @@ def _stage(status: str) -> Stage:
 
 
 async def _tell(lease: Lease, state: State, told: State | None) -> State | None:
-    """Write down how far it is, where that is new. What cannot be written now is written with the next news."""
+    """Save the state if it is new; return the state saved last. What fails to save is saved with the next news."""
     if state == told:
         return told
     try:

@@ -1,4 +1,4 @@
-"""When another prediction may be created: as fast as Replicate allows, and while it takes this account at all."""
+"""Decide when another prediction may be created: as fast as Replicate allows, and while it accepts this account."""
 
 import asyncio
 
@@ -8,24 +8,25 @@ from tasks.circuit import Circuit
 from tasks.settings import settings
 from tasks.tables import Job
 
-LONGEST_WAIT = 1.0  # seconds between two looks at the limit: another worker may have given a right back
+LIMIT_CHECK_SECONDS = 1.0  # seconds between two checks of the limit: another worker may have given a token back
 
 _waiting = asyncio.Semaphore(1)
 
 
 async def next_job() -> Job | None:
-    """Claim the best waiting job as soon as its prediction may be created. None: there is none.
+    """Claim the best waiting job as soon as its prediction may be created. Returns None when there is none.
 
-    The right comes first, then the claim: so the best job is chosen at the last moment. One coroutine of a process
-    waits for the right, the others leave it to that one; it passes the hint on when it is served.
+    The rate-limit token comes first and the claim second, so that the best job is chosen at the last moment. In each
+    process, one coroutine waits for a token and the others return None. The coroutine that waited passes the hint on
+    when it has a job.
     """
     must_wait = await limits.take() > 0
     if must_wait:
         if _waiting.locked():
             return None
         async with _waiting:
-            while (wait := await limits.take()) > 0:  # noqa: ASYNC110  # Redis has no event that says when
-                await asyncio.sleep(min(wait, LONGEST_WAIT))
+            while (wait := await limits.take()) > 0:  # noqa: ASYNC110  # Redis has no event for this
+                await asyncio.sleep(min(wait, LIMIT_CHECK_SECONDS))
     job = None
     try:
         job = await jobs.claim(settings.lease_seconds)
@@ -38,10 +39,10 @@ async def next_job() -> Job | None:
 
 
 async def probe(circuit: Circuit) -> Job | None:
-    """While the queue is halted, once in a while: see whether it works again, or claim a job to see by.
+    """Probe a halted queue from time to time: check whether Replicate works again, or claim a job as a probe.
 
-    That is another job than the one that met the halt, where another waits: else that one, before its time. Returns
-    None where there is nothing to do. Raises Failure where the account is still refused.
+    The probe is not the job that met the halt, unless no other job waits; then it is that job, even before it is due.
+    Returns None when there is nothing to do. Raises Failure when the account is still refused.
     """
     stopped = await halts.current()
     if stopped is None or not await halts.may_probe(stopped):

@@ -1,4 +1,4 @@
-"""The one task: take the best job there is and carry it to its end, whatever is left of the way."""
+"""The only task: take the best available job and run whatever is left of it, to its end."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a worker needs to carry jobs: opened once a process."""
+    """The resources that a worker needs to run jobs, opened once per process."""
 
     provider: Provider
     files: httpx.AsyncClient
@@ -47,16 +47,16 @@ _under_way: set[asyncio.Task[None]] = set()
 
 @broker.task(task_name=GENERATE)
 async def generate() -> None:
-    """Go on with a job that was left, else claim the best that waits, if there is one; and carry it."""
+    """Continue a job that its worker left, or claim the best waiting job, if any, and run it."""
     this = asyncio.current_task()
-    if tools is None or this is None:  # the worker stops: the hint is for others
+    if tools is None or this is None:  # the worker stops: pass the hint to others
         return generate_later()
     if this not in _under_way and len(_under_way) >= settings.worker_concurrency:
-        return None  # the look has started some while Redis was away, and gives another hint when there is room
+        return None  # tasks/rescue.py started some while Redis was away; it sends another hint when there is room
     _under_way.add(this)
     try:
         job = await jobs.take_over(settings.lease_seconds)
-        if job is None and not tools.storage.ours:  # nowhere to keep a result; and it may tell of a restored backup
+        if job is None and not tools.storage.ours:  # no place for a result, and its mark may reveal a restored backup
             return None
         job = job or await gate.next_job()
         if job is not None:
@@ -66,13 +66,13 @@ async def generate() -> None:
     except asyncio.CancelledError:  # the worker stops
         log.debug("a hint is left to the next worker")
     except DatabaseAway as away:
-        log.warning("nothing is claimed: %s", away)
+        log.warning("could not claim a job: %s", away)
     finally:
         _under_way.discard(this)
 
 
 def start(most: int) -> int:
-    """Take and carry as many jobs at once, but no more than there is room for, without hints. Answers how many."""
+    """Start up to `most` runs of the task without hints, no more than there is room for. Returns how many."""
     room = settings.worker_concurrency - len(_under_way)
     carriers = [asyncio.create_task(generate()) for _ in range(min(most, room))]
     for carrier in carriers:
@@ -82,7 +82,7 @@ def start(most: int) -> int:
 
 
 async def stop() -> None:
-    """Stop carrying every job, and let another worker go on with them at once."""
+    """Stop running all jobs, and release them so that another worker continues them immediately."""
     global tools
     tools = None
     held: set[UUID] = set()
@@ -91,14 +91,14 @@ async def stop() -> None:
         for task in tasks:
             if task not in submission.parting:
                 task.cancel()
-        await asyncio.wait(tasks, timeout=0.5)  # and asked again: on Python 3.11 a cancellation may be lost
+        await asyncio.wait(tasks, timeout=0.5)  # then cancel again: Python 3.11 may lose a cancellation
     await jobs.release(held)
 
 
 async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
-    """Carry a claimed job to completion, to failure, or back to the queue.
+    """Run a claimed job until it is completed, has failed, or is back in the queue.
 
-    probing: it was sent to see whether the queue may go on, which it may as soon as its prediction is created.
+    probing: whether the job is a probe of a halted queue, which resumes as soon as the prediction is created.
     """
     job, prediction = lease.job, None
     try:
@@ -126,12 +126,12 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
     except DatabaseAway:
         raise
     except Exception:
-        log.exception("job %s: an error of ours", job.id)
+        log.exception("job %s: internal error", job.id)
         await give_up(lease, Failure("internal_error", "Darkroom had an internal error.", passing=True), prediction)
 
 
 async def _brought_in(lease: Lease, prediction: Prediction, tools: Tools) -> list[Output]:
-    """The outputs of a prediction that succeeded, in our storage. Raises Failure, and Lost."""
+    """Store the outputs of a successful prediction in our storage, and return them. Raises Failure, and Lost."""
     if prediction.data_removed:
         raise output_gone()
     job = lease.job
@@ -148,9 +148,9 @@ async def _hold_and_carry(job: Job, tools: Tools, probing: bool = False) -> None
     try:
         async with leases.hold(job) as lease:
             await carry(lease, tools, probing)
-    except asyncio.CancelledError:  # the worker stops, or another has the job: no failure of the job
+    except asyncio.CancelledError:  # the worker stops, or another worker has the job: the job has not failed
         log.info("job %s: left to the next worker", job.id)
-    except DatabaseAway as away:  # the lease runs out, and whoever takes the job over goes on with its prediction
+    except DatabaseAway as away:  # the lease expires, and the next worker continues the prediction
         log.warning("job %s: %s", job.id, away)
 
 

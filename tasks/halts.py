@@ -1,9 +1,9 @@
-"""A halt of the queue: Replicate refuses the account, or does not answer, so nothing more is created for the moment.
+"""Halt the queue while Replicate refuses the account or does not answer, so that no more predictions are created.
 
-Jobs stay queued meanwhile. From time to time one worker looks, or sends one job as a probe, to see whether it works
-again.
+Jobs stay queued meanwhile. From time to time, one worker checks whether Replicate works again, or sends one job as a
+probe.
 
-Somebody may halt it, too, and a restored library halts itself: then nothing is sent until somebody resumes it.
+A user may halt the queue as well, and a restored library halts itself. Then nothing is sent until a user resumes it.
 """
 
 import logging
@@ -20,15 +20,15 @@ log = logging.getLogger(__name__)
 AUTH = "provider_auth"
 BILLING = "provider_billing"
 AWAY = "provider_away"
-HELD = ["held", "restored"]
-"""The codes of halts that no probe lifts: somebody has to."""
+MANUAL_CODES = ["held", "restored"]
+"""The codes of halts that no probe lifts: a user has to."""
 
-FIRST_PROBE_SECONDS = 1.0  # after Replicate did not answer; then after half as long again as it has lasted
-PROBE_SECONDS = 30.0  # between two probes at most
+FIRST_PROBE_SECONDS = 1.0  # after Replicate did not answer; later waits are half as long as the outage has lasted
+MAX_PROBE_SECONDS = 30.0  # the longest wait between two probes
 
 
 async def current() -> Halt | None:
-    """Return why nothing is created at the moment, if so."""
+    """Return why no predictions are created now, or None when the queue is not halted."""
     return await Halt.objects().first()
 
 
@@ -46,29 +46,29 @@ async def halt(failure: Failure, job_id: UUID | None = None) -> None:
     row = Halt(id=1, code=failure.code, message=failure.message, since=since, probe_at=probe_at, job=job_id)
     changes = {Halt.code: failure.code, Halt.message: failure.message, Halt.probe_at: probe_at, Halt.job: job_id}
     await Halt.insert(row).on_conflict(
-        target=Halt.id, action="DO UPDATE", values=list(changes.items()), where=Halt.code.not_in(HELD)
+        target=Halt.id, action="DO UPDATE", values=list(changes.items()), where=Halt.code.not_in(MANUAL_CODES)
     )
     if same is None:
-        told = f"The queue is halted: {failure.message} Jobs wait, and go on when it works again."
-        log.error("%s%s", told, f" It was met by job {job_id}." if job_id else "")
+        told = f"The queue is halted: {failure.message} Jobs resume automatically once this is over."
+        log.error("%s%s", told, f" Detected on job {job_id}." if job_id else "")
 
 
 async def may_probe(stopped: Halt) -> bool:
-    """Return whether it is this worker's turn to see if it works again: of all workers one, once in a while."""
-    due = (Halt.id == 1) & (Halt.probe_at <= from_now()) & Halt.code.not_in(HELD)
+    """Return whether it is this worker's turn to probe. Of all workers, one gets a turn from time to time."""
+    due = (Halt.id == 1) & (Halt.probe_at <= from_now()) & Halt.code.not_in(MANUAL_CODES)
     later = from_now(_until_probe(stopped.code, stopped))
     return bool(await Halt.update({Halt.probe_at: later}).where(due).returning(Halt.id))
 
 
 async def lift() -> None:
-    """Have the queue go on: it works again."""
-    if await Halt.delete().where((Halt.id == 1) & Halt.code.not_in(HELD)).returning(Halt.id):
-        log.warning("The queue goes on.")
+    """Resume the queue because Replicate works again."""
+    if await Halt.delete().where((Halt.id == 1) & Halt.code.not_in(MANUAL_CODES)).returning(Halt.id):
+        log.warning("The queue is running again.")
         generate_later(settings.worker_concurrency)
 
 
 async def hold(code: str, message: str) -> None:
-    """Halt the queue until resume(): see HELD. What a restored library says stays."""
+    """Halt the queue until resume(): see MANUAL_CODES. Never replaces the halt of a restored library."""
     row = Halt(id=1, code=code, message=message, since=now(), probe_at=now())
     changes = {Halt.code: code, Halt.message: message, Halt.job: None}
     await Halt.insert(row).on_conflict(
@@ -78,19 +78,19 @@ async def hold(code: str, message: str) -> None:
 
 
 async def hold_by_hand() -> None:
-    """Halt the queue because somebody wants that."""
-    await hold("held", "Somebody has halted the queue. It goes on after `darkroom resume`.")
+    """Halt the queue at a user's request."""
+    await hold("held", "A user halted the queue. Run `darkroom resume` to continue.")
 
 
 async def resume() -> Halt | None:
-    """Lift a halt that no probe lifts. Answers which that was, or None where there is none."""
-    lifted = await Halt.delete().where(Halt.code.is_in(HELD)).returning(*Halt.all_columns())
+    """Lift a halt that no probe lifts. Returns that halt, or None when there is none."""
+    lifted = await Halt.delete().where(Halt.code.is_in(MANUAL_CODES)).returning(*Halt.all_columns())
     return Halt(**lifted[0]) if lifted else None
 
 
 def _until_probe(code: str, before: Halt | None) -> float:
-    """Seconds. An outage is looked at soon, and less and less often."""
+    """Return the seconds until the next probe. In an outage, probes start soon and become less frequent."""
     if code != AWAY:
-        return PROBE_SECONDS
+        return MAX_PROBE_SECONDS
     lasted = (now() - before.since).total_seconds() if before is not None else 0.0
-    return min(max(lasted / 2, FIRST_PROBE_SECONDS), PROBE_SECONDS)
+    return min(max(lasted / 2, FIRST_PROBE_SECONDS), MAX_PROBE_SECONDS)

@@ -1,7 +1,8 @@
-"""Whose name a request calls us by: the defence against DNS rebinding.
+"""Check the Host header of requests, as a defense against DNS rebinding.
 
-There another site has its own name come to mean this machine, and so its pages count as ours in the browser. Only what
-the browser sends as Host tells. A number is nobody's to rebind: the address that a connection came in by is ours, too.
+In that attack, another site makes its own name resolve to this machine, so that the browser treats its pages as ours.
+Only the Host header that the browser sends reveals this. An IP address cannot be rebound, so the address on which a
+connection arrived is accepted, too.
 """
 
 import re
@@ -11,43 +12,44 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{0,5})?")
-SHOWN = 100  # characters of a stranger's header
+HOST_HEADER = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{0,5})?")
+MAX_QUOTED_LENGTH = 100  # characters of an unknown name that an error message quotes
 
 Address = IPv4Address | IPv6Address
 
 
 @dataclass
 class Misdirected(Exception):
-    """A request that is not for us. status: 400 or 421, as RFC 9110 has them. detail: a sentence."""
+    """A request that is not for this server. status: 400 or 421, as in RFC 9110. detail: a sentence."""
 
     status: int
     detail: str
 
 
 def check(scope: Mapping[str, Any], names: Collection[str]) -> None:
-    """Raise Misdirected where a request calls by another's name.
+    """Raise Misdirected when a request's Host header does not name this server.
 
-    scope: ASGI's, of http. names: those of this server, in lower case; those of loopback are ours anyway.
+    scope: the ASGI scope of an HTTP request. names: the names of this server, in lower case; loopback names are always
+    accepted.
     """
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if len(hosts) != 1:
-        raise Misdirected(400, f"A request has one header Host; this one has {len(hosts) or 'none'}.")
+        raise Misdirected(400, f"A request must have exactly one Host header; this one has {len(hosts) or 'none'}.")
     said = hosts[0].decode("latin-1").lower()
-    found = HOST.fullmatch(said)
+    found = HOST_HEADER.fullmatch(said)
     if found is None:
-        raise Misdirected(400, "The header Host is not the name of a server.")
+        raise Misdirected(400, "The Host header is not a valid server name.")
     name = found[1].strip("[]").removesuffix(".")
     if name not in names and not _is_loopback(name) and not _came_in_by(scope, name):
         raise Misdirected(
             421,
-            f"This server is not known as {name[:SHOWN]}. If that is its name, its operator has to add it to"
-            " ALLOWED_HOSTS.",
+            f"This server is not known as {name[:MAX_QUOTED_LENGTH]}. If the name is correct, the operator must add it"
+            " to ALLOWED_HOSTS.",
         )
 
 
 def name_of(url: str) -> str:
-    """The name of the server in a web address, or "" where there is none."""
+    """Return the server's name in a URL, or "" when it has none."""
     return urlsplit(url).hostname or ""
 
 
@@ -62,7 +64,10 @@ def _came_in_by(scope: Mapping[str, Any], name: str) -> bool:
 
 
 def _number(name: str) -> Address | None:
-    """An IP address, without the zone that a local one has; an IPv4 address that IPv6 wraps as itself."""
+    """Return the IP address that a name is, or None when it is not one.
+
+    Drops the zone of a link-local address, and returns an IPv4-mapped IPv6 address as IPv4.
+    """
     try:
         number = ip_address(name.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Parameters that are files: which those of a model are, which of them are ours, and how ours are sent to Replicate."""
+"""Parameters that are files: find those of a model, recognize our own files, and send our files to Replicate."""
 
 import re
 from base64 import b64encode
@@ -16,48 +16,48 @@ from tasks.schemas import Fault, Schema
 from tasks.storage import Storage, unavailable
 from tasks.tables import Output
 
-OURS = re.compile(r"/media/([A-Za-z0-9-]{36,80}(?:\.[A-Za-z0-9]{1,10}){1,3})")
-INLINE = 256_000  # bytes that are sent as a data: URL; Replicate wants what is larger at an address
-SOMEWHERE = "https://darkroom.invalid"  # makes an address of ours one that schemas take
+MEDIA_PATH = re.compile(r"/media/([A-Za-z0-9-]{36,80}(?:\.[A-Za-z0-9]{1,10}){1,3})")
+MAX_INLINE_BYTES = 256_000  # bytes; the largest file sent as a data: URL: Replicate requires an address for larger ones
+PLACEHOLDER_ORIGIN = "https://darkroom.invalid"  # a prefix that turns our addresses into URLs that schemas accept
 
 
 def takes_file(schema: Schema) -> bool:
-    """Whether a parameter is a file, or a list of files."""
+    """Return whether a parameter is a file, or a list of files."""
     return schema.get("format") == "uri" or is_list(schema)
 
 
 def is_list(schema: Schema) -> bool:
-    """Whether a parameter is a list of files."""
+    """Return whether a parameter is a list of files."""
     items = schema.get("items")
     return isinstance(items, dict) and items.get("format") == "uri"
 
 
 def key_of(value: object) -> str | None:
-    """The name below /media/ of a file of ours, where the value is its address, else None."""
-    match = OURS.fullmatch(value) if isinstance(value, str) else None
+    """Return the name below /media/ if the value is the address of one of our files, else None."""
+    match = MEDIA_PATH.fullmatch(value) if isinstance(value, str) else None
     return match[1] if match else None
 
 
 async def faults(model: Model, prompt: str, parameters: Mapping[str, Any]) -> list[Fault]:
-    """Everything that is wrong with a request for a model, files of ours that are not there among it.
+    """Return everything that is wrong with a request for a model, including files of ours that do not exist.
 
-    Those that were uploaded are kept from the sweep for a day, so that they outlast the way to the job.
+    Protects uploaded files from the sweep for a day, so that they last until the job exists.
     """
     files = dict(_files(model, parameters))
     found = model.faults(prompt, checkable(model, parameters))
     missing = [pointer for pointer, key in files.items() if not await _is_there(key)]
-    return [*found, *(Fault(pointer, "There is no such file here (any more).") for pointer in missing)]
+    return [*found, *(Fault(pointer, "This file does not exist, or was deleted.") for pointer in missing)]
 
 
 def checkable(model: Model, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters with whole addresses in place of ours, as the model's schema asks for them."""
-    return _with(model, parameters, lambda address: SOMEWHERE + address)
+    """Return the parameters with full URLs in place of our addresses, as the model's schema requires."""
+    return _with(model, parameters, lambda address: PLACEHOLDER_ORIGIN + address)
 
 
 async def sent(model: Model, arguments: Mapping[str, Any], storage: Storage, replicate: Replicate) -> dict[str, Any]:
-    """The input as Replicate takes it: our files as data: URLs where they are small, else by Replicate's files API.
+    """Return the input as Replicate accepts it: our small files as data: URLs, larger ones through its files API.
 
-    Raises Failure: input_gone, storage_unavailable, or what Replicate's files API answers.
+    Raises Failure: input_gone, storage_unavailable, or the failure that Replicate's files API returns.
     """
     keys = set(dict(_files(model, arguments)).values())
     addresses = {f"/media/{key}": await _carried(key, storage, replicate) for key in keys}
@@ -65,7 +65,7 @@ async def sent(model: Model, arguments: Mapping[str, Any], storage: Storage, rep
 
 
 def names_of_ours(arguments: Mapping[str, Any]) -> Collection[str]:
-    """The inputs that hold files of ours: of these, Replicate tells other addresses than we keep."""
+    """Return the names of the inputs that hold our files. Replicate reports other addresses for them than we store."""
     return {
         name for name, value in arguments.items()
         if any(key_of(item) for item in (value if isinstance(value, list) else [value]))
@@ -73,7 +73,7 @@ def names_of_ours(arguments: Mapping[str, Any]) -> Collection[str]:
 
 
 def _files(model: Model, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where in the request's body a file of ours is named, and its key."""
+    """Yield the pointer into the request's body, and the key, of each of our files."""
     for name, value in arguments.items():
         if takes_file(model.input_schema["properties"].get(name, {})):
             if key := key_of(value):
@@ -84,7 +84,7 @@ def _files(model: Model, arguments: Mapping[str, Any]) -> Iterator[tuple[str, st
 
 
 def _with(model: Model, arguments: Mapping[str, Any], address: Callable[[str], str]) -> dict[str, Any]:
-    """The arguments, with another address in place of each of ours."""
+    """Return the arguments with each of our addresses replaced."""
 
     def replaced(value: Any) -> Any:
         if isinstance(value, list):
@@ -98,7 +98,7 @@ def _with(model: Model, arguments: Mapping[str, Any], address: Callable[[str], s
 
 
 async def _is_there(key: str) -> bool:
-    if key.startswith(uploads.PREFIX):
+    if key.startswith(uploads.KEY_PREFIX):
         return await uploads.claim(key)
     try:
         job = UUID(key[:36])
@@ -108,15 +108,15 @@ async def _is_there(key: str) -> bool:
 
 
 async def _carried(key: str, storage: Storage, replicate: Replicate) -> str:
-    """An address at which Replicate finds the file."""
+    """Return an address at which Replicate finds the file."""
     name = await media_files.find(key)
     if name is None:
-        raise Failure("input_gone", "A file that was given as input is not here any more.")
+        raise Failure("input_gone", "An input file no longer exists.")
     stored = await storage.head(name)
-    if stored is None:  # a folder that is not mounted looks like that
+    if stored is None:  # a folder that is not mounted looks like this
         raise unavailable()
     media_type = MEDIA_TYPES.get(key.rpartition(".")[2], MEDIA_TYPES["bin"]).name.partition(";")[0]
-    if stored.size > INLINE:
+    if stored.size > MAX_INLINE_BYTES:
         return await _handed_over(key, media_type, storage.read(name, 0, stored.size), stored.size, replicate)
     content = b"".join([piece async for piece in storage.read(name, 0, stored.size)])
     return f"data:{media_type};base64,{b64encode(content).decode()}"
@@ -125,7 +125,7 @@ async def _carried(key: str, storage: Storage, replicate: Replicate) -> str:
 async def _handed_over(
     key: str, media_type: str, content: AsyncIterator[bytes], size: int, replicate: Replicate
 ) -> str:
-    with Scratch(size) as scratch:  # read whole first: storage and Replicate need not wait for each other
+    with Scratch(size) as scratch:  # read completely first: storage and Replicate need not wait for each other
         async for piece in content:
             scratch.write(piece)
         scratch.file.seek(0)

@@ -1,6 +1,6 @@
-"""New jobs into the database: those that come at the same moment are written in one transaction, each as if alone.
+"""Insert new jobs into the database: concurrent ones share a transaction, but each succeeds or fails on its own.
 
-A commit is what a job costs most, and one does for many.
+The commit is the most expensive part of a job, and one commit serves many jobs.
 """
 
 import json
@@ -15,17 +15,17 @@ from tasks.rounds import Rounds
 from tasks.settings import settings
 from tasks.tables import Job, Priority, Status, new_id
 
-GROUP = 50  # jobs that are written together at most
+JOBS_PER_INSERT = 50  # the most jobs per transaction
 
 COLUMNS = (
     Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.priority, Job.turn, Job.finish_within,
     Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from,
 )  # fmt: skip
-"""What a new job has; the rest has defaults in the database."""
+"""The columns that a new job sets; the others have defaults in the database."""
 
-NAMES = tuple(column._meta.name for column in COLUMNS)
-INSERT = (
-    f"INSERT INTO job ({', '.join(NAMES)}) VALUES ({', '.join(['{}'] * len(NAMES))})"
+COLUMN_NAMES = tuple(column._meta.name for column in COLUMNS)
+INSERT_JOB = (
+    f"INSERT INTO job ({', '.join(COLUMN_NAMES)}) VALUES ({', '.join(['{}'] * len(COLUMN_NAMES))})"
     " RETURNING turn, due_at, deadline_at"
 )
 
@@ -42,9 +42,9 @@ def new(
     batch: UUID | None = None,
     place: int | None = None,
 ) -> Job:
-    """A job that waits for its turn, not written yet: turn and times may be the database's to tell.
+    """Return a job that waits for its turn, not inserted yet: the database may still have to compute turn and times.
 
-    place: within its batch.
+    place: the job's place within its batch.
     """
     moment, seconds = now(), finish_within or settings.finish_within
     return Job(
@@ -56,13 +56,13 @@ def new(
 
 
 async def insert(job: Job) -> None:
-    """Write a new job, and give it the turn and the times that it has. Never inside a transaction.
+    """Insert a new job, and set the turn and times that the database computed. Do not call this inside a transaction.
 
     Raises DatabaseAway.
     """
     if DB.transaction_exists():
-        raise RuntimeError("A job is submitted inside a transaction, which on SQLite would be waited for without end.")
-    row = await _written(QueryString(INSERT, *(getattr(job, name) for name in NAMES)))
+        raise RuntimeError("A job cannot be submitted inside a transaction: on SQLite it would wait forever.")
+    row = await _written(QueryString(INSERT_JOB, *(getattr(job, name) for name in COLUMN_NAMES)))
     job.turn, job.due_at, job.deadline_at = row["turn"], row["due_at"], row["deadline_at"]
     job._exists_in_db = True
 
@@ -71,4 +71,4 @@ async def _write(statements: list[QueryString]) -> list[dict[str, Any]]:
     return await DB.run_alike(statements)
 
 
-_written = Rounds(_write, GROUP)
+_written = Rounds(_write, JOBS_PER_INSERT)

@@ -1,4 +1,4 @@
-"""The leases that a worker process holds: renewed together, lost ones given up, word passed on to the holders."""
+"""The leases that a worker process holds: renew them together, give up lost ones, and pass messages to the holders."""
 
 import asyncio
 import logging
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Lease:
-    """A worker's hold on a job: the coroutine that carries it, and what it was told meanwhile.
+    """A worker's hold on a job: the coroutine that runs the job, and the messages that arrived for it meanwhile.
 
-    until: when it ends by this process's monotonic clock, unless it is renewed before. cancel_requested: somebody wants
-    the job called off. told: there is something new, this or `news` of the prediction.
+    until: when the lease ends by this process's monotonic clock, unless it is renewed before. cancel_requested: whether
+    a user wants the job canceled. told: set when there is a new cancel request, or `news` of the prediction.
     """
 
     job: Job
@@ -38,23 +38,23 @@ class Lease:
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def holds(self) -> bool:
-        """Whether no other worker can have the job yet, as far as this process's own clock tells."""
+        """Return whether the lease holds by this process's own clock, so that no other worker can have the job."""
         return monotonic() < self.until
 
     def call_off(self) -> None:
-        """Note that somebody wants the job called off."""
+        """Note that a user wants the job canceled."""
         if not self.cancel_requested:
             self.cancel_requested = True
             self.told.set()
 
     def hear(self, news: News) -> None:
-        """Note what a webhook told. That the prediction has ended is not forgotten over older news which come later."""
+        """Note a webhook's news. News that the prediction has ended is not replaced by older news arriving later."""
         if self.news is None or self.news.status not in ENDED:
             self.news = news
         self.told.set()
 
     async def wait(self, seconds: float) -> News | None:
-        """Wait so long, or until it is told something. Answers the news, where there are any."""
+        """Wait for `seconds`, or until a message arrives. Returns the news, or None when there is none."""
         try:
             async with asyncio.timeout(seconds):
                 await self.told.wait()
@@ -65,7 +65,7 @@ class Lease:
         return news
 
     async def unless_called_off(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do some work to its end. Raises Failure, and stops it, when somebody wants the job called off meanwhile."""
+        """Run `work` to its end. Stops it and raises Failure when a user requests to cancel the job meanwhile."""
         unwanted_before = self.cancel_requested
 
         async def called_off() -> None:
@@ -85,7 +85,7 @@ class Lease:
 
 
 class Lost(asyncio.CancelledError):
-    """The lease is gone: another worker has the job, so this one stops and writes nothing."""
+    """The loss of a lease: another worker has the job, so this one stops and writes nothing."""
 
 
 _held: dict[UUID, Lease] = {}
@@ -93,7 +93,7 @@ _held: dict[UUID, Lease] = {}
 
 @asynccontextmanager
 async def hold(job: Job) -> AsyncIterator[Lease]:
-    """Hold a claimed job's lease while the block runs. The block is cancelled when the lease is lost."""
+    """Hold a claimed job's lease while the block runs. The block is canceled when the lease is lost."""
     carrier = asyncio.current_task()
     assert carrier is not None
     lease = Lease(job, carrier, job.held_until, cancel_requested=job.cancel_requested)
@@ -105,7 +105,7 @@ async def hold(job: Job) -> AsyncIterator[Lease]:
 
 
 async def keep() -> None:
-    """Renew every lease held, for ever, three times in its life."""
+    """Renew all held leases, three times per lease duration. Never returns."""
     while True:
         await asyncio.sleep(settings.lease_seconds / 3)
         try:
@@ -117,7 +117,7 @@ async def keep() -> None:
 
 
 async def renew() -> None:
-    """Renew the leases once: give up those that are gone, note those somebody wants called off."""
+    """Renew the held leases once. Gives up those that are gone, and notes which jobs a user wants canceled."""
     before, asked = dict(_held), monotonic()
     if not before:
         return
@@ -133,7 +133,7 @@ async def renew() -> None:
 
 
 async def call_off_where_asked(lease: Lease) -> bool:
-    """Look whether somebody wants this job called off, and note it."""
+    """Return whether a user wants this job canceled, and note it."""
     renewed = await jobs.renew([lease.job.lease_token], settings.lease_seconds)
     if renewed.get(lease.job.lease_token):
         lease.call_off()
@@ -141,21 +141,21 @@ async def call_off_where_asked(lease: Lease) -> bool:
 
 
 async def watch_for_cancels() -> None:
-    """Pass on requests to cancel, the moment they are heard. A lost one is found by `renew`."""
+    """Pass on cancel requests as soon as they arrive. `renew` finds a lost one."""
     async for job_id in events.listen(events.CANCEL):
         for lease in _of(job_id):
             lease.call_off()
 
 
 async def watch_for_news() -> None:
-    """Pass on what webhooks tell of predictions. What is lost, the look at the prediction finds, later."""
+    """Pass on what webhooks report about predictions. A later poll of the prediction finds what was lost."""
     async for news in events.listen_for_news():
         for lease in _of(news.job):
             lease.hear(news)
 
 
 def held() -> list[UUID]:
-    """The tokens of the leases that this process holds."""
+    """Return the tokens of the leases that this process holds."""
     return list(_held)
 
 

@@ -1,4 +1,4 @@
-"""Jobs read back: one by its id, a page of what a search finds, those that changed since."""
+"""Read jobs from the database: one by its id, a page of a search's results, or those that changed since a moment."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -9,47 +9,47 @@ from uuid import UUID
 
 from tasks import belongings, estimates, matching, queue
 from tasks.belongings import Whole
-from tasks.marks import NONE, Marks
+from tasks.marks import NO_LABELS, Labels
 from tasks.models import SQUARE, usual_size
 from tasks.rounds import Rounds
 from tasks.search import Search
 from tasks.sorting import Place, Sort, ids_around, next_ids, number_found
 from tasks.tables import Attempt, Job, Output, Stage, Status
 
-COUNTED = 10_000  # jobs that are counted for a search; of more it is only known that they are more
+MAX_COUNTED = 10_000  # the most jobs counted for a search; beyond this, it is only known that there are more
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """A job as the gallery and the API show it.
 
-    outputs: in the provider's order. marks: what people said of it. place: 1 for the next to run; None where it does
-    not wait for its turn or, among many, is far back. starts_at: when its turn will likely come; None where it has no
-    place, or nobody can tell.
+    outputs: in the provider's order. marks: the job's tags and collections. place: 1 for the next job to run; None when
+    the job does not wait for its turn or, in a list, is far back. starts_at: when its turn will likely come; None when
+    it has no place, or this is unknown.
     """
 
     job: Job
     outputs: list[Output]
-    marks: Marks = NONE
+    marks: Labels = NO_LABELS
     place: int | None = None
     starts_at: datetime | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the user sent, by name."""
+        """The parameters that the user sent, by name."""
         return dict(json.loads(self.job.parameters))
 
     @property
     def retrying(self) -> bool:
-        """Whether it waits for another try: for another attempt, or to go on with the one under way."""
+        """Whether the job waits for a retry: for another attempt, or to continue the one under way."""
         return self.job.status == Status.QUEUED and (self.job.retry_count > 0 or self.job.attempt is not None)
 
     @property
     def starting_since(self) -> datetime | None:
-        """Since when Replicate has it wait for its model to start. That may take minutes, and is no failure."""
+        """When the wait for Replicate to start the model began, else None. It may take minutes, and is no failure."""
         if self.job.status != Status.RUNNING or self.job.stage != Stage.STARTING or self.job.attempt is None:
             return None
-        milliseconds = self.job.attempt.int >> 80  # so begins a UUID of version 7
+        milliseconds = self.job.attempt.int >> 80  # a UUID of version 7 begins with its time
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
     @property
@@ -59,19 +59,19 @@ class Card:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels: those of the first output, else what its parameters let expect."""
+        """The width and height in pixels: of the first output, else as expected from the parameters."""
         if self.outputs and self.outputs[0].width and self.outputs[0].height:
             return self.outputs[0].width, self.outputs[0].height
         return expected_size(self.parameters, usual_size(self.job.model))
 
 
 async def card(job_id: UUID) -> Card | None:
-    """One job, deleted ones too, or None. Its place is told however far back it is."""
+    """Return one job, even a deleted one, or None. It has its place however far back it is."""
     return await _looked_up(job_id)
 
 
 async def _look_up(job_ids: list[UUID]) -> list[Card | None]:
-    wanted = list(set(job_ids))  # the same one is asked for by many
+    wanted = list(set(job_ids))  # many callers request the same job
     found = [Card(*whole) for whole in await belongings.read("WHERE {}", Job.id.is_in(wanted).querystring)]
     known = {card.job.id: card for card in await placed(found)}
     return [known.get(job_id) for job_id in job_ids]
@@ -81,7 +81,7 @@ _looked_up = Rounds(_look_up, 100)
 
 
 async def placed(cards: list[Card]) -> list[Card]:
-    """The cards with their places, however far back they are."""
+    """Return the cards with their places, however far back they are."""
     waiting = [card.job for card in cards if card.job.status == Status.QUEUED and card.place is None]
     if not waiting:
         return cards
@@ -90,7 +90,7 @@ async def placed(cards: list[Card]) -> list[Card]:
 
 
 async def cards(job_ids: Sequence[UUID]) -> list[Card]:
-    """These jobs, deleted ones too, newest first. Unknown ids are left out."""
+    """Return these jobs, including deleted ones, newest first. Leaves out unknown ids."""
     if not job_ids:
         return []
     these = Job.id.is_in(list(job_ids)).querystring
@@ -98,7 +98,7 @@ async def cards(job_ids: Sequence[UUID]) -> list[Card]:
 
 
 async def page(search: Search, sort: Sort, place: Place | None, count: int) -> tuple[list[Card], Place | None]:
-    """The `count` jobs that a search finds next from a place, in their order, and the place where more come, if any."""
+    """Return the next `count` jobs that a search finds from a place, in order, and the next page's place, if any."""
     ids = await next_ids(search, sort, place, count + 1)
     found = {card.job.id: card for card in await cards(ids[:count])}
     shown = [found[job_id] for job_id in ids[:count] if job_id in found]
@@ -106,30 +106,30 @@ async def page(search: Search, sort: Sort, place: Place | None, count: int) -> t
 
 
 async def neighbours(job_id: UUID, search: Search, sort: Sort) -> tuple[UUID | None, UUID | None]:
-    """The jobs before and after one in the order of the grid, among those that a search finds."""
+    """Return the ids of the jobs before and after one in the grid's order, among those that a search finds."""
     job = await Job.objects().get(Job.id == job_id)
     return await ids_around(search, sort, job) if job else (None, None)
 
 
 async def count(search: Search) -> int:
-    """How many jobs a search finds: exact up to COUNTED; one more than that where there are more."""
-    return await number_found(search, COUNTED + 1)
+    """Return how many jobs a search finds: exact up to MAX_COUNTED, and MAX_COUNTED + 1 when there are more."""
+    return await number_found(search, MAX_COUNTED + 1)
 
 
 async def found_among(job_ids: Sequence[UUID], search: Search) -> set[UUID]:
-    """Which of these jobs a search finds."""
+    """Return which of these jobs a search finds."""
     rows = await Job.raw("{}", matching.among(search, job_ids)) if job_ids else []
     return {row["id"] for row in rows}
 
 
 async def changed_since(moment: datetime, count: int) -> list[Card]:
-    """Up to `count` jobs that changed at `moment` or later, deleted ones too, in the order of their changes."""
+    """Return up to `count` jobs that changed at `moment` or later, including deleted ones, in order of change."""
     changed = "WHERE job.changed_at >= {} ORDER BY job.changed_at LIMIT {}"
     return await _as_cards(await belongings.read(changed, moment, count))
 
 
 async def changes_since(moment: datetime, count: int, but: Collection[datetime] = ()) -> dict[UUID, datetime]:
-    """Up to `count` jobs that changed at `moment` or later, but not at those other moments; and when they changed."""
+    """Return up to `count` jobs that changed at `moment` or later, but not at the moments `but`: id -> moment."""
     query = Job.select(Job.id, Job.changed_at).where(Job.changed_at >= moment)
     if but:
         query = query.where(Job.changed_at.not_in(list(but)))
@@ -137,12 +137,12 @@ async def changes_since(moment: datetime, count: int, but: Collection[datetime] 
 
 
 async def waiting() -> list[Card]:
-    """The front of the queue."""
+    """Return the jobs at the front of the queue."""
     return await cards(list(await queue.front()))
 
 
 async def attempts(job_id: UUID) -> list[Attempt]:
-    """The attempts at a job, first to last."""
+    """Return the attempts at a job, first to last."""
     return await Attempt.objects().where(Attempt.job == job_id).order_by(Attempt.number)
 
 
@@ -161,7 +161,7 @@ async def _with_starts(cards: list[Card]) -> list[Card]:
 
 
 def expected_size(parameters: dict[str, Any], usual: tuple[int, int] = SQUARE) -> tuple[int, int]:
-    """The size in pixels that something made with these parameters will likely have. usual: where they do not tell."""
+    """Return the likely size in pixels of a result of these parameters. usual: the size when they do not specify it."""
     width, height = parameters.get("width"), parameters.get("height")
     if _is_length(width) and _is_length(height):
         return int(width), int(height)

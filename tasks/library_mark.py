@@ -1,7 +1,7 @@
-"""The library's mark: a hidden file in storage that says which library's it is, and when that was last alive.
+"""The library's mark: a hidden file in storage that names its library, and the time when the library was last alive.
 
-The library's row says the same. So a folder that is not mounted and another library's bucket are known, and so is a
-database that is older than its storage: one that was restored from a backup.
+The library's row says the same. Comparing the two reveals a folder that is not mounted, another library's bucket, and a
+database that is older than its storage because it was restored from a backup.
 """
 
 import asyncio
@@ -21,26 +21,26 @@ from tasks.tables import Job, Library, Output, new_id
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 60.0  # seconds between two looks
-SOON = 5.0  # seconds, while storage is not known as this library's
-ANSWER = 5.0  # seconds that storage has to answer
-FILES = 10  # of a library without a mark that are looked for
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # a library was alive then whose storage has no mark yet
-TOLERANCE = timedelta(minutes=5)
-"""Of a process that runs: two libraries that share a storage by mistake do not halt each other all the time."""
+CHECK_SECONDS = 60.0  # seconds between two checks
+RECHECK_SECONDS = 5.0  # seconds between two checks while storage is not known to be this library's
+TIMEOUT_SECONDS = 5.0  # seconds that storage has to answer
+SAMPLE_FILES = 10  # how many of the library's files to look for when there is no mark
+NEVER_ALIVE = datetime(1970, 1, 1, tzinfo=UTC)  # the `alive_at` of a library whose storage has no mark yet
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""For a running process: two libraries that share a storage by mistake do not halt each other all the time."""
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What the file says, in JSON."""
+    """The content of the file, as JSON."""
 
     uuid: UUID
-    alive_at: Annotated[datetime, msgspec.Meta(tz=True)] = NEVER
+    alive_at: Annotated[datetime, msgspec.Meta(tz=True)] = NEVER_ALIVE
 
 
 async def begin(storage: Storage) -> str | None:
-    """Get to know storage at the start of a process, as check() does, and warn where it cannot be used.
+    """Check storage at the start of a process, as check() does, and log a warning when it cannot be used.
 
-    Here a database counts as restored that is older than its storage by whatever little: the row is always written, and
+    Here a database counts as restored when it is older than its storage by any amount: the row is always written, and
     on the disk, before the mark.
     """
     storage.ours = False
@@ -50,10 +50,12 @@ async def begin(storage: Storage) -> str | None:
     return reason
 
 
-async def check(storage: Storage, within: float = ANSWER, tolerance: timedelta = TOLERANCE) -> str | None:
-    """See whether storage is this library's and takes files. Answers why not, in words for the operator, or None.
+async def check(
+    storage: Storage, within: float = TIMEOUT_SECONDS, tolerance: timedelta = CLOCK_TOLERANCE
+) -> str | None:
+    """Check whether storage is this library's and accepts files. Returns why not, as text for the operator, or None.
 
-    Makes the storage of a new library, and halts the queue where the database was restored from a backup.
+    Creates the storage of a new library, and halts the queue when the database was restored from a backup.
     """
     try:
         reason = await _compare(storage, within, tolerance)
@@ -62,14 +64,14 @@ async def check(storage: Storage, within: float = ANSWER, tolerance: timedelta =
     except Failure as failure:
         return why(failure)
     except DatabaseAway as away:
-        return f"whether {storage.name} is this library's storage is not known: {away}"
+        return f"cannot tell whether {storage.name} is this library's storage: {away}"
     return reason or await storage.check(within)
 
 
 async def keep_watch(storage: Storage, alive: bool) -> None:
-    """Look every minute, for ever, and sooner while storage is not known as this library's.
+    """Check storage every minute, and sooner while it is not known to be this library's. Never returns.
 
-    alive: leave a sign of life each time, as workers do.
+    alive: whether to leave a sign of life each time, as workers do.
     """
     while True:
         try:
@@ -77,8 +79,8 @@ async def keep_watch(storage: Storage, alive: bool) -> None:
             if alive:
                 await leave_sign_of_life(storage)
         except Exception:
-            log.exception("storage could not be looked at; trying again")
-        await asyncio.sleep(INTERVAL if storage.ours else SOON)
+            log.exception("could not check storage; trying again")
+        await asyncio.sleep(CHECK_SECONDS if storage.ours else RECHECK_SECONDS)
 
 
 async def _look_again(storage: Storage) -> None:
@@ -86,13 +88,13 @@ async def _look_again(storage: Storage) -> None:
     if before and not storage.ours:
         log.warning("STORAGE_URL: %s", reason)
     if storage.ours and not before:
-        log.info("%s is there again.", storage.name)
+        log.info("%s is available again.", storage.name)
 
 
-async def leave_sign_of_life(storage: Storage, within: float = ANSWER) -> None:
-    """Write the moment down in the row and, once it is safe there, in the mark. Warns where that is not possible.
+async def leave_sign_of_life(storage: Storage, within: float = TIMEOUT_SECONDS) -> None:
+    """Write the current time to the row and, once it is durable there, to the mark. Warns when this is not possible.
 
-    The row never goes back to an earlier moment: one that waited while another process wrote its own is left out.
+    The row never goes back to an earlier time: an update that waited while another process wrote is skipped.
     """
     if not storage.ours:
         return
@@ -104,23 +106,24 @@ async def leave_sign_of_life(storage: Storage, within: float = ANSWER) -> None:
             async with asyncio.timeout(within):
                 await storage.set_mark(msgspec.json.encode(Mark(row["uuid"], row["alive_at"])))
     except (DatabaseAway, Failure, TimeoutError) as error:
-        log.warning("no sign of life could be left: %s", error)
+        log.warning("could not leave a sign of life: %s", error)
 
 
 async def _compare(storage: Storage, within: float, tolerance: timedelta) -> str | None:
-    """Whether the mark is the one of this library. The mark is read before the row, which is written before the mark.
+    """Return why storage is not this library's according to its mark, or None when it is.
 
-    Raises Failure and TimeoutError of storage, and DatabaseAway.
+    Reads the mark before the row, because the row is written before the mark. Raises Failure and TimeoutError from
+    storage, and DatabaseAway.
     """
     mark = await _read(storage, within)
     row = await _row() or await _new_row(mark)
-    if mark is None and row.alive_at == NEVER:
+    if mark is None and row.alive_at == NEVER_ALIVE:
         return await _make(storage, row, within)
-    mark = mark or await _read(storage, within)  # another process may have made it in this very moment
+    mark = mark or await _read(storage, within)  # another process may have just created it
     storage.ours = mark is not None and mark.uuid == row.uuid
     if mark is None or mark.uuid != row.uuid:
-        return f"{storage.name} is not this library's storage, with {row.uuid} in its file {MARK}: is it mounted?"
-    if row.alive_at == NEVER:
+        return f"{storage.name} is not this library's storage, which has {row.uuid} in its file {MARK}: is it mounted?"
+    if row.alive_at == NEVER_ALIVE:
         await _is_marked()
     elif mark.alive_at > row.alive_at + tolerance:
         await _hold_restored(row, mark)
@@ -141,16 +144,16 @@ async def _row() -> Library | None:
 
 
 async def _new_row(mark: Mark | None) -> Library:
-    """The library's row, made. A database that has jobs and no row, beside a mark, comes from before its first mark."""
+    """Create the library's row. A database with jobs and no row, while a mark exists, is older than its first mark."""
     if mark is not None and await Job.exists():
         await halts.hold("restored", _restored(None))
-    row = Library(id=1, uuid=mark.uuid if mark else new_id(), alive_at=NEVER)
+    row = Library(id=1, uuid=mark.uuid if mark else new_id(), alive_at=NEVER_ALIVE)
     await Library.insert(row).on_conflict(action="DO NOTHING")
     return await Library.objects().get(Library.id == 1) or row
 
 
 async def _make(storage: Storage, row: Library, within: float) -> str | None:
-    """Give a new library its storage. One that an earlier version made has it, but for the mark."""
+    """Create the storage of a new library. A library from an earlier version has its storage, only without a mark."""
     async with asyncio.timeout(within):
         if not await _has_our_files(storage):
             storage.ours = False
@@ -162,21 +165,21 @@ async def _make(storage: Storage, row: Library, within: float) -> str | None:
 
 
 async def _has_our_files(storage: Storage) -> bool:
-    """Whether one of the newest files of this library is there, if it has any."""
-    newest = await Output.select(Output.key, Output.stored_key).order_by(Output.id, ascending=False).limit(FILES)
+    """Return whether storage has one of this library's newest files, or the library has no files."""
+    newest = await Output.select(Output.key, Output.stored_key).order_by(Output.id, ascending=False).limit(SAMPLE_FILES)
     for row in newest:
-        with suppress(Failure):  # of a folder without a mark nothing is said to be absent
+        with suppress(Failure):  # without a mark, storage raises instead of reporting a file as absent
             if await storage.head(row["stored_key"] or row["key"]) is not None:
                 return True
     return not newest
 
 
 async def _is_marked() -> None:
-    await Library.update({Library.alive_at: from_now()}).where(Library.alive_at == NEVER)
+    await Library.update({Library.alive_at: from_now()}).where(Library.alive_at == NEVER_ALIVE)
 
 
 async def _hold_restored(row: Library, mark: Mark) -> None:
-    """Halt the queue, once: the row is as old as the mark from then on."""
+    """Halt the queue once: from then on, the row has the time of the mark."""
     async with DB.transaction():
         as_it_was = Library.alive_at == row.alive_at
         if await Library.update({Library.alive_at: mark.alive_at}).where(as_it_was).returning(Library.id):
@@ -186,6 +189,6 @@ async def _hold_restored(row: Library, mark: Mark) -> None:
 def _restored(moment: datetime | None) -> str:
     of = f" of {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
     return (
-        f"This library was restored from a backup{of}. What waited in it may have been made, and paid for, since."
-        " Look through it, cancel what is not wanted, then run `darkroom resume`."
+        f"This library was restored from a backup{of}. Its waiting jobs may have been made, and paid for, since."
+        " Check them, cancel the ones you do not need, then run `darkroom resume`."
     )

@@ -1,19 +1,23 @@
-"""What was made from what: the job that one was made from, and those that it led to."""
+"""Find a job's lineage: the job that it was made from, and the jobs that were made from it."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from tasks import library
 from tasks.library import Card
-from tasks.matching import SHOWN
+from tasks.matching import VISIBLE
 from tasks.tables import Job
 
-CHILDREN = 12  # that are shown
+MAX_CHILDREN = 12  # shown at most
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """made_from: None where it was made from none that is still there. led_to: newest first. more: there are others."""
+    """The parent and the children of a job.
+
+    made_from: None when the job has no parent, or its parent is deleted. led_to: newest first. more: whether there are
+    other children.
+    """
 
     made_from: Card | None
     led_to: list[Card]
@@ -21,16 +25,16 @@ class Lineage:
 
 
 async def lineage(job: Job) -> Lineage:
-    """Where a job comes from, and up to CHILDREN of those that it led to."""
+    """Return a job's parent and up to MAX_CHILDREN of the jobs that were made from it."""
     parent = await library.cards([job.made_from]) if job.made_from else []
-    children = (Job.made_from == job.id) & SHOWN
-    found = await Job.select(Job.id).where(children).order_by(Job.id, ascending=False).limit(CHILDREN + 1)
-    led_to = await library.cards([row["id"] for row in found[:CHILDREN]])
-    return Lineage(parent[0] if parent and not parent[0].deleted else None, led_to, len(found) > CHILDREN)
+    children = (Job.made_from == job.id) & VISIBLE
+    found = await Job.select(Job.id).where(children).order_by(Job.id, ascending=False).limit(MAX_CHILDREN + 1)
+    led_to = await library.cards([row["id"] for row in found[:MAX_CHILDREN]])
+    return Lineage(parent[0] if parent and not parent[0].deleted else None, led_to, len(found) > MAX_CHILDREN)
 
 
 async def source(job_id: str) -> Card | None:
-    """The job with this id, for who is about to make something from it. None: there is none."""
+    """Return the job that a user is about to make something from. Returns None when no such job exists."""
     try:
         found = await library.cards([UUID(job_id)])
     except ValueError:

@@ -1,4 +1,4 @@
-"""What was looked up elsewhere, remembered for a while: asked for once, however many want to know."""
+"""A cache for slow lookups: concurrent callers share one request, and answers expire."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,33 +10,37 @@ Found = TypeVar("Found")
 
 
 class Lookups(Generic[Found]):
-    """Answers by name, in memory. That there is nothing of a name is an answer, too; that it failed is none."""
+    """A cache of answers by name, in memory. None (nothing has this name) is cached too; a failure is not."""
 
     def __init__(self, found_seconds: float, unknown_seconds: float, most: int) -> None:
-        """found_seconds, unknown_seconds: how long an answer is remembered. most: how many answers; the oldest go."""
+        """Create an empty cache.
+
+        found_seconds, unknown_seconds: the TTL of an answer, and of None. most: how many answers the cache holds; the
+        oldest are dropped.
+        """
         self._seconds, self._unknown_seconds, self._most = found_seconds, unknown_seconds, most
-        self._answers: dict[str, tuple[float, Found | None]] = {}  # name -> until when it is remembered, and the answer
+        self._answers: dict[str, tuple[float, Found | None]] = {}  # name -> when the answer expires, and the answer
         self._asking: dict[str, asyncio.Task[Found | None]] = {}
 
     async def find(self, name: str, ask: Callable[[], Coroutine[Any, Any, Found | None]]) -> Found | None:
-        """The answer: as it is remembered, else as `ask` has it. Raises what that raises."""
+        """Return the cached answer, or else the answer of `ask`. Raises what `ask` raises."""
         until, found = self._answers.get(name, (0.0, None))
         if monotonic() < until:
             return found
         asking = self._asking.get(name)
         if asking is None or asking.get_loop() is not asyncio.get_running_loop():
-            # In a context of its own, and to its end: it is no part of what its first caller does, who may go away.
+            # It runs to its end in its own context: it is not part of its first caller, which may be canceled.
             asking = asyncio.create_task(self._ask(name, ask), context=Context())
-            asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # all who asked may be gone
+            asking.add_done_callback(lambda task: task.cancelled() or task.exception())  # all callers may be gone
             self._asking[name] = asking
         return await asyncio.shield(asking)
 
     def pop(self, name: str) -> Found | None:
-        """Forget an answer. Returns what it was."""
+        """Remove an answer from the cache and return it. Returns None when there is none."""
         return self._answers.pop(name, (0.0, None))[1]
 
     def forget(self) -> None:
-        """Remember nothing, as a new process does."""
+        """Empty the cache, as it is in a new process."""
         self._answers.clear()
         self._asking.clear()
 

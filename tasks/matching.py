@@ -1,4 +1,4 @@
-"""Searches as conditions on jobs: the same for a page of the gallery, for a bulk action and for a live event."""
+"""Turn searches into conditions on jobs, the same for a gallery page, a bulk action and a live event."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,36 +12,39 @@ from tasks.queue import Condition
 from tasks.search import YES, Search, Term, first_moment, moment_after, rating_range
 from tasks.tables import Job
 
-SHOWN = WhereRaw("job.deleted_at IS NULL AND job.trashed_at IS NULL")  # as the index job_shown has it
+VISIBLE = WhereRaw("job.deleted_at IS NULL AND job.trashed_at IS NULL")  # as in the index job_shown
 IN_TRASH = WhereRaw(
     "job.deleted_at IS NULL AND job.trashed_at IS NOT NULL"
-    # left to itself, SQLite would look for the few that are in the trash among all jobs
+    # otherwise SQLite would search all jobs for the few in the trash
     + (" AND job.id IN (SELECT id FROM job WHERE trashed_at IS NOT NULL)" if DB.engine_type == "sqlite" else "")
 )
 
-NAMES = (  # of models in use: from one to the next along the index, however many jobs have each
+MODEL_NAMES = (  # of models in use: walks the index from one to the next, however many jobs have each
     "WITH RECURSIVE names (model) AS (SELECT min(model) FROM job UNION ALL"
     " SELECT (SELECT min(job.model) FROM job WHERE job.model > names.model) FROM names WHERE names.model IS NOT NULL)"
 )
-MODELS_IN_USE = f"{NAMES} SELECT model FROM names"
+MODELS_IN_USE = f"{MODEL_NAMES} SELECT model FROM names"
 
 
 def condition(search: Search) -> Condition:
-    """The jobs that a search finds. What is deleted for good is never found; what is in the trash only there."""
+    """Return the condition for the jobs that a search finds.
+
+    Permanently deleted jobs are never found. Jobs in the trash are found only by a search of the trash.
+    """
     words = words_of(search)
     return but_words(search) & with_words(*words) if words else but_words(search)
 
 
 def words_of(search: Search) -> list[Term]:
-    """The words and phrases that must be there: what the full-text index finds."""
+    """Return the words and phrases that a job must have. The full-text index finds them."""
     return [term for term in search.terms if not term.field and not term.negated]
 
 
 def among(search: Search, job_ids: Sequence[UUID]) -> QueryString:
-    """Which of these jobs a search finds, as a query for their ids that looks at few others.
+    """Return a query that selects the ids of the given jobs that a search finds. It looks at few other jobs.
 
-    SQLite reads its full-text index from the first to the last of them only: those that change are mostly new ones, at
-    its end.
+    SQLite reads its full-text index only from the first to the last given job: jobs that change are mostly new
+    ones, at the end of the index.
     """
     words = words_of(search)
     if not words or DB.engine_type == "postgres":
@@ -58,14 +61,17 @@ def among(search: Search, job_ids: Sequence[UUID]) -> QueryString:
 
 
 def but_words(search: Search) -> Condition:
-    """What a search asks for besides its words."""
-    found: Condition = IN_TRASH if search.trash else SHOWN
+    """Return the condition for everything in a search except the words that a job must have."""
+    found: Condition = IN_TRASH if search.trash else VISIBLE
     others = [term for term in search.terms if (term.field or term.negated) and term.field != "in"]
     return _joined(" AND ", [found, *map(_matches, others)])
 
 
 def with_words(*terms: Term, beyond: QueryString | None = None) -> Condition:
-    """The jobs that have all these words. beyond: a condition on `job_words.job` that leaves some of them out early."""
+    """Return the condition for the jobs that have all these words.
+
+    beyond: a condition on `job_words.job` that excludes some of the jobs early.
+    """
     if DB.engine_type == "postgres":
         matching, values = f"SELECT job FROM job_words WHERE words @@ {_tsquery(*terms)}", []
     else:
@@ -82,7 +88,7 @@ def with_words(*terms: Term, beyond: QueryString | None = None) -> Condition:
 
 
 def words_query(*terms: Term) -> str:
-    """Words and phrases, all of which must be there, in the language of this database's full-text index."""
+    """Return the query for all these words and phrases in the language of this database's full-text index."""
     if DB.engine_type == "postgres":
         escaped = [term.values[0].replace("\\", "\\\\").replace("'", "''") for term in terms]
         return " & ".join(f"'{text}'{'' if term.phrase else ':*'}" for text, term in zip(escaped, terms, strict=True))
@@ -91,17 +97,20 @@ def words_query(*terms: Term) -> str:
 
 
 def id_at(moment: datetime) -> UUID:
-    """The least id that a job submitted at this moment can have: ids of version 7 begin with the time."""
+    """Return the least id that a job submitted at this moment can have: UUIDs of version 7 begin with the time."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def moment_of(job_id: UUID) -> datetime:
-    """When a job was submitted, to the millisecond, as its id tells."""
+    """Return when a job was submitted, to the millisecond, according to its id."""
     return datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC)
 
 
 def _without_words(term: Term) -> Condition:
-    """None of these words. On PostgreSQL each job that the walk comes by is asked, so that not all are gathered."""
+    """Return the condition for the jobs without this word or phrase.
+
+    On PostgreSQL each job that the walk passes is checked, so that the jobs with the word are not all collected first.
+    """
     if DB.engine_type == "postgres":
         has = f"SELECT 1 FROM job_words WHERE job_words.job = job.id AND words @@ {_tsquery(term)}"
         return WhereRaw(f"NOT EXISTS ({has})")
@@ -109,9 +118,10 @@ def _without_words(term: Term) -> Condition:
 
 
 def _tsquery(*terms: Term) -> str:
-    """As a literal: plans made once for all words take rare ones for common, and walk through the whole library.
+    """Return the full-text query as a literal.
 
-    Without braces, also doubled ones: Piccolo 1.38 takes each for the place of a value.
+    Plans made once for all words take rare words for common ones, and walk through the whole library. Braces, even
+    doubled ones, are escaped: Piccolo 1.38 takes each for the placeholder of a value.
     """
     text = words_query(*terms).replace("\\", "\\\\").replace("'", "''").replace("{", r"\x7b").replace("}", r"\x7d")
     return f"to_tsquery('simple', without_accents(E'{text}'))"
@@ -125,7 +135,7 @@ def _matches(term: Term) -> Condition:
 
 
 def _joined(operator: str, conditions: Sequence[Condition]) -> Condition:
-    """All, or any, of some conditions, in one pair of brackets: SQLite's parser takes only so many within another."""
+    """Join conditions with AND or OR in one pair of brackets: SQLite's parser limits how deeply brackets nest."""
     if len(conditions) == 1:
         return conditions[0]
     brackets = f"({operator.join(['({})'] * len(conditions))})"
@@ -138,7 +148,7 @@ def _has(field: str, value: str) -> Condition:
             return _of_model(_containing(value))
         case "status":
             return WhereRaw(_status(value.lower()))
-        case "kind":  # one of a few: a literal, so that indexes are found
+        case "kind":  # one of a few values: a literal, so that indexes are used
             return WhereRaw(f"job.kind = '{value.lower()}'")
         case "tag":
             return WhereRaw("job.id IN (SELECT job FROM job_tag WHERE name = {})", value.lower())
@@ -162,29 +172,30 @@ def _has(field: str, value: str) -> Condition:
             return WhereRaw("job.batch = {}", UUID(value))
         case "from":
             return WhereRaw("job.made_from = {}", UUID(value))
-    raise ValueError(f"a field that nobody can match: {field}")
+    raise ValueError(f"unknown field: {field}")
 
 
 def _of_model(pattern: str) -> Condition:
-    """Of a model whose name is like this, and so between the oldest and the newest job of such models.
+    """Return the condition for the jobs of models whose names match a LIKE pattern.
 
-    Most models are used for a while, or were never there: no walk goes further than that.
+    It also limits the jobs to those between the oldest and the newest job of such models, so that no walk goes further:
+    most models are used only for a while, or never existed.
     """
     like = "names WHERE lower(model) LIKE {} ESCAPE '!'"
     one = "SELECT other.id FROM job other WHERE other.model = names.model ORDER BY other.id"
-    oldest = f"{NAMES} SELECT ({one} LIMIT 1) AS one FROM {like} ORDER BY one LIMIT 1"
-    newest = f"{NAMES} SELECT ({one} DESC LIMIT 1) AS one FROM {like} ORDER BY one DESC LIMIT 1"
+    oldest = f"{MODEL_NAMES} SELECT ({one} LIMIT 1) AS one FROM {like} ORDER BY one LIMIT 1"
+    newest = f"{MODEL_NAMES} SELECT ({one} DESC LIMIT 1) AS one FROM {like} ORDER BY one DESC LIMIT 1"
     return WhereRaw(
-        f"job.model IN ({NAMES} SELECT model FROM {like}) AND job.id >= ({oldest}) AND job.id <= ({newest})",
+        f"job.model IN ({MODEL_NAMES} SELECT model FROM {like}) AND job.id >= ({oldest}) AND job.id <= ({newest})",
         pattern, pattern, pattern,
     )  # fmt: skip
 
 
 def _status(status: str) -> str:
-    """A status, as the indexes have it that hold the jobs that wait, run, or ended badly."""
+    """Return the condition for a status, as in the indexes of the jobs that wait, run, or ended badly."""
     if status in ("failed", "canceled"):
         return f"job.status = '{status}' AND job.status IN ('failed', 'canceled')"
-    if status in ("queued", "running") and DB.engine_type == "sqlite":  # which would walk all jobs by their ids
+    if status in ("queued", "running") and DB.engine_type == "sqlite":  # otherwise it would walk all jobs by id
         return f"job.id IN (SELECT id FROM job WHERE status = '{status}')"
     return f"job.status = '{status}'"
 

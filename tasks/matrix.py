@@ -1,7 +1,7 @@
-r"""A prompt matrix: `{red|blue} fox in {snow|sand}`, for several seeds and models. Read, counted and spread out.
+r"""Read, count and expand a prompt matrix: `{red|blue} fox in {snow|sand}`, for several seeds and models.
 
-Braces with a | in them are alternatives. All others are text as they stand, since prompts hold JSON and the like; so is
-what is written as \{, \| or \}.
+Braces with a | in them are alternatives. All other braces are plain text, since prompts hold JSON and the like. \{, \|
+and \} are plain text, too.
 """
 
 import re
@@ -10,23 +10,23 @@ from dataclasses import dataclass, field
 from itertools import groupby, pairwise, product
 from math import prod
 
-CAP = 256
-"""The most prints that one matrix may make."""
+MAX_PRINTS = 256
+"""The maximum number of prints that one matrix may make."""
 
 Parts = tuple[tuple[str, ...], ...]
-"""A prompt in pieces, each with what may stand there: one text, or several alternatives."""
+"""A prompt in pieces. Each piece holds its possible texts: one text, or several alternatives."""
 
 _TOKEN = re.compile(r"\\([{|}])|([{|}])|([^\\{|}]+|\\)")
 _COUNT = re.compile(r"\s*(\d{1,9})\s*(seeds?)?\s*", re.IGNORECASE)
 
 
 class Unreadable(Exception):
-    """A matrix that cannot be read. Its message is a sentence for the person who wrote it."""
+    """A matrix that cannot be read. The message is a sentence for the user who wrote the matrix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One direction in which the prints of a matrix differ. name: prompt, model or seed."""
+    """One dimension in which the prints of a matrix differ. name: prompt, model or seed."""
 
     name: str
     values: tuple[str | int, ...]
@@ -34,7 +34,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One print of a matrix. seed: None where the matrix names none."""
+    """One print of a matrix. seed: None when the matrix names no seeds."""
 
     prompt: str
     model: str
@@ -42,7 +42,7 @@ class Cell:
 
 
 def read(prompt: str) -> Parts:
-    """A prompt in pieces. What is listed twice is there once. Raises Unreadable."""
+    """Return a prompt in pieces, without duplicate alternatives. Raises Unreadable when the prompt cannot be read."""
     pieces: list[tuple[str, ...]] = []
     opened: list[_Braces] = []
     for escaped, sign, text in _TOKEN.findall(prompt):
@@ -58,12 +58,12 @@ def read(prompt: str) -> Parts:
             opened[-1].bars.append(len(pieces))
         pieces.append((escaped or sign or text,))
     if any(braces.bars for braces in opened):
-        raise Unreadable("A { with alternatives after it has no }. Where it is only text, write \\{.")
+        raise Unreadable("A { with alternatives has no closing }. For a plain {, write \\{.")
     return _joined(pieces)
 
 
 def quoted(text: str) -> str:
-    """The prompt that, read as a matrix, is just this text."""
+    """Return the prompt that, read as a matrix, is exactly this text."""
     try:
         if read(text) == (((text,),) if text else ()):
             return text
@@ -73,25 +73,28 @@ def quoted(text: str) -> str:
 
 
 def read_seeds(text: str) -> int | list[int]:
-    """The seeds that somebody typed: how many ("3", "3 seeds"), or which ("1, 2, 3", "7,"). Raises Unreadable."""
+    """Return the seeds that a user typed: their number ("3", "3 seeds"), or a list of them ("1, 2, 3", "7,").
+
+    Raises Unreadable when the text is neither.
+    """
     if count := _COUNT.fullmatch(text):
         return int(count[1])
     try:
         return [int(word) for word in text.replace(",", " ").split()]
     except ValueError:
-        raise Unreadable("Seeds are a list, as 1, 2, 3, or how many there should be, as 3.") from None
+        raise Unreadable("Seeds must be a list such as 1, 2, 3, or a number of random seeds such as 3.") from None
 
 
 def size(parts: Parts, models: Sequence[str], seeds: Sequence[int] | int | None) -> int:
-    """How many prints a matrix makes, without making any."""
+    """Return how many prints a matrix makes, without making any."""
     count = len(seeds) if isinstance(seeds, Sequence) else seeds
     return prod(map(len, parts)) * len(models) * (count or 1)
 
 
 def expand(parts: Parts, models: Sequence[str], seeds: Sequence[int] = ()) -> tuple[list[Axis], list[Cell]]:
-    """The axes, the slowest first, and the cells in their order: prompts as they are written, then models, then seeds.
+    """Return the axes, the slowest first, and the cells in order: prompts as written, then models, then seeds.
 
-    What has only one value is no axis. To be called where `size` allows it.
+    A dimension with only one value is not an axis. Call this only when `size` allows it.
     """
     directions: list[tuple[str, tuple[str | int, ...]]] = [("prompt", part) for part in parts]
     directions += [("model", tuple(models)), ("seed", tuple(seeds))]
@@ -105,26 +108,26 @@ def expand(parts: Parts, models: Sequence[str], seeds: Sequence[int] = ()) -> tu
 
 @dataclass(slots=True)
 class _Braces:
-    """Braces that are open: where they and the bars in them are among the pieces, and whether they hold others."""
+    """Open braces: their position and that of their bars among the pieces, and whether they hold other braces."""
 
     start: int
     bars: list[int] = field(default_factory=list)
     nested: bool = False
 
     def close(self, pieces: list[tuple[str, ...]]) -> None:
-        """Have the pieces end with what the braces mean: one of alternatives, or text with braces around it."""
+        """Complete the pieces with what the braces mean: one piece of alternatives, or text in braces."""
         if not self.bars:
             pieces.append(("}",))
             return
         if self.nested:
-            raise Unreadable("Alternatives cannot hold other braces. Where these are only text, write \\{ and \\}.")
+            raise Unreadable("Alternatives cannot contain other braces. For plain braces, write \\{ and \\}.")
         edges = [self.start, *self.bars, len(pieces)]
         choices = ["".join(text for (text,) in pieces[left + 1 : right]) for left, right in pairwise(edges)]
         pieces[self.start :] = [tuple(dict.fromkeys(choices))]
 
 
 def _joined(pieces: Iterable[tuple[str, ...]]) -> Parts:
-    """The same with neighbouring texts made one."""
+    """Return the pieces with neighboring texts merged into one."""
     parts: list[tuple[str, ...]] = []
     for is_text, run in groupby(pieces, key=lambda piece: len(piece) == 1):
         if is_text:

@@ -1,11 +1,11 @@
-"""Which file in storage an address below /media/ means: one that a row names, or none."""
+"""Find the file in storage for an address below /media/: one that a row names, or none."""
 
 from tasks import uploads
 from tasks.media_types import MEDIA_TYPES, PREVIEW_SUFFIX, THUMBNAIL_SUFFIX
 from tasks.queue import Condition
 from tasks.tables import Output, Upload
 
-PREVIEWED = [extension for extension, media in MEDIA_TYPES.items() if media.visible]
+PREVIEWED_EXTENSIONS = [extension for extension, media in MEDIA_TYPES.items() if media.visible]
 OF_A_JOB = (
     "SELECT output.stored_key, output.stored_preview_key, output.stored_thumbnail_key"
     " FROM output JOIN job ON job.id = output.job WHERE {} AND job.deleted_at IS NULL LIMIT 1"
@@ -15,13 +15,13 @@ OF_A_JOB = (
 async def find(key: str) -> str | None:
     """Return the name in storage of an upload, of a result, of the preview of either, or of a result's thumbnail.
 
-    Returns None when no row names it, or its job is deleted.
+    Returns None when no row names the file, or its job is deleted.
     """
     stem, dot, ending = key.partition(".")
     suffix = dot + ending if dot + ending in (PREVIEW_SUFFIX, THUMBNAIL_SUFFIX) else ""
-    # These are found by their file, which is of one of few types: there is an index of files.
-    files = [f"{stem}.{extension}" for extension in PREVIEWED] if suffix else [key]
-    if key.startswith(uploads.PREFIX):
+    # Previews and thumbnails are found by the key of their file, which has one of a few types: keys are indexed.
+    files = [f"{stem}.{extension}" for extension in PREVIEWED_EXTENSIONS] if suffix else [key]
+    if key.startswith(uploads.KEY_PREFIX):
         return await _of_uploads(key, files, suffix)
     return await _of_outputs(key, files, suffix)
 
@@ -29,9 +29,9 @@ async def find(key: str) -> str | None:
 async def _of_uploads(key: str, files: list[str], suffix: str) -> str | None:
     if suffix == THUMBNAIL_SUFFIX:
         return None
-    named: Condition = Upload.key.is_in(files) & uploads.STAYS
+    named: Condition = Upload.key.is_in(files) & uploads.NOT_DELETING
     if suffix:
-        named = named & Upload.width.is_not_null()  # a film that is all sound has none, and no preview
+        named = named & Upload.width.is_not_null()  # a video with only sound has no width and no preview
     return key if await Upload.exists().where(named) else None
 
 
@@ -43,6 +43,6 @@ async def _of_outputs(key: str, files: list[str], suffix: str) -> str | None:
         named = named & Output.stored_thumbnail_key.is_not_null()
     stored = {"": "stored_key", PREVIEW_SUFFIX: "stored_preview_key", THUMBNAIL_SUFFIX: "stored_thumbnail_key"}[suffix]
     for row in await Output.raw(OF_A_JOB, named.querystring):
-        # Empty where a worker of an earlier version stored it while this one was installed: it knew one name only.
+        # Empty when a worker of an earlier version, which knew one name only, stored the file during the upgrade.
         return str(row[stored] or key)
     return None

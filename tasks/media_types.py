@@ -1,4 +1,4 @@
-"""What bytes really are, whatever their name or header says."""
+"""Detect the real type of a file from its bytes, whatever its name or header says."""
 
 import codecs
 import re
@@ -8,14 +8,17 @@ from typing import IO
 import filetype
 import msgspec
 
-HEAD = 8192  # bytes that are looked at
+SNIFFED_BYTES = 8192  # bytes that are inspected
 PREVIEW_SUFFIX, THUMBNAIL_SUFFIX = ".preview.webp", ".thumbnail.webp"  # in place of a file's own extension
-LARGEST_JSON = 16 * 1024 * 1024  # bytes; longer text is not parsed to learn whether it is JSON
+MAX_JSON_BYTES = 16 * 1024 * 1024  # bytes; longer text is not parsed to check whether it is JSON
 
 
 @dataclass(frozen=True, slots=True)
 class MediaType:
-    """extension: without a dot. name: as in a Content-Type header. kind: image, video, audio, text or file."""
+    """A file type.
+
+    extension: without a dot. name: as in a Content-Type header. kind: image, video, audio, text or file.
+    """
 
     extension: str
     name: str
@@ -23,12 +26,12 @@ class MediaType:
 
     @property
     def inline(self) -> bool:
-        """Whether a browser may show it by itself. Never what can carry a script: that is only downloaded."""
+        """Whether a browser may display the file inline. Files that can carry a script are only downloaded."""
         return self.kind != "file" and self.extension != "svg"
 
     @property
     def visible(self) -> bool:
-        """Whether a preview is made of it. SVG is never opened."""
+        """Whether a preview is made of the file. SVG is never opened."""
         return self.kind in ("image", "video") and self.extension != "svg"
 
 
@@ -64,12 +67,12 @@ MEDIA_TYPES = {
         ("bin", "application/octet-stream", "file"),
     )
 }
-"""Every type that a finished file can have, by its extension."""
+"""Every type that a finished file can have, by extension."""
 
-OTHER_NAMES = {"m4v": "mp4", "apng": "png", "epub": "zip", "docx": "zip", "xlsx": "zip", "pptx": "zip"}
-"""What the library calls some of them."""
+EXTENSION_ALIASES = {"m4v": "mp4", "apng": "png", "epub": "zip", "docx": "zip", "xlsx": "zip", "pptx": "zip"}
+"""The extensions that the `filetype` library uses instead for some types."""
 
-PROLOGUE = r"(?:<\?xml.*?\?>|<!--.*?-->|\s)*+"  # possessive: a thousand comments must not take for ever
+PROLOGUE = r"(?:<\?xml.*?\?>|<!--.*?-->|\s)*+"  # possessive, so that a thousand comments do not take forever
 SVG = re.compile(PROLOGUE + r"(?:<!doctype\s+svg.*?>)?" + PROLOGUE + r"<svg[\s/>]", re.IGNORECASE | re.DOTALL)
 HTML = re.compile(
     PROLOGUE + r"<(?:!doctype\s+html|html|head|body|title|script|meta|div|p)\b", re.IGNORECASE | re.DOTALL
@@ -77,9 +80,9 @@ HTML = re.compile(
 
 
 def sniff(file: IO[bytes]) -> MediaType:
-    """The type of a file by its bytes alone. What nobody knows is application/octet-stream."""
+    """Return the type of a file by its bytes alone. An unknown type is application/octet-stream."""
     file.seek(0)
-    head = file.read(HEAD)
+    head = file.read(SNIFFED_BYTES)
     return MEDIA_TYPES[_magic(head) or _writing(head, file) or "bin"]
 
 
@@ -87,12 +90,12 @@ def _magic(head: bytes) -> str | None:
     if head.startswith(b"glTF"):
         return "glb"
     guess = filetype.guess(head) if head else None
-    extension = OTHER_NAMES.get(guess.extension, guess.extension) if guess else None
+    extension = EXTENSION_ALIASES.get(guess.extension, guess.extension) if guess else None
     return extension if extension in MEDIA_TYPES else None
 
 
 def _writing(head: bytes, file: IO[bytes]) -> str | None:
-    """Which kind of text it is, or None where it is none."""
+    """Return the extension of a text file's type, or None when the file is not text."""
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # the head may end within a character
     except UnicodeDecodeError:
@@ -108,9 +111,9 @@ def _writing(head: bytes, file: IO[bytes]) -> str | None:
 
 def _is_json(file: IO[bytes]) -> bool:
     file.seek(0)
-    content = file.read(LARGEST_JSON + 1)
+    content = file.read(MAX_JSON_BYTES + 1)
     try:
         msgspec.json.decode(content, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):
         return False
-    return len(content) <= LARGEST_JSON
+    return len(content) <= MAX_JSON_BYTES

@@ -1,4 +1,4 @@
-"""Which models there are, what each takes, and whether some input is right for one."""
+"""Find models, describe the input that each takes, and check whether an input is valid for one."""
 
 import json
 import secrets
@@ -28,28 +28,28 @@ BUILT_IN = {
     "minimax/hailuo-02": "video",
     "meta/musicgen": "audio",
 }
-"""The models that are there out of the box, and what they make."""
+"""The built-in models, and what they make."""
 
 SQUARE, WIDE = (1024, 1024), (1280, 720)
 
-PROMPTS = ("prompt", "text")
-"""What models call the words they work from, the likeliest first."""
+PROMPT_FIELDS = ("prompt", "text")
+"""The names of the prompt among a model's inputs, the likeliest first."""
 
-KEPT = 5.0  # seconds that this process remembers what a model takes
-REMEMBERED = 256  # models
-LOOKUP_SECONDS = 300.0  # that one which was looked up, and which no job uses yet, is remembered
-UNKNOWN_SECONDS = 60.0  # that a name is remembered which Replicate does not know
+MODEL_TTL_SECONDS = 5.0  # seconds that this process caches a model
+MAX_CACHED_MODELS = 256  # models
+LOOKUP_TTL_SECONDS = 300.0  # that a looked-up model is cached while no job uses it
+UNKNOWN_TTL_SECONDS = 60.0  # that a name unknown to Replicate is cached
 
-MAX_PROMPT = 10_000  # characters
+MAX_PROMPT_LENGTH = 10_000  # characters
 MAX_SEED = 2**31 - 1
 
-_remembered: dict[str, tuple[float, "Model"]] = {}  # name -> until when it is remembered, and the model
-_lookups: Lookups["Model"] = Lookups(LOOKUP_SECONDS, UNKNOWN_SECONDS, REMEMBERED)
+_remembered: dict[str, tuple[float, "Model"]] = {}  # name -> when the entry expires, and the model
+_lookups: Lookups["Model"] = Lookups(LOOKUP_TTL_SECONDS, UNKNOWN_TTL_SECONDS, MAX_CACHED_MODELS)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model and what it takes. name: owner/name, and :version where somebody asked for that one."""
+    """A model and its schemas. name: owner/name, with :version when a user requested that version."""
 
     name: str
     version: str | None
@@ -59,33 +59,33 @@ class Model:
 
     @property
     def reference(self) -> str:
-        """What a prediction is created with: official models by name, others by name and version."""
+        """The `version` to create a prediction with: official models by name, others by name and version."""
         owner_and_name = self.name.partition(":")[0]
         return owner_and_name if self.official or self.version is None else f"{owner_and_name}:{self.version}"
 
     @property
     def kind(self) -> str:
-        """image, video or audio where we know it, else other."""
+        """What the model makes: image, video or audio when we know it, else other."""
         return BUILT_IN.get(self.name.partition(":")[0], "other")
 
     @cached_property
     def input_schema(self) -> Schema:
-        """What it takes, as plain JSON Schema, properties in the order its makers gave them."""
+        """The plain JSON Schema of the model's input, with properties in the order that its makers gave them."""
         return plain(self.schemas, "Input")
 
     @cached_property
     def output_schema(self) -> Schema:
-        """What it makes, as plain JSON Schema."""
+        """The plain JSON Schema of the model's output."""
         return plain(self.schemas, "Output")
 
     @property
     def prompt_name(self) -> str | None:
-        """What it calls the prompt, or None where it takes no words."""
-        return next((name for name in PROMPTS if name in self.input_schema["properties"]), None)
+        """The model's name for the prompt, or None when the model takes no prompt."""
+        return next((name for name in PROMPT_FIELDS if name in self.input_schema["properties"]), None)
 
     @property
     def largest_seed(self) -> int | None:
-        """The largest seed that it and our database take, or None where it takes none."""
+        """The largest seed that both the model and our database accept, or None when the model takes no seed."""
         takes = self.input_schema["properties"].get("seed")
         return None if takes is None else min(int(takes.get("maximum", MAX_SEED)), MOST)
 
@@ -94,18 +94,19 @@ class Model:
         return validator(self.input_schema)
 
     def arguments(self, prompt: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The input of a prediction: the prompt, the parameters and, if it takes a seed and none is given, ours."""
+        """Return the input of a prediction: the prompt and the parameters.
+
+        If the model takes a seed and none is given, a random seed is added.
+        """
         seed = {} if self.largest_seed is None else {"seed": secrets.randbelow(self.largest_seed + 1)}
         return {**seed, **parameters, self.prompt_name or "prompt": prompt}
 
     def faults(self, prompt: str, parameters: Mapping[str, Any]) -> list[Fault]:
-        """Everything that is wrong with a request for it, at the places in the request's body."""
+        """Return everything that is wrong with a request for the model, with the places in the request's body."""
         if self.prompt_name is None:
-            return [Fault("/model", f"{self.name} takes no text prompt.")]
+            return [Fault("/model", f"{self.name} does not accept a text prompt.")]
         if self.prompt_name in parameters:
-            return [
-                Fault(f"/parameters/{self.prompt_name}", "The prompt belongs beside the parameters, not among them.")
-            ]
+            return [Fault(f"/parameters/{self.prompt_name}", "The prompt is a field of its own, not a parameter.")]
         found = faults(self._validator, self.input_schema["properties"], {**parameters, self.prompt_name: prompt})
         return [Fault(self._pointer(path), sentence) for path, sentence in sorted(found)]
 
@@ -116,29 +117,33 @@ class Model:
 
 
 async def find(name: str, replicate: Replicate) -> Model | None:
-    """A model by its name, owner/name or owner/name:version: from the database, the catalogue, or fetched and kept.
+    """Return a model by its name, owner/name or owner/name:version.
 
-    None: Replicate knows no such model. Raises Failure when Replicate could not be asked.
+    The model comes from the database or the catalog, or it is fetched from Replicate and stored. Returns None when
+    Replicate knows no such model. Raises Failure when the request to Replicate fails.
     """
     return await stored(name) or await refresh(name, replicate)
 
 
 async def look_up(name: str, replicate: Replicate) -> Model | None:
-    """The same for whoever only looks, or asks for a job that is not accepted yet: nothing is stored.
+    """Return a model as `find` does, but store nothing: for readers, and for jobs that are not accepted yet.
 
-    What Replicate said, also that it knows no such model, is remembered for a while. Who asks meanwhile shares it.
+    Replicate's answer is cached for a while, even when it knows no such model. Concurrent callers share one request.
     """
     return await stored(name) or await _lookups.find(name, partial(_fetch, name, replicate))
 
 
 async def keep(model: Model) -> None:
-    """Store a model that was looked up, as a job uses it now: from then on it is among those to choose from."""
+    """Store a looked-up model because a job uses it now. From then on it is one of the models to choose from."""
     if _lookups.pop(model.name) is not None:
         await _store(model)
 
 
 async def refresh(name: str, replicate: Replicate) -> Model | None:
-    """Fetch what Replicate says of a model now, and keep it. None: it knows no such model. Raises Failure."""
+    """Fetch a model from Replicate and store it.
+
+    Returns None when Replicate knows no such model. Raises Failure when the request to Replicate fails.
+    """
     model = await _fetch(name, replicate)
     if model is not None:
         await _store(model)
@@ -146,7 +151,7 @@ async def refresh(name: str, replicate: Replicate) -> Model | None:
 
 
 async def stored(name: str) -> Model | None:
-    """A model by its name, without asking Replicate; as it was a few seconds ago."""
+    """Return a model by its name, without a request to Replicate. It may be a few seconds old."""
     until, model = _remembered.get(name, (0.0, None))
     if model is not None and monotonic() < until:
         return model
@@ -158,26 +163,26 @@ async def stored(name: str) -> Model | None:
 
 
 def forget() -> None:
-    """Remember no model, as a new process does."""
+    """Empty the caches, as they are in a new process."""
     _remembered.clear()
     _lookups.forget()
 
 
 async def known() -> list[Model]:
-    """The models to choose from: those out of the box, then those somebody has asked for, by name."""
+    """Return the models to choose from: the built-in ones, then those that users have requested, by name."""
     rows = {row.name: row for row in await ModelSchema.objects().order_by(ModelSchema.name)}
     ours = [_from_row(rows.pop(name)) if name in rows else built_in(name) for name in BUILT_IN]
     return [model for model in ours if model] + [_from_row(row) for row in rows.values()]
 
 
 def usual_size(name: str) -> tuple[int, int]:
-    """The size in pixels of what a model makes unless told otherwise: films are wide, all else is square."""
+    """Return the default size in pixels of a model's output: videos are wide, everything else is square."""
     return WIDE if BUILT_IN.get(name.partition(":")[0]) == "video" else SQUARE
 
 
 @cache
 def built_in(name: str) -> Model | None:
-    """One of the models that are there out of the box, from a file as Replicate's API answers it."""
+    """Return a built-in model from a file in the format of Replicate's API. Returns None for other names."""
     if name not in BUILT_IN:
         return None
     remote = msgspec.json.decode((CATALOGUE / f"{name.replace('/', '--')}.json").read_bytes(), type=RemoteModel)
@@ -210,9 +215,9 @@ async def _store(model: Model) -> None:
 
 
 def _remember(model: Model) -> None:
-    if len(_remembered) >= REMEMBERED:
+    if len(_remembered) >= MAX_CACHED_MODELS:
         _remembered.clear()
-    _remembered[model.name] = monotonic() + KEPT, model
+    _remembered[model.name] = monotonic() + MODEL_TTL_SECONDS, model
 
 
 def _from_remote(name: str, remote: RemoteModel, pinned: bool = False) -> Model:
@@ -229,5 +234,5 @@ def _from_row(row: ModelSchema) -> Model:
 
 @lru_cache(maxsize=256)
 def _parsed(name: str, version: str | None, official: bool, description: str, schemas: str) -> Model:
-    """Parsed once: a model keeps its compiled validator, which costs more than a request."""
+    """Parse a model. It is cached because it keeps its compiled validator, which costs more than a request."""
     return Model(name, version, official, description, json.loads(schemas))

@@ -1,38 +1,38 @@
-"""The months that have jobs, to jump to: found one by one along the index, however many jobs there are."""
+"""Find the months that have jobs, to jump to, one by one along the index, however many jobs there are."""
 
 from time import monotonic
 from uuid import UUID
 
-from tasks.matching import SHOWN, id_at, moment_of
+from tasks.matching import VISIBLE, id_at, moment_of
 from tasks.queue import Condition
 from tasks.search import first_moment
 from tasks.tables import Job
 
-GLANCE = 30.0  # seconds that an answer is good for
+MONTHS_TTL_SECONDS = 30.0  # seconds that an answer is cached
 
 _known: tuple[float, list[str]] = (0.0, [])
 
 
 async def with_jobs() -> list[str]:
-    """The months in which jobs were submitted that are not in the trash, newest first, as 2026-09."""
+    """Return the months in which jobs outside the trash were submitted, newest first, as 2026-09."""
     global _known
     if monotonic() >= _known[0]:
-        _known = monotonic() + GLANCE, await _months()
+        _known = monotonic() + MONTHS_TTL_SECONDS, await _months()
     return _known[1]
 
 
 def forget() -> None:
-    """Look again at the next question."""
+    """Drop the cached answer, so that the next call queries the database."""
     global _known
     _known = 0.0, []
 
 
 async def _months() -> list[str]:
     months: list[str] = []
-    newest = await _newest(SHOWN)
+    newest = await _newest(VISIBLE)
     while newest:
         months.append(f"{moment_of(newest):%Y-%m}")
-        newest = await _newest(SHOWN & (Job.id < id_at(first_moment(months[-1]))))
+        newest = await _newest(VISIBLE & (Job.id < id_at(first_moment(months[-1]))))
     return months
 
 

@@ -1,4 +1,4 @@
-"""What was finished of late: for pages that nobody looks at, which keep no stream open."""
+"""List recently finished jobs for hidden pages, which keep no stream open."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -6,26 +6,26 @@ from uuid import UUID
 from tasks.database import now
 from tasks.tables import Job, Status
 
-MOST = 100
-LONGEST = timedelta(days=1)
+MAX_FINISHED = 100
+MAX_AGE = timedelta(days=1)
 
 
 async def finished_since(moment: datetime) -> list[tuple[UUID, str]]:
-    """The jobs completed at `moment` or later that are still shown, with their prompts: 100 at most, first to last.
+    """Return up to 100 jobs completed at `moment` or later that are still shown, with their prompts, oldest first.
 
-    What was completed more than a day ago is no news.
+    Jobs completed more than a day ago are left out.
     """
-    moment = min(max(moment, now() - LONGEST), now())  # any moment may be asked for, also one that no database holds
+    moment = min(max(moment, now() - MAX_AGE), now())  # any moment may be requested, even one that no database holds
     found = (
         await Job.select(Job.id, Job.prompt)
         .where(
-            Job.changed_at >= moment,  # what ended since has changed since: this is the column that has an index
+            Job.changed_at >= moment,  # a job that ended since then also changed since then, and this column is indexed
             Job.finished_at >= moment,
             Job.status == Status.COMPLETED,
             Job.deleted_at.is_null(),
             Job.trashed_at.is_null(),
         )
         .order_by(Job.changed_at)
-        .limit(MOST)
+        .limit(MAX_FINISHED)
     )
     return [(row["id"], row["prompt"]) for row in found]

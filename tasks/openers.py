@@ -1,4 +1,4 @@
-"""Processes that open files from outside: they may die, hang or run out of memory instead of the worker."""
+"""Decoder processes that open files from outside: they may die, hang or run out of memory instead of the worker."""
 
 import asyncio
 import atexit
@@ -18,31 +18,32 @@ from tasks.media_types import MediaType
 
 log = logging.getLogger(__name__)
 
-WITHIN = 60  # seconds for one file
-AT_ONCE = 2  # few: decoders are hungry
-FILES = 200  # that a process opens before another takes its place, so that nothing adds up
+DECODE_TIMEOUT = 60  # seconds for one file
+MAX_DECODERS = 2  # few, because decoders need many resources
+FILES_PER_PROCESS = 200  # that a process opens before it is replaced, so that leaks do not add up
 FORMATS = {
     "png": "PNG", "jpg": "JPEG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF", "bmp": "BMP", "tif": "TIFF",
 }  # fmt: skip
-"""Pillow's reader for each type. Named, not guessed, as FFmpeg's are."""
+"""Pillow's reader for each type. It is named, not guessed, as are FFmpeg's demuxers."""
 DEMUXERS = {
     "mp4": "mov", "mov": "mov", "m4a": "mov", "webm": "matroska", "mkv": "matroska", "avi": "avi",
     "wav": "wav", "mp3": "mp3", "flac": "flac", "ogg": "ogg", "aac": "aac",
 }  # fmt: skip
-"""FFmpeg's reader for each type. Named, not guessed: some of those it would guess open other files and addresses."""
+"""FFmpeg's demuxer for each type. It is named: some demuxers that FFmpeg would guess open other files and addresses."""
 PREVIEW, THUMBNAIL = 512, 256  # pixels of the longer side, at most
 GOOD, TOO_LARGE, BROKEN = range(3)
-HEADER = Struct(">BI")  # of an answer: one of these three, and how many bytes follow
+HEADER = Struct(">BI")  # of an answer: one of these three, and the number of bytes that follow
 
-_turns = asyncio.Semaphore(AT_ONCE)
-_idle: "list[Opener]" = []
+_turns = asyncio.Semaphore(MAX_DECODERS)
+_idle: "list[Decoder]" = []
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Width and height in pixels, duration in seconds, small WebPs, placeholder as a data: URL. None: has none.
+class Decoded:
+    """The measures and previews of a file. None: the file has none.
 
-    preview: PREVIEW pixels at most. thumbnail: THUMBNAIL, where the preview has more.
+    width, height: in pixels. duration: in seconds. preview: a WebP of at most PREVIEW pixels. thumbnail: a WebP of at
+    most THUMBNAIL pixels, when the preview has more. placeholder: a data: URL.
     """
 
     width: int | None = None
@@ -53,42 +54,42 @@ class Look:
     placeholder: str | None = None
 
 
-async def look(file: IO[bytes], media: MediaType) -> Look:
-    """Measure a file and make its previews. The file must be a real one, with all of it written.
+async def decode(file: IO[bytes], media: MediaType) -> Decoded:
+    """Measure a file and make its previews. The file must be a real file that is completely written.
 
-    Raises Failure: output_unreadable (may pass: a broken download looks like that), output_too_large (too many pixels,
-    or more memory needed than an opener may have).
+    Raises Failure: output_unreadable (may pass: a broken download looks the same), output_too_large (the file has too
+    many pixels, or needs more memory than an opener may have).
     """
     if media.extension not in FORMATS and media.extension not in DEMUXERS:
-        return Look()
+        return Decoded()
     async with _turns:
         status, answer = await _opened(file, media.extension)
     if status == GOOD:
-        return msgspec.json.decode(answer, type=Look)
-    log.info("a file (%s) cannot be opened: %s", media.extension, answer.decode(errors="replace"))
+        return msgspec.json.decode(answer, type=Decoded)
+    log.info("cannot open a file (%s): %s", media.extension, answer.decode(errors="replace"))
     if status == TOO_LARGE:
-        raise Failure("output_too_large", "The result has more pixels than Darkroom opens.")
-    raise Failure("output_unreadable", f"The {media.kind} came damaged and cannot be opened.", passing=True)
+        raise Failure("output_too_large", "The result has more pixels than Darkroom can open.")
+    raise Failure("output_unreadable", f"The {media.kind} is damaged and cannot be opened.", passing=True)
 
 
 async def _opened(file: IO[bytes], extension: str) -> tuple[int, bytes]:
-    opener = _idle.pop() if _idle else Opener()
+    opener = _idle.pop() if _idle else Decoder()
     status = BROKEN
     try:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(DECODE_TIMEOUT):
             status, answer = await opener.open(file, extension)
         return status, answer
     except (TimeoutError, ConnectionError) as error:
         return BROKEN, repr(error).encode()
     finally:
-        if status == GOOD and opener.files < FILES:
+        if status == GOOD and opener.files < FILES_PER_PROCESS:
             _idle.append(opener)
-        else:  # it may be hurt, or in the middle of something
+        else:  # it may be damaged, or still busy
             opener.end()
 
 
-class Opener:
-    """A process that opens one file after the other, and ends by itself when nobody is left to ask it."""
+class Decoder:
+    """A decoder process that opens one file after the other. It exits by itself when the worker is gone."""
 
     def __init__(self) -> None:
         self.files = 0
@@ -101,19 +102,22 @@ class Opener:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=Path(__file__).parent.parent,
-                env={},  # ours holds secrets
+                env={},  # our environment holds secrets
                 start_new_session=True,  # Ctrl-C is for the worker
             )
 
     async def open(self, file: IO[bytes], extension: str) -> tuple[int, bytes]:
-        """Have a file opened. Answers a status and a Look in JSON, or words. Raises ConnectionError when it dies."""
+        """Have the process open a file. Returns a status, and a Decoded in JSON or an error text.
+
+        Raises ConnectionError when the process dies.
+        """
         self.files += 1
         socket.send_fds(self._socket, [extension.encode()], [file.fileno()])
         status, length = HEADER.unpack(await self._receive(HEADER.size))
         return status, await self._receive(length)
 
     def end(self) -> None:
-        """Kill it."""
+        """Kill the process."""
         self._socket.close()
         self.process.kill()
         self.process.wait()
@@ -123,7 +127,7 @@ class Opener:
         while len(content) < length:
             piece = await asyncio.get_running_loop().sock_recv(self._socket, length - len(content))
             if not piece:
-                raise ConnectionError("the opener died")
+                raise ConnectionError("the decoder process died")
             content += piece
         return content
 

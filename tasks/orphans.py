@@ -1,6 +1,6 @@
-"""Predictions whose answer was lost: looked for, adopted by their attempt, or called off when they turn up too late.
+"""Find predictions whose response was lost: adopt them for their attempts, or cancel those that turn up too late.
 
-Replicate knows no idempotency key. So a request whose outcome is unknown is never repeated on a guess: a webhook may
+Replicate has no idempotency keys. So a request whose outcome is unknown is never repeated on a guess: a webhook may
 name its prediction, and Replicate lists it.
 """
 
@@ -12,7 +12,7 @@ from datetime import timedelta
 from random import uniform
 
 from tasks import attempts, inputs, webhooks
-from tasks.database import TAKEN, now
+from tasks.database import UNIQUE_VIOLATIONS, now
 from tasks.failures import DatabaseAway, Failure
 from tasks.leases import Lease, Lost
 from tasks.refusals import NotFound
@@ -21,75 +21,75 @@ from tasks.tables import Attempt, Job
 
 log = logging.getLogger(__name__)
 
-WAITS = (2.0, 5.0, 10.0, 20.0)  # seconds before each look into the list, as long as a worker waits
-SEARCHED_FOR = timedelta(minutes=2)  # from the request on: until then Replicate may list it late
-LATER_SECONDS = 30.0  # until the next look, after those
-CLOCKS_DIFFER = timedelta(minutes=1)
-CREATED_WITHIN = timedelta(minutes=3)  # of the request, by Replicate's clock
-WATCHED_FOR = timedelta(hours=1)  # then Replicate forgets the input
-INTERVAL = 20.0  # seconds between two looks for what turns up too late
+SEARCH_DELAYS = (2.0, 5.0, 10.0, 20.0)  # seconds before each look at the list, while a worker waits
+SEARCH_WINDOW = timedelta(minutes=2)  # after the request: until then Replicate may list the prediction late
+LATE_SEARCH_SECONDS = 30.0  # until the next look, after SEARCH_DELAYS
+CLOCK_TOLERANCE = timedelta(minutes=1)
+CREATION_WINDOW = timedelta(minutes=3)  # of the request, by Replicate's clock
+WATCH_WINDOW = timedelta(hours=1)  # then Replicate deletes the input
+SWEEP_SECONDS = 20.0  # seconds between two looks for predictions that turn up too late
 
 
 async def find(lease: Lease, attempt: Attempt, replicate: Replicate) -> Prediction | None:
-    """Return the prediction of an attempt whose answer was lost, or None when Replicate has listed none for long.
+    """Return the prediction of an attempt whose response was lost, or None when Replicate lists none for SEARCH_WINDOW.
 
-    Raises Failure, which may pass, when it has to be looked for again later, and Lost when another worker has the job.
+    Raises Failure, which may pass, when the search must be repeated later. Raises Lost when another worker has the job.
     """
     job = lease.job
     age = now() - attempt.created_at
     looked: Failure | None = None
-    for wait in WAITS if age < timedelta(seconds=sum(WAITS)) else (0.0,):
-        await lease.wait(wait)  # a webhook may tell of it earlier
+    for wait in SEARCH_DELAYS if age < timedelta(seconds=sum(SEARCH_DELAYS)) else (0.0,):
+        await lease.wait(wait)  # a webhook may report it earlier
         try:
             prediction, looked = await _search(job, attempt, replicate), None
         except Failure as failure:
             looked = failure
-            log.info("job %s: the search for its prediction failed: %s", job.id, failure)
+            log.info("job %s: could not search for its prediction: %s", job.id, failure)
             continue
         if prediction is not None:
-            log.info("job %s: found its prediction %s again", job.id, prediction.id)
+            log.info("job %s: found its prediction %s", job.id, prediction.id)
             return prediction
         if job.deadline_at is not None and job.deadline_at <= now():
             break
     if looked is not None:
         raise Failure(looked.code, looked.message, passing=True)
-    left = (SEARCHED_FOR - (now() - attempt.created_at)).total_seconds()
+    left = (SEARCH_WINDOW - (now() - attempt.created_at)).total_seconds()
     if left > 0:
-        told = "Replicate did not answer clearly. Its list is searched for the prediction."
-        raise Failure("provider_error", told, passing=True, retry_after=min(left, LATER_SECONDS))
+        told = "Replicate's answer was unclear. Searching its list for the prediction."
+        raise Failure("provider_error", told, passing=True, retry_after=min(left, LATE_SEARCH_SECONDS))
     return None
 
 
 async def keep_calling_off(replicate: Replicate) -> None:
-    """Call off, for ever, what turns up of attempts that were given up."""
+    """Cancel, forever, the predictions that turn up for attempts that were given up."""
     while True:
-        await asyncio.sleep(uniform(0.5, 1.5) * INTERVAL)
+        await asyncio.sleep(uniform(0.5, 1.5) * SWEEP_SECONDS)
         try:
             await call_off_late(replicate)
         except DatabaseAway as away:
-            log.info("no look for predictions that turn up late: %s", away)
+            log.info("could not check for late predictions: %s", away)
         except Exception:
-            log.exception("the look for predictions that turn up late failed; trying again")
+            log.exception("could not check for late predictions; trying again")
 
 
 async def call_off_late(replicate: Replicate) -> int:
-    """Call off the predictions of attempts that ended without knowing theirs. Return how many there were."""
-    recent = Attempt.created_at > now() - WATCHED_FOR
+    """Cancel the predictions of attempts that ended without knowing theirs. Returns how many were found."""
+    recent = Attempt.created_at > now() - WATCH_WINDOW
     found = 0
     for attempt in await Attempt.objects().where(attempts.GIVEN_UP & recent).order_by(Attempt.created_at):
         try:
             prediction_id = attempt.prediction_id or await _late(attempt, replicate)
             if prediction_id is not None:
                 found += await _called_off(attempt, prediction_id, replicate)
-        except Failure as failure:  # of this one: the others are looked at all the same
-            log.info("attempt %s: no look for a prediction that turns up late: %s", attempt.id, failure)
+        except Failure as failure:  # concerns this attempt only: the others are still checked
+            log.info("attempt %s: could not check for a late prediction: %s", attempt.id, failure)
     return found
 
 
 async def _search(job: Job, attempt: Attempt, replicate: Replicate) -> Prediction | None:
-    """The prediction of an attempt that does not know it: told by a webhook meanwhile, or listed, and adopted.
+    """Return the attempt's prediction: the one that a webhook reported meanwhile, or one from the list, now adopted.
 
-    Raises Failure, and Lost.
+    Returns None when there is neither. Raises Failure, and Lost when another worker has the job.
     """
     now_known = await attempts.under_way(job)
     if now_known is not None and now_known.prediction_id is not None:
@@ -104,17 +104,17 @@ async def _search(job: Job, attempt: Attempt, replicate: Replicate) -> Predictio
 
 
 async def _listed(attempt: Attempt, replicate: Replicate) -> Sequence[Prediction]:
-    """The predictions in Replicate's list that may be the attempt's, the likeliest first. Raises Failure.
+    """Return the predictions in Replicate's list that may be the attempt's, the likeliest first. Raises Failure.
 
-    Those which echo its webhook are its own. Else those of its model with exactly its input, which holds a seed of ours
-    where the model takes one: so it tells them apart.
+    Predictions that echo the attempt's webhook are its own. If there are none, predictions of its model with exactly
+    its input are returned: the input holds a seed of ours if the model takes one, which tells predictions apart.
     """
-    predictions = await replicate.listed(attempt.created_at - CLOCKS_DIFFER, attempt.created_at + CREATED_WITHIN)
+    predictions = await replicate.listed(attempt.created_at - CLOCK_TOLERANCE, attempt.created_at + CREATION_WINDOW)
     webhook = webhooks.address_of(attempt)
     own = [prediction for prediction in predictions if webhook and prediction.webhook == webhook]
     alike = own or list(_alike(attempt, predictions))
     if alike and not own and await attempts.twin_in_flight(attempt, _files(attempt)):
-        told = "Another request just like this one is under way: whose prediction is listed will be known soon."
+        told = "An identical request is under way. Waiting to see whose prediction is listed."
         raise Failure("provider_error", told, passing=True)
     return alike
 
@@ -124,7 +124,7 @@ def _alike(attempt: Attempt, predictions: Sequence[Prediction]) -> Iterator[Pred
     wanted = attempts.without(files, json.loads(attempt.input))
     for prediction in predictions:
         told = (prediction.model or "").lower()
-        # Official models ran under internal names before.
+        # Replicate used to run official models under internal names.
         of_model = not told or told == model or told.partition("/")[0].startswith("replicate")
         has_input = prediction.input is not None and attempts.without(files, prediction.input) == wanted
         if of_model and has_input and prediction.webhook is None:
@@ -132,16 +132,16 @@ def _alike(attempt: Attempt, predictions: Sequence[Prediction]) -> Iterator[Pred
 
 
 def _files(attempt: Attempt) -> set[str]:
-    """The inputs that hold files of ours: of these, Replicate tells other addresses than we keep."""
+    """Return the names of the inputs that hold our files: Replicate reports other addresses for them than we store."""
     return set(inputs.names_of_ours(json.loads(attempt.input)))
 
 
 async def _late(attempt: Attempt, replicate: Replicate) -> str | None:
-    """The prediction that turned up of an attempt that was given up: from now on its own."""
+    """Find the prediction of an attempt that was given up, and save its id. Returns None when none is listed."""
     for candidate in await _listed(attempt, replicate):
         try:
             await Attempt.update({Attempt.prediction_id: candidate.id}).where(Attempt.id == attempt.id)
-        except TAKEN:
+        except UNIQUE_VIOLATIONS:
             continue
         return candidate.id
     return None
@@ -152,9 +152,9 @@ async def _called_off(attempt: Attempt, prediction_id: str, replicate: Replicate
         prediction = await replicate.get(prediction_id)
         if not prediction.ended:
             await replicate.cancel(prediction_id)
-    except NotFound:  # not yet, or not any more
+    except NotFound:  # it does not exist yet, or no longer exists
         return False
-    log.warning("prediction %s turned up after its attempt had been given up, and was called off", prediction_id)
-    told = "Its prediction turned up after it had been given up, and was called off."
+    log.warning("prediction %s appeared after its attempt had ended, and was canceled", prediction_id)
+    told = "Its prediction appeared after the attempt had ended, and was canceled."
     await Attempt.update({Attempt.error_code: "found_late", Attempt.error: told}).where(Attempt.id == attempt.id)
     return True

@@ -1,4 +1,4 @@
-"""What is said to Redis without waiting for it: one pipeline at a time, which takes along all that came meanwhile."""
+"""Send commands to Redis without waiting: one pipeline at a time carries everything posted meanwhile."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ Command = tuple[str | bytes, ...]
 
 
 class Outbox:
-    """The commands of one event loop that nobody waits for. What Redis does not take is lost, as hints may be."""
+    """The pending commands of one event loop. Commands that Redis does not accept are lost, as hints may be."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -23,22 +23,25 @@ class Outbox:
         self._sending: asyncio.Task[None] | None = None
 
     def post(self, *command: str | bytes) -> None:
-        """Send a command, behind those posted before. Returns at once and never raises."""
+        """Send a command after those posted before. Returns immediately and never raises."""
         self._waiting.append(command)
         self._begin()
 
     def publish(self, channel: str, word: str) -> None:
-        """Publish a word; those of one pipeline are one message, with spaces between. Returns at once, never raises."""
+        """Publish a word. Returns immediately and never raises.
+
+        The words of one pipeline for a channel form one message, separated by spaces.
+        """
         self._words.setdefault(channel, []).append(word)
         self._begin()
 
     async def emptied(self) -> None:
-        """Wait until everything posted so far was sent, or was tried to be sent."""
+        """Wait until everything posted so far is sent, or an attempt to send it has failed."""
         while self._sending is not None and not self._sending.done():
             await asyncio.wait([self._sending])
 
     async def close(self, within: float) -> None:
-        """Wait so many seconds for what was posted to be sent; what is not sent by then is lost."""
+        """Wait up to `within` seconds until everything posted is sent. What is not sent by then is lost."""
         if self._sending is not None:
             await asyncio.wait([self._sending], timeout=within)
             await end(self._sending)
@@ -58,4 +61,4 @@ class Outbox:
                         pipeline.execute_command(*command)
                     await pipeline.execute()
             except (RedisError, OSError) as error:
-                log.debug("%d hints are lost: %s", len(commands), error)
+                log.debug("lost %d hints: %s", len(commands), error)

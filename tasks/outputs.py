@@ -1,4 +1,4 @@
-"""What a model made, from the provider into storage: found, checked, sniffed, measured, with a preview."""
+"""Bring a model's outputs from the provider into storage: find, check, sniff, measure and preview them."""
 
 import asyncio
 import json
@@ -16,23 +16,23 @@ from tasks.addresses import PublicTransport
 from tasks.failures import Failure
 from tasks.fetch import DATA_URL, Scratch, allowed, fetch, own_origin
 from tasks.media_types import MEDIA_TYPES, PREVIEW_SUFFIX, THUMBNAIL_SUFFIX, MediaType, sniff
-from tasks.openers import Look, look
+from tasks.openers import Decoded, decode
 from tasks.settings import settings
 from tasks.tables import Output
 
 Schema = Mapping[str, Any]
 
-EXCERPT = 2000  # characters of a text that cards show
-AT_ONCE = 32  # outputs that one process brings in
-MAX_BYTES = settings.max_output_mib * 2**20
-MOST = 1000  # files of one job
-DEEPEST = 100  # levels of lists and objects
-PLAIN = ("image/png", "image/jpeg", "image/webp", "image/gif")  # always known by their first bytes
+EXCERPT_LENGTH = 2000  # characters of a text that cards show
+MAX_CONCURRENT_OUTPUTS = 32  # outputs that one process brings in concurrently
+MAX_OUTPUT_BYTES = settings.max_output_mib * 2**20
+MAX_OUTPUTS = 1000  # files of one job
+MAX_DEPTH = 100  # levels of lists and objects
+RECOGNIZABLE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # always recognized by their first bytes
 
 Store = Callable[[Mapping[str, IO[bytes] | bytes]], Awaitable[Mapping[str, str]]]
-"""Puts files into storage, by their names below /media/ and in their order. Answers the names that they have there."""
+"""Puts files, given by their names below /media/, into storage in order. Returns the names that they have there."""
 
-_turns = asyncio.Semaphore(AT_ONCE)
+_turns = asyncio.Semaphore(MAX_CONCURRENT_OUTPUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """An output that is text itself. extension: txt, or json where it is structured."""
+    """An output that is text itself. extension: txt, or json when the output is structured."""
 
     content: str
     extension: str = "txt"
@@ -54,17 +54,17 @@ Source = Link | Text
 
 
 def find(output: object, schema: Schema | None) -> list[Source]:
-    """The outputs in a prediction's `output`: its files in the provider's order, then its words as one text.
+    """Return the outputs in a prediction's `output`: its files in the provider's order, then its words as one text.
 
-    schema: the model's plain Output schema, where known. Raises Failure: no_output when there is nothing in it,
-    output_too_large (too many files), output_unreadable (nested beyond all sense).
+    schema: the model's plain Output schema, if known. Raises Failure: no_output (`output` is empty), output_too_large
+    (too many files), output_unreadable (nested too deeply).
     """
     leaves = list(_leaves(output, schema or {}))
     if all(isinstance(leaf, str) and not leaf.strip() for leaf in leaves):
-        raise Failure("no_output", "The model ended without a result; it may have held it back. Try other words.")
+        raise Failure("no_output", "The model returned no result; it may have withheld it. Try a different prompt.")
     links = [leaf for leaf in leaves if isinstance(leaf, Link)]
-    if len(links) > MOST:
-        raise Failure("output_too_large", f"The model made more than {MOST} files at once.")
+    if len(links) > MAX_OUTPUTS:
+        raise Failure("output_too_large", f"The model made more than {MAX_OUTPUTS} files at once.")
     words = [leaf for leaf in leaves if isinstance(leaf, str)]
     if not links and (isinstance(output, dict) or len(words) < len(leaves)):
         return [Text(json.dumps(output, ensure_ascii=False, indent=2), "json")]
@@ -73,9 +73,9 @@ def find(output: object, schema: Schema | None) -> list[Source]:
 
 
 def _leaves(value: object, schema: object, depth: int = 0) -> Iterator[Link | object]:
-    """Every value that is no list, object or null; those that are files as links."""
-    if depth > DEEPEST:
-        raise Failure("output_unreadable", "The model's answer is nested too deeply.")
+    """Yield every value that is not a list, an object or null. Files are yielded as links."""
+    if depth > MAX_DEPTH:
+        raise Failure("output_unreadable", "The model's output is nested too deeply.")
     if isinstance(value, str):
         is_file = value.strip() and (_of(schema, "format") == "uri" or _is_address(value))
         yield Link(value) if is_file else value
@@ -110,26 +110,29 @@ def _is_own(text: str) -> bool:
 
 
 def _separator(output: object, schema: Schema | None) -> str:
-    """Language models answer in tokens that make one text; other lists of words have a line each."""
+    """Return the separator of an output's texts.
+
+    Language models return the tokens of one text. In other lists each text gets its own line.
+    """
     tokens = schema is None or schema.get("x-cog-array-type") == "iterator" or "x-cog-array-display" in schema
     return "" if tokens and isinstance(output, list) else "\n"
 
 
 def files_client() -> httpx.AsyncClient:
-    """A client for outputs. It knows no token: an output's address comes from a model, and may be anybody's.
+    """Return a client for outputs. It has no token: an output's address comes from a model, and may be anyone's.
 
-    It connects to public addresses only, and to our own Replicate's.
+    It connects only to public addresses and to the address of a Replicate of our own.
     """
     own = own_origin()
     exempt = (own.raw_host.decode("ascii"), own.port or {"http": 80, "https": 443}[own.scheme]) if own else None
-    # Each file has a connection of its own: on one that is used again, whatever a broken answer sent too much would be
-    # taken for the answer to the next request, which may be another job's.
-    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)
+    # Each file has its own connection. On a reused connection, the surplus bytes of a broken response would be taken
+    # for the response to the next request, which may be another job's.
+    limits = httpx.Limits(max_connections=MAX_CONCURRENT_OUTPUTS, max_keepalive_connections=0)
     return httpx.AsyncClient(
         transport=PublicTransport(limits, exempt),
         timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
         headers={"User-Agent": "darkroom", "Accept-Encoding": "identity"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none: what one file sets, the next would send
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none: a file's cookies would reach the next one
     )
 
 
@@ -140,24 +143,24 @@ async def keep(
     *,
     client: httpx.AsyncClient,
     store: Store,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = MAX_OUTPUT_BYTES,
 ) -> Output:
     """Bring an output into storage.
 
-    Answers its row, not saved yet and without its job. Raises Failure: download_failed, download_timeout,
-    download_incomplete, output_host_refused, output_too_large, output_unreadable; or what `store` raises.
+    Returns its row, not saved yet and without its job. Raises Failure (download_failed, download_timeout,
+    download_incomplete, output_host_refused, output_too_large, output_unreadable), and what `store` raises.
     """
     name = f"{job_id}-{position}" if position else f"{job_id}"
     async with _turns:
         with Scratch(max_bytes) as scratch:
             media = await _fill(scratch, source, client)
-            seen = await look(scratch.file, media)
+            seen = await decode(scratch.file, media)
             key = f"{name}.{media.extension}"
             preview_key, thumbnail_key = name + PREVIEW_SUFFIX, name + THUMBNAIL_SUFFIX
             smaller = {preview_key: seen.preview, thumbnail_key: seen.thumbnail}
             scratch.file.seek(0)
             files: dict[str, IO[bytes] | bytes] = {its: content for its, content in smaller.items() if content}
-            stored = await store({**files, key: scratch.file})  # last: where the file is, its previews are too
+            stored = await store({**files, key: scratch.file})  # last, so that a stored file has its previews
             row = _row(position, media, seen, scratch)
     row.key, row.stored_key = key, stored[key]
     if seen.preview:
@@ -169,8 +172,8 @@ async def keep(
 
 
 def _excerpt(text: str) -> str:
-    """Its beginning, without what a database does not take: NUL, and halves of surrogate pairs."""
-    return text[:EXCERPT].encode(errors="replace").decode().replace("\0", "")
+    """Return the beginning of a text without what databases reject: NUL, and halves of surrogate pairs."""
+    return text[:EXCERPT_LENGTH].encode(errors="replace").decode().replace("\0", "")
 
 
 async def _fill(scratch: Scratch, source: Source, client: httpx.AsyncClient) -> MediaType:
@@ -185,16 +188,16 @@ async def _fill(scratch: Scratch, source: Source, client: httpx.AsyncClient) -> 
 
 
 def _is_impostor(media: MediaType, claimed: str, url: str) -> bool:
-    """Whether it is said to be a picture, a film or a sound, and is writing (an error page, most likely) or garbage."""
+    """Return whether a claimed picture, video or sound is text instead (most likely an error page), or garbage."""
     by_name = guess_type(httpx.URL(url).path)[0] or "" if url[:5].lower() != "data:" else ""
     claims = [claim.partition(";")[0].strip().lower() for claim in (claimed, by_name)]
     if media.extension == "bin":
-        return any(claim in PLAIN for claim in claims)
+        return any(claim in RECOGNIZABLE_TYPES for claim in claims)
     recorded = any(claim.startswith(("image/", "video/", "audio/")) for claim in claims)
     return recorded and media.extension in ("html", "json", "txt")
 
 
-def _row(position: int, media: MediaType, seen: Look, scratch: Scratch) -> Output:
+def _row(position: int, media: MediaType, seen: Decoded, scratch: Scratch) -> Output:
     return Output(
         position=position,
         kind=media.kind,

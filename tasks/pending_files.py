@@ -1,7 +1,7 @@
-"""Files that may be in storage although no output names them: noted before they are stored, removed if none ever does.
+"""Note files before they are stored, and delete from storage those that no output ever names.
 
-A note is a debt as soon as the claim that made it is over: when the job was completed, its outputs have taken the place
-of the notes (see end_attempt in tasks/transitions.py), and what is left was stored for nothing.
+A note's file is due for deletion as soon as the claim that made the note is over. When the job was completed, its
+outputs have replaced their notes (see end_attempt in tasks/transitions.py); the files still noted are not needed.
 """
 
 import asyncio
@@ -20,25 +20,26 @@ from tasks.queue import Condition
 from tasks.storage import Storage
 from tasks.tables import Job, PendingFile
 
-PORTION = 100  # files that are removed at once
-BREATH = 0.05  # seconds between two portions, for others to write
-ONCE_MORE_AFTER = 3600.0  # seconds; until then a process that was frozen while it stored a file may finish that
+FILES_PER_CHUNK = 100  # files that are deleted together
+CHUNK_PAUSE = 0.05  # seconds between two portions, so that other processes can write
+# Seconds; until then a process that was frozen while it stored a file may finish storing it.
+SECOND_SWEEP_SECONDS = 3600.0
 
-NOTE = (
+INSERT_PENDING = (
     "INSERT INTO pending_file (key, job, claim, noted_at)"
     " SELECT file.column1, job.id, job.lease_token, {} FROM job, (VALUES %s) AS file WHERE {} RETURNING key"
 )
-OWED = WhereRaw(
+UNREFERENCED = WhereRaw(
     "removed_at IS NULL AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = pending_file.job"
     " AND job.lease_token = pending_file.claim AND job.status = 'running')"
 )
 
 
 async def store(lease: Lease, storage: Storage, files: Mapping[str, IO[bytes] | bytes]) -> dict[str, str]:
-    """Put files of a job into storage, in their order, under names that nobody ever writes to again.
+    """Put files of a job into storage, in their order, under names that are never written to again.
 
-    files: by their names below /media/. Answers the names in storage that these have. Raises Lost when the lease is
-    over, before anything is stored or as soon as that is known, and Failure("storage_unavailable").
+    files: by their names below /media/. Returns the name in storage of each. Raises Lost when the lease is over, before
+    anything is stored or as soon as the loss is known. Raises Failure("storage_unavailable") when storage fails.
     """
     mark = uuid4().hex[:12]
     names = {key: _marked(key, mark) for key in files}
@@ -50,18 +51,18 @@ async def store(lease: Lease, storage: Storage, files: Mapping[str, IO[bytes] | 
 
 
 async def sweep(storage: Storage) -> None:
-    """Remove what was stored for nothing; an hour later once more, and with it the note.
+    """Delete the files that no output needs. An hour later, delete them once more, together with their notes.
 
-    Safe to be done again, or by several at once. Raises Failure where storage does not do as it is told.
+    This is safe to repeat and to run concurrently. Raises Failure when storage fails.
     """
-    while keys := await _some(OWED):
+    while keys := await _some(UNREFERENCED):
         await storage.delete(keys)
         await PendingFile.update({PendingFile.removed_at: from_now()}).where(PendingFile.key.is_in(keys))
-        await asyncio.sleep(BREATH)
-    while keys := await _some(PendingFile.removed_at < from_now(-ONCE_MORE_AFTER)):
+        await asyncio.sleep(CHUNK_PAUSE)
+    while keys := await _some(PendingFile.removed_at < from_now(-SECOND_SWEEP_SECONDS)):
         await storage.delete(keys)
         await PendingFile.delete().where(PendingFile.key.is_in(keys))
-        await asyncio.sleep(BREATH)
+        await asyncio.sleep(CHUNK_PAUSE)
 
 
 def _marked(key: str, mark: str) -> str:
@@ -70,22 +71,22 @@ def _marked(key: str, mark: str) -> str:
 
 
 async def _note(job: Job, keys: Iterable[str]) -> bool:
-    """Note what is about to be stored. False when the lease is gone."""
+    """Note the files that are about to be stored. Returns False when the lease is gone."""
     listed = list(keys)
     values = ", ".join("({})" for _ in listed)
-    return bool(await PendingFile.raw(NOTE % values, from_now(), *listed, mine(job).querystring))
+    return bool(await PendingFile.raw(INSERT_PENDING % values, from_now(), *listed, mine(job).querystring))
 
 
 async def _put(lease: Lease, storage: Storage, key: str, content: IO[bytes] | bytes) -> None:
     if not lease.holds():
         raise Lost
     await storage.put(key, content)
-    if not lease.holds():  # another worker may have the job by now, and this file may be swept already
+    if not lease.holds():  # another worker may have the job by now, and `sweep` may already have run
         with suppress(Failure):
             await storage.delete([key])
         raise Lost
 
 
 async def _some(where: Condition) -> list[str]:
-    rows = await PendingFile.select(PendingFile.key).where(where).order_by(PendingFile.noted_at).limit(PORTION)
+    rows = await PendingFile.select(PendingFile.key).where(where).order_by(PendingFile.noted_at).limit(FILES_PER_CHUNK)
     return [row["key"] for row in rows]

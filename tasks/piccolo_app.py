@@ -1,4 +1,4 @@
-"""Tells Piccolo which tables there are and where their migrations live."""
+"""Configure Piccolo with the tables and the folder of their migrations."""
 
 from piccolo.conf.apps import AppConfig
 

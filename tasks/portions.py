@@ -1,4 +1,4 @@
-"""Many jobs, a portion at a time: so that whoever else writes need not wait until all of them are changed."""
+"""Change many jobs in portions, so that other writers need not wait until all of the jobs are changed."""
 
 import asyncio
 import json
@@ -10,19 +10,19 @@ from piccolo.columns.combination import WhereRaw
 from tasks.database import DB
 from tasks.queue import Condition
 from tasks.tables import Job
-from tasks.transitions import ANNOUNCED, announce_all
+from tasks.transitions import MAX_ANNOUNCED, announce_all
 
-PORTION = 1000  # jobs that one transaction changes: 20 ms of work on SQLite, 40 ms on PostgreSQL
-LOOK = 20 * PORTION  # jobs that one query finds, as their condition may be costly
-BREATH = 0.005  # seconds between two portions: other processes look again and again whether SQLite's file is free
+JOBS_PER_CHUNK = 1000  # jobs that one transaction changes: 20 ms of work on SQLite, 40 ms on PostgreSQL
+JOBS_PER_SELECT = 20 * JOBS_PER_CHUNK  # jobs that one query finds, because the condition may be costly
+CHUNK_PAUSE = 0.005  # seconds between two portions: other processes poll whether SQLite's file is free
 
 
 async def portions(some: Condition, newest_first: bool = True) -> AsyncIterator[list[UUID]]:
-    """The jobs that a condition finds, each once, by age. Never inside a transaction.
+    """Yield the ids of the jobs that a condition finds, in portions, each job once, by age.
 
-    It is looked for them several times, but each time from where the last look ended: what changes a job so that it
-    is found no more, or anew, does not matter. Newest first, no job is among them that was submitted meanwhile.
-    Whoever changes them asks again whether they still are as they should be.
+    Do not call this inside a transaction. There are several queries, but each begins where the last one ended. So it
+    does not matter when a job changes and no longer matches, or matches again. Newest first, jobs submitted meanwhile
+    are not included. A caller that changes the jobs must check again that they still match.
     """
     beyond: Condition = WhereRaw("true")
     while True:
@@ -30,20 +30,20 @@ async def portions(some: Condition, newest_first: bool = True) -> AsyncIterator[
             await Job.select(Job.id)
             .where(some & beyond)
             .order_by(Job.id, ascending=not newest_first)
-            .limit(LOOK)
+            .limit(JOBS_PER_SELECT)
             .output(as_list=True)
         )
-        for start in range(0, len(found), PORTION):
+        for start in range(0, len(found), JOBS_PER_CHUNK):
             if start:
                 await breathe()
-            yield found[start : start + PORTION]
-        if len(found) < LOOK:
+            yield found[start : start + JOBS_PER_CHUNK]
+        if len(found) < JOBS_PER_SELECT:
             return
         beyond = Job.id < found[-1] if newest_first else Job.id > found[-1]
 
 
 def among(job_ids: Sequence[UUID], still: Condition) -> Condition:
-    """Those of these jobs, however many, that still are so."""
+    """Return the condition for the jobs among `job_ids`, however many, that still match."""
     if DB.engine_type == "postgres":
         return WhereRaw("job.id = ANY({})", list(job_ids)) & one_by_one(still)
     listed = json.dumps([str(job_id) for job_id in job_ids])
@@ -51,24 +51,27 @@ def among(job_ids: Sequence[UUID], still: Condition) -> Condition:
 
 
 def one_by_one(some: Condition) -> Condition:
-    """The same condition, asked of each job that is found otherwise: no index is walked for it.
+    """Return the same condition, but checked on each job that is found otherwise: no index is walked for it.
 
-    Of what was just done to very many jobs the databases believe that it is rare, and would go through all of these for
-    every portion, or even for every job of it.
+    After a change to very many jobs the databases still believe that the changed state is rare. They would walk through
+    all of the changed jobs for every portion, or even for every job of a portion.
     """
     return WhereRaw("({}) IS TRUE", some.querystring)
 
 
 async def breathe() -> None:
-    """Let others write, before the next portion."""
-    await asyncio.sleep(BREATH)
+    """Let other processes write before the next portion."""
+    await asyncio.sleep(CHUNK_PAUSE)
 
 
 async def announced(changed: AsyncIterator[list[UUID]]) -> tuple[int, Sequence[UUID]]:
-    """Announce portions of jobs that changed, each when it is there: how many they were, and the first ANNOUNCED."""
+    """Announce portions of changed jobs, each as it arrives, up to MAX_ANNOUNCED jobs.
+
+    Returns how many jobs changed, and the first MAX_ANNOUNCED of them.
+    """
     count, first = 0, list[UUID]()
     async for job_ids in changed:
-        told = job_ids[: ANNOUNCED - len(first)]
+        told = job_ids[: MAX_ANNOUNCED - len(first)]
         announce_all(told)
         first += told
         count += len(job_ids)

@@ -1,7 +1,7 @@
-"""Piccolo's PostgreSQL engine whose transactions give their connection back whatever happens.
+"""A Piccolo engine for PostgreSQL whose transactions always release their connection.
 
-Piccolo 1.38 awaits ROLLBACK and the release unshielded: an anyio scope (streaming answers, time-outs) cancels them, the
-pool loses the connection for good and the dead transaction stays current.
+Piccolo 1.38 awaits ROLLBACK and the release unshielded. When an anyio scope (streaming responses, timeouts) cancels
+them, the pool loses the connection permanently and the dead transaction stays current.
 """
 
 import asyncio
@@ -20,30 +20,30 @@ from tasks.steps import Rows, Step, Unmet
 
 log = logging.getLogger(__name__)
 
-AWAY = (
+UNAVAILABLE_ERRORS = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # it shuts down, or starts
-    asyncpg.InsufficientResourcesError,  # its disk is full, or its connections are all taken
+    asyncpg.OperatorInterventionError,  # the server shuts down or starts
+    asyncpg.InsufficientResourcesError,  # the disk is full, or all connections are taken
     asyncpg.InterfaceError,  # the connection is closed
-    asyncpg.InternalClientError,  # the connection broke in the middle of something
-    asyncpg.ReadOnlySQLTransactionError,  # it is a replica, or was told to take nothing
+    asyncpg.InternalClientError,  # the connection broke in the middle of an operation
+    asyncpg.ReadOnlySQLTransactionError,  # the server is a replica, or is set to read-only
 )
 
 
 class ShieldedTransaction(PostgresTransaction):
-    """A transaction whose end cannot be cancelled."""
+    """A transaction whose end cannot be canceled."""
 
     __slots__ = ()
 
     async def __aenter__(self) -> PostgresTransaction:
         if self._parent is not None:
             return self._parent
-        with away_when(*AWAY):
+        with away_when(*UNAVAILABLE_ERRORS):
             self.connection = await self.get_connection()
         try:
-            with away_when(*AWAY):
+            with away_when(*UNAVAILABLE_ERRORS):
                 self.transaction = self.connection.transaction()
                 await self.begin()
         except BaseException:
@@ -56,9 +56,9 @@ class ShieldedTransaction(PostgresTransaction):
         if self._parent is not None:
             return False
         try:
-            with anyio.CancelScope(shield=True), away_when(*AWAY):
+            with anyio.CancelScope(shield=True), away_when(*UNAVAILABLE_ERRORS):
                 if isinstance(exception, DatabaseAway):
-                    pass  # nothing is left that could be rolled back
+                    pass  # there is nothing left to roll back
                 elif exception is not None and not self._rolled_back:
                     await self.rollback()
                 elif exception is None and not self._committed and not self._rolled_back:
@@ -71,52 +71,52 @@ class ShieldedTransaction(PostgresTransaction):
     async def _give_back(self) -> None:
         with anyio.CancelScope(shield=True):
             try:
-                if self.engine.pool:  # which rolls back, so that a half-made BEGIN is undone
+                if self.engine.pool:  # release() rolls back, which undoes an unfinished BEGIN
                     await self.engine.pool.release(self.connection)
                 else:
                     await self.connection.close()
-            except AWAY as error:  # what was committed is: nothing is left to be said
-                log.debug("a connection is gone: %s", error)
+            except UNAVAILABLE_ERRORS as error:  # what was committed stays so: nothing to report
+                log.debug("lost a connection: %s", error)
 
 
 class ShieldedPostgresEngine(PostgresEngine):
-    """The engine. It connects when it is first used, not when it is imported."""
+    """An engine that connects when it is first used, not when it is imported."""
 
     __slots__ = ()
 
     async def check_version(self) -> None:
-        """Nothing: asking the server would make importing the tables depend on a database."""
+        """Do nothing: a query here would make importing the tables depend on a database."""
 
     async def open(self, fewest: int, most: int) -> None:
-        """Open a pool of so many connections. Raises DatabaseAway."""
-        with away_when(*AWAY):
+        """Open a pool of `fewest` to `most` connections. Raises DatabaseAway."""
+        with away_when(*UNAVAILABLE_ERRORS):
             await self.start_connection_pool(min_size=fewest, max_size=most, reset=_as_it_is)
 
     async def close_or_cut(self, within: float) -> None:
-        """Close the pool; what is still at work after so many seconds is cut off."""
+        """Close the pool, and cut the connections that are still busy after `within` seconds."""
         pool, self.pool = self.pool, None
         if pool is None:
             return
         try:
             async with asyncio.timeout(within):
                 await pool.close()
-        except (TimeoutError, *AWAY):
+        except (TimeoutError, *UNAVAILABLE_ERRORS):
             pool.terminate()
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
-        with away_when(*AWAY):
+        with away_when(*UNAVAILABLE_ERRORS):
             return await super().run_querystring(querystring, in_pool)
 
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
-        with away_when(*AWAY):
+        with away_when(*UNAVAILABLE_ERRORS):
             return await super().run_ddl(ddl, in_pool)
 
     async def run_alike(self, statements: Sequence[QueryString]) -> list[dict[str, Any]]:
-        """Run statements of one text, each of which answers one row, in one transaction and one round trip."""
+        """Run statements that share one text and return one row each, in one transaction and one round trip."""
         if self.pool is None:
             raise RuntimeError("The database is not open.")
         compiled = [statement.compile_string(self.engine_type) for statement in statements]
-        with away_when(*AWAY):
+        with away_when(*UNAVAILABLE_ERRORS):
             async with self.pool.acquire() as connection:
                 rows = await connection.fetchmany(compiled[0][0], [values for _, values in compiled])
         return [dict(row) for row in rows]
@@ -124,7 +124,8 @@ class ShieldedPostgresEngine(PostgresEngine):
     async def run_steps(self, steps: Sequence[Step]) -> list[Rows] | None:
         """Run statements in one transaction.
 
-        Returns what each of them answers, or None where one that must answer a row does not: then nothing is done.
+        Returns the rows of each statement. Returns None, and changes nothing, when a statement that must return a row
+        returns none.
         """
         answers: list[Rows] = []
         with suppress(Unmet):
@@ -137,15 +138,15 @@ class ShieldedPostgresEngine(PostgresEngine):
         return None
 
     async def make_durable(self) -> None:
-        """Nothing: what was committed is."""
+        """Do nothing: a committed transaction is already durable."""
 
     def transaction(self, allow_nested: bool = True) -> ShieldedTransaction:
         return ShieldedTransaction(engine=self, allow_nested=allow_nested)
 
 
 async def _as_it_is(connection: object) -> None:
-    """What a connection goes through between its users: nothing.
+    """Do nothing to a connection when it returns to the pool.
 
-    asyncpg has rolled back by now. The rest of its reset is one more query after each of ours, for what we do not use:
-    settings, cursors and locks of a session.
+    asyncpg has already rolled back. The rest of its reset is one more query after each of ours, for features that we do
+    not use: session settings, cursors and session locks.
     """

@@ -1,4 +1,4 @@
-"""What must be there before anything starts: folders to write to, and a database that answers."""
+"""Checks before anything starts: the folders are writable, and the database server answers."""
 
 import os
 import socket
@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from tasks.settings import Settings, SettingsError
 
-PATIENCE = 5.0  # seconds a database server has to take a connection
+CONNECT_TIMEOUT = 5.0  # seconds a database server has to accept a connection
 
 
 def check(settings: Settings) -> None:
-    """Make the folders that DATA_DIR and DATABASE_URL name, and write into each, as into STORAGE_URL's.
+    """Create the folders of DATA_DIR and DATABASE_URL, and check that they and STORAGE_URL's folder are writable.
 
-    That one is not made: where it is missing, it may be that it is not mounted, and tasks/library_mark.py can tell.
+    STORAGE_URL's folder is not created: when it is missing, it may not be mounted, which tasks/library_mark.py detects.
     Raises SettingsError with one line that names the setting.
     """
     _prepare("DATA_DIR", settings.data_dir)
@@ -25,29 +25,29 @@ def check(settings: Settings) -> None:
         return
     _prepare("DATABASE_URL", settings.sqlite_path.parent)
     if settings.sqlite_path.exists() and not _writable(settings.sqlite_path):
-        raise SettingsError(f"DATABASE_URL: {settings.sqlite_path} is not a file that can be written")
+        raise SettingsError(f"DATABASE_URL: {settings.sqlite_path} is not a writable file")
 
 
 def check_database(settings: Settings) -> None:
-    """Call at the database server, if there is one. Raises SettingsError with one line when nobody answers.
+    """Connect to the database server, if there is one. Raises SettingsError with one line when it does not answer.
 
-    For who starts everything. A part that starts again waits for a server that may start again, too.
+    For commands that start everything. A part that restarts waits instead, because the server may be restarting too.
     """
     if settings.sqlite_path is None:
         _call_at("DATABASE_URL", settings.database_url)
 
 
 def _prepare(setting: str, folder: Path) -> None:
-    with suppress(OSError):  # told in the next line
+    with suppress(OSError):  # the next line reports it
         folder.mkdir(parents=True, exist_ok=True)
     _write_into(setting, folder)
 
 
 def _write_into(setting: str, folder: Path) -> None:
-    """Write into a folder, or where it is missing into the one that it would be made in."""
+    """Write into a folder or, when it is missing, into the folder that it would be created in."""
     try:
         there = next(path for path in (folder, *folder.parents) if path.exists())
-        with TemporaryFile(dir=there):  # permissions alone do not tell: the disk may be full or read-only
+        with TemporaryFile(dir=there):  # permissions are not enough: the disk may be full or read-only
             pass
     except OSError as error:
         raise SettingsError(f"{setting}: cannot write to the folder {folder} ({error.strerror})") from None
@@ -62,10 +62,10 @@ def _call_at(setting: str, url: str) -> None:
     try:
         host, port = server.hostname, server.port or 5432
     except ValueError:
-        return  # several servers in one address: asyncpg tries them in turn
+        return  # several servers in one address: asyncpg tries one after the other
     if host is None:
         return  # a Unix socket
     try:
-        socket.create_connection((host, port), timeout=PATIENCE).close()
+        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT).close()
     except OSError as error:
-        raise SettingsError(f"{setting}: no database answers at {host}:{port} ({error.strerror or error})") from None
+        raise SettingsError(f"{setting}: no database responds at {host}:{port} ({error.strerror or error})") from None

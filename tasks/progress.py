@@ -1,15 +1,15 @@
-"""How far a prediction is, read from its logs."""
+"""Reads the progress of a prediction from its logs."""
 
 import re
 
-TAIL = 4096  # characters of the logs that are looked at
-BAR = re.compile(r"(\d{1,3})%\|[^|\r\n]{0,200}\|\s*[\d.]+[kKMG]?/[\d.]+[kKMG]?")
+TAIL_LENGTH = 4096  # characters at the end of the logs that are searched
+PROGRESS_BAR = re.compile(r"(\d{1,3})%\|[^|\r\n]{0,200}\|\s*[\d.]+[kKMG]?/[\d.]+[kKMG]?")
 
 
 def progress(logs: str | None) -> float | None:
-    """The last tqdm progress bar in the logs, from 0 to 1, or None where there is none.
+    """Return the last tqdm progress bar in the logs as a number from 0 to 1, or None when there is none.
 
-    Bars may have a label, stand several to a line (separated by carriage returns) and count in thousands.
+    Bars may have a label, share a line (separated by carriage returns) and count in thousands.
     """
-    bars = BAR.findall((logs or "")[-TAIL:])
+    bars = PROGRESS_BAR.findall((logs or "")[-TAIL_LENGTH:])
     return min(int(bars[-1]), 100) / 100 if bars else None

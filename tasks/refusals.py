@@ -1,4 +1,4 @@
-"""When Replicate does not do as it is asked: its errors, told apart by what they mean for us."""
+"""The errors of Replicate's API, classified by what they mean for us."""
 
 import re
 from collections.abc import Mapping
@@ -12,50 +12,51 @@ from tasks.failures import Failure
 
 @dataclass
 class Refused(Failure):
-    """Replicate certainly did not do what was asked."""
+    """The failure of a request that Replicate certainly did not carry out."""
 
     free: bool = True
 
 
 class Unreached(Refused):
-    """Nothing was sent: there was no connection to Replicate."""
+    """The failure of a request that was not sent, because there was no connection to Replicate."""
 
 
 class NotFound(Refused):
-    """Replicate does not know it (any more)."""
+    """The failure of a request for something that Replicate does not know, or no longer knows."""
 
 
 class AccountRefused(Refused):
-    """Replicate takes nothing from this account at the moment: the token is wrong, or there is no credit."""
+    """A refusal of every request of this account for now: the token is wrong, or there is no credit."""
 
 
 class Forbidden(Refused):
-    """This account may not do this: a model that it has no permission for, or a gateway that minds the prompt."""
+    """A refusal of one request: the account has no permission for the model, or a gateway objects to the prompt."""
 
 
 class Throttled(Refused):
-    """Replicate asked us to slow down. per_minute, burst: what it allows now, where its words say it."""
+    """Replicate's demand to slow down. per_minute, burst: what Replicate allows now, when its message says so."""
 
     per_minute: float | None = None
     burst: int | None = None
 
 
 class InvalidInput(Refused):
-    """Replicate refused the input, or the version is gone."""
+    """A refusal of the input, or of a version that is gone."""
 
 
 class OutcomeUnknown(Failure):
-    """No answer came, or none that says what was done: Replicate may have done what was asked, or not."""
+    """The failure of a request that Replicate may have carried out: no answer came, or none that says what was done."""
 
 
 class OutcomeDoubtful(OutcomeUnknown):
-    """Replicate's own application had an error: most likely, but not for certain, it did not do what was asked."""
+    """An error in Replicate's own application: most likely, but not certainly, the request was not carried out."""
 
 
 def refusal(response: httpx.Response) -> Failure:
-    """Return what an error answer means (Replicate's OpenAPI document, its docs on rate limits, recorded bodies).
+    """Return the failure that an error response means.
 
-    Refused only for the statuses that are documented to mean so.
+    Sources: Replicate's OpenAPI document, its docs on rate limits, and recorded bodies. Returns Refused only for
+    statuses whose documentation says that the request was refused.
     """
     body = _problem(response)
     detail = str(body.get("detail") or "").strip()
@@ -64,19 +65,19 @@ def refusal(response: httpx.Response) -> Failure:
             return token_refused()
         case 403:
             return Forbidden(
-                "forbidden", "Replicate refused this: the account has no permission for the model or the prompt."
+                "forbidden", "Replicate refused the request: the account has no permission for the model or the prompt."
             )
         case 402:
             return AccountRefused(
-                "provider_billing", "The Replicate account has no credit. The operator has to add some."
+                "provider_billing", "The Replicate account has no credit. The operator must add some."
             )
         case 404:
-            return NotFound("not_found", "Replicate does not know it.")
+            return NotFound("not_found", "Not found at Replicate.")
         case 413:
-            return Refused("input_too_large", "A file that was given as input is larger than Replicate takes.")
+            return Refused("input_too_large", "An input file is larger than Replicate allows.")
         case 422:
             return InvalidInput(
-                "invalid_input", f"Replicate refused the input: {detail.removeprefix('- ') or 'it did not say why'}"
+                "invalid_input", f"Replicate rejected the input: {detail.removeprefix('- ') or 'it gave no reason'}"
             )
         case 429:
             return _throttled(detail, _retry_after(response, body))
@@ -84,20 +85,20 @@ def refusal(response: httpx.Response) -> Failure:
             kind = OutcomeDoubtful if status in (500, 503) and detail else OutcomeUnknown
             return kind("provider_error", "Replicate had an internal error.", True, _retry_after(response, body))
         case status:
-            told = f"Replicate answered with an unexpected status ({status})."
+            told = f"Replicate returned an unexpected status ({status})."
             return OutcomeUnknown("provider_error", told, True, _retry_after(response, body))
 
 
 def token_refused() -> AccountRefused:
-    """Return the failure of a token that Replicate does not take."""
+    """Return the failure of a token that Replicate does not accept."""
     return AccountRefused(
-        "provider_auth", "Replicate refused the API token. The operator has to check REPLICATE_API_TOKEN."
+        "provider_auth", "Replicate rejected the API token. The operator must check REPLICATE_API_TOKEN."
     )
 
 
 def slow_down(retry_after: float | None) -> Throttled:
-    """Return the failure of a request that Replicate does not want for so many seconds."""
-    return Throttled("rate_limited", "Replicate asked us to slow down.", passing=True, retry_after=retry_after)
+    """Return the failure of a request that Replicate does not accept for `retry_after` seconds."""
+    return Throttled("rate_limited", "Replicate asked Darkroom to slow down.", passing=True, retry_after=retry_after)
 
 
 def _throttled(detail: str, retry_after: float | None) -> Throttled:
@@ -111,13 +112,13 @@ def _throttled(detail: str, retry_after: float | None) -> Throttled:
 def _problem(response: httpx.Response) -> dict[str, Any]:
     try:
         body = response.json()
-    except ValueError:  # an error page of the gateway
+    except ValueError:  # an error page from the gateway
         return {}
     return body if isinstance(body, dict) else {}
 
 
 def _retry_after(response: httpx.Response, body: Mapping[str, Any]) -> float | None:
-    """Seconds to wait, from the body, where Replicate puts them, or from the header."""
+    """Return the seconds to wait: from the body, where Replicate puts them, or from the header."""
     for value in (body.get("retry_after"), response.headers.get("Retry-After")):
         try:
             return max(0.0, float(str(value)))

@@ -1,4 +1,4 @@
-"""Replicate's HTTP API in the few calls we need."""
+"""A client for the few calls of Replicate's HTTP API that we need."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -15,32 +15,32 @@ from tasks.refusals import Forbidden, OutcomeUnknown, Refused, Throttled, Unreac
 from tasks.settings import settings
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
-PATIENCE = 10.0  # seconds to wait for what a model takes: a person waits for the page
-AT_ONCE = 40  # requests; others wait here, as httpx goes through all that wait with it at each answer
-LIMITS = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=2.0)
-"""Connections are let go well before a server may: a POST on one that it just closed would have an unknown outcome."""
+METADATA_TIMEOUT = 10.0  # seconds to wait for a model's parameters: a user waits for the page
+MAX_CONNECTIONS = 40  # requests; the others wait here, because httpx scans all its waiting requests at each response
+LIMITS = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=2.0)
+"""Idle connections expire well before a server closes them: a POST on a closed one would have an unknown outcome."""
 WEBHOOK_EVENTS = ["start", "logs", "completed"]
-PAGES_LISTED = 10  # of 100 predictions each
+MAX_PAGES = 10  # of 100 predictions each
 PAUSE_SECONDS = 5.0  # after a 429 that does not say how long to wait
-LONGEST_PAUSE_SECONDS = 60.0  # Replicate counts by the minute
+MAX_PAUSE_SECONDS = 60.0  # Replicate counts by the minute
 
 ENDED = ("succeeded", "failed", "canceled", "aborted")
-"""The statuses that do not change any more. aborted: the deadline passed before it started."""
+"""The final statuses. aborted: the deadline passed before the prediction started."""
 
 UNSEEN = "unseen"
-"""The status of a prediction that is known by its id alone."""
+"""The status of a prediction when only its id is known."""
 
 T = TypeVar("T")
 
 
 class Metrics(msgspec.Struct):
-    """What a prediction used. predict_time: seconds of compute, without waiting."""
+    """The resources that a prediction used. predict_time: seconds of compute, without waiting."""
 
     predict_time: float | None = None
 
 
 class Prediction(msgspec.Struct):
-    """A run of a model, as Replicate tells it. Absent fields and null mean the same."""
+    """A run of a model, as Replicate reports it. Absent fields and null mean the same."""
 
     id: str
     status: str
@@ -57,17 +57,17 @@ class Prediction(msgspec.Struct):
 
     @property
     def ended(self) -> bool:
-        """Whether it will not change any more."""
+        """Whether the status is final."""
         return self.status in ENDED
 
     @property
     def predict_time(self) -> float | None:
-        """Seconds of compute, once known."""
+        """The seconds of compute, or None when they are not known yet."""
         return self.metrics.predict_time if self.metrics else None
 
 
 class Glimpse(msgspec.Struct):
-    """How a prediction is doing, and no more: of many at once."""
+    """The state of a prediction and nothing else, for reading many at once."""
 
     id: str
     status: str
@@ -78,7 +78,7 @@ Row = TypeVar("Row")
 
 
 class Page(msgspec.Struct, Generic[Row]):
-    """A page of a list; `next` is the address of the one after it."""
+    """A page of a list. `next` is the address of the next page."""
 
     results: list[Row]
     next: str | None = None
@@ -92,19 +92,19 @@ class Version(msgspec.Struct):
 
 
 class WebhookSecret(msgspec.Struct):
-    """What signs the webhooks of an account."""
+    """The key that signs the webhooks of an account."""
 
     key: str
 
 
 class Addresses(msgspec.Struct):
-    """Where a file is that was given to Replicate."""
+    """The address of a file that was uploaded to Replicate."""
 
     get: str
 
 
 class RemoteFile(msgspec.Struct):
-    """A file that was given to Replicate as input, which keeps it for a day."""
+    """A file that was uploaded to Replicate as input. Replicate keeps it for a day."""
 
     id: str
     urls: Addresses
@@ -121,7 +121,7 @@ class RemoteModel(msgspec.Struct):
 
 
 class Replicate:
-    """A client of the API at settings.api_url. One for each event loop; close it with `aclose`."""
+    """A client of the API at settings.api_url. Create one for each event loop, and close it with `aclose`."""
 
     def __init__(
         self, transport: httpx.AsyncBaseTransport | None = None, clock: Callable[[], float] = monotonic
@@ -134,22 +134,22 @@ class Replicate:
             limits=LIMITS,
             transport=transport,
         )
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._clock = clock
-        self._looks_from = 0.0  # when Replicate wants to be asked again for anything but a new prediction
+        self._looks_from = 0.0  # from when on Replicate accepts requests other than for a new prediction
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         await self._client.aclose()
 
     async def create(
         self, version: str, arguments: Mapping[str, Any], cancel_after: int, webhook: str | None = None
     ) -> Prediction:
-        """Have a prediction made; it costs money and is never sent twice by this call.
+        """Create a prediction. It costs money, and this call never sends the request twice.
 
         version: owner/name of an official model, or owner/name:version. cancel_after: seconds until Replicate gives up.
-        webhook: where Replicate tells how it goes.
-        Raises Refused when none was created for sure, OutcomeUnknown when one may have been.
+        webhook: the address where Replicate reports progress.
+        Raises Refused when certainly no prediction was created, OutcomeUnknown when one may have been created.
         """
         body: dict[str, Any] = {"version": version, "input": arguments}
         if webhook:
@@ -159,60 +159,66 @@ class Replicate:
         )
 
     async def get(self, prediction_id: str) -> Prediction:
-        """How a prediction is doing. Raises Refused or OutcomeUnknown; NotFound when Replicate has forgotten it."""
+        """Return the current state of a prediction.
+
+        Raises Refused or OutcomeUnknown, and NotFound when Replicate has forgotten the prediction.
+        """
         return await self._ask("GET", f"/predictions/{prediction_id}", Prediction)
 
     async def cancel(self, prediction_id: str) -> None:
-        """Ask for a prediction's end. What came of it, `get` tells. Raises Refused or OutcomeUnknown."""
+        """Request the end of a prediction; `get` returns the outcome. Raises Refused or OutcomeUnknown."""
         await self._ask("POST", f"/predictions/{prediction_id}/cancel", dict[str, Any])
 
     async def listed(self, after: datetime, before: datetime) -> list[Prediction]:
-        """Return the predictions that were created from `after` and before `before`, the newest first.
+        """Return the predictions that were created from `after` on and before `before`, newest first.
 
-        Up to PAGES_LISTED pages of them. Raises Refused or OutcomeUnknown.
+        Reads up to MAX_PAGES pages. Raises Refused or OutcomeUnknown.
         """
         span = {"created_after": after.isoformat(), "created_before": before.isoformat()}
         address = str(httpx.URL(self._client.base_url.join("predictions"), params=span))
         return [prediction async for page in self._pages(address, Page[Prediction]) for prediction in page]
 
     def newest(self) -> AsyncGenerator[list[Glimpse], None]:
-        """A hundred predictions at a time, the newest first, PAGES_LISTED times. Raises Refused or OutcomeUnknown."""
+        """Yield up to MAX_PAGES pages of a hundred predictions, newest first. Raises Refused or OutcomeUnknown."""
         return self._pages("/predictions", Page[Glimpse])
 
     async def _pages(self, address: str, shape: type[Page[Row]]) -> AsyncGenerator[list[Row], None]:
-        for _ in range(PAGES_LISTED):
+        for _ in range(MAX_PAGES):
             page = await self._ask("GET", address, shape)
             yield page.results
             if page.next is None or urlsplit(page.next).netloc != self._client.base_url.netloc.decode():
-                break  # the token goes to no other host
+                break  # the token is sent to no other host
             address = page.next
 
     async def upload(self, name: str, media_type: str, content: IO[bytes]) -> str:
-        """Give Replicate a file as input for a prediction. Answers its address. Raises Refused or OutcomeUnknown."""
+        """Upload a file as input for a prediction, and return its address. Raises Refused or OutcomeUnknown."""
         file = await self._ask("POST", "/files", RemoteFile, files={"content": (name, content, media_type)})
         return file.urls.get
 
     async def account(self) -> None:
-        """Ask for something that costs nothing, to see whether the token is taken. Raises Refused or OutcomeUnknown."""
+        """Send a request that costs nothing, to check that the token is accepted. Raises Refused or OutcomeUnknown."""
         try:
-            await self._ask("GET", "/account", dict[str, Any], timeout=PATIENCE)
+            await self._ask("GET", "/account", dict[str, Any], timeout=METADATA_TIMEOUT)
         except Forbidden as error:
             raise token_refused() from error
 
     async def webhook_secret(self) -> str:
-        """The key that webhooks are signed with, as whsec_... Raises Refused or OutcomeUnknown."""
-        return (await self._ask("GET", "/webhooks/default/secret", WebhookSecret, timeout=PATIENCE)).key
+        """Return the key that webhooks are signed with, as whsec_... Raises Refused or OutcomeUnknown."""
+        return (await self._ask("GET", "/webhooks/default/secret", WebhookSecret, timeout=METADATA_TIMEOUT)).key
 
     async def model(self, name: str) -> RemoteModel:
-        """A model (owner/name) with its latest version. Raises NotFound, Refused or OutcomeUnknown."""
-        return await self._ask("GET", f"/models/{name}", RemoteModel, timeout=PATIENCE)
+        """Return a model (owner/name) with its latest version. Raises NotFound, Refused or OutcomeUnknown."""
+        return await self._ask("GET", f"/models/{name}", RemoteModel, timeout=METADATA_TIMEOUT)
 
     async def version(self, name: str, version: str) -> Version:
-        """One version of a model. Raises NotFound, Refused or OutcomeUnknown."""
-        return await self._ask("GET", f"/models/{name}/versions/{version}", Version, timeout=PATIENCE)
+        """Return one version of a model. Raises NotFound, Refused or OutcomeUnknown."""
+        return await self._ask("GET", f"/models/{name}/versions/{version}", Version, timeout=METADATA_TIMEOUT)
 
     async def _ask(self, method: str, path: str, shape: type[T], creates: bool = False, **request: Any) -> T:
-        """Ask, and read the answer. creates: it has a rate limit of its own, which tasks/limits.py keeps."""
+        """Send a request and decode the response.
+
+        creates: whether it creates a prediction; creates have their own rate limit, which tasks/limits.py keeps.
+        """
         if not creates and (wait := self._looks_from - self._clock()) > 0:
             raise slow_down(wait)
         try:
@@ -226,7 +232,9 @@ class Replicate:
         except httpx.TimeoutException as error:
             raise OutcomeUnknown("provider_timeout", "API timeout while calling Replicate.", passing=True) from error
         except httpx.HTTPError as error:
-            raise OutcomeUnknown("provider_unreachable", "The connection to Replicate broke.", passing=True) from error
+            raise OutcomeUnknown(
+                "provider_unreachable", "The connection to Replicate was lost.", passing=True
+            ) from error
         if creates:
             await _heed(response.headers)
         if not response.is_success:
@@ -237,16 +245,14 @@ class Replicate:
         try:
             return msgspec.json.decode(response.content, type=shape)
         except msgspec.DecodeError as error:
-            raise OutcomeUnknown(
-                "provider_error", "Replicate answered something unintelligible.", passing=True
-            ) from error
+            raise OutcomeUnknown("provider_error", "Replicate sent an unreadable response.", passing=True) from error
 
     def _pause(self, throttled: Throttled) -> None:
         wait = PAUSE_SECONDS if throttled.retry_after is None else throttled.retry_after
-        self._looks_from = self._clock() + min(wait, LONGEST_PAUSE_SECONDS)
+        self._looks_from = self._clock() + min(wait, MAX_PAUSE_SECONDS)
 
     async def _sent(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """The answer, as httpx tells it; httpx.PoolTimeout where the request's turn does not come in time."""
+        """Return httpx's response. Raises httpx.PoolTimeout when the request's turn does not come in time."""
         try:
             async with asyncio.timeout(request.get("timeout", TIMEOUT.pool)):
                 await self._slots.acquire()
@@ -259,7 +265,7 @@ class Replicate:
 
 
 async def _heed(headers: Mapping[str, str]) -> None:
-    """Pass on how many more predictions we may create, where the answer says it."""
+    """Pass on how many more predictions we may create, when the headers say so."""
     try:
         await limits.heed(int(headers["ratelimit-remaining"]), float(headers["ratelimit-reset"]))
     except (KeyError, ValueError):

@@ -1,6 +1,6 @@
-"""What a crash or a lost hint left behind, picked up again: due jobs that no hint stands for.
+"""Finds due jobs that have no hint, because a process crashed or a hint was lost.
 
-While Redis carries no hints, all that is due is found like that, and run by the process that finds it.
+While Redis delivers no hints, all due jobs are found this way, and the process that finds a job runs it.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ INTERVAL = 2.0  # seconds
 
 
 async def keep_looking() -> None:
-    """Look for forgotten work every two seconds or so, for ever."""
+    """Look for forgotten work about every two seconds, forever."""
     while True:
         await asyncio.sleep(uniform(0.5, 1.5) * INTERVAL)
         try:
@@ -30,16 +30,17 @@ async def keep_looking() -> None:
             await jobs.expire()
             await rescue()
         except DatabaseAway as away:
-            log.warning("no look for forgotten work: %s", away)
+            log.warning("could not check for forgotten jobs: %s", away)
         except Exception:
-            log.exception("the look for forgotten work failed; trying again")
+            log.exception("could not check for forgotten jobs; trying again")
 
 
 async def rescue() -> int:
-    """Give a hint for every due job that has none, as many as one worker carries. Answers how many it gave.
+    """Send a hint for every due job that has none, up to as many as one worker carries. Returns how many were sent.
 
-    While Redis is away, or takes no hints, the jobs are run here, as many as there is room for. While the queue is
-    halted, jobs that need a prediction are not due: one hint is enough, for the probe.
+    While Redis is away or accepts no hints, the jobs run in this process, as many as there is room for; then this
+    returns how many were started. While the queue is halted, jobs that need a prediction are not due: one hint, for the
+    probe, is enough.
     """
     halted = await halts.current() is not None
     due = await _some(queue.resumed()) + (0 if halted else await _some(queue.waiting()))
@@ -57,5 +58,5 @@ async def rescue() -> int:
 
 
 async def _some(due: Condition) -> int:
-    """How many jobs are due like that, as far as one worker can carry them. Each kind is found by its own index."""
+    """Return how many jobs match `due`, up to as many as one worker carries. Each condition has its own index."""
     return len(await Job.select(Job.id).where(due).limit(settings.worker_concurrency))

@@ -1,4 +1,4 @@
-"""What becomes of a job after a failure: another attempt, another try at the same one, or its end."""
+"""Decides what follows the failure of a job: another attempt, another try at the same attempt, or the job's end."""
 
 import logging
 from datetime import timedelta
@@ -15,18 +15,18 @@ from tasks.tables import Attempt, Job
 
 log = logging.getLogger(__name__)
 
-OUTPUTS_KEPT_FOR = timedelta(hours=1)  # by Replicate, from a prediction's end on (its docs, data retention)
-LONGEST_SHIFT = 6  # failures that the wait grows with, where what failed is to come back: up to 64 s
+OUTPUTS_KEPT_FOR = timedelta(hours=1)  # by Replicate, from a prediction's end on (Replicate docs, data retention)
+LONGEST_SHIFT = 6  # failures that the wait grows with, where the cause should pass: up to 64 s
 FREE_SHIFT = 2  # up to 4 s
-REFUSED_SECONDS = 60.0  # until a job is sent again that the account was refused for: others go first
+REFUSED_SECONDS = 60.0  # until a job is sent again after the account was refused: other jobs run first
 LONGEST_REFUSED_SECONDS = 300.0
 
 
 async def give_up(lease: Lease, failure: Failure, prediction: Prediction | None) -> None:
-    """Try again later where that may help and a try is left, else end the job.
+    """Try again later when that may help and a try is left. Otherwise end the job.
 
-    Where a prediction may still come of the attempt, or has come and only its outputs could not be fetched or stored,
-    the later try goes on with it: only a settled attempt is followed by another.
+    When the attempt may still produce a prediction, or has produced one and only its outputs could not be fetched or
+    stored, the later try continues the same attempt. Only a settled attempt is followed by another.
     """
     job = lease.job
     log.warning("job %s: %s", job.id, failure)
@@ -39,17 +39,17 @@ async def give_up(lease: Lease, failure: Failure, prediction: Prediction | None)
 
 
 def is_overdue(job: Job) -> bool:
-    """Return whether the time that a job was given has passed."""
+    """Return whether the deadline of a job has passed."""
     return job.deadline_at is not None and job.deadline_at <= now()
 
 
 def output_gone() -> Failure:
-    """Return the failure of a job whose result Replicate made, and has deleted."""
+    """Return the failure of a job whose result Replicate made but has deleted."""
     return Failure("output_gone", "Replicate no longer has the result: it keeps results for an hour.")
 
 
 async def _end(lease: Lease, failure: Failure, attempt: Attempt | None, prediction: Prediction | None) -> Job | None:
-    """End the attempt, if it has to end. None: it goes on later, or another worker has the job."""
+    """End the attempt if it must end. Returns None when it continues later, or when another worker has the job."""
     job = lease.job
     settled = failure.settled or attempt is None
     has_ended = prediction is not None and prediction.ended
@@ -62,7 +62,7 @@ async def _end(lease: Lease, failure: Failure, attempt: Attempt | None, predicti
     if is_overdue(job):
         return await jobs.fail(job, jobs.too_late(), prediction)
     if settled and failure.free:
-        # Creates wait for the halt, and for the limit that a 429 to one has lowered, without being told again.
+        # Creates already wait for the halt, and for the rate limit that a 429 to a create has lowered.
         is_paced = failure.code == halts.AWAY or (isinstance(failure, Throttled) and attempt is not None)
         return await jobs.put_back(job, failure, 0.0 if is_paced else retry_delay(FREE_SHIFT, failure.retry_after))
     if _counts(settled, failure) and job.retry_count + 1 >= settings.max_attempts:
@@ -79,18 +79,18 @@ async def _go_on_later(job: Job, failure: Failure, attempt: Attempt | None) -> N
 
 
 def _counts(settled: bool, failure: Failure) -> bool:
-    """Whether a failure is one of the job's MAX_ATTEMPTS: a prediction that failed, or an error of ours.
+    """Return whether a failure counts toward the job's MAX_ATTEMPTS: a failed prediction, or an error of ours.
 
-    Not that Replicate, its files or our storage were away: the job has its time for that.
+    An outage of Replicate, its files or our storage does not count: only the job's deadline limits those retries.
     """
     return failure.code == "internal_error" or (settled and not failure.free)
 
 
 def _without_hope(failure: Failure, job: Job, attempt: Attempt | None, prediction: Prediction | None) -> Failure | None:
-    """What a failure to bring in the outputs means, where trying again has no use any more."""
+    """Return the final failure when the outputs could not be brought in and a retry is useless, else None."""
     if attempt is None or prediction is None or prediction.status != "succeeded" or not failure.passing:
         return None
-    if failure.code == "output_unreadable":  # damaged on the way, or by the model
+    if failure.code == "output_unreadable":  # damaged in transit, or by the model
         again = job.error_code == failure.code and attempt.failures + 1 >= settings.max_attempts
         return Failure(failure.code, failure.message) if again else None
     if prediction.completed_at is not None and now() - prediction.completed_at > OUTPUTS_KEPT_FOR:
@@ -100,7 +100,7 @@ def _without_hope(failure: Failure, job: Job, attempt: Attempt | None, predictio
 
 
 async def _until_sent_again(job: Job, failure: Failure) -> float:
-    """Seconds until a job is sent again that the account was refused for: the longer, the more often it was."""
+    """Return the seconds until a job is sent again after the account was refused. They grow with each refusal."""
     again = (Attempt.job == job.id) & (Attempt.error_code == failure.code)
     times = await Attempt.count().where(again)
     return float(min(REFUSED_SECONDS * max(1, times), LONGEST_REFUSED_SECONDS))

@@ -1,4 +1,4 @@
-"""What is asked at the same moment is done together, in rounds: one query, or one transaction, for many callers."""
+"""Coalesces concurrent calls into rounds: one query, or one transaction, serves many callers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,24 +12,28 @@ Answer = TypeVar("Answer")
 
 
 class Rounds(Generic[Asked, Answer]):
-    """Calls that are gathered. Nobody waits for others to come: what comes while a round is under way is the next one.
+    """A function whose concurrent calls are coalesced into rounds.
 
-    So every round begins after all of it was asked, and what it reads is never older than the question.
+    No call waits for others to arrive: the calls that arrive while a round is under way form the next one. So every
+    round begins after all its calls were made, and what it reads is never older than a call.
     """
 
     def __init__(self, do: Callable[[list[Asked]], Awaitable[Sequence[Answer]]], most: int) -> None:
-        """do: answers what is asked, each at its place. most: what a round takes on."""
+        """Coalesce calls of `do`.
+
+        do: returns the answer to each request, in the order of the requests. most: how many requests a round has.
+        """
         self._do, self._most = do, most
         self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
         self._turning: asyncio.Task[None] | None = None
 
     async def __call__(self, asked: Asked) -> Answer:
-        """The answer. Raises what went wrong with this question, or with the database for all of them."""
+        """Return the answer. Raises the error of this request, or the DatabaseAway of its whole round."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((asked, answer))
         if self._turning is None or self._turning.done() or self._turning.get_loop() is not loop:
-            # In a context of its own: a round is no part of a transaction that its first caller may be in.
+            # In its own context: a round is not part of a transaction that its first caller may be in.
             self._turning = loop.create_task(self._turn(), context=Context())
         return await answer
 
@@ -42,7 +46,7 @@ class Rounds(Generic[Asked, Answer]):
                 if len(round_) == 1 or isinstance(error, DatabaseAway):
                     _refuse(round_, error)
                     continue
-                for one in round_:  # one of them is at fault: the others do not suffer for it
+                for one in round_:  # one request is at fault: the others must not fail with it
                     try:
                         await self._answer([one])
                     except Exception as its_own:

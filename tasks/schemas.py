@@ -1,4 +1,4 @@
-"""A model's input schema, as Replicate publishes it: made plain JSON Schema, and held against input."""
+"""Converts the schemas that Replicate publishes for a model to plain JSON Schema, and validates input against them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ REFERENCE = "#/components/schemas/"
 
 Schema = dict[str, Any]
 Path = tuple[str, ...]
-"""Names and indexes from the top of a JSON value down to one in it."""
+"""The names and indexes that lead from the top of a JSON value to a value inside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a request.
+    """An error in a request.
 
-    pointer: where in the body (RFC 6901). message: a sentence that says what is allowed.
+    pointer: the place in the body (RFC 6901). message: a sentence that says what is allowed.
     """
 
     pointer: str
@@ -25,11 +25,11 @@ class Fault:
 
 
 def plain(schemas: Mapping[str, Any], name: str) -> Schema:
-    """The schema called `name` ("Input", "Output") as standard JSON Schema.
+    """Return the schema called `name` ("Input", "Output") as standard JSON Schema.
 
-    Replicate's are OpenAPI 3.0 of two generations: enums come inlined or as `allOf` with a `$ref`, "may be null" is
-    `nullable: true`. For "Input", properties the model does not have are refused: Replicate would drop them without a
-    word.
+    Replicate's schemas are OpenAPI 3.0 of two generations: enums are inlined or an `allOf` with a `$ref`, and "may be
+    null" is `nullable: true`. For "Input", the schema refuses properties that the model does not have, because
+    Replicate would drop them silently.
     """
     schema: Schema = _plain(schemas.get(name, {}), schemas)
     if name == "Input":
@@ -65,14 +65,14 @@ def _order(item: tuple[str, Schema]) -> float:
 
 
 def validator(schema: Schema) -> jsonschema_rs.Validator:
-    """A compiled validator. Raises ValueError when the schema is none."""
+    """Return a compiled validator. Raises ValueError when the schema is not valid."""
     return jsonschema_rs.validator_for(schema, validate_formats=True)
 
 
 def faults(
     validator: jsonschema_rs.Validator, properties: Schema, arguments: Mapping[str, Any]
 ) -> Iterator[tuple[Path, str]]:
-    """What is wrong with the input: (path to the value, sentence), in no particular order."""
+    """Yield the errors in the input as (path to the value, sentence), in no particular order."""
     for error in validator.iter_errors(dict(arguments)):
         kind = error.kind
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):

@@ -1,4 +1,4 @@
-"""What the search box takes: words, "phrases", field:values, each of them with a minus; read, and written out again."""
+"""Parses and writes the language of the search box: words, "phrases", field:values, and a minus before any of them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from tasks.tables import Status
 KINDS = ("image", "video", "audio", "text", "file")
 YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 MAX_LENGTH = 500  # characters
-MAX_CONDITIONS = 50  # of all terms together: one for each value of a field
+MAX_CONDITIONS = 50  # of all terms together; each value of a field counts as one
 
 _PIECE = re.compile(r'(?P<minus>-?)(?:(?P<field>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]\S*)?)')
 _RATING = re.compile(r"(>=|<=|>|<|)([0-5])")
@@ -21,7 +21,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?")
 
 
 class Unclear(Exception):
-    """A search that cannot be understood. faults: what is wrong with it, in sentences for the person who wrote it."""
+    """A search that cannot be understood. faults: its errors, as sentences for the user who wrote it."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__(" ".join(faults))
@@ -30,10 +30,10 @@ class Unclear(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One piece of a search.
+    """One term of a search.
 
-    field: "" for words. values: what it may be, any of them. negated: what matches is left out. phrase: exactly these
-    words in this order; words that are no phrase match what begins with them.
+    field: "" for words. values: the alternatives; one match is enough. negated: whether matches are left out. phrase:
+    whether exactly these words must occur in this order; words that are no phrase match what begins with them.
     """
 
     field: str
@@ -49,7 +49,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search, understood. Without terms it finds everything that is not in the trash."""
+    """A parsed search. Without terms it finds everything that is not in the trash."""
 
     terms: tuple[Term, ...] = ()
 
@@ -61,20 +61,20 @@ class Search:
 
     @property
     def trash(self) -> bool:
-        """Whether it looks into the trash, instead of at all that is not in it."""
+        """Whether it searches the trash instead of everything outside the trash."""
         return any(term.field == "in" for term in self.terms)
 
     def without(self, term: Term) -> "Search":
-        """The search that is left when this term is taken out."""
+        """Return the search without this term."""
         return replace(self, terms=tuple(other for other in self.terms if other != term))
 
 
 def parse(text: str) -> Search:
-    """Read what somebody typed. Raises Unclear with everything that is wrong with it."""
+    """Parse what a user typed. Raises Unclear with all errors in it."""
     if len(text) > MAX_LENGTH:
-        raise Unclear([f"The search has {len(text):,} characters; {MAX_LENGTH:,} are allowed."])
+        raise Unclear([f"The search has {len(text):,} characters; the maximum is {MAX_LENGTH:,}."])
     if not is_text(text):
-        raise Unclear(["The search has a character that is not text."])
+        raise Unclear(["The search contains an invalid character."])
     terms, faults = [], []
     for match in _PIECE.finditer(text):
         try:
@@ -85,14 +85,16 @@ def parse(text: str) -> Search:
             if term is not None and term not in terms:
                 terms.append(term)
     if sum(len(term.values) for term in terms) > MAX_CONDITIONS:
-        faults.append(f"The search has too many terms; {MAX_CONDITIONS} are allowed, each value of a field being one.")
+        faults.append(
+            f"The search has too many terms; the maximum is {MAX_CONDITIONS}, counting every value of a field."
+        )
     if faults:
         raise Unclear(faults)
     return Search(tuple(terms))
 
 
 def first_moment(date: str) -> datetime:
-    """When a year (2026), a month (2026-09) or a day (2026-09-14) begins, in UTC. Raises ValueError."""
+    """Return when a year (2026), a month (2026-09) or a day (2026-09-14) begins, in UTC. Raises ValueError."""
     match = _DATE.fullmatch(date)
     if match is None:
         raise ValueError
@@ -101,7 +103,7 @@ def first_moment(date: str) -> datetime:
 
 
 def moment_after(date: str) -> datetime:
-    """When the year, the month or the day after this one begins. Raises ValueError."""
+    """Return when the year, the month or the day after this one begins. Raises ValueError."""
     first, parts = first_moment(date), date.count("-")
     if parts == 2:
         return datetime.fromtimestamp(first.timestamp() + 86400, UTC)
@@ -110,7 +112,7 @@ def moment_after(date: str) -> datetime:
 
 
 def rating_range(value: str) -> range:
-    """The ratings that "3", ">=3", "<2" mean. Raises ValueError."""
+    """Return the ratings that "3", ">=3" or "<2" means. Raises ValueError."""
     match = _RATING.fullmatch(value)
     if match is None:
         raise ValueError
@@ -129,11 +131,11 @@ def _term(match: re.Match[str]) -> Term | None:
         return Term("", (" ".join(value.split()),), negated, phrase) if is_word else None
     if field not in FIELDS:
         raise ValueError(
-            f'There is no field "{field}". There are {", ".join(FIELDS)}. To search for such words, put them in quotes.'
+            f'There is no field "{field}". The fields are {", ".join(FIELDS)}. To search for the words, use quotes.'
         )
     values = tuple(part.strip() for part in value.split(",") if part.strip())
     if not values:
-        raise ValueError(f'What should "{field}:" be? For example {FIELDS[field].example}.')
+        raise ValueError(f'"{field}:" needs a value, for example {FIELDS[field].example}.')
     for part in values:
         try:
             known = FIELDS[field].takes(part)
@@ -141,14 +143,14 @@ def _term(match: re.Match[str]) -> Term | None:
             known = False
         if not known:
             raise ValueError(
-                f'"{field}:" takes {FIELDS[field].what}, not "{part}". For example {FIELDS[field].example}.'
+                f'"{field}:" must be {FIELDS[field].what}, not "{part}". For example: {FIELDS[field].example}.'
             )
     return Term(field, values, negated)
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field that can be searched. takes: whether a value may be one of its; what, example: for people."""
+    """A field that can be searched. takes: returns whether the field accepts a value. what, example: for users."""
 
     takes: Callable[[str], bool]
     what: str
@@ -172,19 +174,19 @@ def _is_seed(value: str) -> bool:
 
 
 FIELDS: Mapping[str, Field] = {
-    "model": Field(lambda value: True, "a part of a model's name", "model:flux"),
+    "model": Field(lambda value: True, "part of a model name", "model:flux"),
     "status": Field(_one_of(*Status), f"one of {', '.join(Status)}", "status:failed"),
     "kind": Field(_one_of(*KINDS), f"one of {', '.join(KINDS)}", "kind:video"),
     "tag": Field(lambda value: True, "a tag", "tag:cat"),
-    "collection": Field(lambda value: True, "a collection's name", 'collection:"for the wall"'),
+    "collection": Field(lambda value: True, "a collection name", 'collection:"for the wall"'),
     "fav": Field(_one_of(*YES, *NO), "yes or no", "fav:yes"),
     "rating": Field(lambda value: bool(rating_range(value)) or True, "0 to 5 stars", "rating:>=4"),
     "seed": Field(_is_seed, "a whole number", "seed:7"),
-    "before": Field(_is_date, "a year, a month or a day from 1970 on", "before:2026-09"),
-    "after": Field(_is_date, "a year, a month or a day from 1970 on", "after:2026-09-14"),
-    "on": Field(_is_date, "a year, a month or a day from 1970 on", "on:2026-09"),
+    "before": Field(_is_date, "a year, month or day from 1970 on", "before:2026-09"),
+    "after": Field(_is_date, "a year, month or day from 1970 on", "after:2026-09-14"),
+    "on": Field(_is_date, "a year, month or day from 1970 on", "on:2026-09"),
     "batch": Field(_is_id, "the id of a batch", "batch:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "from": Field(_is_id, "the id of a job", "from:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "in": Field(_one_of("trash"), "trash", "in:trash"),
 }
-"""What can be searched by. Several values with commas between: any of them."""
+"""The fields that can be searched. Several values are separated by commas, and any of them may match."""

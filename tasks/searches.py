@@ -1,4 +1,4 @@
-"""Saved searches: kept under a name, to come back to."""
+"""Saved searches: searches that are kept under a name for later use."""
 
 from uuid import UUID
 
@@ -15,17 +15,17 @@ MOST = 200
 
 
 async def saved() -> list[SavedSearch]:
-    """All of them, by name."""
+    """Return all saved searches, in the order of their names."""
     return await SavedSearch.objects().order_by(SavedSearch.name)
 
 
 async def save(name: str, search: Search, sort: Sort = Sort.NEWEST) -> None:
-    """Keep a search and its order under a name, in place of one that has it. Raises Rejected."""
+    """Save a search and its order under a name, replacing a saved search of that name. Raises Rejected."""
     name = " ".join(name.split())
     if not name:
         raise Rejected("invalid_name", [Fault("/name", "The search needs a name.")])
     if len(name) > LONGEST_NAME or not is_text(name):
-        raise Rejected("invalid_name", [Fault("/name", f"The name may have {LONGEST_NAME} characters.")])
+        raise Rejected("invalid_name", [Fault("/name", f"The name can have up to {LONGEST_NAME} characters.")])
     if not search:
         raise Rejected("invalid_query", [Fault("/q", "There is no search to save.")])
     row = SavedSearch(id=new_id(), name=name, query=str(search), sort=sort, created_at=now())
@@ -35,5 +35,5 @@ async def save(name: str, search: Search, sort: Sort = Sort.NEWEST) -> None:
 
 
 async def forget(search_id: UUID) -> None:
-    """Keep it no longer. One that is gone is forgotten already."""
+    """Delete a saved search. Does nothing when it is already gone."""
     await SavedSearch.delete().where(SavedSearch.id == search_id)

@@ -1,4 +1,4 @@
-"""Every setting of Darkroom: read once from the environment and .env, checked, frozen."""
+"""Every setting of Darkroom: read once from the environment and .env, validated and frozen."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails, Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
-ENV_FILE = Path(os.environ.get("DARKROOM_ENV_FILE") or ROOT / ".env")  # tests name another one
+ENV_FILE = Path(os.environ.get("DARKROOM_ENV_FILE") or ROOT / ".env")  # tests use another one
 
 STORES = ("file://", "s3://", "gs://", "az://")
 HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:]+")
@@ -22,11 +22,11 @@ MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9a-f]{
 
 
 class SettingsError(ValueError):
-    """A setting is nonsense. The message is one line that names it."""
+    """The error of an invalid setting. The message is one line that names the setting."""
 
 
 class Settings(BaseSettings):
-    """The settings, by the names they have in the environment. Relative paths start at the checkout."""
+    """The settings, by their names in the environment. Relative paths start at the checkout."""
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
         if not value.startswith(("sqlite:///", "postgres://", "postgresql://")):
             raise ValueError("must start with sqlite:/// or postgres://")
         if value == "sqlite:///":
-            raise ValueError("must name a file, as sqlite:///data/darkroom.sqlite does")
+            raise ValueError("must name a file, such as sqlite:///data/darkroom.sqlite")
         return value if value.startswith("sqlite") else _with_readable_password(value)
 
     @field_validator("redis_url")
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
             try:
                 ip_network(address)
             except ValueError:
-                raise ValueError("must be addresses or networks, with commas between") from None
+                raise ValueError("must be IP addresses or networks, separated by commas") from None
         return value
 
     @field_validator("replicate_webhook_secret")
@@ -119,14 +119,14 @@ class Settings(BaseSettings):
             if value.get_secret_value() and (kind != "whsec" or not b64decode(key, validate=True)):
                 raise ValueError
         except ValueError:
-            raise ValueError("must be whsec_ and a key in base64") from None
+            raise ValueError("must be whsec_ and a base64 key") from None
         return value
 
     @field_validator("public_url", "replicate_api_url", "standin_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not (value.startswith(("http://", "https://")) and _parsed(value)):
-            raise ValueError("must be a web address that starts with http:// or https://")
+            raise ValueError("must be a URL that starts with http:// or https://")
         return value.rstrip("/")
 
     @field_validator("public_url")
@@ -136,36 +136,36 @@ class Settings(BaseSettings):
         if url is None:
             return value
         if url.username or url.password or (url.path, url.query, url.fragment) != ("/", None, None):
-            raise ValueError("must be a host name of its own: https://darkroom.example.org, and nothing after that")
-        return str(url).rstrip("/")  # as browsers write it: in lower case and ASCII, without the port that is usual
+            raise ValueError("must be a host name without a path or password, such as https://darkroom.example.org")
+        return str(url).rstrip("/")  # as browsers write it: in lower case and ASCII, without the default port
 
     @field_validator("allowed_hosts")
     @classmethod
     def _names(cls, value: str) -> str:
         for name in _listed(value):
             if not HOST_NAME.fullmatch(name):
-                raise ValueError("must be names of servers with commas between, without a port")
+                raise ValueError("must be host names without a port, separated by commas")
         return value
 
     @property
     def host_names(self) -> frozenset[str]:
-        """The names that this Darkroom is known by, in lower case. Those of loopback are not among them."""
+        """The host names of this Darkroom, in lower case. The names of loopback are not added."""
         own = (self.host, urlsplit(self.public_url).hostname or "", *_listed(self.allowed_hosts))
         return frozenset(name.lower() for name in own if name)
 
     @property
     def standin(self) -> bool:
-        """Whether pictures are drawn by the stand-in: so it is where no token is set."""
+        """Whether the stand-in draws the pictures, which is the case when no token is set."""
         return not self.replicate_api_token.get_secret_value()
 
     @property
     def needs_standin(self) -> bool:
-        """Whether a stand-in on STANDIN_PORT may be asked: so it is without a token, or as REPLICATE_API_URL."""
+        """Whether a stand-in on STANDIN_PORT may be used: no token is set, or REPLICATE_API_URL has that port."""
         return self.standin or urlsplit(self.replicate_api_url).port == self.standin_port
 
     @property
     def api_url(self) -> str:
-        """Where Replicate's API is, or the stand-in's, with its /v1 and without a slash at the end."""
+        """The address of Replicate's API, or of the stand-in's, with its /v1 and without a trailing slash."""
         if self.replicate_api_url:
             return self.replicate_api_url
         if not self.standin:
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
 
     @property
     def webhooks(self) -> str | None:
-        """Where Replicate's webhooks come in, or None where it cannot reach us: it takes https only."""
+        """The address for Replicate's webhooks, or None when Replicate cannot reach us: it accepts https only."""
         own = self.standin or self.replicate_api_url
         if self.public_url.startswith("https://") or (self.public_url and own):
             return f"{self.public_url}/webhooks/replicate"
@@ -182,29 +182,29 @@ class Settings(BaseSettings):
 
     @property
     def queue_url(self) -> str:
-        """Where Redis is: REDIS_URL, else the embedded server's socket."""
+        """The address of Redis: REDIS_URL, else the embedded server's socket."""
         return self.redis_url or f"unix://{quote(str(self.valkey_socket))}"
 
     @property
     def redis_place(self) -> str:
-        """Where Redis is, as people are told: without a password."""
+        """The address of Redis as users see it: without a password."""
         return re.sub(r"//.*@", "//***@", self.queue_url.partition("?")[0])
 
     @property
     def valkey_socket(self) -> Path:
-        """The embedded server's Unix socket, unless its name is too long for the system: see webapp/up.py."""
+        """The embedded server's Unix socket, unless its path is too long for the system: see webapp/up.py."""
         return self.data_dir / "valkey.sock"
 
     @property
     def sqlite_path(self) -> Path | None:
-        """The SQLite file, or None where the database is PostgreSQL."""
+        """The SQLite file, or None when the database is PostgreSQL."""
         if not self.database_url.startswith("sqlite:///"):
             return None
         return ROOT / self.database_url.removeprefix("sqlite:///")
 
     @property
     def storage_folder(self) -> Path | None:
-        """The folder of the finished files, or None where they are in a bucket."""
+        """The folder of the finished files, or None when they are in a bucket."""
         return folder_of(self.storage_url)
 
 
@@ -220,18 +220,20 @@ def _parsed(address: str) -> Url | None:
 
 
 def _with_readable_password(url: str) -> str:
-    """The URL. Raises ValueError where a sign of its password would end its host."""
+    """Return the URL. Raises ValueError when a character of its password would end its host."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise ValueError("must be an address") from None
+        raise ValueError("must be a URL") from None
     if "#" in url or ("@" in (parts.path or parts.query) and "@" not in parts.netloc):
-        raise ValueError("must be written with %23 for #, %2F for /, %3F for ? and %25 for % in a password")
+        raise ValueError(
+            "must encode special characters in the password: %23 for #, %2F for /, %3F for ? and %25 for %"
+        )
     return url
 
 
 def folder_of(storage_url: str) -> Path | None:
-    """The folder that a STORAGE_URL names, or None where it names none. A path is taken as it is, a URL unquoted."""
+    """Return the folder that a STORAGE_URL names, or None when it names none. Unquotes a URL, but not a path."""
     if storage_url.startswith("file://"):
         storage_url = unquote(storage_url.removeprefix("file://"))
     elif "://" in storage_url:
@@ -240,10 +242,10 @@ def folder_of(storage_url: str) -> Path | None:
 
 
 def load() -> Settings:
-    """Read the settings. Raises SettingsError with one line that names every setting that is nonsense.
+    """Read the settings. Raises SettingsError with one line that names every invalid setting.
 
-    What .env says besides is put into the environment, where it is not yet: that is where libraries look (obstore for
-    AWS_ACCESS_KEY_ID, say), and so .env does the same with `make run` as with docker compose.
+    The other variables in .env are added to the environment unless it already has them, because libraries look there
+    (obstore for AWS_ACCESS_KEY_ID, for example). So .env does the same with `make run` as with docker compose.
     """
     try:
         load_dotenv(ENV_FILE)
@@ -253,7 +255,7 @@ def load() -> Settings:
     except OSError as error:
         raise SettingsError(f"{ENV_FILE}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{ENV_FILE}: is not text in UTF-8") from None
+        raise SettingsError(f"{ENV_FILE}: is not UTF-8 text") from None
 
 
 def _line(fault: ErrorDetails) -> str:

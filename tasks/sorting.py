@@ -1,8 +1,9 @@
-"""The order of the gallery: its sorts, places in it, and which jobs come next from such a place.
+"""The order of the gallery: its sorts, the places in it, and which jobs come next after a place.
 
-Keyset, not offset: the millionth page costs what the first does. Ids are UUIDs of version 7, so their order is that of
-time. With words in the search, SQLite's full-text index is walked in its own order, in which jobs were inserted: the
-same but for jobs of one moment. So the walk ends once the page is full, however many jobs have the word.
+Pages use a keyset, not an offset: the millionth page costs as much as the first. Ids are UUIDs of version 7, so they
+sort by time. When the search has words, SQLite's full-text index is walked in its own order, in which jobs were
+inserted. That order differs from the ids' only for jobs of the same moment. So the walk ends when the page is full,
+however many jobs have the word.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -21,27 +22,27 @@ from tasks.queue import Condition
 from tasks.search import Search, first_moment, moment_after
 from tasks.tables import Job
 
-FEW = ("seed", "batch", "from", "tag", "collection")  # fields by which few jobs are found
+FEW = ("seed", "batch", "from", "tag", "collection")  # fields that match few jobs
 
 
 class Sort(StrEnum):
-    """What comes first."""
+    """An order of the gallery, named after what comes first."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
     FAVOURITES = "favourites"
-    """Favourites first, the newest of them before the others; then the rest, newest first."""
+    """Favorites first, newest first; then the rest, newest first."""
 
 
 class NoPlace(Exception):
-    """A cursor that is none, or one of another sort."""
+    """The error of a cursor that is invalid, or that belongs to another sort."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the order: just behind a job, or where one with its id would be.
+    """A place in the order: directly after a job, or after where a job with its id would be.
 
-    favourite: among which of the two parts it is, where favourites come first.
+    favourite: whether it is among the favorites or among the rest, when favorites come first.
     """
 
     sort: Sort
@@ -49,13 +50,13 @@ class Place:
     favourite: bool = False
 
     def __str__(self) -> str:
-        """As a cursor: opaque, and only to be had from us."""
+        """Return the place as a cursor, which is opaque and made only here."""
         mark = (self.sort[0].upper() if self.favourite else self.sort[0]).encode()
         return urlsafe_b64encode(mark + self.job_id.bytes).decode().rstrip("=")
 
     @classmethod
     def of(cls, cursor: str, sort: Sort) -> "Place":
-        """Read a cursor. Raises NoPlace."""
+        """Parse a cursor. Raises NoPlace."""
         try:
             read = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
             place = cls(sort, UUID(bytes=read[1:]), read[:1].isupper())
@@ -67,30 +68,30 @@ class Place:
 
     @classmethod
     def behind(cls, job: Job, sort: Sort) -> "Place":
-        """The place behind a job."""
+        """Return the place after a job."""
         return cls(sort, job.id, sort == Sort.FAVOURITES and job.favourite)
 
     @classmethod
     def before_month(cls, month: str, sort: Sort) -> "Place":
-        """The place from which the jobs of a month (2026-09) come next. Favourites come month by month as others do."""
+        """Return the place directly before the jobs of a month (2026-09). Favorites come by month, like other jobs."""
         if sort == Sort.OLDEST:
             return cls(sort, UUID(int=id_at(first_moment(month)).int - 1))
         return cls(sort, id_at(moment_after(month)))
 
 
 async def next_ids(search: Search, sort: Sort, place: Place | None, count: int) -> list[UUID]:
-    """The ids of the jobs that a search finds and that come next, in their order."""
+    """Return the ids of the next `count` jobs that a search finds, in their order."""
     return await _walked(search, _parts(sort, place), count)
 
 
 async def number_found(search: Search, most: int) -> int:
-    """How many jobs a search finds, counted up to `most`."""
+    """Return how many jobs a search finds, counted up to `most`."""
     [row] = await Job.raw("SELECT count(*) AS number FROM ({}) AS found", _walk(search, _Part(ascending=False), most))
     return int(row["number"])
 
 
 async def ids_around(search: Search, sort: Sort, job: Job) -> tuple[UUID | None, UUID | None]:
-    """The ids of the jobs before and after a job, in the order of the grid."""
+    """Return the ids of the jobs before and after a job, in the order of the grid."""
     behind = Place.behind(job, sort)
     before = await _walked(search, _backwards(sort, behind), 1)
     after = await _walked(search, _parts(sort, behind), 1)
@@ -99,7 +100,7 @@ async def ids_around(search: Search, sort: Sort, job: Job) -> tuple[UUID | None,
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of the order, walked by id: from an id on, exclusive; of favourites only, of others only, or of all."""
+    """A part of the order, walked by id from `start` (exclusive): only favorites, only the rest, or all jobs."""
 
     ascending: bool
     start: UUID | None = None
@@ -146,7 +147,7 @@ def _walk(search: Search, part: _Part, count: int) -> QueryString:
 
 
 def _walk_of_words(search: Search, part: _Part, count: int) -> QueryString:
-    """SQLite's walk along its full-text index. CROSS JOIN keeps this order of tables: else it would sort all hits."""
+    """Return SQLite's walk along its full-text index. CROSS JOIN keeps the table order, so that hits are not sorted."""
     values: list[Any] = [words_query(*words_of(search)), _but_words(search, part).querystring]
     start = ""
     if part.start is not None:
@@ -167,7 +168,10 @@ def _walk_of_words(search: Search, part: _Part, count: int) -> QueryString:
 
 
 def _but_words(search: Search, part: _Part) -> Condition:
-    """`IS` keeps SQLite from walking all favourites where the search itself finds but a few jobs by an index."""
+    """Return the condition of a search, without its words, and of a part.
+
+    `IS` keeps SQLite from walking all favorites when the search itself finds only a few jobs by an index.
+    """
     if part.favourite is None:
         return but_words(search)
     few = any(term.field in FEW and not term.negated for term in search.terms)

@@ -1,7 +1,8 @@
-"""Piccolo's SQLite engine with connections that stay open: one writer, a few readers, in WAL mode.
+"""A Piccolo engine for SQLite with connections that stay open: one writer and a few readers, in WAL mode.
 
-Piccolo 1.38 opens a connection, and with it a thread, for every query; kept connections do about ten times as much. Its
-transactions also leak their connection when BEGIN, COMMIT or ROLLBACK fails or is cancelled; these discard it.
+Piccolo 1.38 opens a connection, and with it a thread, for every query; kept connections have about ten times the
+throughput. Its transactions also leak their connection when BEGIN, COMMIT or ROLLBACK fails or is canceled; the
+transactions here discard it.
 """
 
 import asyncio
@@ -21,46 +22,50 @@ from tasks.failures import DatabaseAway
 from tasks.steps import Rows, Step, Unmet
 
 READERS = 4
-ROWS = 64  # that aiosqlite fetches at a time where it iterates
+FETCHED_ROWS = 64  # rows that aiosqlite fetches at a time when it iterates
 BUSY_TIMEOUT = 15.0  # seconds a writer waits for another process's transaction
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
-AWAY = (
+UNAVAILABLE_CODES = (
     sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM, sqlite3.SQLITE_INTERRUPT,
 )  # fmt: skip
-HELD = (
-    f"Another process has held the lock of the SQLite file for {BUSY_TIMEOUT:.0f} s. A process that is stopped or hangs"
-    " in the middle of a write does so: `fuser` names those that have the file open; continue it, or end it."
+LOCKED_MESSAGE = (
+    f"Another process has held the lock of the SQLite file for {BUSY_TIMEOUT:.0f} s. It may be stopped,"
+    " or hang in the middle of a write. Run `fuser` to find what has the file open; continue it, or end it."
 )
 
 
 @contextmanager
 def _away() -> Iterator[None]:
-    """SQLite's errors as DatabaseAway: the file is locked for too long, cannot be used, or is on a full disk.
+    """Raise DatabaseAway in place of SQLite's own errors while the block runs.
 
-    What it says of a statement that it cannot run is ours, and stays what it is.
+    They mean that the file is locked for too long, cannot be used, or is on a full disk. An error about a statement
+    that SQLite cannot run is our own fault and is raised unchanged.
     """
     try:
         yield
     except OperationalError as error:
-        code = error.sqlite_errorcode & 0xFF  # without what SQLite calls its extension
+        code = error.sqlite_errorcode & 0xFF  # the primary code, without SQLite's extension of it
         if code == sqlite3.SQLITE_BUSY:
-            raise DatabaseAway(HELD) from error
-        if code not in AWAY:
+            raise DatabaseAway(LOCKED_MESSAGE) from error
+        if code not in UNAVAILABLE_CODES:
             raise
-        raise DatabaseAway(f"The database does not answer: {error}") from error
+        raise DatabaseAway(f"The database is not responding: {error}") from error
 
 
 class _Connection(Connection):
     """A connection that runs a transaction of many statements in one trip to its thread."""
 
     async def fetch_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> Rows:
-        """Run one statement with each of these rows of values, and answer what all of them answer."""
+        """Run one statement with each row of values, and return the rows of all runs together."""
         answers: Rows = await self._execute(self._fetch_each, sql, rows)
         return answers
 
     async def fetch_steps(self, steps: Sequence[tuple[str, Sequence[Any], bool]]) -> list[Rows] | None:
-        """Run statements with their values; None, and nothing is done, where one that must answer a row does not."""
+        """Run statements with their values, and return the rows of each.
+
+        Returns None, and changes nothing, when a statement that must return a row returns none.
+        """
         answers: list[Rows] | None = await self._execute(self._fetch_steps, steps)
         return answers
 
@@ -80,7 +85,7 @@ class _Connection(Connection):
 
     @contextmanager
     def _immediately(self) -> Iterator[None]:
-        """A transaction in the connection's own thread: nothing of ours comes between its statements."""
+        """Hold a transaction while the block runs, in the connection's own thread: no code of ours runs in between."""
         self._conn.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -103,9 +108,9 @@ class _Connections:
         self.closing: set[asyncio.Task[None]] = set()
 
     def discard_writer(self) -> None:
-        """Let go of a connection whose state is unknown.
+        """Discard a connection whose state is unknown.
 
-        Closing rolls back, and is not waited for: it may hang in BEGIN.
+        Closing rolls back. It is not awaited, because it may hang in BEGIN.
         """
         if self.writer is not None:
             task = asyncio.create_task(self.writer.close())
@@ -115,7 +120,10 @@ class _Connections:
 
 
 class KeptTransaction(SQLiteTransaction):
-    """BEGIN IMMEDIATE on the one writer: two transactions of a process never meet, those of two processes queue."""
+    """A BEGIN IMMEDIATE transaction on the one writer.
+
+    Two transactions of the same process never overlap at SQLite; those of two processes queue there.
+    """
 
     __slots__ = ("connections",)
     engine: "KeptSQLiteEngine"
@@ -140,7 +148,7 @@ class KeptTransaction(SQLiteTransaction):
         if self._parent is not None:
             return False
         try:
-            # Shielded: an anyio scope cancels every await anew, that of ROLLBACK too.
+            # Shielded: an anyio scope cancels every await again, including that of ROLLBACK.
             with anyio.CancelScope(shield=True), _away():
                 if exception is not None and not self._rolled_back:
                     await self.rollback()
@@ -156,7 +164,7 @@ class KeptTransaction(SQLiteTransaction):
 
 
 class KeptSQLiteEngine(SQLiteEngine):
-    """The engine. Connections belong to the event loop that asks first; `close` ends them."""
+    """An engine whose connections belong to the event loop that first uses it. `close` closes them."""
 
     __slots__ = ("_connections",)
 
@@ -175,7 +183,7 @@ class KeptSQLiteEngine(SQLiteEngine):
         return connections.writer
 
     async def get_connection(self) -> _Connection:
-        connection = _Connection(partial(sqlite3.connect, **self.connection_kwargs), ROWS)
+        connection = _Connection(partial(sqlite3.connect, **self.connection_kwargs), FETCHED_ROWS)
         connection._thread.daemon = True  # a connection left open must not keep the process alive
         await connection
         connection.row_factory = dict_factory  # type: ignore[assignment]
@@ -217,7 +225,7 @@ class KeptSQLiteEngine(SQLiteEngine):
             return list(await connection.execute_fetchall(query, args or []))
 
     async def run_alike(self, statements: Sequence[QueryString]) -> list[dict[str, Any]]:
-        """Run statements of one text, each of which answers one row, in one transaction."""
+        """Run statements that share one text and return one row each, in one transaction."""
         compiled = [statement.compile_string(self.engine_type) for statement in statements]
         connections = self.connections()
         async with connections.write_lock:
@@ -226,9 +234,10 @@ class KeptSQLiteEngine(SQLiteEngine):
                 return await writer.fetch_each(compiled[0][0], [values for _, values in compiled])
 
     async def run_steps(self, steps: Sequence[Step]) -> list[Rows] | None:
-        """Run statements in one transaction: in one trip to SQLite's thread, so that it is as short as it can be.
+        """Run statements in one transaction, in one trip to SQLite's thread, so that it is as short as possible.
 
-        Returns what each of them answers, or None where one that must answer a row does not: then nothing is done.
+        Returns the rows of each statement. Returns None, and changes nothing, when a statement that must return a row
+        returns none.
         """
         compiled = [(*step.statement.compile_string(self.engine_type), step.must) for step in steps]
         connections = self.connections()
@@ -238,7 +247,7 @@ class KeptSQLiteEngine(SQLiteEngine):
                 return await writer.fetch_steps(compiled)
 
     async def make_durable(self) -> None:
-        """Have what was committed outlast a power cut. (Before a checkpoint it does so only after a kill.)"""
+        """Make committed transactions survive a power cut. (Before a checkpoint they survive only a kill.)"""
         await self._run_in_new_connection("PRAGMA wal_checkpoint(PASSIVE)")
 
     def transaction(
@@ -250,7 +259,7 @@ class KeptSQLiteEngine(SQLiteEngine):
         """Close every connection of this event loop."""
         connections = self.connections()
         async with connections.write_lock:
-            while connections.idle_readers:  # one may come back while another is closed
+            while connections.idle_readers:  # a reader may come back while another is closed
                 await connections.idle_readers.pop().close()
             if connections.writer is not None:
                 await connections.writer.close()

@@ -1,4 +1,4 @@
-"""Statements that are run as one: all of them, or none."""
+"""Statements that run as one transaction: all of them, or none."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +11,16 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A statement of a transaction. must: where it answers no row, nothing of the transaction is done."""
+    """A statement of a transaction. must: whether the transaction changes nothing when the statement returns no row."""
 
     statement: QueryString
     must: bool = False
 
 
 class Unmet(Exception):
-    """A step that must answer a row does not: what an engine ends its transaction with."""
+    """The error with which an engine ends its transaction when a step that must return a row returns none."""
 
 
 def step(query: Query[Any, Any] | QueryString, must: bool = False) -> Step:
-    """Return a query of Piccolo's, or a statement, as a step."""
+    """Return a Piccolo query, or a statement, as a step."""
     return Step(query if isinstance(query, QueryString) else query.querystrings[0], must)

@@ -1,20 +1,20 @@
-"""JSON that others wrote: read within limits, so that nothing behind this door meets what it cannot bear."""
+"""Parses untrusted JSON within limits, so that the code that uses it meets nothing that it cannot handle."""
 
 import msgspec
 
-MAX_DEPTH = 32  # lists and objects within one another
+MAX_DEPTH = 32  # nested lists and objects
 MAX_VALUES = 10_000  # in all lists and objects together
-MAX_COMMAS = 100_000  # also those in strings: with more between values, reading them would take too long
+MAX_COMMAS = 100_000  # including those in strings: with more between values, parsing would take too long
 TOO_MANY = f"it has more than {MAX_VALUES:,} values"
-LEAST, MOST = -(2**63), 2**63 - 1  # whole numbers, as databases hold them: for who keeps what was read
+LEAST, MOST = -(2**63), 2**63 - 1  # the integers that databases can hold, for callers that store parsed values
 
 
 class Malformed(ValueError):
-    """What was sent is no JSON, or more than is read. Its message is what is wrong with it: "it is ..."."""
+    """The error of a text that is not JSON, or exceeds the limits. Its message says what is wrong: "it is ..."."""
 
 
 def decode(text: str | bytes) -> object:
-    """Return the value that a JSON text holds. Raises Malformed."""
+    """Parse a JSON text and return its value. Raises Malformed."""
     commas = text.count(b",") if isinstance(text, bytes) else text.count(",")
     if commas > MAX_COMMAS:
         raise Malformed(TOO_MANY)
@@ -29,7 +29,7 @@ def decode(text: str | bytes) -> object:
 
 
 def check(value: object) -> None:
-    """Raise Malformed where a JSON value is nested too deeply, or holds too many values."""
+    """Raise Malformed when a JSON value is nested too deeply or has too many values."""
     level, count = [value], 1
     for _ in range(MAX_DEPTH + 1):
         if count > MAX_VALUES:
@@ -47,7 +47,7 @@ def check(value: object) -> None:
 
 
 def is_text(text: str) -> bool:
-    """Whether a database can store it: it has no NUL, and no half of a surrogate pair."""
+    """Return whether a database can store the text: it has no NUL and no half of a surrogate pair."""
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""A job's prediction, created once: the one an earlier worker began, one whose answer was lost, or a new one."""
+"""Gets a job's one prediction: one that an earlier worker began, one whose answer was lost, or a new one."""
 
 import asyncio
 import json
@@ -32,21 +32,21 @@ from tasks.tables import Attempt, Job
 
 log = logging.getLogger(__name__)
 
-UNANSWERED = Failure(attempts.UNKNOWN, "Replicate's answer was lost.")
-PARTING = 5.0  # seconds that a worker which stops waits for the answer to a request that is out
-KEPT_IN_MIND = 20.0  # seconds that an answer is kept for a database that is away: as long as one takes to start again
-BETWEEN_TRIES = 0.5  # seconds
-SHORTEST = 5  # seconds: the least that Replicate takes as a deadline
+ANSWER_LOST = Failure(attempts.SUBMISSION_UNKNOWN, "Replicate's answer was lost.")
+SHUTDOWN_TIMEOUT = 5.0  # seconds that a stopping worker waits for the answer to a request already sent
+SAVE_TIMEOUT = 20.0  # seconds of retries to save an answer while the database is away: as long as its restart takes
+SAVE_RETRY_SECONDS = 0.5  # seconds
+MIN_DEADLINE_SECONDS = 5  # seconds: the shortest deadline that Replicate accepts
 
 T = TypeVar("T")
 
 parting: set[asyncio.Task[Any] | None] = set()
-"""Those who were cancelled, and wait for the answer to a request that is out."""
+"""Canceled tasks that still wait for the answer to a request already sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What predictions are created with: Replicate, the circuit breaker before it, and the files that are its input."""
+    """The dependencies for creating predictions: Replicate, its circuit breaker, and the storage of input files."""
 
     replicate: Replicate
     circuit: Circuit
@@ -54,21 +54,24 @@ class Provider:
 
 
 async def prediction_of(lease: Lease, provider: Provider, probing: bool = False) -> Prediction:
-    """The prediction of a claimed job, its id saved.
+    """Return the prediction of a claimed job, with its id saved.
 
-    probing: it is sent to see whether the queue may go on. Raises Failure, which says in `settled` whether another may
-    be created, and Lost where another worker has the job.
+    probing: whether the job is sent to test if the queue may go on. Raises Failure, whose `settled` says whether
+    another prediction may be created, and Lost when another worker has the job.
     """
     attempt = await attempts.under_way(lease.job)
     if attempt is None:
         return await _create(lease, provider, probing)
     if attempt.prediction_id is not None:
         return Prediction(attempt.prediction_id, UNSEEN)
-    if attempt.error_code is None:  # its worker died with the request
-        await _note(lease.job, attempt, UNANSWERED)
-    elif attempt.error_code not in (attempts.UNKNOWN, attempts.DOUBTFUL):  # noted when its request was refused
+    if attempt.error_code is None:  # its worker died before it recorded an answer
+        await _note(lease.job, attempt, ANSWER_LOST)
+    elif attempt.error_code not in (
+        attempts.SUBMISSION_UNKNOWN,
+        attempts.SUBMISSION_DOUBTFUL,
+    ):  # recorded when its request was refused
         raise Refused(attempt.error_code, attempt.error or "", passing=True, settled=True)
-    return await _lost(lease, attempt, attempt.error_code == attempts.DOUBTFUL, provider.replicate)
+    return await _lost(lease, attempt, attempt.error_code == attempts.SUBMISSION_DOUBTFUL, provider.replicate)
 
 
 async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction:
@@ -99,14 +102,14 @@ async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction
 
 
 async def _to_its_end(sending: Coroutine[Any, Any, T]) -> T:
-    """Do it to its end, also when the worker stops meanwhile: a request that is out has its answer waited for."""
+    """Await `sending`. If the worker stops meanwhile, still wait SHUTDOWN_TIMEOUT seconds for the request's answer."""
     task, carrier = asyncio.create_task(sending), asyncio.current_task()
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         parting.add(carrier)
         try:
-            await asyncio.wait([task], timeout=PARTING)
+            await asyncio.wait([task], timeout=SHUTDOWN_TIMEOUT)
         finally:
             parting.discard(carrier)
             task.cancel()
@@ -115,7 +118,7 @@ async def _to_its_end(sending: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def _before_it_is_asked_for() -> Iterator[None]:
-    """What fails here is settled, and free: no prediction can come of it."""
+    """Mark a Failure as settled and free if it is raised while the block runs: no prediction can come of it."""
     try:
         yield
     except Failure as failure:
@@ -126,9 +129,9 @@ def _before_it_is_asked_for() -> Iterator[None]:
 async def _sent(
     lease: Lease, model: Model, arguments: Mapping[str, Any], sent: Mapping[str, Any], replicate: Replicate
 ) -> Prediction:
-    """Write down the attempt, create its prediction, save its id: with nothing between them that may be interrupted.
+    """Record the attempt, create its prediction and save its id, with nothing in between that may be interrupted.
 
-    arguments: its input, with our own addresses of files, as it is written down. sent: as Replicate takes it.
+    arguments: the input as it is recorded, with our own addresses of files. sent: the input as Replicate takes it.
     """
     job = lease.job
     attempt = await attempts.begin(job, model.reference, arguments)
@@ -140,17 +143,17 @@ async def _sent(
         prediction = await replicate.create(model.reference, sent, _time_left(job), webhooks.address_of(attempt))
         if not await _written(partial(attempts.record_prediction, job, attempt, prediction.id)):
             raise Lost
-    except Failure as answered:  # noted, so that it stays known whatever happens to this worker
+    except Failure as answered:  # recorded, so that it is not lost whatever happens to this worker
         await _note(job, attempt, _noted(answered))
         raise
     return prediction
 
 
 def _noted(failure: Failure) -> Failure:
-    """What is written down of an answer to a request for a prediction."""
+    """Return the failure to record for a failed request for a prediction."""
     if isinstance(failure, OutcomeDoubtful):
-        return Failure(attempts.DOUBTFUL, failure.message)
-    return UNANSWERED if isinstance(failure, OutcomeUnknown) else failure
+        return Failure(attempts.SUBMISSION_DOUBTFUL, failure.message)
+    return ANSWER_LOST if isinstance(failure, OutcomeUnknown) else failure
 
 
 async def _note(job: Job, attempt: Attempt, failure: Failure) -> None:
@@ -159,32 +162,33 @@ async def _note(job: Job, attempt: Attempt, failure: Failure) -> None:
 
 
 async def _written(write: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
-    """Write what Replicate answered, which nobody else knows: tried again while the database is away."""
+    """Save what Replicate answered, which is known only here. Retries while the database is away."""
     clock = asyncio.get_running_loop().time
-    until = clock() + KEPT_IN_MIND
+    until = clock() + SAVE_TIMEOUT
     while True:
         try:
             return await write()
         except DatabaseAway:
-            if clock() + BETWEEN_TRIES > until:
+            if clock() + SAVE_RETRY_SECONDS > until:
                 raise
-            await asyncio.sleep(BETWEEN_TRIES)
+            await asyncio.sleep(SAVE_RETRY_SECONDS)
 
 
 def _time_left(job: Job) -> int:
-    """Seconds after which Replicate is to give up: an orphan ends by itself, and nothing runs past the deadline.
+    """Return after how many seconds Replicate gives up: an orphan ends by itself, and nothing runs past the deadline.
 
-    Rounded up, so that the job's deadline has passed when Replicate keeps it, and is what the job is said to fail of.
+    Rounded up, so that the job's deadline has passed when Replicate gives up, and is reported as the job's failure.
     """
     left = (job.deadline_at - now()).total_seconds() if job.deadline_at else settings.prediction_timeout
-    return max(SHORTEST, min(settings.prediction_timeout, ceil(left)))
+    return max(MIN_DEADLINE_SECONDS, min(settings.prediction_timeout, ceil(left)))
 
 
 async def _lost(lease: Lease, attempt: Attempt, doubtful: bool, replicate: Replicate) -> Prediction:
-    """The prediction of a request whose outcome is unknown, when it is found.
+    """Return the prediction of a request whose outcome is unknown, if it is found.
 
-    doubtful: Replicate's own application had an error, so that it most likely did nothing. Where it has listed nothing
-    for long, another may be made then; else the job fails, for it may have been paid for.
+    doubtful: whether Replicate's own application had an error, so that it most likely did nothing. Then another
+    prediction may be created once Replicate has listed none for long. Otherwise the job fails, because its prediction
+    may have been paid for.
     """
     prediction = await orphans.find(lease, attempt, replicate)
     if prediction is not None:
@@ -192,25 +196,28 @@ async def _lost(lease: Lease, attempt: Attempt, doubtful: bool, replicate: Repli
     if doubtful:
         raise Failure("provider_error", "Replicate had an internal error.", passing=True, settled=True)
     raise Failure(
-        attempts.UNKNOWN,
-        "Replicate never confirmed this prediction, nor lists it. It may have been paid for, so it is not sent again.",
+        attempts.SUBMISSION_UNKNOWN,
+        "Replicate never confirmed or listed this prediction. It may have been paid for, so it is not sent again.",
     )
 
 
 async def _forbidden(refused: Forbidden, replicate: Replicate) -> Failure:
-    """What a 403 means: it is the job's, unless the account is refused as a whole."""
+    """Return what a 403 means: a failure of this job only, unless the account is refused as a whole."""
     try:
         await replicate.account()
     except AccountRefused as account:
         account.settled = True
         return account
     except Failure as failure:
-        log.info("not known whether the account is refused: %s", failure)
+        log.info("cannot tell whether the account is refused: %s", failure)
     return Refused(refused.code, refused.message, settled=True)
 
 
 async def _looked_up_anew(refused: InvalidInput, model: Model, replicate: Replicate) -> Failure:
-    """Replicate refused what we had checked, so what we know of the model is old: worth another try if it is."""
+    """Refresh a model whose input Replicate refused although we had checked it, and return the failure.
+
+    The failure may pass if the model has changed: another try is worth it then.
+    """
     refused.settled = True
     try:
         fresh = await models.refresh(model.name, replicate)
@@ -224,4 +231,4 @@ async def _looked_up_anew(refused: InvalidInput, model: Model, replicate: Replic
 
 
 def _unknown(model: str) -> Failure:
-    return Failure("unknown_model", f"Replicate has no model {model} any more.", settled=True)
+    return Failure("unknown_model", f"Replicate no longer has the model {model}.", settled=True)

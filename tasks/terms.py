@@ -1,4 +1,4 @@
-"""The terms of a request: what it asks for besides what is to be made; as it was sent, and as jobs take it."""
+"""The terms of a request (options besides prompt, model and parameters), as they were sent and as jobs take them."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,15 +7,15 @@ from tasks.schemas import Fault
 from tasks.tables import Job, Priority
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
-SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given
+SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given to finish
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What was sent, whatever it is; None for the default.
+class Options:
+    """The terms as they were sent, of any type; None means the default.
 
-    client: who asks. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id
-    of a job.
+    client: the one that submits. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST.
+    made_from: the id of a job.
     """
 
     client: str = ""
@@ -24,22 +24,22 @@ class Terms:
     made_from: object = None
 
     async def faults(self) -> list[Fault]:
-        """What is wrong with them. Where that is nothing, what is below holds."""
+        """Return everything that is wrong with the terms. The properties below are valid only if nothing is."""
         return [*self._priority_faults(), *self._finish_within_faults(), *await self._made_from_faults()]
 
     @property
     def urgency(self) -> Priority:
-        """The priority as jobs take it."""
+        """The priority as jobs take it, NORMAL by default."""
         return PRIORITIES[self.priority] if isinstance(self.priority, str) else Priority.NORMAL
 
     @property
     def seconds(self) -> int | None:
-        """The seconds to finish within; None for the setting's."""
+        """The seconds to finish within, or None for the setting's value."""
         return self.finish_within if isinstance(self.finish_within, int) else None
 
     @property
     def source(self) -> UUID | None:
-        """The job that it is made from, if any."""
+        """The id of the job that it is made from, if any."""
         try:
             return UUID(self.made_from) if isinstance(self.made_from, str) else None
         except ValueError:
@@ -52,7 +52,7 @@ class Terms:
 
     def _finish_within_faults(self) -> list[Fault]:
         seconds = self.finish_within
-        if seconds is None or (type(seconds) is int and SHORTEST <= seconds <= LONGEST):  # to Python, true is a number
+        if seconds is None or (type(seconds) is int and SHORTEST <= seconds <= LONGEST):  # in Python, True is an int
             return []
         message = f"finish_within must be a whole number of seconds, from {SHORTEST} to {LONGEST:,}."
         return [Fault("/finish_within", message)]
@@ -63,8 +63,8 @@ class Terms:
         there = (Job.id == self.source) & Job.deleted_at.is_null()
         if self.source is not None and await Job.exists().where(there):
             return []
-        return [Fault("/made_from", "made_from must be the id of a job that is there.")]
+        return [Fault("/made_from", "made_from must be the id of an existing job.")]
 
 
-USUAL = Terms()
-"""Those of a request that names none."""
+DEFAULTS = Options()
+"""The terms of a request that names none."""

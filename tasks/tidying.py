@@ -1,9 +1,9 @@
-"""Tidying: what people say of their prints, and what they throw away, of one as of all that match; and undo.
+"""Rates, tags, collects, trashes and restores one job or all that match a condition, and undoes that.
 
-Each verb takes the jobs that a condition finds, changes those that are not so already, and says what came of it. It
-goes from the newest to the oldest, a portion at a time: each is a transaction that also notes how it is taken back, so
-that whoever is killed on the way has done nothing that cannot be undone. It announces up to ANNOUNCED of them; of more,
-open pages learn at their next look.
+Each action takes the jobs that a condition selects, changes those that differ, and returns the outcome. It works from
+the newest to the oldest in portions. Each portion is a transaction that also records how to undo it, so that a process
+killed midway has done nothing that cannot be undone. The action announces up to MAX_ANNOUNCED jobs; open pages learn of
+the others when they next poll.
 """
 
 import json
@@ -16,31 +16,31 @@ from piccolo.columns.combination import WhereRaw
 
 from tasks import bulk, collections
 from tasks.database import DB, now
-from tasks.deeds import THERE, Deed, Mark, Row, note, on_the_list
+from tasks.deeds import NOT_DELETED, ColumnEdit, Edit, RowEdit, note, on_the_list
 from tasks.names import tag_name
-from tasks.portions import PORTION, among, announced, breathe, portions
+from tasks.portions import JOBS_PER_CHUNK, among, announced, breathe, portions
 from tasks.queue import Condition
 from tasks.strict_json import is_text
 from tasks.tables import Job, Undo, new_id
 from tasks.transitions import change
 
-KEPT = timedelta(days=1)  # how long an action can be taken back
-MAX_NOTES = 10_000  # characters
-MAX_TAGS = 100  # of a job
-TURN = 0x74696479  # any number: one portion at a time on PostgreSQL, as everything is on SQLite
+UNDO_WINDOW = timedelta(days=1)  # how long an action can be undone
+MAX_NOTES_LENGTH = 10_000  # characters
+MAX_TAGS = 100  # per job
+EDIT_LOCK = 0x74696479  # any number: the advisory lock on PostgreSQL for one portion at a time; SQLite has one writer
 
 ENDED = WhereRaw("job.status IN ('completed', 'failed', 'canceled')")
-TAGS = "(SELECT count(*) FROM job_tag AS every WHERE every.job = job.id)"
+COUNT_TAGS = "(SELECT count(*) FROM job_tag AS every WHERE every.job = job.id)"
 IN_TRASH = WhereRaw("job.trashed_at IS NOT NULL")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an action.
+    """The outcome of an action.
 
-    jobs: how many changed. undo: what takes it back; None where nothing does. left_out: how many could not be changed,
-    because they still wait or run, or have all the tags that a job may have. some: the first of those that changed, up
-    to ANNOUNCED.
+    jobs: how many changed. undo: the id to undo it by; None when it cannot be undone. left_out: how many could not be
+    changed, because they still wait or run, or have MAX_TAGS tags. some: the first of the changed jobs, up to
+    MAX_ANNOUNCED.
     """
 
     jobs: int
@@ -49,90 +49,90 @@ class Outcome:
     some: Sequence[UUID] = ()
 
 
-def these(job_ids: Sequence[UUID]) -> Condition:
-    """The jobs with these ids, as a selection."""
-    if len(job_ids) > PORTION:  # in one value: to write each into the query takes a while
+def by_ids(job_ids: Sequence[UUID]) -> Condition:
+    """Return a condition that selects the jobs with these ids."""
+    if len(job_ids) > JOBS_PER_CHUNK:  # as one value: writing each id into the query takes a while
         return among(job_ids, WhereRaw("true"))
     return Job.id.is_in(list(job_ids)) if job_ids else WhereRaw("false")
 
 
 async def favourite(some: Condition, yes: bool = True) -> Outcome:
-    """Make them favourites, or not any more."""
+    """Mark the jobs as favorites, or remove the mark."""
     return await _do("favourite", "yes" if yes else "no", some)
 
 
 async def rate(some: Condition, stars: int) -> Outcome:
-    """Give them 1 to 5 stars, or with 0 take the stars away. Raises ValueError."""
+    """Give the jobs 1 to 5 stars, or remove the stars with 0. Raises ValueError for any other number."""
     if not 0 <= stars <= 5:
-        raise ValueError("A rating has 0 to 5 stars.")
+        raise ValueError("A rating must be 0 to 5 stars.")
     return await _do("rate", str(stars), some)
 
 
 async def tag(some: Condition, name: str) -> Outcome:
-    """Put a tag on them; those that have MAX_TAGS are left out. Raises ValueError where it cannot be one."""
+    """Put a tag on the jobs, except those that have MAX_TAGS. Raises ValueError when the name cannot be a tag."""
     kept = tag_name(name)
-    outcome = await _do("tag", kept, some, THERE & WhereRaw(f"{TAGS} < {{}}", MAX_TAGS))
-    full = THERE & WhereRaw(f"{TAGS} >= {{}}", MAX_TAGS) & _deed("tag", kept, now()).undone()
+    outcome = await _do("tag", kept, some, NOT_DELETED & WhereRaw(f"{COUNT_TAGS} < {{}}", MAX_TAGS))
+    full = NOT_DELETED & WhereRaw(f"{COUNT_TAGS} >= {{}}", MAX_TAGS) & _deed("tag", kept, now()).undone()
     return replace(outcome, left_out=await Job.count().where(some & full))
 
 
 async def untag(some: Condition, name: str) -> Outcome:
-    """Take a tag off them. Raises ValueError."""
+    """Remove a tag from the jobs. Raises ValueError when the name cannot be a tag."""
     return await _do("untag", tag_name(name), some)
 
 
 async def collect(some: Condition, name: str) -> Outcome:
-    """Put them into a collection, which is made where there is none of this name. Raises ValueError."""
+    """Put the jobs into a collection, creating it if necessary. Raises ValueError when the name is not valid."""
     return await _do("collect", str((await collections.named(name)).id), some)
 
 
 async def take_out(some: Condition, name: str) -> Outcome:
-    """Take them out of a collection. Raises ValueError where there is none of this name."""
+    """Remove the jobs from a collection. Raises ValueError when there is none of this name."""
     found = await collections.find(name)
     if found is None:
-        raise ValueError(f'There is no collection "{name}".')
+        raise ValueError(f'There is no collection named "{name}".')
     return await _do("take out", str(found.id), some)
 
 
 async def trash(some: Condition) -> Outcome:
-    """Move them to the trash: those that have ended. The others are left out."""
-    busy = some & THERE & WhereRaw("job.trashed_at IS NULL AND job.status IN ('queued', 'running')")
+    """Move the jobs that have ended to the trash. The others are left out."""
+    busy = some & NOT_DELETED & WhereRaw("job.trashed_at IS NULL AND job.status IN ('queued', 'running')")
     left_out = await Job.count().where(busy)
-    outcome = await _do("trash", "", some, THERE & ENDED)
+    outcome = await _do("trash", "", some, NOT_DELETED & ENDED)
     return replace(outcome, left_out=left_out)
 
 
 async def restore(some: Condition) -> Outcome:
-    """Take them out of the trash."""
+    """Take the jobs out of the trash."""
     return await _do("restore", "", some)
 
 
 async def retry(some: Condition) -> Outcome:
-    """Have those that failed or were canceled wait again. What that costs is not undone. Raises QueueFull."""
+    """Queue the failed and canceled jobs again. The cost cannot be undone. Raises QueueFull."""
     return Outcome(await bulk.retry_all(some))
 
 
 async def delete(some: Condition) -> Outcome:
-    """Delete for good what is in the trash of them. A worker removes the files."""
+    """Permanently delete those of the jobs that are in the trash. A worker removes their files."""
     return Outcome(await bulk.delete_all(some, IN_TRASH))
 
 
 async def write(job_id: UUID, notes: str) -> Job | None:
-    """Keep what somebody wrote about a job. None: it is deleted. Raises ValueError where that is too long."""
+    """Save the notes on a job. Returns None when the job is deleted. Raises ValueError when they cannot be saved."""
     if fault := fault_of_notes(notes):
         raise ValueError(fault)
-    return await change((Job.id == job_id) & THERE, {Job.notes: notes})
+    return await change((Job.id == job_id) & NOT_DELETED, {Job.notes: notes})
 
 
 def fault_of_notes(notes: str) -> str | None:
-    """Why this cannot be kept as notes, in a sentence, or None."""
-    if len(notes) > MAX_NOTES:
-        return f"Notes have {MAX_NOTES:,} characters at most."
-    return None if is_text(notes) else "The notes have a character that is not text."
+    """Return why this text cannot be saved as notes, in a sentence, or None when it can."""
+    if len(notes) > MAX_NOTES_LENGTH:
+        return f"Notes can have up to {MAX_NOTES_LENGTH:,} characters."
+    return None if is_text(notes) else "The notes contain an invalid character."
 
 
 async def noted(undo_id: UUID) -> tuple[str, str, Outcome] | None:
-    """What can be taken back: the action, its argument (of a collection its id), and what came of it."""
+    """Return the action that can be undone, its argument (the id of a collection) and its outcome, or None."""
     row = await Undo.select(Undo.action, Undo.argument).where(_portions_of(undo_id)).first()
     if row is None:
         return None
@@ -142,9 +142,10 @@ async def noted(undo_id: UUID) -> tuple[str, str, Outcome] | None:
 
 
 async def undo(undo_id: UUID) -> Outcome | None:
-    """Take an action back, of the jobs that still are as it left them. None: that is not possible any more.
+    """Undo an action on the jobs that are still as it left them. Returns None when that is no longer possible.
 
-    It takes back all that is done by then of an action that is still at it, and so ends it. Two at once share the work.
+    If the action is still running, all that it has done so far is undone, which also ends it. Two concurrent calls
+    share the work.
     """
     if not await Undo.exists().where(_portions_of(undo_id)):
         return None
@@ -153,19 +154,19 @@ async def undo(undo_id: UUID) -> Outcome | None:
 
 
 async def forget_undone() -> None:
-    """Forget how to take back what was done more than a day ago."""
-    await Undo.delete().where(Undo.created_at < now() - KEPT)
+    """Delete the undo records of actions that are more than a day old."""
+    await Undo.delete().where(Undo.created_at < now() - UNDO_WINDOW)
 
 
-async def _do(action: str, argument: str, some: Condition, may: Condition = THERE) -> Outcome:
-    """may: what is asked again of each job when its portion's turn comes."""
+async def _do(action: str, argument: str, some: Condition, may: Condition = NOT_DELETED) -> Outcome:
+    """Run an action on the selected jobs. may: what is checked again of each job when its portion's turn comes."""
     first = Undo(id=new_id(), created_at=now(), action=action, argument=argument)
     count, changed = await announced(_done(first, some, may))
     return Outcome(count, first.id if count else None, some=changed)
 
 
 async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[list[UUID]]:
-    """Do it, and answer which jobs of each portion changed."""
+    """Run an action, and yield the changed jobs of each portion."""
     deed, portion = _deed(first.action, first.argument, first.created_at), first
     may = may & deed.undone()
     async for job_ids in portions(some & may):
@@ -173,7 +174,7 @@ async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[l
         async with DB.transaction():
             await _our_turn()
             if portion is not first and not await Undo.exists().where(_portions_of(first.id)):
-                return  # somebody has taken it back already
+                return  # it has been undone meanwhile
             await Undo.insert(portion)
             listed = await note(portion.id, those, deed.had)
             if listed:
@@ -189,7 +190,7 @@ async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[l
 
 
 async def _taken_back(undo_id: UUID) -> AsyncIterator[list[UUID]]:
-    """Take it back, and answer which jobs of each portion changed."""
+    """Undo an action, and yield the changed jobs of each portion."""
     asked = (Undo.id, Undo.action, Undo.argument, Undo.created_at)
     while True:
         async with DB.transaction():
@@ -213,23 +214,23 @@ def _portions_of(undo_id: UUID) -> Condition:
     return (Undo.id == undo_id) | (Undo.part_of == undo_id)
 
 
-def _deed(action: str, argument: str, moment: object) -> Deed:
+def _deed(action: str, argument: str, moment: object) -> Edit:
     match action:
         case "favourite":
-            return Mark(Job.favourite, argument == "yes", "boolean")
+            return ColumnEdit(Job.favourite, argument == "yes", "boolean")
         case "rate":
-            return Mark(Job.rating, int(argument), "smallint")
+            return ColumnEdit(Job.rating, int(argument), "smallint")
         case "trash":
-            return Mark(Job.trashed_at, moment, "timestamptz")  # type: ignore[arg-type]
+            return ColumnEdit(Job.trashed_at, moment, "timestamptz")  # type: ignore[arg-type]
         case "restore":
-            return Mark(Job.trashed_at, None, "timestamptz")
+            return ColumnEdit(Job.trashed_at, None, "timestamptz")
         case "tag" | "untag":
-            return Row("job_tag", "name", argument, action == "tag")
+            return RowEdit("job_tag", "name", argument, action == "tag")
         case "collect" | "take out":
-            return Row("collection_item", "collection", UUID(argument), action == "collect")
-    raise ValueError(f"an action that nobody knows: {action}")
+            return RowEdit("collection_item", "collection", UUID(argument), action == "collect")
+    raise ValueError(f"unknown action: {action}")
 
 
 async def _our_turn() -> None:
     if DB.engine_type == "postgres":
-        await Undo.raw("SELECT pg_advisory_xact_lock({})", TURN)
+        await Undo.raw("SELECT pg_advisory_xact_lock({})", EDIT_LOCK)

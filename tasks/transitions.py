@@ -1,6 +1,6 @@
-"""How a job's row changes: by one conditional UPDATE, and with it what goes with its new status.
+"""Changes a job's row with one conditional UPDATE, together with everything that its new status requires.
 
-The verbs are in tasks/jobs.py and tasks/bulk.py; nobody else writes a job's status.
+The operations are in tasks/jobs.py and tasks/bulk.py. No other module writes a job's status.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
 from tasks import events, queue
-from tasks.attempts import DOUBTFUL, UNKNOWN, mine
+from tasks.attempts import SUBMISSION_DOUBTFUL, SUBMISSION_UNKNOWN, mine
 from tasks.database import DB, from_now, now
 from tasks.failures import Failure
 from tasks.queue import Condition
@@ -26,16 +26,16 @@ ENDED_BADLY: Condition = WhereRaw(
 DELETABLE: Condition = WhereRaw("job.status IN ('completed', 'failed', 'canceled') AND job.deleted_at IS NULL")
 
 Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
-FORGOTTEN: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: ""}
+ERASED: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: ""}
 
 NONE_UNDER_WAY = "SELECT 1 AS closed WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE job = {} AND finished_at IS NULL)"
-"""Answers no row where a webhook meanwhile named a prediction that the worker does not know: then nothing has ended."""
+"""Returns no row when a webhook meanwhile named a prediction that the worker does not know: then nothing has ended."""
 
-ANNOUNCED = 200  # jobs of one action
+MAX_ANNOUNCED = 200  # jobs per action
 
 
 async def change(where: Condition, changes: Changes) -> Job | None:
-    """Change the job that is as `where` says, and announce it. None: it is not."""
+    """Change the job that matches `where`, and announce it. Returns None when no job matches."""
     for job in await change_all(where, changes):
         announce(job)
         return job
@@ -43,35 +43,39 @@ async def change(where: Condition, changes: Changes) -> Job | None:
 
 
 async def change_all(where: Condition, changes: Changes) -> list[Job]:
-    """Change every such job. To be announced once that is committed."""
+    """Change every job that matches `where`. The caller announces them after the commit."""
     return [row_as_job(row) for row in await changed(where, changes)]
 
 
 def changed(where: Condition, changes: Changes) -> Any:
-    """The query that changes every such job, and answers their rows."""
+    """Return the query that changes every job that matches `where` and returns their rows."""
     return Job.update({**changes, Job.changed_at: now()}).where(where).returning(*Job.all_columns())
 
 
 def row_as_job(row: Mapping[str, Any]) -> Job:
-    """A row that a query answered, all of its columns."""
+    """Return a query's row, which has all columns, as a Job."""
     return Job(**row, _exists_in_db=True)
 
 
 def announce(job: Job) -> None:
-    """Say that a job changed. Never inside a transaction."""
+    """Publish that a job changed. Do not call this inside a transaction."""
     events.publish(events.CHANGED, job.id)
 
 
 def announce_all(job_ids: Iterable[UUID]) -> None:
-    """Say that many jobs changed: of more than ANNOUNCED, pages learn at their next look. Never in a transaction."""
-    for job_id in islice(job_ids, ANNOUNCED):
+    """Publish that the first MAX_ANNOUNCED of many jobs changed. Pages learn of the others when they next poll.
+
+    Do not call this inside a transaction.
+    """
+    for job_id in islice(job_ids, MAX_ANNOUNCED):
         events.publish(events.CHANGED, job_id)
 
 
-async def end_in_vain(job: Job, changes: Changes, failure: Failure, known: Prediction | None) -> Job | None:
+async def end_without_result(job: Job, changes: Changes, failure: Failure, known: Prediction | None) -> Job | None:
     """End the attempt without a result.
 
-    None, too, where a webhook meanwhile named a prediction that the worker does not know: there is more to come of it.
+    Also returns None when a webhook meanwhile named a prediction that the worker does not know, as that one may still
+    have a result.
     """
     as_known: Condition = Attempt.prediction_id.is_null()
     if known is not None:
@@ -87,7 +91,7 @@ async def end_attempt(
     predict_time: float | None,
     outputs: Sequence[Output] = (),
 ) -> Job | None:
-    """End the attempt under way, if it is as `only_if` says, and with it this run of the job."""
+    """End the attempt under way, if it matches `only_if`, and with it this run of the job."""
     closed: Changes = {
         Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt),
         Attempt.error_code: _unless_unknown(failure.code if failure else None),
@@ -96,7 +100,7 @@ async def end_attempt(
     under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null()
     closing = step(Attempt.update(closed).where(under_way & only_if if only_if else under_way))
     none_left = [step(QueryString(NONE_UNDER_WAY, job.id), must=True)] if only_if else []
-    ended = changed(mine(job), {**changes, **let_go(changes[Job.status]), Job.attempt: None})
+    ended = changed(mine(job), {**changes, **unclaimed(changes[Job.status]), Job.attempt: None})
     answers = await DB.run_steps([step(ended, must=True), closing, *none_left, *_saved(job, outputs)])
     if answers is None:
         return None
@@ -106,13 +110,13 @@ async def end_attempt(
 
 
 def _unless_unknown(code: str | None) -> QueryString:
-    """An attempt's error code; of one that ends without knowing its prediction, that: see tasks/orphans.py."""
-    unknown = f"prediction_id IS NULL AND error_code IN ('{UNKNOWN}', '{DOUBTFUL}')"
-    return QueryString(f"CASE WHEN {unknown} THEN '{UNKNOWN}' ELSE {{}} END", code)
+    """Return an attempt's error code: UNKNOWN if it ends without knowing its prediction (see tasks/orphans.py)."""
+    unknown = f"prediction_id IS NULL AND error_code IN ('{SUBMISSION_UNKNOWN}', '{SUBMISSION_DOUBTFUL}')"
+    return QueryString(f"CASE WHEN {unknown} THEN '{SUBMISSION_UNKNOWN}' ELSE {{}} END", code)
 
 
 def _saved(job: Job, outputs: Sequence[Output]) -> list[Step]:
-    """Save what a job's files are. They take the place of the notes that they may be in storage for nothing."""
+    """Return the steps that save a job's outputs, which replace the notes of pending files."""
     if not outputs:
         return []
     for output in outputs:
@@ -122,15 +126,15 @@ def _saved(job: Job, outputs: Sequence[Output]) -> list[Step]:
     return [step(Output.insert(*outputs)), step(PendingFile.delete().where(PendingFile.key.is_in(stored)))]
 
 
-def waits(seconds: float, failure: Failure | None = None, counts: bool = True) -> Changes:
-    """What a job has that waits for so many seconds, because of a failure, which counts as one of its retries."""
+def queued_for(seconds: float, failure: Failure | None = None, counts: bool = True) -> Changes:
+    """Return the changes that make a job wait `seconds`. counts: whether `failure` counts as one of its retries."""
     told = reason_of(failure) if failure else {}
     counted = {Job.retry_count: Job.retry_count + 1} if failure and counts else {}
     return {Job.status: Status.QUEUED, Job.due_at: from_now(seconds), Job.turn: 0, **told, **counted}
 
 
-def let_go(status: Status) -> Changes:
-    """What a job loses when no worker holds it any longer."""
+def unclaimed(status: Status) -> Changes:
+    """Return the changes of a job that no worker holds any longer."""
     finished_at = now() if status in ENDED else None
     return {
         Job.finished_at: finished_at,
@@ -142,13 +146,13 @@ def let_go(status: Status) -> Changes:
 
 
 def reason_of(failure: Failure | None, table: Any = Job) -> Changes:
-    """A failure in the columns of a job or an attempt."""
+    """Return a failure as the columns of a job or an attempt."""
     message, code = (failure.message, failure.code) if failure else (None, None)
     return {table.error: message, table.error_code: code}
 
 
-def again(client: str, priority: int, finish_within: int) -> Changes:
-    """What makes a job that ended badly wait again, its retries and its time counted anew."""
+def restarted(client: str, priority: int, finish_within: int) -> Changes:
+    """Return the changes that queue a failed or canceled job again, with its retries and time counted from scratch."""
     return {
         Job.status: Status.QUEUED, Job.due_at: from_now(), Job.deadline_at: from_now(finish_within),
         Job.turn: queue.next_turn(client, priority),
@@ -158,7 +162,7 @@ def again(client: str, priority: int, finish_within: int) -> Changes:
 
 
 def tombstone() -> Changes:
-    """What makes a tombstone. It counts as thrown away until nothing is left of the job: see tasks/trash.py."""
+    """Return the changes that make a tombstone. It counts as trashed while something is left: see tasks/trash.py."""
     moment = now()
     in_trash_since = QueryString("coalesce(trashed_at, {})", moment)
     return {Job.deleted_at: moment, Job.trashed_at: in_trash_since, Job.changed_at: moment}

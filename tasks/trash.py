@@ -1,7 +1,7 @@
-"""The trash, emptied: what lies in it for long is deleted, and of what is deleted the files go, then the last rows.
+"""Empties the trash: deletes the jobs that were in it for long, then the files and the rows of deleted jobs.
 
-A deleted job counts as thrown away (`trashed_at`) for as long as something is left of it. So whoever is killed on the
-way leaves a job that the next look finds, by the same index as the trash itself.
+A deleted job counts as trashed (`trashed_at`) as long as something is left of it. So when a process is killed midway,
+the next run finds the job, by the same index as the trash itself.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from tasks.queue import Condition
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Attempt, CollectionItem, Job, JobTag, Output
-from tasks.transitions import FORGOTTEN
+from tasks.transitions import ERASED
 
-INTERVAL = 60.0  # seconds between two looks
-PORTION = 100  # jobs whose files go at once
-BREATH = 0.05  # seconds between two portions, for others to write
+EMPTY_SECONDS = 60.0  # seconds between two runs
+JOBS_PER_CHUNK = 100  # jobs whose files are deleted at once
+CHUNK_PAUSE = 0.05  # seconds between two portions, so that other processes can write
 
 UNFINISHED = WhereRaw("job.deleted_at IS NOT NULL AND job.trashed_at IS NOT NULL")
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 async def keep_emptying(storage: Storage) -> None:
-    """Delete what has been in the trash for TRASH_DAYS, what is left of the deleted, and files of no use, for ever."""
+    """Run forever: delete jobs after TRASH_DAYS in the trash, what is left of deleted jobs, and unused files."""
     while True:
         try:
             await pending_files.sweep(storage)
@@ -39,16 +39,16 @@ async def keep_emptying(storage: Storage) -> None:
             await empty_old(storage)
             await clear_all(storage)
         except (DatabaseAway, Failure) as error:
-            log.warning("the trash is emptied later: %s", error)
+            log.warning("could not empty the trash yet: %s", error)
         except Exception:
-            log.exception("the trash could not be emptied; trying again")
-        await asyncio.sleep(INTERVAL)
+            log.exception("could not empty the trash; trying again")
+        await asyncio.sleep(EMPTY_SECONDS)
 
 
 async def empty_old(storage: Storage) -> int:
-    """Delete for good what has been in the trash for TRASH_DAYS. Answers how many jobs that were.
+    """Permanently delete the jobs that have been in the trash for TRASH_DAYS. Returns how many there were.
 
-    Raises Failure where storage does not do as it is told.
+    Raises Failure when storage fails.
     """
     old = Job.trashed_at < now() - timedelta(days=settings.trash_days)
     count = await bulk.delete_all(old, old)
@@ -57,37 +57,37 @@ async def empty_old(storage: Storage) -> int:
 
 
 async def clear_all(storage: Storage) -> None:
-    """Remove what is left of the deleted. Raises Failure where storage does not do as it is told."""
+    """Remove what is left of the deleted jobs. Raises Failure when storage fails."""
     while portion := await _unfinished(WhereRaw("true")):
         await _clear(storage, portion)
-        await asyncio.sleep(BREATH)
+        await asyncio.sleep(CHUNK_PAUSE)
 
 
 async def clear(storage: Storage, job_id: UUID) -> None:
-    """Remove what is left of one deleted job. Raises Failure where storage does not do as it is told."""
+    """Remove what is left of one deleted job. Raises Failure when storage fails."""
     await _clear(storage, await _unfinished(Job.id == job_id))
 
 
 async def _clear(storage: Storage, found: list[UUID]) -> None:
-    """The files first, then all rows but the tombstones: safe to be done again, or by several at once."""
+    """Delete the files first, then all rows except the tombstones. Safe to repeat and to run concurrently."""
     if not found:
         return
     await storage.delete(await files_of(found))
     async with DB.transaction():
         for table in (Output, Attempt, JobTag, CollectionItem):
             await table.delete().where(table.job.is_in(found))
-        await Job.update({**FORGOTTEN, Job.trashed_at: None}).where(Job.id.is_in(found) & UNFINISHED)
+        await Job.update({**ERASED, Job.trashed_at: None}).where(Job.id.is_in(found) & UNFINISHED)
 
 
 async def _unfinished(some: Condition) -> list[UUID]:
-    rows = await Job.select(Job.id).where(some & UNFINISHED).order_by(Job.trashed_at).limit(PORTION)
+    rows = await Job.select(Job.id).where(some & UNFINISHED).order_by(Job.trashed_at).limit(JOBS_PER_CHUNK)
     return [row["id"] for row in rows]
 
 
 async def files_of(job_ids: Collection[UUID]) -> list[str]:
-    """The names in storage of these jobs' files, but for those of others as well, as some of a demonstration are.
+    """Return the names in storage of these jobs' files, except those that other jobs share, as some demo jobs do.
 
-    What their workers stored and no output names is on another list: see tasks/pending_files.py.
+    Files that their workers stored and no output names are on another list: see tasks/pending_files.py.
     """
     outputs = await Output.objects().where(Output.job.is_in(list(job_ids))).order_by(Output.position)
     if not outputs:

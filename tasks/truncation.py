@@ -1,53 +1,59 @@
-"""Whether a file was cut short: what its container says of where it ends, held against its bytes.
+"""Detects files that were cut short, by comparing the end that their container states with their bytes.
 
-Where the container does not say, the answer is no: streams are written by those who do not know yet how long they get.
-What has to be decoded to be found out is not found out here.
+When the container does not state it, the answer is no: the writer of a stream does not know its length yet.
+Truncation that only decoding reveals is not detected here.
 """
 
 import mmap
 from collections.abc import Callable
 from struct import unpack_from
 
-LONGEST_RIFF = 2**30  # bytes; what claims to have more was written by somebody who did not know
+LONGEST_RIFF = 2**30  # bytes; a larger size was written by a program that did not know it
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
-LOST = 4  # frames of an MP3: some count the one that counts, and silence is left out at both ends
+TOLERATED_FRAMES = 4  # frames of an MP3: some encoders count the header frame, and silence is left out at both ends
 
 
 def is_cut(content: mmap.mmap, reader: str) -> bool:
-    """Whether the bytes end before the container does. reader: as Pillow or FFmpeg calls the one that reads it."""
+    """Return whether the bytes end before the container does. reader: Pillow's or FFmpeg's name of its reader."""
     ask = CONTAINERS.get(reader)
     return ask is not None and ask(content)
 
 
 def lacks_sound(content: mmap.mmap, reader: str, packets: int, samples: int) -> bool:
-    """Whether a sound has less than its header counts. packets, samples: what could be decoded."""
+    """Return whether a sound has less than its header counts. packets, samples: how many could be decoded."""
     if reader == "mp3":
-        return packets < _frames_of_mp3(content) - LOST
+        return packets < _frames_of_mp3(content) - TOLERATED_FRAMES
     return reader == "flac" and samples < _samples_of_flac(content)
 
 
 def _boxes_are_cut(content: mmap.mmap) -> bool:
-    """MP4 and its like: boxes, one after the other, each with its size (ISO/IEC 14496-12, 4.2)."""
+    """Return whether an MP4 or similar file is cut short.
+
+    It is a sequence of boxes, each with its size (ISO/IEC 14496-12, 4.2).
+    """
     at = 0
     while at + 16 <= len(content):
         size, name = unpack_from(">I4s", content, at)
         if size == 1:
             (size,) = unpack_from(">Q", content, at + 8)
-        if size < 8 or not name.isalnum():  # 0: as far as the file goes. What else is less, or has no name, is no box
+        if size < 8 or not name.isalnum():  # 0: up to the end of the file. Otherwise it is not a box
             return False
         at += size
     return at > len(content)
 
 
 def _segment_is_cut(content: mmap.mmap) -> bool:
-    """Matroska and WebM: a header, then one element with everything (RFC 8794, 6; RFC 9559, 4.5)."""
+    """Return whether a Matroska or WebM file is cut short.
+
+    It is a header, then one element with everything (RFC 8794, 6; RFC 9559, 4.5).
+    """
     header, start = _element(content, 0, EBML)
     size, start = _element(content, start + header, SEGMENT)
     return start + size > len(content)
 
 
 def _element(content: mmap.mmap, at: int, name: bytes) -> tuple[int, int]:
-    """Size and start of what is in an EBML element: no size, where it is not this one, or of unknown size."""
+    """Return the size and start of an EBML element's content. The size is 0 for another element or an unknown size."""
     if content[at : at + 4] != name or at + 12 > len(content):
         return 0, at
     length = 9 - content[at + 4].bit_length()
@@ -57,12 +63,18 @@ def _element(content: mmap.mmap, at: int, name: bytes) -> tuple[int, int]:
 
 
 def _riff_is_cut(content: mmap.mmap) -> bool:
-    """WAV and AVI: a size right at the start. It leaves out eight bytes, unless its writer did not know that."""
+    """Return whether a WAV or AVI file is cut short.
+
+    Its size is at the start. It leaves out eight bytes, unless its writer did not know that.
+    """
     return len(content) < int.from_bytes(content[4:8], "little") < LONGEST_RIFF
 
 
 def _pages_are_cut(content: mmap.mmap) -> bool:
-    """Ogg: pages, of which the last one is all there (RFC 3533, 6). Not every writer says that it is the last."""
+    """Return whether the last page of an Ogg file is incomplete (RFC 3533, 6).
+
+    Not every writer marks the last page as the last.
+    """
     at = content.rfind(b"OggS")
     if at < 0 or at + 27 > len(content):
         return True
@@ -71,7 +83,7 @@ def _pages_are_cut(content: mmap.mmap) -> bool:
 
 
 def _picture_is_cut(content: mmap.mmap) -> bool:
-    """PNG: a last chunk that is nothing but the end."""
+    """Return whether a PNG lacks its last chunk, which only marks the end."""
     return content.rfind(b"IEND") < 0
 
 
@@ -83,11 +95,11 @@ CONTAINERS: dict[str, Callable[[mmap.mmap], bool]] = {
     "ogg": _pages_are_cut,
     "PNG": _picture_is_cut,
 }
-"""By their readers. Those of the others find out by themselves, or cannot know."""
+"""The check for each reader. All other readers detect truncation by themselves, or cannot know."""
 
 
 def _frames_of_mp3(content: mmap.mmap) -> int:
-    """How many frames an MP3 says it has, in the first of them: as Xing's and LAME's encoders, or Fraunhofer's do."""
+    """Return how many frames an MP3's first frame states, as encoders of Xing, LAME and Fraunhofer write it, or 0."""
     start = 0
     if content[:3] == b"ID3":
         start = 10 + sum(byte << 7 * place for place, byte in enumerate(reversed(content[6:10])))
@@ -101,6 +113,6 @@ def _frames_of_mp3(content: mmap.mmap) -> int:
 
 
 def _samples_of_flac(content: mmap.mmap) -> int:
-    """How many samples a FLAC says each channel has (RFC 9639, 8.2)."""
+    """Return how many samples per channel a FLAC states (RFC 9639, 8.2)."""
     at = content.find(b"fLaC")
     return int.from_bytes(content[at + 21 : at + 26], "big") & (2**36 - 1) if at >= 0 else 0

@@ -1,4 +1,4 @@
-"""Files that people give us as input for models: checked, measured, kept with us for as long as something uses them."""
+"""Keeps files that users upload as input for models: checks and measures them, and stores them while they are used."""
 
 import asyncio
 import logging
@@ -12,32 +12,32 @@ from tasks.database import now
 from tasks.failures import DatabaseAway, Failure
 from tasks.fetch import Scratch
 from tasks.media_types import PREVIEW_SUFFIX, MediaType, sniff
-from tasks.openers import Look, look
+from tasks.openers import Decoded, decode
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Job, Upload, new_id
 
 log = logging.getLogger(__name__)
 
-PREFIX = "upload-"  # of their keys
-MAX_BYTES = settings.max_upload_mib * 2**20
-QUOTA = settings.max_uploads_mib * 2**20  # bytes
-REFUSED = ("svg", "html")  # what can carry a script
-UNUSED_FOR = timedelta(days=1)  # until an upload that no job uses goes
-CLOCKS_DIFFER = timedelta(hours=1)
-AT_ONCE = 100  # rows of a look
-GOING = datetime(1970, 1, 1, tzinfo=UTC)  # in place of when it came: it is being removed
-STAYS = Upload.created_at > GOING
+KEY_PREFIX = "upload-"  # of upload keys
+MAX_UPLOAD_BYTES = settings.max_upload_mib * 2**20
+QUOTA_BYTES = settings.max_uploads_mib * 2**20  # bytes
+REFUSED_EXTENSIONS = ("svg", "html")  # types that can carry a script
+UNUSED_TTL = timedelta(days=1)  # until an upload that no job uses is deleted
+CLOCK_TOLERANCE = timedelta(hours=1)
+ROWS_PER_CHUNK = 100  # rows per query
+DELETING = datetime(1970, 1, 1, tzinfo=UTC)  # replaces created_at while it is being removed
+NOT_DELETING = Upload.created_at > DELETING
 
-NAMES = tuple(column._meta.name for column in Upload.all_columns())
+COLUMN_NAMES = tuple(column._meta.name for column in Upload.all_columns())
 INSERT_WITHIN = (
-    f"INSERT INTO upload ({', '.join(NAMES)}) SELECT {', '.join(['{}'] * len(NAMES))}"
+    f"INSERT INTO upload ({', '.join(COLUMN_NAMES)}) SELECT {', '.join(['{}'] * len(COLUMN_NAMES))}"
     " WHERE (SELECT COALESCE(SUM(bytes), 0) FROM upload) + {} <= {} RETURNING key"
 )
 
 
-class Unfit(Exception):  # the domain's word: the file is unfit
-    """A file that is not taken.
+class Unfit(Exception):  # the domain's term: the file is unfit
+    """A file that is not accepted.
 
     code: upload_empty, upload_too_large, upload_type_refused, upload_unreadable or uploads_full. message: a sentence
     for the user.
@@ -49,9 +49,9 @@ class Unfit(Exception):  # the domain's word: the file is unfit
 
 
 async def keep(
-    content: AsyncIterator[bytes], storage: Storage, max_bytes: int = MAX_BYTES, quota: int = QUOTA
+    content: AsyncIterator[bytes], storage: Storage, max_bytes: int = MAX_UPLOAD_BYTES, quota: int = QUOTA_BYTES
 ) -> Upload:
-    """Keep a file with its preview. The same file given twice is kept once, and opened once.
+    """Store a file with its preview. A file that is uploaded twice is stored once and opened once.
 
     quota: bytes that all uploads together may have. Raises Unfit, and Failure("storage_unavailable").
     """
@@ -59,9 +59,9 @@ async def keep(
 
 
 async def add(
-    content: AsyncIterator[bytes], storage: Storage, max_bytes: int = MAX_BYTES, quota: int = QUOTA
+    content: AsyncIterator[bytes], storage: Storage, max_bytes: int = MAX_UPLOAD_BYTES, quota: int = QUOTA_BYTES
 ) -> tuple[Upload, bool]:
-    """Keep a file as keep() does. Answers, too, whether it is new here."""
+    """Store a file as keep() does. Also returns whether it is new here."""
     with Scratch(max_bytes) as scratch:
         await _receive(content, scratch)
         known = await _known(scratch.sha256)
@@ -73,44 +73,46 @@ async def add(
         if seen.preview:
             await storage.put(preview_key(upload.key), seen.preview)
         scratch.file.seek(0)
-        await storage.put(upload.key, scratch.file)  # last: where the file is, its preview is too
+        await storage.put(upload.key, scratch.file)  # last: if the file exists, its preview does too
     return upload, known is None
 
 
 async def discard(keys: Iterable[str], storage: Storage) -> None:
-    """Remove uploads that were new, and came with what was refused, where no job uses them meanwhile.
+    """Remove uploads that were new and came with a refused form, unless a job uses them meanwhile.
 
-    What cannot be removed now is left to the sweep.
+    Those that cannot be removed now are left to the sweep.
     """
     try:
         for key in keys:
             if not await _is_used(key):
-                await _remove(key, now() + CLOCKS_DIFFER, storage)
+                await _remove(key, now() + CLOCK_TOLERANCE, storage)
     except (Failure, DatabaseAway) as failure:
-        log.warning("uploads of a refused form are left to the sweep: %s", failure)
+        log.warning("leaving uploads of a refused form to the sweep: %s", failure)
 
 
 def preview_key(key: str) -> str:
-    """The key of a file's preview, of uploads and of outputs alike, if it has one."""
+    """Return the key of the preview of an upload or an output, if it has one."""
     return f"{key.partition('.')[0]}{PREVIEW_SUFFIX}"
 
 
 async def claim(key: str) -> bool:
-    """Keep an upload from being swept for another day, in which a job may come to use it. False: there is none."""
-    found = (Upload.key == key) & STAYS
+    """Protect an upload from the sweep for another day, so that a job may use it. Returns False when there is none."""
+    found = (Upload.key == key) & NOT_DELETING
     return bool(await Upload.update({Upload.created_at: now()}).where(found).returning(Upload.key))
 
 
-async def sweep(storage: Storage, older_than: timedelta = UNUSED_FOR) -> int:
-    """Remove the uploads that nobody claimed for so long and no job uses. Answers how many that were."""
+async def sweep(storage: Storage, older_than: timedelta = UNUSED_TTL) -> int:
+    """Remove the uploads that were not claimed for `older_than` and that no job uses. Returns how many there were."""
     before, swept, last = now() - older_than, 0, ""
     while True:
         old = (Upload.created_at < before) & (Upload.key > last)
-        keys = [row["key"] for row in await Upload.select(Upload.key).where(old).order_by(Upload.key).limit(AT_ONCE)]
+        keys = [
+            row["key"] for row in await Upload.select(Upload.key).where(old).order_by(Upload.key).limit(ROWS_PER_CHUNK)
+        ]
         for key in keys:
             if not await _is_used(key):
                 swept += await _remove(key, before, storage)
-        if len(keys) < AT_ONCE:
+        if len(keys) < ROWS_PER_CHUNK:
             return swept
         last = keys[-1]
 
@@ -122,65 +124,65 @@ async def _receive(content: AsyncIterator[bytes], scratch: Scratch) -> None:
     except Failure as failure:
         if failure.code != "output_too_large":
             raise
-        raise Unfit("upload_too_large", f"A file may have up to {scratch.max_bytes / 2**20:g} MiB.") from failure
+        raise Unfit("upload_too_large", f"A file can be up to {scratch.max_bytes / 2**20:g} MiB.") from failure
     if scratch.size == 0:
         raise Unfit("upload_empty", "The file is empty.")
 
 
-async def _seen(scratch: Scratch, media: MediaType) -> Look:
-    if media.extension in REFUSED:
-        raise Unfit("upload_type_refused", f"Files of the type {media.name.partition(';')[0]} are not taken.")
+async def _seen(scratch: Scratch, media: MediaType) -> Decoded:
+    if media.extension in REFUSED_EXTENSIONS:
+        raise Unfit("upload_type_refused", f"Files of type {media.name.partition(';')[0]} are not accepted.")
     try:
-        return await look(scratch.file, media)
+        return await decode(scratch.file, media)
     except Failure as failure:
         too_large = failure.code == "output_too_large"
-        told = "has more pixels than Darkroom opens" if too_large else "is damaged and cannot be opened"
+        told = "has more pixels than Darkroom can open" if too_large else "is damaged and cannot be opened"
         raise Unfit("upload_unreadable", f"The {media.kind} {told}.") from failure
 
 
 async def _known(sha256: str) -> Upload | None:
-    """The upload with these bytes, claimed, so that no sweep takes it meanwhile."""
-    known = await Upload.objects().where((Upload.sha256 == sha256) & STAYS).first()
+    """Return the upload with these bytes, if any, claimed so that no sweep removes it meanwhile."""
+    known = await Upload.objects().where((Upload.sha256 == sha256) & NOT_DELETING).first()
     return known if known is not None and await claim(known.key) else None
 
 
-async def _written_down(scratch: Scratch, media: MediaType, seen: Look, quota: int) -> Upload:
-    """Its row, saved before the file is stored: a file without a row would never be swept. Raises Unfit."""
+async def _written_down(scratch: Scratch, media: MediaType, seen: Decoded, quota: int) -> Upload:
+    """Insert the upload's row before the file is stored: a file without a row would never be swept. Raises Unfit."""
     upload = Upload(
-        key=f"{PREFIX}{new_id()}.{media.extension}", media_type=media.name.partition(";")[0], bytes=scratch.size,
+        key=f"{KEY_PREFIX}{new_id()}.{media.extension}", media_type=media.name.partition(";")[0], bytes=scratch.size,
         sha256=scratch.sha256, width=seen.width, height=seen.height, created_at=now(),
     )  # fmt: skip
-    values = [getattr(upload, name) for name in NAMES]
+    values = [getattr(upload, name) for name in COLUMN_NAMES]
     if not await Upload.raw(INSERT_WITHIN, *values, upload.bytes, quota):
-        raise Unfit("uploads_full", f"There is no room for more files: all together may take {quota / 2**20:g} MiB.")
+        raise Unfit("uploads_full", f"There is no room for more files: the limit is {quota / 2**20:g} MiB in total.")
     upload._exists_in_db = True
     return upload
 
 
 async def _is_used(key: str) -> bool:
-    """Whether the parameters of a job name it: most likely one of the first that came after it.
+    """Return whether a job's parameters name the upload: most likely those of one of the first jobs after it.
 
-    So they are looked through in their order, which ends soon where there is one, and only once where there is none.
+    So jobs are searched in order of age. The search ends soon if one names it, and is done only once if none does.
     """
     named = WhereRaw("CAST(job.parameters AS TEXT) LIKE {}", f"%/media/{key}%")
     return bool(await Job.select(Job.id).where((Job.id >= _first_after(key)) & named).order_by(Job.id).limit(1))
 
 
 def _first_after(key: str) -> UUID:
-    """The least id that a job may have which came after this upload: both ids begin with the time."""
-    given = UUID(key.removeprefix(PREFIX).partition(".")[0])
-    moment = datetime.fromtimestamp((given.int >> 80) / 1000, UTC) - CLOCKS_DIFFER
+    """Return the smallest id that a job submitted after this upload may have. Both ids begin with the time."""
+    given = UUID(key.removeprefix(KEY_PREFIX).partition(".")[0])
+    moment = datetime.fromtimestamp((given.int >> 80) / 1000, UTC) - CLOCK_TOLERANCE
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 async def _remove(key: str, before: datetime, storage: Storage) -> bool:
-    """Remove an upload, unless somebody claimed it in this very moment.
+    """Remove an upload, unless it has been claimed at this very moment.
 
-    Its row goes last: where storage does not do as it is told, the next sweep finds it again. Raises Failure.
+    Its row is deleted last: when storage fails, the next sweep finds it again. Raises Failure.
     """
     unclaimed = (Upload.key == key) & (Upload.created_at < before)
-    if not await Upload.update({Upload.created_at: GOING}).where(unclaimed).returning(Upload.key):
+    if not await Upload.update({Upload.created_at: DELETING}).where(unclaimed).returning(Upload.key):
         return False
     await storage.delete([key, preview_key(key)])
-    await Upload.delete().where((Upload.key == key) & (Upload.created_at == GOING))
+    await Upload.delete().where((Upload.key == key) & (Upload.created_at == DELETING))
     return True

@@ -1,4 +1,4 @@
-"""A worker process: opens what it needs, runs the task for every hint, and stops without losing anything."""
+"""Runs a worker process: opens its resources, runs the task for every hint, and stops without losing work."""
 
 import asyncio
 import logging
@@ -31,17 +31,17 @@ from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.submission import Provider
 
-SIGN_OF_LIFE = 10.0  # seconds between two
-BETWEEN_SWEEPS = 3600.0  # seconds
-PARTING = 0.5  # seconds that storage has for the last sign of life
+HEARTBEAT_SECONDS = 10.0  # seconds between two signs of life
+SWEEP_SECONDS = 3600.0  # seconds
+LAST_HEARTBEAT_TIMEOUT = 0.5  # seconds that storage has for the last sign of life
 
 log = logging.getLogger(__name__)
 
 
 async def run(stop: asyncio.Event, halted: bool = False) -> None:
-    """Work until `stop` is set; then hand the leases back and return.
+    """Work until `stop` is set, then release the leases and return.
 
-    halted: create no predictions until somebody resumes the queue.
+    halted: create no predictions until a user resumes the queue.
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(database.connected())
@@ -60,7 +60,7 @@ async def run(stop: asyncio.Event, halted: bool = False) -> None:
         )  # fmt: skip
         async with alongside(*duties):
             await _listen(stop)
-            await library_mark.leave_sign_of_life(tools.storage, PARTING)
+            await library_mark.leave_sign_of_life(tools.storage, LAST_HEARTBEAT_TIMEOUT)
 
 
 async def _listen(stop: asyncio.Event) -> None:
@@ -92,17 +92,17 @@ async def _show_signs_of_life() -> None:
     try:
         while True:
             await events.worker_seen(name, slots)
-            await asyncio.sleep(SIGN_OF_LIFE)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
     finally:
         await events.worker_gone(name, slots)
 
 
 async def _sweep(storage: Storage) -> None:
-    """Remove from time to time what a killed process left half-written in storage, and uploads that nobody uses."""
+    """Periodically remove half-written files that a killed process left in storage, and unused uploads."""
     while True:
         try:
             await storage.sweep()
             await uploads.sweep(storage)
         except (Failure, DatabaseAway) as failure:
-            log.warning("storage was not swept: %s", failure)
-        await asyncio.sleep(BETWEEN_SWEEPS)
+            log.warning("could not sweep storage: %s", failure)
+        await asyncio.sleep(SWEEP_SECONDS)

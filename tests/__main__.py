@@ -1,4 +1,4 @@
-"""`make test`: every test, in parts of a pytest each that run side by side, as most tests wait most of the time."""
+"""`make test`: runs all tests in parts, one pytest each, in parallel, because most tests mostly wait."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ STOPPED = 128 + signal.SIGINT
 
 @dataclass(frozen=True)
 class Part:
-    """Some of the tests. words: for pytest."""
+    """A part of the tests. words: the arguments for pytest."""
 
     name: str
     words: str
@@ -26,7 +26,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a part ended. said: what its pytest printed."""
+    """The result of a part. said: the output of its pytest."""
 
     part: Part
     code: int
@@ -47,10 +47,10 @@ PARTS = (  # the longest first
 
 
 def main() -> int:
-    """Run the parts, and print what each has to say when it has ended. Returns 0 if every test passed."""
+    """Run the parts, and print the output of each when it has ended. Returns 0 if every test passed."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def stop(*_: object) -> None:  # of Ctrl-C the parts hear by themselves
+    def stop(*_: object) -> None:  # not for Ctrl-C, which reaches the parts directly
         for process in running:
             process.send_signal(signal.SIGINT)
         raise KeyboardInterrupt

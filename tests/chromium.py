@@ -1,4 +1,4 @@
-"""The browser of the browser tests: one that is there, or one installed by `python -m tests.chromium`."""
+"""The browser of the browser tests: an installed Chromium, or one that `python -m tests.chromium` installs."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ ON_MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 
 def find() -> str | None:
-    """The path of a Chromium: what CHROMIUM names, else one that is installed. None leaves it to Playwright's own."""
+    """Return the path of the Chromium in CHROMIUM, else of an installed one. None stands for Playwright's own."""
     named = os.environ.get("CHROMIUM")
     if named:
         return named
@@ -23,7 +23,7 @@ def find() -> str | None:
 
 
 def install() -> None:
-    """Have a Chromium here: nothing to do, or the distribution's where we may install it, else Playwright's."""
+    """Install a Chromium unless there is one: the distribution's where we may install it, else Playwright's."""
     if find() or _playwright_has_one():
         return
     print("Installing Chromium for the browser tests ...", flush=True)
@@ -37,7 +37,10 @@ def _playwright_has_one() -> bool:
 
 
 def _is_root_on_debian() -> bool:
-    """Ubuntu does not count: its package only installs a snap, which does not run in containers."""
+    """Return whether this is root on Debian.
+
+    Ubuntu does not count: its package only installs a snap, which does not run in containers.
+    """
     return os.getuid() == 0 and platform.system() == "Linux" and platform.freedesktop_os_release().get("ID") == "debian"
 
 

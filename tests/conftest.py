@@ -1,4 +1,4 @@
-"""What every test stands on: real servers, an empty database, and settings that leave the developer's alone."""
+"""Fixtures for all tests: real servers, an empty database, and settings independent of the developer's own."""
 
 import asyncio
 import os
@@ -30,9 +30,10 @@ _postgres_url = ""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Settings are read once, when they are imported: so they are made before the tests are collected.
+    """Set the settings before the tests are collected, because they are read once, when they are imported.
 
-    Of several processes the first, which only gives out the tests, runs the PostgreSQL server that all of them share.
+    Of several processes, the first one only distributes the tests. It runs the PostgreSQL server that all of them
+    share.
     """
     global _postgres_url
     assert "tasks.settings" not in sys.modules, "a conftest.py below imports it too early: use it in fixtures only"
@@ -62,22 +63,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _one_authority() -> Path:
-    """A file of one certificate authority, in place of all the world's.
+    """Write a file with one certificate authority, to replace the complete list, and return its path.
 
-    No test leaves this machine, and every client that httpx makes, one for each httpx.get(), reads them all: 30 ms.
+    No test leaves this machine, and each httpx client, one for each httpx.get(), reads the whole list, which takes
+    30 ms.
     """
     end, file = "-----END CERTIFICATE-----\n", _folder / "authority.pem"
     file.write_text(Path(certifi.where()).read_text().partition(end)[0] + end)
     return file
 
 
-@pytest.hookimpl(optionalhook=True)  # of xdist
+@pytest.hookimpl(optionalhook=True)  # defined by xdist
 def pytest_configure_node(node: Any) -> None:
     node.workerinput["postgres"] = _postgres_url
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL, leave out what says nothing of it."""
+    """Deselect the tests that are marked `once` on PostgreSQL, because they say nothing about the database."""
     if POSTGRES:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("once")])
         items[:] = [item for item in items if not item.get_closest_marker("once")]
@@ -89,7 +91,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 async def database() -> AsyncIterator[None]:
-    """The migrated database, open for all tests, with its storage."""
+    """Open the migrated database and its storage for all tests."""
     from tasks import database, events, library_mark
     from tasks.settings import settings
     from tasks.storage import Storage
@@ -102,7 +104,7 @@ async def database() -> AsyncIterator[None]:
 
 @pytest.fixture(autouse=True)
 async def empty(database: None) -> None:
-    """Each test finds the tables empty, no limit that another one met, and no word on its way to Redis."""
+    """Start each test with empty tables, no limit that another test met, and no hints on the way to Redis."""
     from tasks import backlog, events, limits, models
     from tasks.tables import TABLES, Library
 
@@ -110,7 +112,7 @@ async def empty(database: None) -> None:
     backlog.forget()
     events.presence = events.Presence()
     await events._outbox().emptied()
-    await events.redis().delete(limits.KEY)
+    await events.redis().delete(limits.BUCKET_KEY)
     for table in reversed(TABLES):
         if table is not Library:  # its mark is in storage
             await table.delete(force=True)
@@ -118,7 +120,7 @@ async def empty(database: None) -> None:
 
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Awaitable[str]]:
-    """Makes an empty database of the kind the tests run on, and answers its DATABASE_URL."""
+    """Return a function that creates an empty database of the tested kind and returns its DATABASE_URL."""
 
     async def make() -> str:
         if POSTGRES:
@@ -130,19 +132,22 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Await
 
 @pytest.fixture(scope="session")
 async def web(database: None) -> AsyncIterator[httpx.AsyncClient]:
-    """The web application, alive in this process. It looks at the library once: tests take that away for a while."""
+    """Run the web application in this process, and yield a client for it.
+
+    The application checks the library only once, because tests take the library away temporarily.
+    """
     from tasks import library_mark
     from webapp.app import create_app
 
     app, ready, stop = create_app(), asyncio.Event(), asyncio.Event()
 
-    async def live() -> None:  # a task of its own: a fixture's start and its end run in two
+    async def live() -> None:  # one task for both: a fixture's setup and teardown run in two tasks
         async with app.lifespan():
             ready.set()
             await stop.wait()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(library_mark, "INTERVAL", 86400.0)
+        patch.setattr(library_mark, "CHECK_SECONDS", 86400.0)
         living = asyncio.create_task(live())
         await ready.wait()
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's names for the same types
@@ -154,7 +159,7 @@ async def web(database: None) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="session")
 def standin() -> Iterator[str]:
-    """A stand-in for Replicate that is quick. Yields its address, without /v1."""
+    """Run a fast stand-in for Replicate. Yields its address, without /v1."""
     from tasks.standin.app import create_app
 
     app = create_app(_folder / "standin", pace=0.05, control=True)
@@ -169,25 +174,25 @@ def standin() -> Iterator[str]:
 
 
 class Faults:
-    """What goes wrong at the stand-in, and what it has counted."""
+    """The stand-in's scripted faults, and its ledger of predictions."""
 
     def __init__(self, address: str) -> None:
         self._client = httpx.AsyncClient(base_url=address)
 
     async def script(self, *rules: dict[str, Any]) -> None:
-        """Have things go wrong, as tasks/standin/faults.py lists them."""
+        """Script faults. tasks/standin/faults.py lists them."""
         (await self._client.post("/_standin/faults", json=list(rules))).raise_for_status()
 
     async def clear(self) -> None:
-        """Have nothing go wrong any more."""
+        """Remove all scripted faults."""
         (await self._client.delete("/_standin/faults")).raise_for_status()
 
     async def left(self) -> list[dict[str, Any]]:
-        """The rules that are not used up."""
+        """Return the rules that are not used up."""
         return list((await self._client.get("/_standin/faults")).json())
 
     async def created(self, prompt: str) -> list[dict[str, Any]]:
-        """The predictions that were created for a prompt: each one is paid for."""
+        """Return the predictions that were created for a prompt. Each one is paid for."""
         ledger = (await self._client.get("/_standin/ledger")).json()
         return [row for row in ledger if row["input"].get("prompt") == prompt]
 
@@ -197,7 +202,7 @@ class Faults:
 
 @pytest.fixture
 async def faults(standin: str) -> AsyncIterator[Faults]:
-    """The stand-in's faults, none at the start and none left at the end."""
+    """Yield the stand-in's faults, and clear them before and after the test."""
     faults = Faults(standin)
     await faults.clear()
     yield faults

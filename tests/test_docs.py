@@ -1,4 +1,4 @@
-"""The README and the list of vendored files, held to what is there."""
+"""The tree in docs/architecture.md and the list of vendored files, compared with the actual files."""
 
 import re
 from hashlib import sha256
@@ -8,7 +8,8 @@ import pytest
 
 from tasks.settings import ROOT
 
-README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 VENDOR = ROOT / "static" / "vendor"
 ICONS = set(re.findall(r'<symbol id="([^"]+)"', (VENDOR / "icons.svg").read_text()))
 
@@ -20,13 +21,23 @@ def _rooms() -> list[Path]:
 
 @pytest.mark.parametrize("room", _rooms(), ids=lambda room: f"{room.parent.name}/{room.name}")
 def test_every_room_has_its_line_in_the_tree(room: Path) -> None:
-    part = README.partition(f"├── {room.parent.name}/")[2].partition("\n├── ")[0]
-    assert re.search(rf"[─ ]{re.escape(room.name)}\b", part), f"{room.name} is missing in the README's tree"
+    part = ARCHITECTURE.partition(f"├── {room.parent.name}/")[2].partition("\n├── ")[0]
+    assert re.search(rf"[─ ]{re.escape(room.name)}\b", part), f"{room.name} is missing in docs/architecture.md"
 
 
 def test_the_tree_names_no_room_that_is_not_there() -> None:
-    named = re.findall(r"^│   [├└]── (\w+\.py)", README, re.MULTILINE)
+    named = re.findall(r"^│   [├└]── (\w+\.py)", ARCHITECTURE, re.MULTILINE)
     assert [name for name in named if not any((ROOT / folder / name).exists() for folder in ("tasks", "webapp"))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_of_the_docs_leads_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text()):
+        linked = (page.parent / target) if target else page
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def test_vendored_files_are_those_that_were_pinned() -> None:

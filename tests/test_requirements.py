@@ -1,4 +1,4 @@
-"""What is installed: the same for everybody, from wherever they get it."""
+"""The requirements: every installation gets the same versions, from any registry."""
 
 import re
 from pathlib import Path
@@ -12,11 +12,11 @@ FILES = sorted(ROOT.glob("requirements*.txt"))
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here touches the tests' own database."""
+    """Leave the tests' own database untouched: no test here uses it."""
 
 
 def test_every_python_gets_the_version_that_was_tested() -> None:
-    """The tests run on one Python, the image on another."""
+    """The tests run on one version of Python, the image on another."""
     pinned = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert sorted(pinned) == sorted(set(pinned))
 

@@ -1,4 +1,4 @@
-"""The settings, .env.example and the README say the same, and nonsense is refused in one line."""
+"""The settings, .env.example and docs/settings.md agree, and an invalid setting is refused in one line."""
 
 import os
 import re
@@ -63,8 +63,9 @@ def test_env_example_shows_every_setting_with_its_default() -> None:
     assert dict(LINE.findall((ROOT / ".env.example").read_text())) == _defaults()
 
 
-def test_the_readme_has_a_row_for_every_setting_with_its_default() -> None:
-    rows = {name: default.strip().strip("`") for name, default in ROW.findall((ROOT / "README.md").read_text())}
+def test_the_docs_have_a_row_for_every_setting_with_its_default() -> None:
+    table = (ROOT / "docs" / "settings.md").read_text()
+    rows = {name: default.strip().strip("`") for name, default in ROW.findall(table)}
     defaults = _defaults()
     assert rows.keys() == defaults.keys()
     assert {name: rows[name] for name, default in defaults.items() if default} == {
@@ -111,7 +112,7 @@ def test_a_refused_address_does_not_give_its_password_away(
 
 def test_a_public_url_with_a_path_is_told_that_it_needs_a_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBLIC_URL", "https://example.org/darkroom")
-    with pytest.raises(SettingsError, match="a host name of its own"):
+    with pytest.raises(SettingsError, match="a host name without a path"):
         load()
 
 
@@ -194,7 +195,7 @@ def test_folders_may_have_any_name(folder: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def _defaults() -> dict[str, str]:
-    """Every setting's default, as one would write it into the environment."""
+    """Return every setting's default, as it is written in the environment."""
     return {name.upper(): _written(field.get_default()) for name, field in Settings.model_fields.items()}
 
 
@@ -207,7 +208,7 @@ def _written(default: object) -> str:
 @pytest.mark.parametrize("secret", ["hunter2", "whsec_", "whsec_$$$"])
 def test_a_wrong_secret_is_named_but_not_shown(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICATE_WEBHOOK_SECRET", secret)
-    with pytest.raises(SettingsError, match=r"^REPLICATE_WEBHOOK_SECRET=\*\*\*: must be whsec_ and a key in base64$"):
+    with pytest.raises(SettingsError, match=r"^REPLICATE_WEBHOOK_SECRET=\*\*\*: must be whsec_ and a base64 key$"):
         load()
 
 

@@ -1,6 +1,6 @@
-"""The command line: `darkroom up` runs everything; web, worker, migrate and standin each run one part of it.
+"""The `darkroom` command line: `up` runs everything; `web`, `worker`, `migrate` and `standin` each run one part.
 
-`halt` and `resume` stop and start what costs money; `demo-data` fills it.
+`halt` and `resume` stop and restart the work that costs money; `demo-data` fills the library with made-up jobs.
 """
 
 import argparse
@@ -12,25 +12,25 @@ PARTS = {
     "up": "run everything on this machine: web, worker, Valkey and, without a REPLICATE_API_TOKEN, the stand-in",
     "web": "serve the gallery and the API",
     "worker": "make pictures",
-    "migrate": "bring the database up to date (web and worker do so by themselves)",
-    "standin": "serve a small Replicate that draws on this machine",
-    "halt": "have all prompts wait, until `darkroom resume`; what runs already is finished",
-    "resume": "go on after `darkroom halt`, after a start with --halted, and after a backup was restored",
-    "demo-data": "fill the library with made-up jobs, to look around in and to measure with",
+    "migrate": "bring the database up to date (web and worker do this automatically)",
+    "standin": "serve a small Replicate stand-in that draws on this machine",
+    "halt": "halt the queue until `darkroom resume`; running jobs are finished",
+    "resume": "resume the queue after `darkroom halt`, a start with --halted, or a restored backup",
+    "demo-data": "fill the library with made-up jobs, for exploring and measuring",
 }
 WRONG = 2
 INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run the command. Returns its exit code: 2 after one line on stderr, where a setting is wrong."""
+    """Run the command and return its exit code: 2, after one line on stderr, when a setting is wrong."""
     if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts it from a checkout may have any Python)
         return _refuse("Darkroom needs Python 3.11 or newer; this is " + sys.version.split()[0])
     asked = _parser().parse_args()
     try:
         return _run(asked)
     except ValueError as error:
-        # By name: when the settings are wrong, their module, and so the class in it, cannot be imported.
+        # Compared by name: when the settings are wrong, the module that defines the class cannot be imported.
         if type(error).__name__ != "SettingsError":
             raise
         return _refuse(str(error))
@@ -42,27 +42,27 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="darkroom", description="A self-hosted darkroom for generative media.")
     parser.add_argument(
         "--tether", type=int, help=argparse.SUPPRESS
-    )  # `up` ties its children to itself: webapp/tether.py
+    )  # children of `up` end when `up` is gone: webapp/tether.py
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, what in PARTS.items():
         command = commands.add_parser(name, help=what, description=what)
         if name in ("web", "standin"):
-            command.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket that `up` listens on already
+            command.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket on which `up` already listens
         if name in ("up", "worker"):
-            command.add_argument("--halted", action="store_true", help="make nothing new until `darkroom resume`")
+            command.add_argument("--halted", action="store_true", help="start no new work until `darkroom resume`")
         if name == "up":
-            command.add_argument("--with-parent", action="store_true", help="stop when what started this is gone")
+            command.add_argument("--with-parent", action="store_true", help="stop when the parent process ends")
         if name == "demo-data":
-            command.add_argument("count", type=_count, metavar="N", help="how many jobs")
-            command.add_argument("--seed", type=int, default=0, help="another number makes other jobs")
-            command.add_argument("--into-existing", action="store_true", help="also where there are jobs already")
+            command.add_argument("count", type=_count, metavar="N", help="number of jobs")
+            command.add_argument("--seed", type=int, default=0, help="a different seed makes different jobs")
+            command.add_argument("--into-existing", action="store_true", help="add to a library that already has jobs")
     return parser
 
 
 def _run(asked: argparse.Namespace) -> int:
-    os.umask(0o077)  # what is kept is for this user alone
-    gc.set_threshold(20_000)  # else a seventh of the start is spent looking for garbage among what was just imported
-    # Imported here, each by the command that needs it: `up` starts sooner and stays small.
+    os.umask(0o077)  # only this user may access the files that Darkroom keeps
+    gc.set_threshold(20_000)  # otherwise a seventh of the startup is garbage collection over the new imports
+    # Each command imports only what it needs, so that `up` starts sooner and stays small.
     from webapp import open_files
 
     open_files.raise_limit()

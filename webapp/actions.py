@@ -1,4 +1,4 @@
-"""What can be done with a job, by forms and by programs: POST /jobs/{job_id}/cancel, retry and delete."""
+"""The actions on a job, for forms and for programs: POST /jobs/{job_id}/cancel, retry and delete."""
 
 from contextlib import suppress
 from typing import Any
@@ -26,7 +26,7 @@ HTML = "text/html; charset=utf-8"
 
 @post("/jobs/{job_id:str}/cancel", status_code=200)
 async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Call a job off, and say what came of it. Too late is no error: the job tells what became of it."""
+    """Cancel a job, and report the outcome. It is not an error to cancel too late: the job shows how it ended."""
     outcome, card = await _canceled(await existing(job_id))
     if for_people(request):
         return await shown(request, card)
@@ -36,20 +36,20 @@ async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 
 @post("/jobs/{job_id:str}/retry", status_code=200)
 async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Have a failed or canceled job wait again. One that waits or runs goes on as it is."""
+    """Put a failed or canceled job back in the queue. A job that waits or runs is left as it is."""
     again, card = await _retried(await existing(job_id))
     if for_people(request):
         return await shown(request, card)
     if card.job.trashed_at is not None:
         raise Problem(409, "in_trash", "This job is in the trash. Restore it first.")
     if card.job.status == Status.COMPLETED:
-        raise Problem(409, "not_retryable", "This job is completed: there is nothing to try again.")
+        raise Problem(409, "not_retryable", "This job is completed. There is nothing to retry.")
     return accepted(card.job, job_json(card)) if again else Response(job_json(card))
 
 
 @post("/jobs/{job_id:str}/delete", status_code=200)
 async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDependency[Storage]) -> Response[Any]:
-    """Delete an ended job and its files for good. Where storage is away, a worker removes the files later."""
+    """Delete an ended job and its files permanently. When storage is unavailable, a worker deletes the files later."""
     card = await existing(job_id)
     if await jobs.delete(card.job.id) is None:
         raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
@@ -61,8 +61,8 @@ async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDepen
 
 
 async def _canceled(card: Card) -> tuple[str, Card]:
-    """Cancel a job: "dequeued", "requested" or "too_late", and the job as it is then."""
-    while True:  # between waiting and running a job may slip through: then it is asked again
+    """Cancel a job. Return "dequeued", "requested" or "too_late", and the job as it is afterwards."""
+    while True:  # a job that changes between waiting and running may be missed: the cancel is then repeated
         asked = await jobs.cancel(card.job.id)
         card = await existing(str(card.job.id))
         if outcome := _outcome(card.job) or (asked and _outcome(asked)):
@@ -78,21 +78,21 @@ def _outcome(job: Job) -> str | None:
 
 
 async def _retried(card: Card) -> tuple[bool, Card]:
-    """Retry a job: whether it waits again because of that, and the job as it is then."""
+    """Retry a job. Return whether this made it wait again, and the job as it is afterwards."""
     while True:
         again = await jobs.retry(card.job.id) is not None
         card = await existing(str(card.job.id))
         if again or card.job.status not in (Status.FAILED, Status.CANCELED) or card.job.trashed_at is not None:
-            return again, card  # else it ended in this very moment
+            return again, card  # otherwise it ended just after the retry
 
 
 def for_people(request: AnyRequest) -> bool:
-    """Whether a browser asks, and gets HTML; a program gets JSON."""
+    """Return whether the client is a browser, which gets HTML. A program gets JSON."""
     return by_htmx(request) or wants_html(request)
 
 
 async def shown(request: AnyRequest, card: Card) -> Response[Any]:
-    """The job after an action, where it is shown: on its own page or in the gallery."""
+    """Return the response that shows a job after an action: on its own page or in the gallery."""
     if not by_htmx(request):
         return Redirect(came_from(request), status_code=303)
     if page_of(request).path.startswith("/jobs/"):

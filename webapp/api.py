@@ -17,19 +17,19 @@ from tasks.replicate import Replicate
 from tasks.schemas import Fault
 from tasks.strict_json import Malformed
 from tasks.tables import Job, Status
-from tasks.terms import Terms
+from tasks.terms import Options
 from webapp.errors import Problem, not_found
 from webapp.methods import READ
 from webapp.views import job_json
 from webapp.visitors import client_of
 
 MEMBERS = ("prompt", "parameters", "model", "priority", "finish_within", "made_from")
-POLLING = "1"  # seconds until a program should ask again
+RETRY_AFTER = "1"  # seconds after which a program should poll again
 
 
 @post("/generate", status_code=202)
 async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
-    """Have a prompt made into media. The job is in the database when this answers."""
+    """Create a job that makes media from a prompt. The job is in the database when this responds."""
     client, body = client_of(request), await body_of(request, MEMBERS)
     job = await admit(body.get("prompt"), body.get("model"), parameters_of(body), replicate, terms_of(body, client))
     return accepted(job, {"job_id": str(job.id), "status": job.status})
@@ -37,7 +37,7 @@ async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[R
 
 @route("/status/{job_id:str}", http_method=READ)
 async def status(job_id: FromPath[str]) -> Response[dict[str, Any]]:
-    """How a job is doing."""
+    """Return the current state of a job."""
     card = await existing(job_id)
     headers = {"Cache-Control": "no-store"}
     if card.job.status in (Status.QUEUED, Status.RUNNING):
@@ -46,12 +46,12 @@ async def status(job_id: FromPath[str]) -> Response[dict[str, Any]]:
 
 
 def accepted(job: Job, shape: dict[str, Any]) -> Response[dict[str, Any]]:
-    """What is asked of this job will be done: 202, with where to ask how it is doing, and when."""
-    return Response(shape, status_code=202, headers={"Location": f"/status/{job.id}", "Retry-After": POLLING})
+    """Return a 202 response: the request will be carried out. Headers say where to poll the job's status, and when."""
+    return Response(shape, status_code=202, headers={"Location": f"/status/{job.id}", "Retry-After": RETRY_AFTER})
 
 
 async def existing(job_id: str) -> Card:
-    """The job with this id. Raises Problem: 404 where there never was one, 410 where it was deleted."""
+    """Return the job with this id. Raises Problem: 404 when it never existed, 410 when it was deleted."""
     try:
         card = await library.card(UUID(job_id))
     except ValueError:
@@ -64,49 +64,52 @@ async def existing(job_id: str) -> Card:
 
 
 async def body_of(request: Request[Any, Any, Any], members: Sequence[str]) -> dict[str, object]:
-    """The JSON object that a program sent. Raises Problem where it is none, Rejected where it has other members."""
+    """Return the JSON object that a program sent.
+
+    Raises Problem or Rejected when it sent anything else, and Rejected when the object has other members.
+    """
     body = await json_object(request)
     if unknown := [name for name in body if name not in members]:
         faults = [
-            Fault(f"/{name}", f"There is no member {name!r}. There are {', '.join(members)}.") for name in unknown
+            Fault(f"/{name}", f"There is no member {name!r}. The members are {', '.join(members)}.") for name in unknown
         ]
         raise Rejected("invalid_request", faults)
     return body
 
 
 async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
-    """The JSON object that a program sent. Raises Problem or Rejected where it sent anything else."""
+    """Return the JSON object that a program sent. Raises Problem or Rejected when it sent anything else."""
     media_type, _ = request.content_type
     if media_type != "application/json":
         raise Problem(415, "unsupported_media_type", "The body must be JSON, sent with Content-Type: application/json.")
     try:
         body = strict_json.decode(await request.body())
     except Malformed as malformed:
-        raise Problem(400, "malformed_json", f"The body is no valid JSON: {malformed}.") from malformed
+        raise Problem(400, "malformed_json", f"The body is not valid JSON: {malformed}.") from malformed
     if not isinstance(body, dict):
         raise Rejected("invalid_request", [Fault("", "The body must be a JSON object.")])
     return body
 
 
 def parameters_of(body: Mapping[str, object]) -> object:
-    """The parameters in a body: themselves, where a string holds them. Raises Rejected."""
+    """Return the parameters in a body, decoded when they are a string. Raises Rejected when that is not valid JSON."""
     parameters = body.get("parameters")
     if not isinstance(parameters, str):
         return parameters
     try:
         return strict_json.decode(parameters)
     except Malformed as malformed:
-        fault = Fault("/parameters", f"The parameters are no valid JSON: {malformed}.")
+        fault = Fault("/parameters", f"The parameters are not valid JSON: {malformed}.")
         raise Rejected("invalid_parameters", [fault]) from malformed
 
 
-def terms_of(body: Mapping[str, object], client: str) -> Terms:
-    """What else a body asks for."""
-    return Terms(client, body.get("priority"), body.get("finish_within"), body.get("made_from"))
+def terms_of(body: Mapping[str, object], client: str) -> Options:
+    """Return the terms that a body requests, besides what to make."""
+    return Options(client, body.get("priority"), body.get("finish_within"), body.get("made_from"))
 
 
 def _retry_after(card: Card) -> str:
-    """Seconds until a look is worth it: until the next attempt, where one waits for that."""
+    """Return the seconds until polling is worthwhile: until the next attempt, when the job waits for one."""
     if not card.retrying:
-        return POLLING
+        return RETRY_AFTER
     return str(max(1, ceil((card.job.due_at - now()).total_seconds())))

@@ -1,4 +1,4 @@
-"""create_app(): every part put together. The only room that knows them all."""
+"""Assemble the web application from its parts in create_app(). No other module knows all of them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -40,7 +40,7 @@ from webapp import (
     uploads,
     webhooks,
 )
-from webapp.bodies import MAX_BODY, BoundedBodies
+from webapp.bodies import MAX_BODY_BYTES, BoundedBodies
 from webapp.errors import EXCEPTION_HANDLERS
 from webapp.forms import FormRequest
 from webapp.hub import Hub
@@ -51,7 +51,7 @@ UNCOMPRESSED = [
     "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
     r"^/batches/.*\.json$",
 ]  # fmt: skip
-"""What is packed already, or flows, or is short, or so long that to pack it would hold up all others."""
+"""Paths whose responses are already compressed, streamed, short, or so long that compression would delay all others."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
@@ -68,7 +68,7 @@ SECURITY_HEADERS = (
 
 
 def create_app() -> Litestar:
-    """The web application."""
+    """Return the web application."""
     replicate, storage, hub = Replicate(), Storage.open(settings.storage_url), Hub()
     signatures = Signatures(replicate)
 
@@ -123,29 +123,29 @@ def create_app() -> Litestar:
         middleware=[AllowedMethods(), BoundedBodies()],
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate, "hub": hub}),
-        request_max_body_size=MAX_BODY,
+        request_max_body_size=MAX_BODY_BYTES,
         compression_config=CompressionConfig(backend="brotli", brotli_gzip_fallback=True, exclude=UNCOMPRESSED),
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = OurOwnOnly(app.asgi_handler)  # not as middleware: that sees only what has a route
+    app.asgi_handler = OurOwnOnly(app.asgi_handler)  # not middleware: that sees only requests that match a route
     return app
 
 
 @route("/docs", http_method=READ)
 async def docs() -> Response[str]:
-    """The API's reference, as a page."""
+    """Return the API reference as a page."""
     return pages.page("docs.html")
 
 
 @route("/schema/openapi.json", http_method=READ)
 async def openapi_document() -> Response[bytes]:
-    """The API's OpenAPI document."""
+    """Return the API's OpenAPI document."""
     return Response((ROOT / "webapp" / "openapi.json").read_bytes(), media_type="application/json")
 
 
 async def _secure(message: Message, scope: Scope) -> None:
-    """Put the headers on every answer that tell browsers what a page of ours may do."""
+    """Add to every response the headers that tell browsers what our pages may do."""
     if message["type"] == "http.response.start":
         present = {name.lower() for name, _ in message["headers"]}
         message["headers"] = [*message["headers"], *(pair for pair in SECURITY_HEADERS if pair[0] not in present)]

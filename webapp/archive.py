@@ -1,4 +1,4 @@
-"""GET or POST /selection.zip: the files of a selection as one zip, made while it is sent and never held whole."""
+"""GET or POST /selection.zip: send the files of a selection as one zip, built while it is sent and never held whole."""
 
 import json
 import re
@@ -23,13 +23,16 @@ from webapp.selection import chosen
 from webapp.streams import streamed
 from webapp.views import job_json
 
-PORTION = 100  # jobs that are read at a time
-ID = 16  # bytes
+JOBS_PER_CHUNK = 100  # jobs read at a time
+ID_BYTES = 16  # bytes
 
 
 @route("/selection.zip", http_method=[*READ, HttpMethod.POST])
 async def download(request: Request[Any, Any, Any]) -> Response:
-    """The files of the jobs named by `job`, or with `all` of those that the search `q` finds, and metadata.json."""
+    """Download the files of jobs as one zip, with a metadata.json.
+
+    The jobs are those named by `job` or, with `all`, those that the search `q` finds.
+    """
     asked = await request.form() if request.method == HttpMethod.POST else request.query_params
     some = chosen(asked)
     headers = {
@@ -43,26 +46,26 @@ async def download(request: Request[Any, Any, Any]) -> Response:
 
 
 async def archive(some: Condition, storage: Storage) -> AsyncIterator[bytes]:
-    """The zip, piece by piece: the files, then metadata.json with the JSON shape of every job.
+    """Yield the zip piece by piece: the files, then metadata.json with the JSON shape of every job.
 
-    Stored as they are, for pictures do not get smaller. A file that is not there is noted in metadata.json. Raises
-    Failure("storage_unavailable"), also when not one of the files is there.
+    The files are stored uncompressed, because pictures do not get smaller. A missing file is noted in metadata.json.
+    Raises Failure("storage_unavailable"), also when every file is missing.
     """
     outlet, missing = _Outlet(), set[str]()
-    ids = bytearray()  # of what is in it: metadata.json speaks of the same jobs, whatever changes meanwhile
+    ids = bytearray()  # of the jobs in the zip: metadata.json describes the same jobs, whatever changes meanwhile
     with ZipFile(outlet, "w", ZIP_STORED) as archive:
         async for card in _cards(some):
             ids += card.job.id.bytes
             for output in card.outputs:
                 async for piece in _file(archive, outlet, storage, output, _name(card, output), missing):
                     yield piece
-        if missing and not archive.filelist:  # a folder that is not mounted looks like that
+        if missing and not archive.filelist:  # a folder that is not mounted looks like this
             raise unavailable()
         with archive.open(_entry("metadata.json", now()), "w", force_zip64=True) as entry:
             between = b"[\n"
-            for start in range(0, len(ids), PORTION * ID):
-                portion = ids[start : start + PORTION * ID]
-                job_ids = [UUID(bytes=bytes(portion[at : at + ID])) for at in range(0, len(portion), ID)]
+            for start in range(0, len(ids), JOBS_PER_CHUNK * ID_BYTES):
+                portion = ids[start : start + JOBS_PER_CHUNK * ID_BYTES]
+                job_ids = [UUID(bytes=bytes(portion[at : at + ID_BYTES])) for at in range(0, len(portion), ID_BYTES)]
                 for card in await library.cards(job_ids):
                     entry.write(between + json.dumps(_metadata(card, missing), ensure_ascii=False).encode())
                     between = b",\n"
@@ -72,7 +75,7 @@ async def archive(some: Condition, storage: Storage) -> AsyncIterator[bytes]:
 
 
 class _Outlet(RawIOBase):
-    """What a zip is written to when nobody can go back in it: it gives away what it got."""
+    """A file object that cannot seek, for writing a zip: drained() hands over what was written."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -85,20 +88,25 @@ class _Outlet(RawIOBase):
         return len(piece)
 
     def drained(self) -> bytes:
-        """All that was written since this was asked last."""
+        """Return everything that was written since the last call."""
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces)
 
 
 async def _cards(some: Condition) -> AsyncIterator[Card]:
-    """The jobs, newest first, a portion at a time: nothing is held open between two."""
+    """Yield the jobs, newest first. They are read in portions, and nothing is held open between two portions."""
     last = UUID(int=2**128 - 1)
     while True:
-        rows = await Job.select(Job.id).where(some & (Job.id < last)).order_by(Job.id, ascending=False).limit(PORTION)
+        rows = (
+            await Job.select(Job.id)
+            .where(some & (Job.id < last))
+            .order_by(Job.id, ascending=False)
+            .limit(JOBS_PER_CHUNK)
+        )
         for card in await library.cards([row["id"] for row in rows]):
             if not card.deleted:
                 yield card
-        if len(rows) < PORTION:
+        if len(rows) < JOBS_PER_CHUNK:
             return
         last = rows[-1]["id"]
 
@@ -122,7 +130,7 @@ def _entry(name: str, modified: datetime) -> ZipInfo:
 
 
 def _name(card: Card, output: Output) -> str:
-    """A name for people, with enough of the id that no other file has it: 2026-11-25 a-red-fox 0ab0c45d1e7b36.png"""
+    """Return a readable file name, with enough of the id to be unique: 2026-11-25 a-red-fox 0ab0c45d1e7b36.png"""
     words = re.sub(r"[^\w]+", "-", card.job.prompt, flags=re.ASCII).strip("-_").lower()[:60].strip("-")
     number = f"-{output.position + 1}" if len(card.outputs) > 1 else ""
     ending = output.key.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Batches: POST /batches and GET /batches/{batch_id}.json, the page of a batch, and the composer's matrix."""
+"""The routes of batches: POST /batches, GET /batches/{batch_id}.json, the page of a batch and the composer's matrix."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,9 +19,9 @@ from tasks.replicate import Replicate
 from tasks.search import parse
 from tasks.settings import settings
 from tasks.tables import Batch
-from tasks.terms import Terms
+from tasks.terms import Options
 from webapp import pages
-from webapp.api import POLLING, body_of, parameters_of, terms_of
+from webapp.api import RETRY_AFTER, body_of, parameters_of, terms_of
 from webapp.composer import after, chosen_model, compose, form_of, settings_query
 from webapp.errors import not_found, wants_html
 from webapp.grid import laid_out
@@ -39,7 +39,7 @@ HTML = "text/html; charset=utf-8"
 
 @post("/batches", status_code=202)
 async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
-    """Have every combination of a matrix made. All jobs are in the database when this answers, or none is."""
+    """Create a job for every combination of a matrix. All jobs are in the database when this responds, or none is."""
     client, body = client_of(request), await body_of(request, MEMBERS)
     batch, made = await batches.submit(
         body.get("prompt"), body.get("models"), body.get("seeds"), parameters_of(body), replicate,
@@ -51,7 +51,7 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
 
 @post("/batches/count", status_code=200)
 async def counted(request: AnyRequest) -> Response[str]:
-    """How many prints the composer's matrix makes, while it is written."""
+    """Return how many prints the composer's matrix makes, while the user types it."""
     form = form_of((await request.form()).items())
     sentence, fits = count(form, chosen_model(form, settings.default_model))
     return pages.page("partials/count.html", counted=sentence, fits=fits)
@@ -59,32 +59,32 @@ async def counted(request: AnyRequest) -> Response[str]:
 
 @route("/batches/{batch_id:str}", http_method=READ)
 async def shown(batch_id: FromPath[str]) -> Response[Any]:
-    """The page of a batch; with .json after its id, the batch for programs."""
+    """Return the page of a batch, or its JSON for programs when `.json` follows the id."""
     if batch_id.endswith(".json"):
         return await _as_json(await _existing(batch_id.removesuffix(".json")))
     batch = await _existing(batch_id)
     sheet = Sheet(parse(f"batch:{batch.id}"))
-    live = sheet.stream()  # before the cards are read: what changes meanwhile comes as an event
+    live = sheet.stream()  # before the cards are read: what changes meanwhile arrives as an event
     return pages.page("batch.html", live=live, sheet=sheet, **await _context(batch))
 
 
 @route("/batches/{batch_id:str}/progress", http_method=READ)
 async def progress(batch_id: FromPath[str]) -> Response[str]:
-    """How far a batch is, for its page."""
+    """Return the progress of a batch, for its page."""
     batch = await _existing(batch_id)
     return pages.page("partials/batch.html", batch=batch, progress=await batches.progress(batch))
 
 
 @route("/batches/{batch_id:str}/grid", http_method=READ)
 async def grid(batch_id: FromPath[str]) -> Response[str]:
-    """The prints of a batch, for a page of it that may have missed some."""
+    """Return the prints of a batch, for an open page that may have missed changes."""
     batch = await _existing(batch_id)
     return pages.page("partials/grid.html", batch=batch, grid=laid_out(batches.axes(batch), await batches.cards(batch)))
 
 
 @post("/batches/{batch_id:str}/cancel", status_code=200)
 async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
-    """Call off what has not ended of a batch. 202 while workers are still being waited for."""
+    """Cancel the jobs of a batch that have not ended. Responds with 202 while workers still have jobs to stop."""
     batch = await _existing(batch_id)
     await bulk.cancel_batch(batch.id)
     if by_htmx(request):
@@ -94,8 +94,8 @@ async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     return await _as_json(batch, asked=True)
 
 
-async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, terms: Terms) -> Batch:
-    """Submit what the composer's form asks for. Raises Rejected, with faults at its fields, and Failure."""
+async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, terms: Options) -> Batch:
+    """Submit the matrix in the composer's form. Raises Rejected, with faults at the form's fields, and Failure."""
     try:
         batch, _ = await batches.submit(asked.prompt, asked.models, asked.seeds, parameters, replicate, terms)
     except Rejected as rejected:
@@ -104,9 +104,9 @@ async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: 
 
 
 async def matrix_sent(request: AnyRequest, batch: Batch, form: Form, model: Model | None) -> Response[Any]:
-    """The answer to the form: the page of the batch or, in place, the composer with a link to it.
+    """Return the response to the form: a redirect to the batch's page or, for htmx, the composer with a link to it.
 
-    By htmx the page is told to empty the composer: js/matrix.js.
+    For htmx, an event makes the page empty the composer: js/matrix.js.
     """
     if not by_htmx(request):
         return Redirect(f"/batches/{batch.id}", status_code=303)
@@ -137,7 +137,7 @@ async def _context(batch: Batch) -> dict[str, Any]:
 
 
 def _as_it_was_written(batch: Batch, axes: list[dict[str, Any]], cards: list[Card]) -> list[tuple[str, str]]:
-    """The query string that fills the composer with a batch's matrix."""
+    """Return the fields of the query string that fills the composer with a batch's matrix."""
     first = next((card for card in cards if not card.deleted), cards[0])
     by_name = {axis["name"]: axis for axis in axes}
     seeds = by_name.get("seed")
@@ -152,7 +152,7 @@ def _as_it_was_written(batch: Batch, axes: list[dict[str, Any]], cards: list[Car
 
 
 async def _as_json(batch: Batch, asked: bool = False) -> Response[dict[str, Any]]:
-    """A batch for programs. asked: whether they wanted something to be done, which may not be done yet."""
+    """Return a batch for programs. asked: whether the caller requested an action, which may not be done yet."""
     cards, progress = await batches.cards(batch), await batches.progress(batch)
     shape = {
         "batch_id": str(batch.id),
@@ -166,11 +166,11 @@ async def _as_json(batch: Batch, asked: bool = False) -> Response[dict[str, Any]
         return Response(shape, headers={"Cache-Control": "no-store"})
     if asked:
         return _accepted(batch, shape)
-    return Response(shape, headers={"Cache-Control": "no-store", "Retry-After": POLLING})
+    return Response(shape, headers={"Cache-Control": "no-store", "Retry-After": RETRY_AFTER})
 
 
 def _accepted(batch: Batch, shape: dict[str, Any]) -> Response[dict[str, Any]]:
-    return Response(shape, status_code=202, headers={"Location": f"/batches/{batch.id}", "Retry-After": POLLING})
+    return Response(shape, status_code=202, headers={"Location": f"/batches/{batch.id}", "Retry-After": RETRY_AFTER})
 
 
 ROUTES = [submit, counted, shown, progress, grid, cancel]

@@ -1,4 +1,4 @@
-"""Bodies of requests: how large each may be, and those that may be large put into a file as they come."""
+"""Request bodies: the limits on their size, and a file that receives large ones as they arrive."""
 
 from typing import Any, cast
 
@@ -10,15 +10,16 @@ from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Rece
 
 from webapp.errors import Problem
 
-MAX_BODY = 2**20  # bytes, where a route does not say otherwise: by request_max_body_size, and too_large in its opt
+MAX_BODY_BYTES = 2**20  # bytes, unless a route overrides it with request_max_body_size, and too_large in its opt
 MAX_QUERY_FIELDS = 1000
 
 
 class BoundedBodies:
-    """Middleware that refuses a body which is larger than its route takes.
+    """Middleware that refuses a body larger than its route accepts.
 
-    One that says so in Content-Length is refused before anything is done, another as soon as too much of it has come.
-    The fields of an address are counted, too, before they are read: Litestar remembers those of a thousand addresses.
+    A body whose Content-Length is too large is refused before anything else happens, any other as soon as too much of
+    it has arrived. The fields of a query string are counted before they are parsed, because Litestar caches those of a
+    thousand URLs.
     """
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
@@ -27,7 +28,7 @@ class BoundedBodies:
                 await app(scope, receive, send)
                 return
             if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
-                raise Problem(400, "too_many_fields", f"An address may have up to {MAX_QUERY_FIELDS:,} fields.")
+                raise Problem(400, "too_many_fields", f"A URL can have up to {MAX_QUERY_FIELDS:,} fields.")
             body = _Body(scope, receive, send)
             await app(scope, body.receive, body.send)
 
@@ -35,7 +36,7 @@ class BoundedBodies:
 
 
 class _Body:
-    """A body that is counted while it comes. Raises Problem where its Content-Length is too large, or none."""
+    """A body that is counted while it arrives. Raises Problem when its Content-Length is too large or not a number."""
 
     def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
@@ -45,14 +46,14 @@ class _Body:
         if declared > self._left:
             raise self._too_large()
         self._complete = declared == 0 and "Transfer-Encoding" not in headers
-        # Where nothing is changed nobody reads a body, but an answer that flows listens for the end of the connection.
+        # A GET or HEAD body is never read, but a streaming response waits here for the client to disconnect.
         self._answered = scope["method"] in (HttpMethod.GET, HttpMethod.HEAD)
 
     async def receive(self) -> HTTPReceiveMessage:
         """Return the next piece.
 
-        Raises Problem where it is one too many, or none comes any more; once the answer has begun, whoever sends too
-        much counts as gone.
+        Raises Problem when the body becomes too large or ends too soon. Once the response has begun, a client that
+        sends too much counts as disconnected.
         """
         message = cast("HTTPReceiveMessage", await self._receive())
         if message["type"] == "http.request":
@@ -61,11 +62,11 @@ class _Body:
         if self._left < 0 and not self._answered:
             raise self._too_large()
         if message["type"] == "http.disconnect" and not self._complete and not self._answered:
-            raise Problem(400, "incomplete_body", "The request's body ended too soon.")
+            raise Problem(400, "incomplete_body", "The request body ended too soon.")
         return message if self._left >= 0 else {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Pass on the answer."""
+        """Pass on a message of the response."""
         self._answered = True
         await self._send(message)
 
@@ -74,7 +75,7 @@ class _Body:
 
 
 async def in_file(request: Request[Any, Any, Any]) -> UploadFile:
-    """The body in a file, which is on the disk where it is large. It is the caller's to close."""
+    """Return the body in a file, which is on disk when it is large. The caller must close it."""
     file = UploadFile("application/octet-stream", "body")
     try:
         async for piece in request.stream():
@@ -87,24 +88,24 @@ async def in_file(request: Request[Any, Any, Any]) -> UploadFile:
 
 
 def _limit(handler: RouteHandlerType, headers: Headers) -> tuple[int, str, str]:
-    """How many bytes a body may have, and how it is refused where they are more: code and sentence.
+    """Return how many bytes a body may have, and the code and the sentence that refuse a larger one.
 
-    What routes allow that take files is not for forms without any.
+    The limit of routes that accept files does not apply to forms without files.
     """
     limit = handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None
     content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if limit is None or (limit > MAX_BODY and content_type == RequestEncodingType.URL_ENCODED):
-        return MAX_BODY, *_refusal(MAX_BODY)
+    if limit is None or (limit > MAX_BODY_BYTES and content_type == RequestEncodingType.URL_ENCODED):
+        return MAX_BODY_BYTES, *_refusal(MAX_BODY_BYTES)
     return limit, *handler.opt.get("too_large", _refusal(limit))
 
 
 def _declared(headers: Headers) -> int:
-    """The Content-Length. Raises Problem where it is no number."""
+    """Return the Content-Length. Raises Problem when it is not a number."""
     value = headers.get("Content-Length", "0")
     if not (value.isascii() and value.isdecimal() and len(value) < 20):
-        raise Problem(400, "bad_request", "The header Content-Length must be a whole number.")
+        raise Problem(400, "bad_request", "The Content-Length header must be a whole number.")
     return int(value)
 
 
 def _refusal(limit: int) -> tuple[str, str]:
-    return "body_too_large", f"The request's body is larger than {limit // 2**20} MiB."
+    return "body_too_large", f"The request body is larger than {limit // 2**20} MiB."

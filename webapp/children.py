@@ -1,4 +1,4 @@
-"""Child processes that are kept alive, speak through their parent, and end in order."""
+"""Child processes that are restarted when they die, print through their parent, and end in order."""
 
 import os
 import signal
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-WRONG_SETTING = 2  # the exit code of a part that will never start as it is set up
-DEATHS, WITHIN = 5, 60.0  # so many deaths within so many seconds, and the part is given up
-SLOWEST_RESTART = 4.0  # seconds
+WRONG_SETTING = 2  # the exit code of a part that can never start with its settings
+DEATHS, WITHIN = 5, 60.0  # a part that dies DEATHS times within WITHIN seconds is given up
+MAX_RESTART_SECONDS = 4.0  # seconds
 
 GiveUp = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
 class Part:
-    """What to run. command: its words; descriptors: open files it gets; niceness: 0, or more to let others go first."""
+    """A program to run. command: its words; descriptors: its open files; niceness: 0, or more to run after others."""
 
     name: str
     command: Sequence[str]
@@ -33,10 +33,10 @@ class Part:
 
 
 class Child:
-    """One part, running: started again when it dies, with a line about it.
+    """A running part: it is restarted when it dies, and a line on the terminal reports that.
 
     When it keeps dying, or its settings are wrong, `give_up` is called once, from another thread, with a line for
-    people and the exit code that everything should end with.
+    people and the exit code for the whole program.
     """
 
     def __init__(self, part: Part, give_up: GiveUp) -> None:
@@ -49,13 +49,13 @@ class Child:
         self._thread.start()
 
     def ask_to_end(self) -> None:
-        """Have it end by SIGTERM, and not start again. Returns at once."""
+        """Send the part SIGTERM, and do not restart it. Returns immediately."""
         with self._starting:
             self._ending.set()
             self._signal(signal.SIGTERM)
 
     def ended_by(self, deadline: float) -> None:
-        """Wait for it to end; kill it when time.monotonic() reaches the deadline."""
+        """Wait for the part to end; kill it when time.monotonic() reaches the deadline."""
         self._thread.join(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
             self._signal(signal.SIGKILL)
@@ -71,13 +71,13 @@ class Child:
             if recent == DEATHS:
                 line = f"The {self.part.name} ended {DEATHS} times within {WITHIN:.0f} s, last with {_told(code)}."
                 return self._give_up(line, 1)
-            wait = min(2.0 ** (recent - 1), SLOWEST_RESTART)
-            say(self.part.name, f"ended with {_told(code)}; starting again in {wait:.0f} s")
+            wait = min(2.0 ** (recent - 1), MAX_RESTART_SECONDS)
+            say(self.part.name, f"ended with {_told(code)}; restarting in {wait:.0f} s")
             self._ending.wait(wait)
         return None
 
     def _run(self) -> int | None:
-        """Run it once, to its end. None when it must not start any more."""
+        """Run the part once and return its exit code. Returns None when it must not start any more."""
         with self._starting:
             if self._ending.is_set():
                 return None
@@ -89,7 +89,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C in the terminal is for the parent, which ends its children in order
+                start_new_session=True,  # Ctrl-C must reach only the parent, which ends its children in order
             )
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, process.pid, self.part.niceness)
@@ -97,7 +97,7 @@ class Child:
         speaking = threading.Thread(target=_pass_on, args=(self.part.name, process.stdout), daemon=True)
         speaking.start()
         code = process.wait()
-        self._signal(signal.SIGKILL)  # to what the part may have left behind in its group
+        self._signal(signal.SIGKILL)  # to processes that the part may have left in its group
         self._process = None
         speaking.join(1.0)
         return code
@@ -105,12 +105,12 @@ class Child:
     def _signal(self, number: signal.Signals) -> None:
         process = self._process
         if process is not None:
-            with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a zombie
+            with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a zombie
                 os.killpg(process.pid, number)
 
 
 def end(children: Iterable[Child], grace: float) -> None:
-    """End them together: ask, wait up to `grace` seconds, then kill."""
+    """End the children together: send SIGTERM, wait up to `grace` seconds, then kill."""
     ending = list(children)
     deadline = time.monotonic() + grace
     for child in ending:
@@ -123,7 +123,7 @@ _one_line_at_a_time = threading.Lock()
 
 
 def say(name: str, line: str) -> None:
-    """One line to the terminal, with the part's name before it: coloured where a person reads along."""
+    """Print one line after the part's name, which is colored when stdout is a terminal."""
     head = f"{name:>8} |"
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         head = f"\x1b[2m{head}\x1b[0m"
@@ -131,7 +131,7 @@ def say(name: str, line: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Text for the terminal. A terminal that has gone away is no reason to stop."""
+    """Print text to the terminal. Ignores a terminal that is gone, which is no reason to stop."""
     with _one_line_at_a_time, suppress(OSError, ValueError):
         sys.stdout.write(text + "\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""/collections: the collections there are, made, renamed, and given up without their jobs."""
+"""The routes of /collections: list, create, rename and delete collections; deletion keeps their jobs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,26 +21,26 @@ AnyRequest = Request[Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class ShelfView:
-    """A collection as its page shows it: with the card of its cover, if it has a picture."""
+    """A collection as its page shows it, with the card of its cover if it has a picture."""
 
     shelf: Shelf
     cover: CardView | None
 
     @property
     def href(self) -> str:
-        """Where its jobs are: the gallery."""
+        """The address of its jobs in the gallery."""
         return "/?" + urlencode({"q": f'collection:"{self.shelf.name}"'})
 
 
 @route("/collections", http_method=READ)
 async def shelves() -> Response[str]:
-    """All collections, each with a link to its jobs."""
+    """Return the page of all collections, each with a link to its jobs."""
     return await _page()
 
 
 @post("/collections", status_code=200)
 async def create(request: AnyRequest) -> Response[Any]:
-    """A new collection, named by `name`."""
+    """Create a collection with the name in `name`."""
     name = await _name(request)
     try:
         await collections.create(name)
@@ -51,7 +51,7 @@ async def create(request: AnyRequest) -> Response[Any]:
 
 @post("/collections/{collection_id:uuid}", status_code=200)
 async def rename(request: AnyRequest, collection_id: FromPath[UUID]) -> Response[Any]:
-    """Another name for a collection."""
+    """Rename a collection to the name in `name`."""
     try:
         renamed = await collections.rename(collection_id, await _name(request))
     except ValueError as error:
@@ -61,7 +61,7 @@ async def rename(request: AnyRequest, collection_id: FromPath[UUID]) -> Response
 
 @post("/collections/{collection_id:uuid}/delete", status_code=200)
 async def delete(collection_id: FromPath[UUID]) -> Response[Any]:
-    """No such collection any more. Its jobs stay."""
+    """Delete a collection. Its jobs are kept."""
     return _back(await collections.delete(collection_id))
 
 

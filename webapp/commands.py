@@ -1,4 +1,4 @@
-"""What each command does: one part of Darkroom in this process, until it is told to stop."""
+"""The commands: each runs one part of Darkroom in this process until it is stopped."""
 
 import asyncio
 import logging
@@ -16,11 +16,11 @@ from webapp import ports
 from webapp.protocol import PatientProtocol
 
 REFUSED = 2
-FAILED_TO_START = 3  # as uvicorn's own command says it
+FAILED_TO_START = 3  # the exit code of uvicorn's own command
 
 
 def web(settings: Settings, descriptor: int | None) -> int:
-    """Serve the gallery and the API on HOST and PORT, or on a socket that listens already."""
+    """Serve the gallery and the API on HOST and PORT, or on a socket that already listens."""
     _log(settings)
     preflight.check(settings)
     listening = ports.for_web(settings) if descriptor is None else socket.socket(fileno=descriptor)
@@ -32,12 +32,12 @@ def web(settings: Settings, descriptor: int | None) -> int:
 
 
 def standin(settings: Settings, descriptor: int | None) -> int:
-    """Serve a small Replicate that draws, on HOST and STANDIN_PORT, or on a socket that listens already.
+    """Serve a small Replicate that draws, on HOST and STANDIN_PORT, or on a socket that already listens.
 
-    Where Replicate itself is asked, nothing.
+    Does nothing when Replicate itself makes the pictures.
     """
     if not settings.needs_standin:
-        print("darkroom: with a REPLICATE_API_TOKEN Replicate makes the pictures; the stand-in has nothing to do")
+        print("darkroom: REPLICATE_API_TOKEN is set, so Replicate makes the pictures; the stand-in is not needed")
         return 0
     _log(settings)
     preflight.check(settings)
@@ -50,7 +50,7 @@ def standin(settings: Settings, descriptor: int | None) -> int:
 
 
 def worker(settings: Settings, halted: bool) -> int:
-    """Make pictures until SIGTERM or Ctrl-C. halted: none that is not begun, until somebody resumes the queue."""
+    """Make pictures until SIGTERM or Ctrl-C. halted: begin no new ones until a user resumes the queue."""
     _log(settings)
     preflight.check(settings)
     from tasks.worker import run
@@ -81,7 +81,7 @@ def migrate(settings: Settings) -> int:
 
 
 def halt(settings: Settings) -> int:
-    """Have all prompts wait until resume()."""
+    """Halt the queue: all prompts wait until resume()."""
     _log(settings)
     preflight.check_database(settings)
     from tasks import halts
@@ -96,7 +96,7 @@ def halt(settings: Settings) -> int:
 
 
 def resume(settings: Settings) -> int:
-    """Lift a halt that only people lift, and say which that was, or what else halts the queue."""
+    """Lift a halt that only a user can lift, and print which one it was, or what else halts the queue."""
     _log(settings)
     preflight.check_database(settings)
     from tasks import halts
@@ -105,18 +105,18 @@ def resume(settings: Settings) -> int:
     async def lift() -> str:
         async with connected():
             if lifted := await halts.resume():
-                return f"The queue goes on. It was halted since {lifted.since:%Y-%m-%d %H:%M:%S} UTC: {lifted.message}"
+                return f"Resumed the queue. It was halted since {lifted.since:%Y-%m-%d %H:%M:%S} UTC: {lifted.message}"
             other = await halts.current()
         if other is None:
             return "The queue is not halted."
-        return f"The queue is not halted by hand. It goes on by itself once this has passed: {other.message}"
+        return f"The queue was not halted by a user. It resumes automatically once this is over: {other.message}"
 
     print(asyncio.run(lift()))
     return 0
 
 
 def demo_data(settings: Settings, count: int, seed: int, into_existing: bool) -> int:
-    """Fill the library with made-up jobs. Where there are jobs already, only if that is wanted."""
+    """Fill the library with made-up jobs. into_existing: also when the library already has jobs."""
     _log(settings)
     preflight.check(settings)
     preflight.check_database(settings)
@@ -135,7 +135,7 @@ def demo_data(settings: Settings, count: int, seed: int, into_existing: bool) ->
     try:
         asyncio.run(fill())
     except seeding.NotEmpty:
-        print("darkroom: there are jobs in this library; --into-existing adds made-up ones to them", file=sys.stderr)
+        print("darkroom: this library already has jobs; use --into-existing to add made-up ones", file=sys.stderr)
         return REFUSED
     return 0
 
@@ -151,8 +151,8 @@ def _serve(create_app: Callable[[], object], listening: socket.socket, settings:
             access_log=settings.log_level == "debug",
             server_header=False,
             forwarded_allow_ips=settings.trusted_proxies,
-            timeout_graceful_shutdown=2,  # a slow download does not hold up the end
-            timeout_keep_alive=30,  # longer than clients keep a connection, so that none is closed as they use it
+            timeout_graceful_shutdown=2,  # a slow download does not delay shutdown
+            timeout_keep_alive=30,  # longer than clients keep a connection, so that none is closed while in use
         )
     )
     with listening:
@@ -161,7 +161,7 @@ def _serve(create_app: Callable[[], object], listening: socket.socket, settings:
 
 
 def _log(settings: Settings) -> None:
-    """Our own words at LOG_LEVEL; those of libraries where something is wrong, or where everything is asked for."""
+    """Log our own messages at LOG_LEVEL, and those of libraries too, but only from WARNING when it is INFO."""
     ours = settings.log_level.upper()
     theirs = "WARNING" if ours == "INFO" else ours
     handler = logging.StreamHandler()
@@ -174,7 +174,7 @@ def _log(settings: Settings) -> None:
 
 
 class InALine(logging.Formatter):
-    """Each message in one line, whatever a stranger's address or header made it hold: a line break forges another.
+    """A formatter that keeps each message on one line: a line break in a client's URL or header could forge another.
 
     Only a traceback that is part of a message (extra={"has_traceback": True}) keeps its lines.
     """
@@ -186,5 +186,5 @@ class InALine(logging.Formatter):
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether uvicorn says something else than that a body has no end: webapp/streams.py has told why."""
+    """Return whether uvicorn's message is not about an incomplete body: webapp/streams.py has logged the reason."""
     return record.msg != "ASGI callable returned without completing response."

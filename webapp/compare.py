@@ -1,4 +1,4 @@
-"""/compare: two to four jobs side by side, with what differs between them."""
+"""The route /compare: shows two to four jobs side by side, with the differences between them."""
 
 import asyncio
 from string import ascii_uppercase
@@ -19,13 +19,13 @@ LEAST, MOST = 2, 4
 
 @route("/compare", http_method=READ)
 async def compare(request: Request[Any, Any, Any]) -> Response[str]:
-    """The jobs that the address names, each once, in its order."""
+    """Return a page that compares the jobs named by `job`, each once, in the order of the query string."""
     named = list(dict.fromkeys(request.query_params.getall("job", [])))
     if not LEAST <= len(named) <= MOST:
-        return _sorry(422, "Two to four, please", "Select two, three or four prints in the gallery, then compare them.")
+        return _sorry(422, "Cannot compare these prints", "Select two to four prints in the gallery, then compare.")
     cards = await _existing(named)
     if len(cards) < len(named):
-        return _sorry(404, "One of them is gone", "At least one of these prints does not exist any more, or never did.")
+        return _sorry(404, "Print not found", "At least one of these prints does not exist or was deleted.")
     return pages.page("compare.html", **await _context(cards))
 
 
@@ -46,7 +46,7 @@ async def _context(cards: list[Card]) -> dict[str, Any]:
     prompts, columns = [card.job.prompt for card in cards], []
     for at, (letter, card) in enumerate(zip(ascii_uppercase, cards, strict=False)):
         columns.append((letter, CardView(card), marked(card.job.prompt, prompts[:at] + prompts[at + 1 :])))
-        await asyncio.sleep(0)  # long prompts take a while: others have their turn between them
+        await asyncio.sleep(0)  # long prompts take a while: other tasks run between them
     table = rows(cards)
     kinds = {card.outputs[0].kind if card.outputs else "" for card in cards}
     return {

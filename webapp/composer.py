@@ -1,4 +1,4 @@
-"""The form that a prompt is written in: made from a model's schema, filled in, and what was typed read back."""
+"""The composer, the form for a prompt: built from a model's schema, filled in, and parsed when it is sent."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ Form = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model to choose."""
+    """A model that the user can choose."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class FormFault:
-    """A fault, and the form field it belongs to, if any."""
+    """A fault, and the form field that it belongs to, if any."""
 
     sentence: str
     control: str | None
@@ -38,7 +38,7 @@ class FormFault:
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """The form, filled in. source: the job that something is made from. lock: whether the seed stays for the next."""
+    """The filled-in form. source: the job that the new one is made from. lock: whether the next job keeps the seed."""
 
     prompt: str
     model: str
@@ -51,7 +51,7 @@ class Composer:
 
 
 async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ()) -> Composer:
-    """The form for a model (None: one that is not known yet), with what was typed and what is wrong with it."""
+    """Return the form for a model, with what was typed and its faults. model: None when it is not known yet."""
     shown = [FormFault(fault.message, _control_name(fault.pointer)) for fault in faults]
     by_control = {fault.control: fault.sentence for fault in reversed(shown)}
     choices = [Choice(known.name, _title(known.name), known.kind, known.description) for known in await models.known()]
@@ -63,7 +63,7 @@ async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ())
 
 
 def form_of(fields: Iterable[tuple[str, object]]) -> dict[str, list[str]]:
-    """The fields of a form, or of an address, by their names."""
+    """Return the fields of a form or of a query string by their names."""
     form: dict[str, list[str]] = {}
     for name, value in fields:
         form.setdefault(name, []).append(str(value))
@@ -71,16 +71,16 @@ def form_of(fields: Iterable[tuple[str, object]]) -> dict[str, list[str]]:
 
 
 def chosen_model(form: Form, default: str) -> str:
-    """The name of the model that was chosen or typed in."""
+    """Return the name of the model that was chosen or typed."""
     if "model" not in form:
         return default
     return _last(form, "model") or _last(form, "other_model").strip()
 
 
 def typed_parameters(form: Form, model: Model) -> dict[str, Any]:
-    """The parameters in the form, as the types the model's schema asks for.
+    """Return the parameters in the form, converted to the types in the model's schema.
 
-    What cannot be read stays text, for its fault.
+    A value that cannot be converted stays text, so that validation finds its fault.
     """
     properties = model.input_schema["properties"]
     parameters = {}
@@ -91,12 +91,12 @@ def typed_parameters(form: Form, model: Model) -> dict[str, Any]:
 
 
 def made_from(form: Form) -> str | None:
-    """The id of the job that something is made from, as the form has it."""
+    """Return the id, as it is in the form, of the job that the new one is made from, if any."""
     return _last(form, "made_from") or None
 
 
 def fitting(form: Form, model: Model | None) -> Form:
-    """The form without the parameters of another model that this one does not take, or not so."""
+    """Return the form without another model's parameters that this model does not accept, or not with these values."""
     if model is None:
         return form
     parameters = inputs.checkable(model, typed_parameters(form, model))
@@ -105,14 +105,14 @@ def fitting(form: Form, model: Model | None) -> Form:
 
 
 def after(form: Form) -> Form:
-    """The form once it was sent: the seed is gone, unless it is locked."""
+    """Return the form as it is after it was sent: without the seed, unless the seed is locked."""
     return form if _last(form, "lock") else {name: values for name, values in form.items() if name != SEED}
 
 
 def as_query(
     prompt: str, model: str, parameters: Mapping[str, Any], made_from: object = None, lock: bool = False
 ) -> list[tuple[str, str]]:
-    """The query string that fills the form with these. A prompt that would be read as a matrix is written as text."""
+    """Return the fields of the query string that fills in the form. A prompt that looks like a matrix is escaped."""
     more = [("made_from", str(made_from))] if made_from else []
     return [
         ("prompt", quoted(prompt)), *settings_query(model, parameters), *more, *([("lock", "on")] if lock else []),
@@ -120,14 +120,14 @@ def as_query(
 
 
 def settings_query(model: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The same, for a model and its parameters alone."""
+    """Return the fields of the query string for a model and its parameters alone."""
     return [("model", model), *((f"{PREFIX}{name}", text(value)) for name, value in parameters.items())]
 
 
 def _typed(typed: str, schema: Schema) -> Any:
     told = types(schema)
     if "array" in told:
-        return typed.split(maxsplit=MAX_FILES)  # what is beyond stays text, for its fault
+        return typed.split(maxsplit=MAX_FILES)  # the rest stays one text, so that validation finds its fault
     for choice in schema.get("enum", []):
         if str(choice) == typed:
             return choice
@@ -140,7 +140,7 @@ def _typed(typed: str, schema: Schema) -> Any:
 
 
 def _last(form: Form, name: str) -> str:
-    """A field's value; the last one, where a switch sends its hidden "false" before its "true"."""
+    """Return a field's last value, because a switch sends its hidden "false" before its "true"."""
     values = form.get(name) or [""]
     return values[-1]
 

@@ -1,4 +1,4 @@
-"""A model's parameters as form controls: which kind each is, and all that its template needs."""
+"""A model's parameters as form controls: the kind of each, and everything that its template needs."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from tasks.models import Model
 from tasks.schemas import Schema
 
 PREFIX = "p."  # of the names of the parameters' form fields
-MAIN = (
+MAIN_PARAMETERS = (
     "aspect_ratio",
     "width",
     "height",
@@ -26,17 +26,17 @@ MAIN = (
     "num_outputs",
     "seed",
 )
-"""The parameters people use most, shown at once; the others are folded away."""
+"""The most used parameters, which are always visible; the others are collapsed."""
 
 RATIO = re.compile(r"([1-9][0-9]{0,3}):([1-9][0-9]{0,3})")
-FRAME = 20  # the longer side of a drawn frame, in units of its picture
-MAX_FILES = 100  # that a parameter's field may name
-STEPS = 500  # that a slider may have at most: more are not hit with a finger
+FRAME_SIZE = 20  # the longer side of a drawn frame, in units of its SVG
+MAX_FILES = 100  # files that a parameter's field may name
+MAX_SLIDER_STEPS = 500  # the most steps of a slider: with more, a finger cannot hit one
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An aspect ratio as a drawn frame. width, height: 0 where the choice is no ratio."""
+    """An aspect ratio as a drawn frame. width, height: 0 when the choice is not a ratio."""
 
     value: str
     name: str
@@ -46,7 +46,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Slider:
-    """Where a slider starts, ends and stands."""
+    """The range, step and value of a slider."""
 
     minimum: float
     maximum: float
@@ -56,7 +56,7 @@ class Slider:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that a parameter names. preview: the address of a small picture of it, where there is one."""
+    """A file that a parameter names. preview: the address of a small picture of it, if it has one."""
 
     address: str
     preview: str | None
@@ -89,7 +89,7 @@ class Control:
 
 
 def controls(model: Model, values: Mapping[str, str], faults: Mapping[str | None, str]) -> Iterator[Control]:
-    """The controls of a model, filled in. values, faults: by the names of the form's fields."""
+    """Yield the filled-in controls of a model. values, faults: by the names of the form's fields."""
     required = model.input_schema.get("required", [])
     for name, schema in model.input_schema["properties"].items():
         if name == model.prompt_name:
@@ -115,20 +115,20 @@ def controls(model: Model, values: Mapping[str, str], faults: Mapping[str | None
             else [],
             accept=_accepted(name),
             help=schema.get("description", ""),
-            main=name in MAIN or name in required,
+            main=name in MAIN_PARAMETERS or name in required,
             required=name in required,
             fault=faults.get(field),
         )
 
 
 def types(schema: Schema) -> list[str]:
-    """The JSON types that a parameter may have."""
+    """Return the JSON types that a parameter may have."""
     told = schema.get("type", "string")
     return told if isinstance(told, list) else [told]
 
 
 def text(value: object) -> str:
-    """A value as a form field shows it."""
+    """Return a value as a form field shows it."""
     if value is None:
         return ""
     if isinstance(value, list):
@@ -137,7 +137,7 @@ def text(value: object) -> str:
 
 
 def preview(address: str) -> str | None:
-    """Where the preview of a file of ours is, if it has one."""
+    """Return the address of the preview of one of our files, if it has one."""
     key = inputs.key_of(address)
     media = MEDIA_TYPES.get(key.rpartition(".")[2]) if key else None
     return f"/media/{uploads.preview_key(key)}" if key and media and media.visible else None
@@ -155,7 +155,7 @@ def _kind(name: str, schema: Schema, choices: Sequence[str]) -> str:
 
 
 def _shapes(choices: Sequence[str]) -> list[Shape]:
-    """What is no ratio first, then from the tallest to the widest."""
+    """Return the shapes: those that are not a ratio first, then from the tallest to the widest."""
     return sorted((_shape(choice) for choice in choices), key=lambda shape: shape.width / (shape.height or 1))
 
 
@@ -164,7 +164,7 @@ def _shape(choice: str) -> Shape:
     if match is None:
         return Shape(choice, choice.replace("_", " ").capitalize(), 0, 0)
     width, height = int(match[1]), int(match[2])
-    scale = FRAME / max(width, height)
+    scale = FRAME_SIZE / max(width, height)
     return Shape(choice, choice, round(width * scale, 1), round(height * scale, 1))
 
 
@@ -173,7 +173,7 @@ def _slider(schema: Schema, value: str) -> Slider | None:
     if low is None or high is None or low >= high:
         return None
     step = 1 if "integer" in types(schema) else _fine(high - low)
-    if (high - low) / step > STEPS:
+    if (high - low) / step > MAX_SLIDER_STEPS:
         return None
     try:
         return Slider(low, high, step, min(max(float(value), low), high))
@@ -182,7 +182,7 @@ def _slider(schema: Schema, value: str) -> Slider | None:
 
 
 def _fine(span: float) -> float:
-    """A step that suits a span: 0.01 up to 2, 0.1 up to 20, 0.5 above."""
+    """Return a step that suits a span: 0.01 up to 2, 0.1 up to 20, 0.5 above."""
     return 0.01 if span <= 2 else 0.1 if span <= 20 else 0.5
 
 

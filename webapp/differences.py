@@ -1,4 +1,4 @@
-"""What differs between jobs that are compared: the words of their prompts, and their settings."""
+"""The differences between compared jobs: in the words of their prompts, and in their settings."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,27 +10,27 @@ from tasks.library import Card
 
 WORD = re.compile(r"\w+|[^\w\s]|\s+")
 
-MAX_WORDS = 2000  # of each of two texts that are held against each other word by word
+MAX_WORDS = 2000  # words of each of two texts that are compared word by word
 
 Piece = tuple[str, bool]
-"""A stretch of text, and whether it is marked."""
+"""A piece of text, and whether it is marked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One setting of the jobs that are compared. values: one for each job, in words; "" where it is not set."""
+    """One setting of the compared jobs. values: one for each job, in words; "" when it is not set."""
 
     name: str
     values: tuple[str, ...]
 
     @property
     def differs(self) -> bool:
-        """Whether the jobs do not all have the same."""
+        """Whether the jobs have different values."""
         return len(set(self.values)) > 1
 
 
 def marked(text: str, others: Iterable[str]) -> list[Piece]:
-    """A text in pieces; marked are the words that at least one of the other texts does not have in this order."""
+    """Return a text in pieces, and mark the words that at least one other text does not have in this order."""
     words = WORD.findall(text)
     told_apart = [at for at, word in enumerate(words) if not word.isspace()]
     ours = [words[at] for at in told_apart]
@@ -44,10 +44,10 @@ def marked(text: str, others: Iterable[str]) -> list[Piece]:
 
 
 def _common(theirs: Sequence[str], ours: Sequence[str]) -> set[int]:
-    """The places of those of our words that are theirs too, in the same order: as many as there can be.
+    """Return the places of our words that are also theirs, in the same order: as many as possible.
 
-    Between what both begin with and what both end with, no more than MAX_WORDS words of each are held against each
-    other; of longer texts, all of that is told to differ.
+    Between the common beginning and the common end, at most MAX_WORDS words of each text are compared. When either
+    text has more, all words between them count as different.
     """
     least = min(len(theirs), len(ours))
     first = next((place for place in range(least) if theirs[place] != ours[place]), least)
@@ -60,10 +60,10 @@ def _common(theirs: Sequence[str], ours: Sequence[str]) -> set[int]:
 
 
 def _longest_common_subsequence(theirs: Sequence[str], ours: Sequence[str]) -> Iterator[int]:
-    """The places in ours of a longest common subsequence, from the last on.
+    """Yield the places in `ours` of a longest common subsequence, from the last to the first.
 
-    The table of lengths is made a row at a time, each row one number, of which a bit is 0 where the length grows
-    (H. Hyyroe, "Bit-parallel LCS-length computation revisited", 2004): the time does not depend on the words.
+    The table of lengths is built row by row. Each row is one integer, in which a bit is 0 where the length grows
+    (H. Hyyroe, "Bit-parallel LCS-length computation revisited", 2004). The time does not depend on the words.
     """
     where: dict[str, int] = {}
     for place, word in enumerate(ours):
@@ -86,7 +86,7 @@ def _longest_common_subsequence(theirs: Sequence[str], ours: Sequence[str]) -> I
 
 
 def rows(cards: Sequence[Card]) -> list[Row]:
-    """The settings of these jobs, and what came of them, in the order in which the first job to have one names it."""
+    """Return the settings and results of the jobs, in the order in which they first appear in a job."""
     facts = [_facts(card) for card in cards]
     names = dict.fromkeys(name for fact in facts for name in fact)
     return [Row(name, tuple(fact.get(name, "") for fact in facts)) for name in names]
@@ -98,7 +98,7 @@ def _facts(card: Card) -> dict[str, str]:
     if job.seed is not None:
         facts["seed"] = str(job.seed)
     if card.outputs and card.outputs[0].width:
-        facts["size of the result"] = f"{card.outputs[0].width} by {card.outputs[0].height} pixels"
+        facts["result size"] = f"{card.outputs[0].width} \N{MULTIPLICATION SIGN} {card.outputs[0].height} pixels"
     return facts
 
 

@@ -1,4 +1,4 @@
-"""What people (HTML) and programs (problem+json, RFC 9457) are told when something goes wrong."""
+"""Error responses: HTML for people, problem+json (RFC 9457) for programs."""
 
 import logging
 import traceback
@@ -19,9 +19,9 @@ from webapp import pages
 
 log = logging.getLogger(__name__)
 
-FRAMES = 30  # the innermost ones of an error, which are logged
-LONGEST_TRACEBACK = 10_000  # characters
-LONGEST_PATH = 200  # characters of a request's path in the log
+MAX_FRAMES = 30  # the innermost frames of an error, which are logged
+MAX_TRACEBACK_LENGTH = 10_000  # characters
+MAX_PATH_LENGTH = 200  # characters of a request's path in the log
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -34,15 +34,15 @@ CODES = {
 }
 SENTENCES = {
     404: "There is nothing at this address.",
-    405: "This address does not take this method.",
+    405: "This address does not support this method.",
 }
 
 
 @dataclass
 class Problem(Exception):
-    """Something to tell the one who asked.
+    """An error to report to the client.
 
-    code: stable, for programs. detail: a sentence. faults: where in the request.
+    code: stable, for programs. detail: a sentence. faults: the errors, each with its place in the request.
     """
 
     status: int
@@ -52,7 +52,7 @@ class Problem(Exception):
     headers: dict[str, str] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
-        """As RFC 9457 has it, with our `code`, and a JSON Pointer (RFC 6901, as a URI fragment) to each fault."""
+        """Return RFC 9457's JSON with our `code`, and a JSON Pointer (RFC 6901, as a URI fragment) to each fault."""
         shape: dict[str, Any] = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -66,32 +66,32 @@ class Problem(Exception):
 
 
 def not_found(code: str, detail: str) -> Problem:
-    """Nothing there."""
+    """Return a problem with status 404."""
     return Problem(404, code, detail)
 
 
 def from_rejected(rejected: Rejected) -> Problem:
-    """A request for a job that cannot be one."""
+    """Return the problem for a request that cannot become a job."""
     return Problem(422, rejected.code, " ".join(fault.message for fault in rejected.faults), rejected.faults)
 
 
 def from_failure(failure: Failure) -> Problem:
-    """Replicate had to be asked, or a file to be read, and that was not possible."""
+    """Return the problem for a failed request to Replicate, or for a file that could not be read."""
     return Problem(503, failure.code, failure.message, headers={"Retry-After": str(ceil(failure.retry_after or 5))})
 
 
 def from_queue_full(full: QueueFull) -> Problem:
-    """A request for jobs that there is no room for."""
+    """Return the problem for a request for jobs that the queue has no room for."""
     return Problem(429, "queue_full", full.message, headers={"Retry-After": str(full.retry_after)})
 
 
 def wants_html(request: AnyRequest) -> bool:
-    """Whether a browser asks, for a page."""
+    """Return whether a browser requests a page."""
     return "text/html" in request.headers.get("Accept", "")
 
 
 def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
-    """A problem, as HTML for those who ask for HTML, else as problem+json."""
+    """Return the response for a problem: HTML for clients that request HTML, otherwise problem+json."""
     if not wants_html(request):
         return Response(
             problem.json(), status_code=problem.status, media_type="application/problem+json", headers=problem.headers
@@ -117,7 +117,7 @@ def _http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
 
 
 def in_a_line(error: Exception) -> str:
-    """An error for the log, with what is behind it: that may tell of folders and buckets."""
+    """Return an error with its cause, for the log: the cause may name folders and buckets."""
     behind = str(error.__cause__ or "").partition("\n")[0]
     return f"{error} ({behind})" if behind else str(error)
 
@@ -129,28 +129,31 @@ def _failure(request: AnyRequest, failure: Failure) -> Response[Any]:
 
 def _database_away(request: AnyRequest, away: DatabaseAway) -> Response[Any]:
     log.warning("%s %s: %s", request.method, request.url.path, away)
-    detail = "The database does not answer at the moment. Please try again in a moment."
+    detail = "The database is not responding. Try again in a moment."
     return answer(request, Problem(503, "database_unavailable", detail, headers={"Retry-After": "2"}))
 
 
 def _no_text(request: AnyRequest, error: UnicodeDecodeError) -> Response[Any]:
-    """Nothing of ours is decoded but what was sent: what is in the database is text, and files are bytes."""
-    return answer(request, Problem(400, "bad_request", "The request has bytes that are no text in UTF-8."))
+    """Return a 400 response: the bytes that are not UTF-8 came from the client.
+
+    Only requests are decoded, because the database holds text and files are bytes.
+    """
+    return answer(request, Problem(400, "bad_request", "The request contains bytes that are not UTF-8 text."))
 
 
 def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
-    path = request.url.path[:LONGEST_PATH].encode("unicode_escape").decode()  # it may hold line breaks
+    path = request.url.path[:MAX_PATH_LENGTH].encode("unicode_escape").decode()  # it may contain line breaks
     log.error("%s %s failed\n%s", request.method, path, _traceback(error), extra={"has_traceback": True})
     return answer(
-        request, Problem(500, "internal_error", "Darkroom had an internal error. The operator finds it in the log.")
+        request, Problem(500, "internal_error", "Darkroom had an internal error. The operator can find it in the log.")
     )
 
 
 def _traceback(error: Exception) -> str:
-    """An error's traceback, without its middle where it is long: one may have a thousand frames, or a huge value."""
-    told = "".join(traceback.format_exception(error, limit=-FRAMES))
-    half = LONGEST_TRACEBACK // 2
-    return told if len(told) <= LONGEST_TRACEBACK else f"{told[:half]}\n[...]\n{told[-half:]}"
+    """Return an error's traceback. Omits the middle when it is long: it may have a thousand frames, or a huge value."""
+    told = "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
+    half = MAX_TRACEBACK_LENGTH // 2
+    return told if len(told) <= MAX_TRACEBACK_LENGTH else f"{told[:half]}\n[...]\n{told[-half:]}"
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

@@ -1,4 +1,4 @@
-"""/media/...: finished files, with ranges so that films seek, caching for good, and headers that let nothing run."""
+"""The route /media/{key}: finished files, with ranges to seek, permanent caching and headers that block scripts."""
 
 import re
 import unicodedata
@@ -23,19 +23,22 @@ from webapp.streams import streamed
 
 KEY = re.compile(r"[A-Za-z0-9-]{1,80}(\.[A-Za-z0-9]{1,10}){1,3}")
 RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
-LOCKED = "sandbox; default-src 'none'"
-SHOWN = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
-"""No script runs here either. In a tab of its own a film is a page that the browser makes, which loads it once more."""
-FOR_GOOD = "public, max-age=31536000, immutable"
-ASK_FIRST = "private, no-cache"  # what is written into a download depends on a setting
+ATTACHMENT_POLICY = "sandbox; default-src 'none'"
+INLINE_POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
+"""This blocks scripts, too. For a film in its own tab, the browser generates a page that loads the film again."""
+IMMUTABLE = "public, max-age=31536000, immutable"
+REVALIDATE = "private, no-cache"  # what is written into a download depends on a setting
 
 Part = tuple[int, int]
-"""Bytes of a file: from the first up to and without the last."""
+"""A byte range of a file: its start, and its end, which is not included."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to send. modified: None where that says nothing. read: its bytes between two places. name: to save it."""
+    """A file to send.
+
+    modified: None when the date says nothing. read: yields its bytes between two offsets. name: the name to save it as.
+    """
 
     size: int
     etag: str
@@ -47,9 +50,10 @@ class File:
 
 @route("/media/{key:str}", http_method=READ)
 async def media(request: Request[Any, Any, Any], key: FromPath[str]) -> Response:
-    """A file that a row names. Its bytes never change, so a browser may keep it for ever.
+    """Return a result, an upload or a preview that the database names.
 
-    With ?download it has a name to be saved under, and says how it was made.
+    The bytes never change, so a browser may cache the file permanently. With `?download`, the file has a name to save
+    it as, and says how it was made.
     """
     download = "download" in request.query_params
     file = await _file(request.app.state.storage, key, download)
@@ -74,15 +78,15 @@ async def _file(storage: Storage, key: str, download: bool) -> File:
     if stored_key is None:
         raise NotFoundException("There is no such file.")
     stored = await storage.head(stored_key)
-    if stored is None:  # a folder that is not mounted looks like that
+    if stored is None:  # a folder that is not mounted looks like this
         raise unavailable()
     ready = await downloads.prepare(key, stored_key, stored, storage) if download else None
-    caching = ASK_FIRST if download else FOR_GOOD
+    caching = REVALIDATE if download else IMMUTABLE
     if ready is None:
         read = partial(storage.read, stored_key)
         return File(stored.size, stored.etag, stored.modified, read, f"darkroom-{key}", caching)
     name = f"{ready.name}.{key.rpartition('.')[2]}"
-    modified = None if ready.edits else stored.modified  # the file's date is not that of what was written into it
+    modified = None if ready.edits else stored.modified  # the file's date is not the date of what is written into it
     return File(ready.size, ready.etag, modified, partial(ready.read, storage), name, caching)
 
 
@@ -96,14 +100,14 @@ def _headers(key: str, file: File, download: bool) -> dict[str, str]:
         "Accept-Ranges": "bytes",
         "Cache-Control": file.caching,
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": SHOWN if kind.inline else LOCKED,
+        "Content-Security-Policy": INLINE_POLICY if kind.inline else ATTACHMENT_POLICY,
         **dated,
         **attached,
     }
 
 
 def _attachment(name: str) -> str:
-    """A file's name as RFC 6266 has it: in ASCII for all, and, where that is not all, in UTF-8 (RFC 8187)."""
+    """Return a file's name as in RFC 6266: in ASCII, and also in UTF-8 (RFC 8187) when ASCII cannot express it."""
     if name.isascii():
         return f'attachment; filename="{name}"'
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lstrip("-")
@@ -115,13 +119,13 @@ def _http_date(moment: datetime) -> str:
 
 
 def _is_known(if_none_match: str | None, file: File) -> bool:
-    """Whether the browser has this very file (RFC 9110, 13.1.2: compared weakly)."""
+    """Return whether the browser already has exactly this file (RFC 9110, 13.1.2: weak comparison)."""
     tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
     return "*" in tags or file.etag in tags
 
 
 def _is_same(if_range: str | None, file: File) -> bool:
-    """Whether a part would fit what the browser has (RFC 9110, 13.1.5: compared strongly)."""
+    """Return whether a part would fit what the browser already has (RFC 9110, 13.1.5: strong comparison)."""
     if if_range is None:
         return True
     return if_range.strip() == file.etag or (
@@ -130,9 +134,10 @@ def _is_same(if_range: str | None, file: File) -> bool:
 
 
 def _asked_for(header: str | None, file: File) -> Part | None:
-    """The part that a Range header asks for; an empty one where the file has no such part.
+    """Return the part that a Range header requests, or an empty part when the file has no such part.
 
-    None: the whole file, which is also the lawful answer to several ranges at once and to nonsense (RFC 9110, 14.2).
+    Returns None for the whole file, which is also a valid response to several ranges at once and to nonsense
+    (RFC 9110, 14.2).
     """
     match = RANGE.fullmatch((header or "").strip().replace(" ", ""))
     if match is None or not any(match.groups()):

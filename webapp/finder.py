@@ -1,4 +1,4 @@
-"""The finder: the search box and what stands around it, as the gallery's template gets it."""
+"""The finder: the search box and the controls around it, as the gallery's template receives them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,18 +14,18 @@ from tasks.tables import SavedSearch
 from webapp.sheet import Sheet
 
 QUICK = {
-    "Favourites": "fav:yes",
+    "Favorites": "fav:yes",
     "Pictures": "kind:image",
-    "Films": "kind:video",
-    "Sounds": "kind:audio",
+    "Videos": "kind:video",
+    "Audio": "kind:audio",
     "Failed": "status:failed",
 }
-"""Searches that are a press away: each a term."""
+"""Searches that take one click. Each is one term."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A term to add (not on) or to take out (on)."""
+    """A search term that a click adds (not `on`) or removes (`on`)."""
 
     words: str
     address: str
@@ -34,7 +34,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Somewhere to go. id: of the saved search that it leads to, if it is one."""
+    """A link. id: that of the saved search that it leads to, if it leads to one."""
 
     words: str
     address: str
@@ -43,7 +43,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """What the template gets. text: as typed. found: how many, in words; empty where nothing is searched for."""
+    """The data for the template. text: as typed. found: the number of prints, in words; empty without a search."""
 
     text: str
     sheet: Sheet
@@ -56,22 +56,22 @@ class Finder:
 
     @property
     def clear(self) -> str:
-        """The address of the same without a search."""
+        """The address of the same sheet without a search."""
         return replace(self.sheet, search=Search(), place=None).address()
 
     @property
     def sorts(self) -> list[Sort]:
-        """What prints can be sorted by."""
+        """The ways to sort prints."""
         return list(Sort)
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """What can be searched by, for the help."""
+        """The fields that can be searched, for the help."""
         return FIELDS
 
 
 async def finder(query: Mapping[str, Any], sheet: Sheet | None, faults: Sequence[Fault] = ()) -> Finder:
-    """The finder of a sheet; of none where what was typed is unclear: then the faults say what is wrong with it."""
+    """Return the finder of a sheet. sheet: None when the search is unclear; the faults then say what is wrong."""
     shown = sheet or Sheet()
     quick = {words: parse(text).terms[0] for words, text in QUICK.items()}
     return Finder(
@@ -87,10 +87,10 @@ async def finder(query: Mapping[str, Any], sheet: Sheet | None, faults: Sequence
 
 
 async def found(search: Search) -> str:
-    """How many prints a search finds, in words."""
+    """Return, in words, how many prints a search finds."""
     number = await library.count(search)
-    if number > library.COUNTED:
-        return f"More than {library.COUNTED:,} prints"
+    if number > library.MAX_COUNTED:
+        return f"More than {library.MAX_COUNTED:,} prints"
     return f"{number:,} print{'s' if number != 1 else ''}" if number else "No prints"
 
 
@@ -106,7 +106,7 @@ def _kept(row: SavedSearch) -> Link:
 
 
 def _by_year(known: list[str], sheet: Sheet) -> dict[str, list[Link]]:
-    """Links to the months, by year. Favourites are not in the order of time: from them one jumps to the newest."""
+    """Return links to the months, by year. Favorites are not in time order, so their links sort by newest instead."""
     sorted_by_time = sheet if sheet.sort != Sort.FAVOURITES else replace(sheet, sort=Sort.NEWEST)
     years: dict[str, list[Link]] = {}
     for month in known:

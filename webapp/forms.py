@@ -1,4 +1,4 @@
-"""Forms that come in: read piece by piece, with a limit to everything that has no file to go to."""
+"""Incoming forms: parsed piece by piece, with a limit on everything that is not written to a file."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,24 +15,24 @@ from webapp.errors import Problem
 
 MAX_FIELDS = 10_100  # 10,000 prints can be named one by one, see webapp/selection.py
 MAX_FILES = 100
-MAX_TEXT = 2**20  # bytes of all fields that are no files
-STEP = 16 * 1024  # bytes that are taken apart until others have their turn
+MAX_TEXT_BYTES = 2**20  # bytes of all fields that are not files
+PARSED_BYTES = 16 * 1024  # bytes that are parsed before other tasks may run
 
 Fields = dict[str, Any]
-"""The values of each field, in a list: str, or UploadFile."""
+"""The values of each field in a list: str or UploadFile."""
 
 
 class FormRequest(Request[Any, Any, Any]):
-    """A request whose form has its fields counted before they are taken apart.
+    """A request that counts the fields of its form before it parses them.
 
-    Litestar reads forms of any number of fields, holds their texts in memory up to the size of its largest file, and
-    remembers the last thousand forms.
+    Litestar accepts any number of fields, holds their text in memory up to the maximum size of a file, and caches the
+    last thousand forms.
     """
 
     async def form(self) -> FormMultiDict:
-        """The fields of the form. Raises Problem where they are too many or too long, or cannot be read.
+        """Return the fields of the form. Raises Problem when they are too many or too long, or cannot be parsed.
 
-        Files are closed when the request is answered.
+        The files are closed after the response.
         """
         if self._connection_state.form is Empty:
             content_type, options = self.content_type
@@ -52,18 +52,18 @@ async def _of_text(body: bytes) -> Fields:
         name, _, value = field.partition(b"=")
         fields.setdefault(await _unquoted(name), []).append(await _unquoted(value))
         worked += len(field)
-        if worked > STEP:
+        if worked > PARSED_BYTES:
             worked = 0
             await asyncio.sleep(0)
     return fields
 
 
 async def _unquoted(text: bytes) -> str:
-    """The text without its %-escapes, none of which is cut in two."""
+    """Return the text with its %-escapes decoded, piece by piece. No piece ends within an escape."""
     pieces = []
-    while len(text) > STEP:
-        begun = text.find(b"%", STEP - 2, STEP)
-        end = STEP if begun == -1 else begun
+    while len(text) > PARSED_BYTES:
+        begun = text.find(b"%", PARSED_BYTES - 2, PARSED_BYTES)
+        end = PARSED_BYTES if begun == -1 else begun
         pieces.append(unquote_to_bytes(text[:end]))
         text = text[end:]
         await asyncio.sleep(0)
@@ -90,7 +90,7 @@ async def _of_parts(pieces: AsyncIterator[bytes], boundary: str) -> Fields:
 
 
 class _Parts:
-    """The parts of a form, put together from what a parser finds: a part's head, its bytes, and None at its end."""
+    """The parts of a form, assembled from a parser's events: a part's head, its bytes, and None at its end."""
 
     def __init__(self) -> None:
         self.fields: Fields = {}
@@ -100,7 +100,7 @@ class _Parts:
         self._text = 0
 
     async def take(self, event: MultipartSegment | bytes | bytearray | None) -> None:
-        """Add what was found. Raises Problem where that is too much, and UnicodeError."""
+        """Add an event. Raises Problem when the form gets too large, and UnicodeError when a text is not UTF-8."""
         if isinstance(event, MultipartSegment):
             self._begin(event)
         elif event is None:
@@ -112,8 +112,8 @@ class _Parts:
             await self._value.write(event)
         else:
             self._text += len(event)
-            if self._text > MAX_TEXT:
-                raise Problem(413, "body_too_large", "The form's fields that are no files are larger than 1 MiB.")
+            if self._text > MAX_TEXT_BYTES:
+                raise Problem(413, "body_too_large", "The form's text fields are larger than 1 MiB.")
             self._value += event
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The pieces of HTML that replace others: the same for a form's answer and for a live event."""
+"""HTML fragments that replace parts of a page: the same for the response to a form and for a live event."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,16 +18,16 @@ from webapp.views import AttemptView, CardView
 
 
 def card_face(card: Card) -> str:
-    """A card as the gallery shows it."""
+    """Return the HTML of a card as the gallery shows it."""
     return pages.render("partials/card.html", card=CardView(card))
 
 
 def card_fragment(card: Card, face: str = "", found: bool = True, trash: bool = False) -> str:
-    """A card, to be put in its place on a sheet, or taken away where it is not to be seen there any longer.
+    """Return the fragment that puts a card in its place on a sheet, or removes it when the sheet must not show it.
 
-    face: as `card_face` made it, where that was done. found: whether the sheet's search finds it; one that it does not
-    find stays as long as it is on the page, but gets no place there (js/live.js). trash: whether the sheet shows the
-    trash.
+    face: the result of `card_face`, if it is already rendered. found: whether the sheet's search finds the card; a card
+    that it does not find stays if it is already on the page, but is not inserted (js/live.js). trash: whether the sheet
+    shows the trash.
     """
     target = f"#job-{card.job.id}"
     if card.deleted or (card.job.trashed_at is not None) != trash:
@@ -36,7 +36,7 @@ def card_fragment(card: Card, face: str = "", found: bool = True, trash: bool = 
 
 
 async def job_fragment(card: Card) -> str:
-    """All that a job's page shows of it, or its disappearance."""
+    """Return the fragment with all that a job's page shows of it, or the one that removes a deleted job."""
     target = f"#job-page-{card.job.id}"
     if card.deleted:
         return _partial(target, "delete")
@@ -46,12 +46,12 @@ async def job_fragment(card: Card) -> str:
 
 
 async def sheet_fragment(sheet: Sheet) -> str:
-    """The cards of a sheet, whole."""
+    """Return the fragment that replaces all cards of a sheet."""
     return _partial("#sheet", "innerHTML", pages.render("partials/sheet.html", **await sheet_context(sheet)))
 
 
 async def found_fragment(query: Mapping[str, Any]) -> str:
-    """Another sheet, with its finder and its stream; of an unclear search only what the finder says about it."""
+    """Return another sheet with its finder and its stream, or only the finder and its faults for an unclear search."""
     context = await prints_context(query)
     asked = _partial("#finder", "outerMorph", pages.render("partials/finder.html", **context))
     if context["unclear"]:
@@ -61,32 +61,32 @@ async def found_fragment(query: Mapping[str, Any]) -> str:
 
 
 async def finder_fragment(query: Mapping[str, Any]) -> str:
-    """The finder alone."""
+    """Return the finder alone."""
     asked = await finder(query, *_sheet(query))
     return _partial("#finder", "outerMorph", pages.render("partials/finder.html", finder=asked))
 
 
 def halt_fragment() -> str:
-    """Why the queue is halted, or that it is not."""
+    """Return the fragment that says why the queue is halted, or that it is not."""
     return _partial("#halt", "outerMorph", pages.render("partials/halt.html"))
 
 
 async def prints_context(query: Mapping[str, Any]) -> dict[str, Any]:
-    """What the templates of the finder, of the sheet and of its stream need, as an address asks for them."""
+    """Return what the templates of the finder, the sheet and its stream need for a query string."""
     sheet, faults = _sheet(query)
-    live = (sheet or Sheet()).stream()  # before the cards are read: what changes meanwhile comes as an event
-    # At once: what counts the found takes as long as what finds the first of them.
+    live = (sheet or Sheet()).stream()  # before the cards are read: what changes meanwhile arrives as an event
+    # Concurrently: counting the results takes as long as finding the first of them.
     asked, shown = await asyncio.gather(finder(query, sheet, faults), _shown(sheet))
     return {"finder": asked, "unclear": sheet is None, "live": live, **shown}
 
 
 async def sheet_context(sheet: Sheet, count: int = PAGE) -> dict[str, Any]:
-    """What the template of a sheet needs: its cards, and the address of what comes after them, if anything does."""
+    """Return what the template of a sheet needs: its cards, and the address of the cards after them, if any."""
     return _context_of(sheet, *await sheet.cards(count))
 
 
 def _sheet(query: Mapping[str, Any]) -> tuple[Sheet | None, list[Fault]]:
-    """The sheet that an address asks for, or what is wrong with it."""
+    """Return the sheet that a query string requests, or what is wrong with the query string."""
     try:
         return read(query), []
     except Rejected as rejected:
@@ -103,7 +103,7 @@ def _context_of(sheet: Sheet, cards: list[Card], more: Place | None) -> dict[str
 
 
 async def job_context(card: Card) -> dict[str, Any]:
-    """What the template of a job needs."""
+    """Return what the template of a job needs."""
     related = await lineage(card.job)
     return {
         "card": CardView(card),

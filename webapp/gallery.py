@@ -1,4 +1,4 @@
-"""The gallery: its pages, its form, and the fragments that htmx asks for."""
+"""The gallery: its pages, its form, and the fragments that htmx requests."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from tasks.schemas import Fault
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Batch, Job
-from tasks.terms import Terms
+from tasks.terms import Options
 from webapp import pages
 from webapp.api import existing
 from webapp.batches import matrix_sent, submit_matrix
@@ -39,7 +39,7 @@ HTML = "text/html; charset=utf-8"
 
 @route("/", http_method=READ)
 async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
-    """The composer and the finder above a sheet; for htmx, which scrolls or searches, what changes of it alone."""
+    """Return the gallery page: composer, finder and sheet. When htmx scrolls or searches, only what changes is sent."""
     query = request.query_params
     if by_htmx(request):
         if request.headers.get("HX-Target") == "p#older":
@@ -53,7 +53,7 @@ async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) ->
 
 @route("/composer", http_method=READ)
 async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
-    """The controls of the model that was just chosen."""
+    """Return the composer's controls for the model that was just chosen."""
     return pages.page("partials/controls.html", composer=await _filled_in(_query(request), replicate, anew=True))
 
 
@@ -61,7 +61,10 @@ async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -
 async def submit(
     request: AnyRequest, replicate: NamedDependency[Replicate], storage: NamedDependency[Storage]
 ) -> Response[Any]:
-    """What the composer sends: a new card, or the composer again with what is wrong, and without its files."""
+    """Submit the composer's form as a job or, for a matrix, as a batch.
+
+    Returns the new card or, when the form is refused, the composer with the faults and without its files.
+    """
     client, sent = client_of(request), await received(request, storage)
     form = sent.form
     name = chosen_model(form, settings.default_model)
@@ -71,7 +74,7 @@ async def submit(
             parameters = typed_parameters(form, model) if model else {}
             if sent.faults:
                 raise Rejected("invalid_parameters", sent.faults)
-            matrix, terms = asked_for(form, name), Terms(client, made_from=made_from(form))
+            matrix, terms = asked_for(form, name), Options(client, made_from=made_from(form))
             made: Batch | Job
             if matrix.several:
                 made = await submit_matrix(matrix, parameters, replicate, terms)
@@ -91,7 +94,7 @@ async def submit(
 async def job_page(
     request: AnyRequest, job_id: FromPath[str], q: FromQuery[str] = "", sort: FromQuery[str] = ""
 ) -> Response[str]:
-    """The page of one job, with the way to those beside it in the grid it was opened from."""
+    """Return the page of one job, with links to its neighbors in the grid that it was opened from."""
     card = await existing(job_id)
     beside = await beside_context(card, q, sort)
     page = pages.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
@@ -117,9 +120,9 @@ async def _refused(
 async def _filled_in(
     form: Form, replicate: Replicate, faults: list[Fault] | None = None, anew: bool = False
 ) -> Composer:
-    """The composer with what a form or an address holds, and a fault where it names a model that is none.
+    """Return the composer filled in from a form or an address, with a fault when the named model does not exist.
 
-    anew: the model was just chosen, and what the one before took need not suit it.
+    anew: the model was just chosen, so the parameters of the previous model may not fit it.
     """
     name = chosen_model(form, settings.default_model)
     try:

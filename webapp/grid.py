@@ -1,4 +1,4 @@
-"""The prints of a batch as a grid: which axis runs down, which across, and which makes a section of its own."""
+"""Arranges the prints of a batch as a grid: which axis runs down, which runs across, and which make sections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from tasks.library import Card
 from webapp.pages import short_model
 from webapp.views import CardView
 
-NARROW = 6  # columns that a screen has room for
+MAX_COLUMNS = 6  # columns that fit on a screen
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. cells: None where a print was deleted."""
+    """One row of a grid. cells: None for a deleted print."""
 
     header: str
     cells: list[CardView | None]
@@ -22,7 +22,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What is alike in all axes but the last two. title: their values; empty where there are no more than two."""
+    """The prints with the same values on all axes but the last two. title: those values; empty for at most two axes."""
 
     title: str
     rows: list[Row]
@@ -30,7 +30,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The sections, and the headers of the columns that each has. Where the prints differ in one way, `line` has them.
+    """A batch as sections, which share the column headers `columns`. With one axis or none, `line` has the prints.
 
     A line is a list of rows with one cell each.
     """
@@ -41,14 +41,14 @@ class Grid:
 
 
 def laid_out(axes: Sequence[dict[str, Any]], cards: Sequence[Card]) -> Grid:
-    """The cards of a batch by its axes. The last axis runs across, unless it is too long for that."""
+    """Arrange the cards of a batch by its axes. The last axis runs across, unless it is too long for that."""
     by_place = {card.job.batch_place: None if card.deleted else CardView(card) for card in cards}
     labels = [_labels(axis["name"], axis["values"]) for axis in axes]
     if len(labels) < 2:
         names = labels[0] if labels else [""]
         return Grid([], [], [Row(name, [by_place.get(place)]) for place, name in enumerate(names)])
     *outer, down, across = labels
-    turned = len(across) > max(NARROW, len(down))
+    turned = len(across) > max(MAX_COLUMNS, len(down))
     sections = []
     for number, titles in enumerate(product(*outer)):
         first = number * len(down) * len(across)
@@ -69,4 +69,4 @@ def _labels(name: str, values: Sequence[str | int]) -> list[str]:
     if name == "model":
         short = [short_model(str(value)) for value in values]
         return short if len(set(short)) == len(short) else list(map(str, values))
-    return [str(value).strip() or "(nothing)" for value in values]
+    return [str(value).strip() or "(empty)" for value in values]

@@ -1,4 +1,4 @@
-"""What this process knows of a halt of the queue: every page can tell it without asking the database."""
+"""What this process knows about a halt of the queue, so that every page can show it without a database query."""
 
 from tasks import halts
 from tasks.tables import Halt
@@ -7,11 +7,11 @@ _known: Halt | None = None
 
 
 def known() -> Halt | None:
-    """Why nothing is created at the moment, if so, as of the last look."""
+    """Return why the queue is halted, as of the last look(), or None when it is not halted."""
     return _known
 
 
 async def look() -> None:
-    """Look into the database."""
+    """Read the current halt from the database."""
     global _known
     _known = await halts.current()

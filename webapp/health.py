@@ -1,4 +1,4 @@
-"""Whether Darkroom lives, and whether it can work: /healthz and /readyz."""
+"""Health checks: whether Darkroom is alive (/healthz), and whether it can work (/readyz)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,20 +12,20 @@ from tasks.storage import Storage
 from tasks.tables import Library
 from webapp.methods import READ
 
-PATIENCE = 2.0  # seconds for each check
+CHECK_TIMEOUT = 2.0  # seconds for each check
 
 
 @route("/healthz", http_method=READ)
 async def healthz() -> dict[str, str]:
-    """The process is alive."""
+    """Return 200 while the process is alive."""
     return {"status": "ok"}
 
 
 @route("/readyz", http_method=READ)
 async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object]]:
-    """Whether database and storage take what is written, and Redis and a worker are there; 503, and why, if not.
+    """Return 200 when database and storage accept writes and Redis and a worker are up; else 503 with the reasons.
 
-    A halted queue is told, but counts as ready: that Replicate refuses the account is no reason to take the web away.
+    A halted queue is reported, but counts as ready: an account that Replicate refuses is no reason to stop the website.
     """
     checks = {
         "database": _database,
@@ -43,7 +43,7 @@ async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object
 
 
 async def _database() -> None:
-    """Write to it: a full disk and a replica can be read."""
+    """Write to the database: a read succeeds even on a full disk or a replica."""
     if not await Library.update({Library.checked_at: now()}, force=True).returning(Library.id):
         raise RuntimeError("nothing was written: this library has no storage yet")
 
@@ -53,13 +53,13 @@ async def _redis() -> None:
 
 
 async def _storage(storage: Storage) -> None:
-    if reason := await library_mark.check(storage, PATIENCE):
+    if reason := await library_mark.check(storage, CHECK_TIMEOUT):
         raise RuntimeError(reason)
 
 
 async def _worker() -> None:
     if not await events.slots():
-        raise RuntimeError(f"no worker was seen in the last {events.WORKER_SEEN_SECONDS} s")
+        raise RuntimeError(f"no worker seen in the last {events.WORKER_SEEN_SECONDS} s")
 
 
 async def _queue() -> str | None:
@@ -68,11 +68,11 @@ async def _queue() -> str | None:
 
 
 async def _answer(check: Callable[[], Awaitable[object]]) -> str:
-    """What a check says, "ok" where that is nothing, or why it failed."""
+    """Return what a check says, "ok" when it says nothing, or why it failed."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(CHECK_TIMEOUT):
             return str(await check() or "ok")
     except TimeoutError:
-        return f"no answer within {PATIENCE:.0f} s"
-    except Exception as error:  # whatever its driver raises: that it does not work is the answer
+        return f"no answer within {CHECK_TIMEOUT:.0f} s"
+    except Exception as error:  # whatever the driver raises: the failure is the answer
         return f"{type(error).__name__}: {error}".splitlines()[0]

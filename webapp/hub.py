@@ -1,8 +1,8 @@
-"""The hub: hears what changed, and tells the open pages of this process.
+"""The hub: receives hints about changes, and sends the changes to the open pages of this process.
 
-Pages of one search are told together: the database is asked once which of the changed jobs it finds, and each card is
-rendered once. Every few seconds the database is asked what changed, whatever was heard. What fails for one search or
-one job does not concern the other pages: its own are closed, and come back to catch up.
+Pages with the same search are served together: one query finds which of the changed jobs match, and each card is
+rendered once. Every few seconds the hub queries the database for changes, regardless of hints. A failure for
+one search or one job does not affect other pages: only its own pages are closed. They reconnect and catch up.
 """
 
 import asyncio
@@ -22,70 +22,71 @@ from tasks.tables import Status
 from webapp import halted, wire
 from webapp.errors import Problem
 from webapp.fragments import halt_fragment, job_fragment
-from webapp.inbox import Inbox, close, close_all, opened, send
+from webapp.inbox import Mailbox, close, close_all, opened, send
 from webapp.sheet import Sheet
-from webapp.told import Told
+from webapp.told import Sent
 
 log = logging.getLogger(__name__)
 
-LOOK = 3.0  # seconds between looks for changes that no hint told of
-GATHER = 0.02  # seconds after what was told in which hints are gathered, to be told together
-MANY = 1000  # changes that pages are told card by card; after more, as of a bulk action, they get their cards anew
-WINDOW = 5 * MANY  # changes that one look sees; most of them were told at once
-SEARCH_TIMEOUT = 5.0  # seconds that the pages of one search, or of one job, may keep the others waiting
-MAX_TROUBLES = 1000  # searches and jobs of which it is remembered that their trouble is in the log
-LONGEST_TRACEBACK = 4000  # characters of its end
+POLL_SECONDS = 3.0  # seconds between looks for changes that no hint announced
+DEBOUNCE_SECONDS = 0.02  # seconds after a delivery in which hints are gathered, to be sent together
+# Changes that are sent card by card; after more, as by a bulk action, pages get all their cards again.
+MAX_CARD_EVENTS = 1000
+MAX_CHANGES = 5 * MAX_CARD_EVENTS  # changes that one look reads; most of them were sent when their hints came
+SEARCH_TIMEOUT = 5.0  # seconds that the pages of one search, or of one job, may delay the others
+MAX_LOGGED_FAILURES = 1000  # searches and jobs that are remembered because their failure is in the log
+MAX_TRACEBACK_LENGTH = 4000  # characters, from its end
 
 
 class Hub:
-    """Passes every change on to the open pages of this process: rendered once, copied to each."""
+    """The distributor of changes to this process's open pages. Each change is rendered once and copied to each page."""
 
     def __init__(self) -> None:
-        self._galleries: dict[Sheet, set[Inbox]] = {}
-        self._job_pages: dict[UUID, set[Inbox]] = {}
+        self._galleries: dict[Sheet, set[Mailbox]] = {}
+        self._job_pages: dict[UUID, set[Mailbox]] = {}
         self._hinted: set[UUID] = set()
         self._hint = asyncio.Event()
-        self._told = Told(10 * wire.OVERLAP)
+        self._told = Sent(10 * wire.OVERLAP)
         self._front: list[UUID] = []
         self._halt = ""
         self._troubles: set[object] = set()
 
     async def listen(self) -> None:
-        """Gather the hints, for ever. Of more than are told card by card, the next look learns."""
+        """Gather hints forever. Hints beyond MAX_CARD_EVENTS are dropped: the next look finds their changes."""
         while True:
             try:
                 async for job_id in events.listen(events.CHANGED):
-                    if len(self._hinted) < MANY:
+                    if len(self._hinted) < MAX_CARD_EVENTS:
                         self._hinted.add(job_id)
                     self._hint.set()
             except Exception:
-                log.exception("hints are not heard; listening again")
-            await asyncio.sleep(LOOK)
+                log.exception("could not listen for hints; trying again")
+            await asyncio.sleep(POLL_SECONDS)
 
     async def pass_on(self) -> None:
-        """Tell the pages what changed, for ever: at once what was hinted at, every few seconds whatever else did."""
-        looked = now() - timedelta(seconds=LOOK)
+        """Send changes to the pages forever: hinted changes immediately, all others every few seconds."""
+        looked = now() - timedelta(seconds=POLL_SECONDS)
         while True:
             try:
                 looked = await self._tell_news(looked)
             except DatabaseAway as away:
-                log.warning("changes are passed on later: %s", away)
+                log.warning("sending changes later: %s", away)
             except Exception:
-                log.exception("changes could not be passed on; trying again")
+                log.exception("could not send changes; trying again")
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
-                    await asyncio.sleep(GATHER)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await asyncio.sleep(DEBOUNCE_SECONDS)
                     await self._hint.wait()
 
     async def _tell_news(self, looked: datetime) -> datetime:
-        """Tell what was hinted at and, when it is time for a look, all that changed since the last one.
+        """Send the hinted changes and, when a look is due, everything that changed since the last look.
 
-        Answers when it looked last: what fails is told with the next look.
+        Returns the time of the last look. What fails is sent with the next look.
         """
         self._hint.clear()
         hinted, self._hinted = self._hinted, set()
         moment = now()
-        due = (moment - looked).total_seconds() >= LOOK
+        due = (moment - looked).total_seconds() >= POLL_SECONDS
         if due:
             await self._tell_of_a_halt()
         if self._galleries or self._job_pages:
@@ -111,10 +112,10 @@ class Hub:
         self._told.tell(news)
 
     async def _tell_galleries(self, news: list[Card]) -> None:
-        """Tell the pages of each search; those without one first, as nothing is asked for them."""
+        """Send changes to the pages of each search. Pages without a search come first, because they need no query."""
         if not news or not self._galleries:
             return
-        faces, searches = await wire.faces(news), dict[Search, list[set[Inbox]]]()
+        faces, searches = await wire.faces(news), dict[Search, list[set[Mailbox]]]()
         for sheet, inboxes in self._galleries.items():
             searches.setdefault(sheet.search, []).append(inboxes)
         for search in sorted(searches, key=bool):
@@ -130,16 +131,16 @@ class Hub:
                     send(inboxes, wire.event(await job_fragment(card), card.job.changed_at))
 
     async def _tell_all_since(self, since: datetime) -> None:
-        changes = await library.changes_since(since, WINDOW, self._told.at_once)
+        changes = await library.changes_since(since, MAX_CHANGES, self._told.at_once)
         untold = self._told.untold(changes)
-        if len(untold) > MANY or len(changes) == WINDOW:
+        if len(untold) > MAX_CARD_EVENTS or len(changes) == MAX_CHANGES:
             await self._tell_anew(changes)
             return
-        for start in range(0, len(untold), wire.CATCH_UP):
-            await self._tell(await library.cards(untold[start : start + wire.CATCH_UP]))
+        for start in range(0, len(untold), wire.MAX_CATCH_UP):
+            await self._tell(await library.cards(untold[start : start + wire.MAX_CATCH_UP]))
 
     async def _tell_anew(self, changes: Mapping[UUID, datetime]) -> None:
-        """Give every page its cards anew."""
+        """Send every page all its cards again."""
         for sheet, inboxes in sorted(self._galleries.items(), key=lambda gallery: bool(gallery[0].search)):
             async with self._apart(sheet.search, inboxes):
                 send(inboxes, await wire.anew(sheet, max(changes.values())))
@@ -147,7 +148,7 @@ class Hub:
         self._told.tell_at_once(changes)
 
     async def _tell_places(self) -> None:
-        """The front of the queue moves when no row of those behind changes."""
+        """Send new places when the front of the queue moves: the rows of the jobs behind it do not change then."""
         waiting = await library.waiting()
         front = [card.job.id for card in sorted(waiting, key=lambda card: card.place or 0)]
         if front != self._front:
@@ -156,8 +157,8 @@ class Hub:
             await self._tell([*waiting, *(card for card in behind if card.job.status == Status.QUEUED)], again=True)
 
     @asynccontextmanager
-    async def _apart(self, whose: Search | UUID, *pages: set[Inbox]) -> AsyncIterator[None]:
-        """Let what fails while some pages are told, or takes too long, end these alone: they come back to catch up."""
+    async def _apart(self, whose: Search | UUID, *pages: set[Mailbox]) -> AsyncIterator[None]:
+        """Confine a failure or a timeout of the block to `pages`: only they are closed. They reconnect and catch up."""
         try:
             async with asyncio.timeout(SEARCH_TIMEOUT):
                 yield
@@ -166,19 +167,19 @@ class Hub:
             close_all(pages)
 
     def _note(self, whose: Search | UUID, error: Exception) -> None:
-        """Log the first trouble with the pages of a search or a job."""
+        """Log a failure for the pages of a search or a job: DatabaseAway each time, other errors the first time."""
         if isinstance(error, DatabaseAway):
-            log.warning("changes are passed on later to the pages of %.200r: %s", str(whose), error)
+            log.warning("sending changes to the pages of %.200r later: %s", str(whose), error)
         elif whose not in self._troubles:
-            self._troubles = {*self._troubles, whose} if len(self._troubles) < MAX_TROUBLES else {whose}
-            traceback = "".join(format_exception(error))[-LONGEST_TRACEBACK:]
-            words = "the pages of %.200r could not be told what changed:\n%s"
+            self._troubles = {*self._troubles, whose} if len(self._troubles) < MAX_LOGGED_FAILURES else {whose}
+            traceback = "".join(format_exception(error))[-MAX_TRACEBACK_LENGTH:]
+            words = "could not send changes to the pages of %.200r:\n%s"
             log.error(words, str(whose), traceback, extra={"has_traceback": True})
 
     async def gallery(self, sheet: Sheet, since: datetime) -> AsyncGenerator[bytes, None]:
-        """The stream of a sheet that was made, or last heard of us, at `since`.
+        """Yield the events of a sheet that was made, or received its last event, at `since`.
 
-        Raises DatabaseAway or Problem first.
+        Raises DatabaseAway or Problem before the first event.
         """
         inbox = opened(self._galleries, sheet)
         try:
@@ -190,18 +191,18 @@ class Hub:
             close(self._galleries, sheet, inbox)
 
     async def _missed(self, sheet: Sheet, since: datetime) -> list[bytes]:
-        """What a sheet missed. A page that was closed over trouble comes back here, again and again."""
+        """Return the events that a sheet missed. A page that was closed after a failure calls this repeatedly."""
         try:
             return await wire.missed(sheet, since)
         except DatabaseAway:
             raise
         except Exception as error:
             self._note(sheet.search, error)
-            detail = "What changed cannot be told at the moment. The operator finds it in the log."
+            detail = "Live updates are unavailable right now. The operator can find the error in the log."
             raise Problem(503, "stream_unavailable", detail, headers={"Retry-After": "5"}) from error
 
     async def job_page(self, job_id: UUID) -> AsyncGenerator[bytes, None]:
-        """The stream of a job's page. Raises DatabaseAway first."""
+        """Yield the events of a job's page. Raises DatabaseAway before the first event."""
         inbox = opened(self._job_pages, job_id)
         try:
             if card := await library.card(job_id):

@@ -1,4 +1,4 @@
-"""POST /imprint: a file of ours tells how it was made, so that the form can be filled in with it again."""
+"""POST /imprint: reads how a file of ours was made, so that the form can be filled in the same way again."""
 
 import json
 from functools import partial
@@ -18,13 +18,16 @@ from webapp.visitors import by_htmx
 
 AnyRequest = Request[Any, Any, Any]
 
-MAX_FILE = 20 * 2**20  # bytes of a request
-LONGEST = 2000  # characters of a parameter that goes into an address: no picture in a data: URL does
+MAX_FILE_BYTES = 20 * 2**20  # bytes of a request
+MAX_PARAMETER_LENGTH = 2000  # characters of a parameter that is put into an address; pictures in data: URLs are longer
 
 
-@post("/imprint", status_code=200, request_max_body_size=MAX_FILE)
+@post("/imprint", status_code=200, request_max_body_size=MAX_FILE_BYTES)
 async def imprint(request: AnyRequest) -> Response[Any]:
-    """Where the form is filled in as it was for this file: sent as the body, or as the first file of a form."""
+    """Return the address of the composer, filled in as it was for a file.
+
+    The file is the body, or the first file of a multipart form.
+    """
     file = await _sent(request)
     try:
         made = await files.find(file.file.seek(0, 2), partial(_read, file))
@@ -39,7 +42,7 @@ async def imprint(request: AnyRequest) -> Response[Any]:
 
 
 async def _sent(request: AnyRequest) -> UploadFile:
-    """The file that was sent; an empty one where there is none."""
+    """Return the file that was sent, or an empty one when there is none."""
     if request.content_type[0] != "multipart/form-data":
         return await in_file(request)
     sent = [value for _, value in (await request.form()).items() if isinstance(value, UploadFile)]
@@ -52,4 +55,4 @@ async def _read(file: UploadFile, start: int, end: int) -> bytes:
 
 
 def _short(made: Imprint) -> dict[str, Any]:
-    return {name: value for name, value in made.settings.items() if len(json.dumps(value)) <= LONGEST}
+    return {name: value for name, value in made.settings.items() if len(json.dumps(value)) <= MAX_PARAMETER_LENGTH}

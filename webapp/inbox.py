@@ -1,16 +1,16 @@
-"""What an open page is to be told: a queue that weighs little, as there are thousands of them."""
+"""Inboxes of open pages: queues of events that take little memory, because there are thousands of them."""
 
 import asyncio
 from collections.abc import Iterable
 from typing import TypeVar
 
-BACKLOG = 256  # events that wait for a slow page before it is dropped, to come back and catch up
+MAX_QUEUED_EVENTS = 256  # events that wait for a slow page before it is dropped; it then reconnects and catches up
 
 Key = TypeVar("Key")
 
 
-class Inbox:
-    """The events that one page has not read yet. (An asyncio.Queue takes 3 KiB while it is empty, this one a tenth.)"""
+class Mailbox:
+    """The events that one page has not read yet. (An empty asyncio.Queue takes 3 KiB, a Mailbox a tenth of it.)"""
 
     __slots__ = ("_closed", "_events", "_waiter")
 
@@ -20,20 +20,20 @@ class Inbox:
         self._closed = False
 
     def put(self, event: bytes) -> bool:
-        """Add an event. Whether there was room for it."""
-        if len(self._events) >= BACKLOG:
+        """Add an event. Returns whether there was room for it."""
+        if len(self._events) >= MAX_QUEUED_EVENTS:
             return False
         self._events.append(event)
         self._wake()
         return True
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Close the inbox: no more events come."""
         self._closed = True
         self._wake()
 
     async def get(self) -> bytes | None:
-        """The next event; None when nothing more comes."""
+        """Wait for the next event and return it. Returns None when no more events come."""
         while not self._events:
             if self._closed:
                 return None
@@ -46,31 +46,31 @@ class Inbox:
             self._waiter.set_result(None)
 
 
-def opened(pages: dict[Key, set[Inbox]], key: Key) -> Inbox:
-    """An inbox among those that are told: there before its page looks into the database, so that nothing is missed."""
-    inbox = Inbox()
+def opened(pages: dict[Key, set[Mailbox]], key: Key) -> Mailbox:
+    """Return a new inbox among `pages`. Open it before the page queries the database, so that nothing is missed."""
+    inbox = Mailbox()
     pages.setdefault(key, set()).add(inbox)
     return inbox
 
 
-def close(pages: dict[Key, set[Inbox]], key: Key, inbox: Inbox) -> None:
-    """Tell a page nothing more: it is gone."""
+def close(pages: dict[Key, set[Mailbox]], key: Key, inbox: Mailbox) -> None:
+    """Remove the inbox of a page that is gone."""
     inboxes = pages.get(key, set())
     inboxes.discard(inbox)
     if not inboxes:
         pages.pop(key, None)
 
 
-def close_all(pages: Iterable[set[Inbox]]) -> None:
-    """Drop these pages: they come back and catch up."""
+def close_all(pages: Iterable[set[Mailbox]]) -> None:
+    """Drop all pages in `pages`. They reconnect and catch up."""
     for inboxes in pages:
         for inbox in inboxes:
             inbox.close()
         inboxes.clear()
 
 
-def send(inboxes: set[Inbox], *events: bytes) -> None:
-    """Hand events to every page. One that is too slow is dropped: it comes back and catches up."""
+def send(inboxes: set[Mailbox], *events: bytes) -> None:
+    """Add events to every inbox. A page that is too slow is dropped: it reconnects and catches up."""
     for inbox in list(inboxes):
         if not all(inbox.put(event) for event in events):
             inboxes.discard(inbox)

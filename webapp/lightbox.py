@@ -1,4 +1,4 @@
-"""A print looked at closely: the way to those beside it, and what the lightbox tells of it."""
+"""The close view of a print: links to its neighbors, and what the lightbox shows about it."""
 
 from typing import Any
 
@@ -17,20 +17,20 @@ from webapp.sheet import Sheet, read
 
 @route("/jobs/{job_id:str}/panel", http_method=READ)
 async def panel(job_id: FromPath[str]) -> Response[str]:
-    """Prompt, model and settings of a job, for the panel of the lightbox."""
+    """Return the prompt, model and settings of a job, for the panel of the lightbox."""
     card = await existing(job_id)
     return pages.page("partials/panel.html", **await job_context(card))
 
 
 async def beside_context(card: Card, q: str, sort: str) -> dict[str, Any]:
-    """What a job's page needs to lead on to those beside it in the grid with this search and order."""
+    """Return what a job's page needs to link to its neighbors in the grid with this search and order."""
     sheet = _sheet(q, sort)
     previous, following = await library.neighbours(card.job.id, sheet.search, sheet.sort)
     return {"within": sheet.address(path=""), "previous": previous, "following": following}
 
 
 def _sheet(q: str, sort: str) -> Sheet:
-    """The sheet it was opened from; the whole one, where nobody can tell."""
+    """Return the sheet that the job was opened from, or the whole gallery when `q` or `sort` is invalid."""
     try:
         return read({"q": q, "sort": sort})
     except Rejected:

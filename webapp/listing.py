@@ -1,4 +1,4 @@
-"""GET /jobs.json: what a search finds, page by page, for programs."""
+"""GET /jobs.json: the jobs that a search finds, page by page, for programs."""
 
 from typing import Any
 
@@ -10,12 +10,15 @@ from webapp.methods import READ
 from webapp.sheet import PAGE, read
 from webapp.views import job_json
 
-MOST = 200  # jobs on one page
+MAX_PAGE_SIZE = 200  # jobs on one page
 
 
 @route("/jobs.json", http_method=READ)
 async def jobs_json(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    """A page of the jobs that a search finds, and where the next one is: in the body, and as a Link (RFC 8288)."""
+    """Return a page of the jobs that a search finds.
+
+    The address of the next page is in the body, and in the header Link (RFC 8288).
+    """
     query = request.query_params
     sheet, limit = read(query), _limit(query.get("limit", str(PAGE)))
     cards, more = await sheet.cards(limit)
@@ -28,6 +31,8 @@ async def jobs_json(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 3 or not 1 <= int(text) <= MOST:
-        raise Rejected("invalid_query", [Fault("/limit", f"The limit is a whole number from 1 to {MOST}.")])
+    if not text.isascii() or not text.isdigit() or len(text) > 3 or not 1 <= int(text) <= MAX_PAGE_SIZE:
+        raise Rejected(
+            "invalid_query", [Fault("/limit", f"The limit must be a whole number from 1 to {MAX_PAGE_SIZE}.")]
+        )
     return int(text)

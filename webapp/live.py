@@ -1,7 +1,8 @@
 """GET /events: the live stream of a page, by server-sent events.
 
-A page that comes back sends the id of the last event that it heard as Last-Event-ID, and gets every card changed since.
-This is plain ASGI: what a request is read into would be kept for each of thousands of pages, as long as they are open.
+A page that reconnects sends the id of the last event that it received as Last-Event-ID, and gets every card that
+changed since. This is plain ASGI: a parsed request would stay in memory for each of thousands of pages, as long as they
+are open.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -23,17 +24,17 @@ from webapp.errors import Problem, not_found
 from webapp.hub import Hub
 from webapp.sheet import read
 
-PING = 15  # seconds
+PING_SECONDS = 15  # seconds
 
 
 @asgi("/events", copy_scope=False)
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-    """The live stream of a page: of a sheet of the gallery, or of one job."""
+    """Stream the live events of a page: of a sheet of the gallery, or of one job."""
     if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
-        raise Problem(405, "method_not_allowed", "This address does not take this method.", headers={"Allow": "GET"})
+        raise Problem(405, "method_not_allowed", "This address does not support this method.", headers={"Allow": "GET"})
     source = _source(scope["litestar_app"].state.hub, scope)
-    stream = _begun(source, await anext(source))  # begun here: where the database is away, that is the answer
-    response = EventSourceResponse(stream, ping=PING, send_timeout=10, headers={"Cache-Control": "no-store"})
+    stream = _begun(source, await anext(source))  # begun here, so that DatabaseAway becomes the response
+    response = EventSourceResponse(stream, ping=PING_SECONDS, send_timeout=10, headers={"Cache-Control": "no-store"})
     await response(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for the same ASGI types
 
 
@@ -70,5 +71,5 @@ def _since(query: Mapping[str, str]) -> datetime:
     try:
         return moments.read(query["since"]) if query.get("since") else now()
     except ValueError:
-        fault = Fault("/since", "This must be a moment in ISO 8601, from 1970 on.")
+        fault = Fault("/since", "This must be a date and time in ISO 8601, from 1970 on.")
         raise Rejected("invalid_query", [fault]) from None

@@ -1,4 +1,4 @@
-"""One Darkroom at a time in a data folder."""
+"""The lock of a data folder, so that only one Darkroom runs there at a time."""
 
 import fcntl
 import os
@@ -9,28 +9,29 @@ from pathlib import Path
 
 from tasks.settings import SettingsError
 
-PATIENCE = 6.0  # seconds for the children of a run that was killed to notice and end
+LOCK_TIMEOUT = 6.0  # seconds for the children of a killed run to notice and end
 
 
 @contextmanager
 def locked(data_dir: Path) -> Iterator[int]:
-    """Hold the locks of DATA_DIR: one of this process, and one of its children, whose descriptor it hands out.
+    """Hold two locks of DATA_DIR while the block runs: one for this process, and one for its children.
 
-    Where an earlier run was killed, waits for its children to end. Raises SettingsError when another run is alive.
+    Yields the descriptor of the children's lock. When an earlier run was killed, waits for its children to end. Raises
+    SettingsError when another run is alive.
     """
     own, childrens = _open(data_dir / "darkroom.lock"), _open(data_dir / "darkroom.children.lock")
     try:
         if not _taken(own):
             holder = os.pread(own, 20, 0).decode().strip() or "unknown"
             raise SettingsError(
-                f"DATA_DIR={data_dir}: another Darkroom (process {holder}) runs there; stop it, or set DATA_DIR"
+                f"DATA_DIR={data_dir}: another Darkroom (process {holder}) is running; stop it, or change DATA_DIR"
             )
         os.truncate(own, 0)
         os.pwrite(own, f"{os.getpid()}\n".encode(), 0)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOCK_TIMEOUT
         while not _taken(childrens):
             if time.monotonic() > deadline:
-                raise SettingsError(f"DATA_DIR={data_dir}: parts of an earlier Darkroom still run there; stop them")
+                raise SettingsError(f"DATA_DIR={data_dir}: parts of an earlier Darkroom are still running; stop them")
             time.sleep(0.05)
         yield childrens
     finally:
@@ -43,7 +44,7 @@ def _open(file: Path) -> int:
 
 
 def _taken(descriptor: int) -> bool:
-    """Whether the lock is ours now. It is let go when the last process with this descriptor is gone."""
+    """Return whether the lock is ours now. It is released when the last process with this descriptor is gone."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

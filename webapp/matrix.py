@@ -1,4 +1,4 @@
-"""The matrix in the composer: what its fields ask for, and how many prints that makes."""
+"""The matrix in the composer: what its fields request, and how many prints they make."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Form = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a form asks for. models: the chosen one, then the further ones. seeds: None where its field is empty."""
+    """What a form requests. models: the chosen one, then the further ones. seeds: None when the field is empty."""
 
     prompt: str
     parts: Parts
@@ -24,17 +24,17 @@ class Asked:
 
     @property
     def several(self) -> bool:
-        """Whether it is a matrix: with alternatives, seeds or further models."""
+        """Whether the form describes a matrix: with alternatives, seeds or further models."""
         return len(self.models) > 1 or self.seeds is not None or any(len(part) > 1 for part in self.parts)
 
     @property
     def plain(self) -> str:
-        """The prompt, where it is no matrix: what was escaped is text."""
+        """The prompt of a form without a matrix, with escaped characters as text."""
         return "".join(text for text, *_ in self.parts)
 
     @property
     def factors(self) -> list[tuple[int, str]]:
-        """How many there are of what differs: (4, "prompts"), (3, "seeds"), (2, "models")."""
+        """The counts of what varies: (4, "prompts"), (3, "seeds"), (2, "models")."""
         seeds = len(self.seeds) if isinstance(self.seeds, list) else self.seeds
         counts = [(prod(map(len, self.parts)), "prompts"), (seeds or 1, "seeds"), (len(self.models), "models")]
         return [(count, what) for count, what in counts if count > 1]
@@ -42,7 +42,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A matrix that was just sent: its batch, and of how many prints."""
+    """A matrix that was just sent: its batch, and its number of prints."""
 
     batch: UUID
     prints: int
@@ -60,7 +60,7 @@ class MatrixFields:
 
 
 def asked_for(form: Form, model: str) -> Asked:
-    """What a form asks for, with this model chosen. Raises Rejected where its prompt or seeds cannot be read."""
+    """Return what a form requests with `model` chosen. Raises Rejected when its prompt or seeds cannot be read."""
     prompt = _last(form, "prompt").replace("\r\n", "\n")  # HTML sends every line break as CRLF
     seeds = _last(form, "seeds")
     reject(length_faults(prompt))
@@ -76,13 +76,16 @@ def asked_for(form: Form, model: str) -> Asked:
 
 
 def matrix_fields(form: Form, model: str) -> MatrixFields:
-    """The matrix's part of the composer, filled in and counted."""
+    """Return the matrix fields of the composer, filled in and counted."""
     counted, fits = count(form, model)
     return MatrixFields(_last(form, "seeds"), list(form.get("models", [])), counted, fits)
 
 
 def count(form: Form, model: str) -> tuple[str, bool]:
-    """How many prints that makes, as a sum, or what is wrong; and whether it can be sent. "" where it is no matrix."""
+    """Return how many prints a form makes, as a formula, or what is wrong; and whether it can be sent.
+
+    The text is "" when the form describes no matrix.
+    """
     try:
         asked = asked_for(form, model)
     except Rejected as rejected:
@@ -95,11 +98,11 @@ def count(form: Form, model: str) -> tuple[str, bool]:
     )
     counted = f"{factors} = {in_figures(prints)} {'print' if prints == 1 else 'prints'}"
     most = largest()
-    return (counted, True) if prints <= most else (f"{counted}; {most} at most are made at once", False)
+    return (counted, True) if prints <= most else (f"{counted}; the maximum is {most}", False)
 
 
 def in_the_form(rejected: Rejected) -> Rejected:
-    """The same, its faults at the fields of the form: the first of the models has one of its own."""
+    """Return `rejected` with its faults at the fields of the form: the first model has its own field."""
     places = {"/models/0": "/model"}
     faults = [Fault(places.get(fault.pointer, fault.pointer), fault.message) for fault in rejected.faults]
     return Rejected(rejected.code, faults)

@@ -1,4 +1,4 @@
-"""Which methods an address takes, and what OPTIONS says of that."""
+"""The methods that routes accept, and the response to OPTIONS."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 READ = [HttpMethod.GET, HttpMethod.HEAD]
-"""What is read can be read by both (RFC 9110, section 9.1): Litestar's `get` takes GET alone."""
+"""The methods of every route that only reads (RFC 9110, section 9.1). Litestar's `get` accepts GET alone."""
 
 PLAIN = ("GET", "OPTIONS")
-"""What a route of plain ASGI takes here, of which Litestar knows no methods."""
+"""The methods of a plain ASGI route here. Litestar knows no methods for such a route."""
 
 
 class AllowedMethods:
     """Middleware that answers OPTIONS with all methods of a route.
 
-    Litestar's own answer leaves out those of handlers that came after the first one of their route.
+    Litestar's own response leaves out the methods of every handler after the first one of its route.
     """
 
     def __call__(self, app: ASGIApp) -> ASGIApp:

@@ -1,4 +1,4 @@
-"""GET /finished.json: what a hidden tab asks for now and then, to count it in its title."""
+"""GET /finished.json: the completed jobs, which a hidden tab polls to count them in its title."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +13,11 @@ from webapp.methods import READ
 
 @route("/finished.json", http_method=READ)
 async def finished(since: FromQuery[datetime | None] = None) -> Response[dict[str, Any]]:
-    """The jobs completed since a moment, and from when on to ask next. Without `since` only the latter."""
-    moment = now()  # taken first: what is completed meanwhile is told next time
+    """Return the jobs completed since `since`, and in `until` the `since` of the next request.
+
+    Without `since`, no jobs are returned.
+    """
+    moment = now()  # read first: a job that completes meanwhile is reported next time
     found = await finished_since(since if since.tzinfo else since.replace(tzinfo=UTC)) if since else []
     body = {
         "until": moment.isoformat().replace("+00:00", "Z"),

@@ -1,18 +1,20 @@
-"""How many files and connections a process may have open: as many as the system allows, not what it begins with."""
+"""The limit on open files and connections of a process: as many as the system allows, not the initial number."""
 
 import resource
 from contextlib import suppress
 
-ENOUGH = 2**20  # where there is no limit, or one so high that programs which walk through all numbers take long
+DEFAULT_LIMIT = (
+    2**20
+)  # used when there is no limit, or one so high that programs that loop over all descriptors take long
 
 
 def raise_limit() -> None:
-    """Raise this process's limit, and so that of those it starts, to the highest that it may have."""
+    """Raise the limit of this process, and of the processes it starts, to the highest that it may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
+    wanted = DEFAULT_LIMIT if hard == resource.RLIM_INFINITY else min(hard, DEFAULT_LIMIT)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
-    for number in (wanted, 10_240):  # macOS says that there is no limit, and refuses what is above this one
+    for number in (wanted, 10_240):  # macOS reports no limit, and refuses values above this one
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
             return

@@ -1,8 +1,8 @@
-"""Another site's pages may link to ours, and nothing else: the defence against forged requests and side channels.
+"""The defense against forged requests and side channels: pages of other sites may link to ours, and nothing else.
 
-Browsers say where a request comes from (Sec-Fetch-Site, and before that Origin), and pages cannot change it. So no
-token is needed in the forms, and one rendered card can be sent to every page. Programs send neither header, and are let
-through. And a request has to call us by a name of ours: see tasks/hosts.py.
+Browsers report where a request comes from (Sec-Fetch-Site, in older browsers Origin), and pages cannot change it. So
+the forms need no CSRF token, and one rendered card can be sent to every page. Programs send neither header, and are let
+through. A request must also name this server by a name of ours: see tasks/hosts.py.
 """
 
 import logging
@@ -21,19 +21,16 @@ from webapp.errors import AnyRequest, Problem, answer
 log = logging.getLogger(__name__)
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-CROSS_SITE = "This request came from a page of another site."
-PROXY = (
-    "If this is your Darkroom behind a proxy, its operator has to set PUBLIC_URL to the address that you see in the"
-    " browser."
-)
-LONGEST = 200  # characters of a stranger's header in our log
+CROSS_SITE = "This request came from another site."
+PROXY = "If this Darkroom is behind a proxy, the operator must set PUBLIC_URL to the address in the browser."
+MAX_LOGGED_LENGTH = 200  # characters of an untrusted header in the log
 
 
 class OurOwnOnly:
     """The application, for requests that are meant for it and that no page of another site made.
 
-    Where Sec-Fetch-Site is missing, as it is over plain HTTP, a proxy that asks for another Host looks like another
-    site's form: the log says so once.
+    Where Sec-Fetch-Site is missing, as over plain HTTP, our own form behind a proxy that changes Host looks like
+    another site's form. The log warns about this once.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -69,27 +66,27 @@ class OurOwnOnly:
             return
         self._warned = True
         log.warning(
-            "Refused a form of a page at %a, because the request was for the host %a. If that page is this Darkroom,"
-            " behind a proxy, set PUBLIC_URL to its address. Further ones are refused without a word.",
-            origin[:LONGEST],
-            host[:LONGEST],
+            "Refused a form from a page at %a, because the request was for the host %a. If that page is this Darkroom"
+            " behind a proxy, set PUBLIC_URL to its address. Further refusals are not logged.",
+            origin[:MAX_LOGGED_LENGTH],
+            host[:MAX_LOGGED_LENGTH],
         )
 
 
 def _follows_a_link(method: str, headers: Headers) -> bool:
-    """Whether a page is to be shown in a tab of its own: not a picture, a script or a frame in another site's page."""
+    """Return whether a page is to be shown in its own tab, not as a picture, script or frame in another site's page."""
     navigates = headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
     return navigates and method in ("GET", "HEAD")
 
 
 def is_ours(address: str, host: str) -> bool:
-    """Whether a page's address, or its origin, is this Darkroom's: the host that was asked, or PUBLIC_URL's."""
+    """Return whether a page's address or origin is this Darkroom's: the requested host, or that of PUBLIC_URL."""
     server = _server(address)
     return server != "" and server in (_server(f"//{host}"), _server(settings.public_url))
 
 
 def _server(address: str) -> str:
-    """The host and port that an address names, or "" where it is nonsense. The usual ports go without saying."""
+    """Return the host and port of an address, or "" when it is invalid. The ports 80 and 443 are left out."""
     try:
         return re.sub(r":(80|443)$", "", urlsplit(address).netloc.lower())
     except ValueError:

@@ -1,4 +1,4 @@
-"""Templates: the one environment that pages, fragments and live events are rendered with."""
+"""Templates: the one environment that renders pages, fragments and live events."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -17,31 +17,31 @@ from webapp.styles import SHEETS, STATIC
 
 
 def render(template: str, **context: Any) -> str:
-    """A template as text."""
+    """Render a template to text."""
     return environment.get_template(template).render(context)
 
 
 def page(template: str, status_code: int = 200, headers: dict[str, str] | None = None, **context: Any) -> Response[str]:
-    """A template as an answer."""
+    """Render a template to a response."""
     return Response(render(template, **context), status_code=status_code, media_type=MediaType.HTML, headers=headers)
 
 
 @cache
 def static(path: str) -> str:
-    """The address of a static file, or of a page's style sheet, which changes when its bytes do."""
+    """Return the address of a static file or of a page's style sheet. The address changes when the bytes do."""
     content = b"".join(file.read_bytes() for file in SHEETS.get(path, [STATIC / path]))
     return f"/static/{path}?v={sha256(content).hexdigest()[:12]}"
 
 
 @cache
 def icon(name: str) -> Markup:
-    """One icon of the vendored set, as decoration: what it means stands in words beside it or in the button's label."""
+    """Return an icon of the vendored set, as decoration: its meaning is in words beside it or in the button's label."""
     use = f'<use href="{static("vendor/icons.svg")}#{name}"></use>'
     return Markup(f'<svg class="icon" viewBox="0 0 256 256" aria-hidden="true" focusable="false">{use}</svg>')
 
 
 def ago(moment: datetime) -> str:
-    """How long ago something was: "just now", "5 min ago", "3 h ago", "2 days ago", or its date."""
+    """Return how long ago something was: "just now", "5 min ago", "3 h ago", "2 days ago", or its date."""
     seconds = (datetime.now(UTC) - moment).total_seconds()
     if seconds < 45:
         return "just now"
@@ -54,7 +54,7 @@ def ago(moment: datetime) -> str:
 
 
 def about(moment: datetime) -> str:
-    """Roughly when something will be: "in about 20 s", "in about 2 min"; nothing where it is too soon to say."""
+    """Return roughly when something will be: "in about 20 s", "in about 2 min"; "" when it is less than 5 s away."""
     seconds = (moment - datetime.now(UTC)).total_seconds()
     if seconds < 5:
         return ""
@@ -66,7 +66,7 @@ def about(moment: datetime) -> str:
 
 
 def so_far(moment: datetime, least: float = 10) -> str:
-    """How long something has been going on: "40 s so far", "3 min so far"; nothing before the `least` seconds."""
+    """Return how long something has been going on: "40 s so far", "3 min so far"; "" before `least` seconds."""
     seconds = int((datetime.now(UTC) - moment).total_seconds())
     if seconds < least:
         return ""
@@ -74,12 +74,12 @@ def so_far(moment: datetime, least: float = 10) -> str:
 
 
 def exact(moment: datetime) -> str:
-    """A moment as machines read it: ISO 8601, in UTC."""
+    """Return a moment in a machine-readable form: ISO 8601, in UTC."""
     return moment.isoformat()
 
 
 def seconds(value: float) -> str:
-    """A duration in words: "0.4 s", "12 s", "2 min 5 s", "1 h 3 min"."""
+    """Return a duration in words: "0.4 s", "12 s", "2 min 5 s", "1 h 3 min"."""
     if value < 9.95:
         return f"{value:.1f} s"
     whole = round(value)
@@ -91,13 +91,13 @@ def seconds(value: float) -> str:
 
 
 def clock(value: float) -> str:
-    """A duration as players show it: "0:05", "1:02:03"."""
+    """Return a duration as media players show it: "0:05", "1:02:03"."""
     hours, rest = divmod(round(value), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def filesize(count: int) -> str:
-    """Bytes in words: "812 B", "45 kB", "1.2 MB"; a kB has 1,000 bytes."""
+    """Return a number of bytes in words: "812 B", "45 kB", "1.2 MB". A kB has 1,000 bytes."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= size:
             return f"{count / size:.1f} {unit}" if count < 10 * size and unit != "kB" else f"{count / size:.0f} {unit}"
@@ -105,13 +105,13 @@ def filesize(count: int) -> str:
 
 
 def ordinal(number: int) -> str:
-    """A place in a row: "1st", "22nd", "1,013th"."""
+    """Return a place in a queue as an ordinal: "1st", "22nd", "1,013th"."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number:,}{ending}"
 
 
 def short_model(name: str) -> str:
-    """A model's name without its owner and version."""
+    """Return a model's name without its owner and version."""
     return name.partition(":")[0].rpartition("/")[2]
 
 
@@ -119,7 +119,7 @@ environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
-    auto_reload=settings.log_level == "debug",  # else each card would ask the disk for the age of its templates
+    auto_reload=settings.log_level == "debug",  # else each card would check on the disk whether its templates changed
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -1,4 +1,4 @@
-"""What a result can be used for next: links that fill the composer."""
+"""What a result can be used for next: links that fill in the composer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +15,13 @@ from webapp.api import existing
 from webapp.composer import as_query
 from webapp.methods import READ
 
-EDITOR = ("google/nano-banana", "image_input")  # takes a picture where the job's own model takes none
-NO_PICTURE = ("mask", "audio", "video", "weights", "last")  # in the names of files that are something else
+EDITOR = ("google/nano-banana", "image_input")  # takes a picture when the job's own model takes none
+NO_PICTURE = ("mask", "audio", "video", "weights", "last")  # in the names of parameters whose files are something else
 
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """Addresses of the composer: with all of it, its prompt, its seed, all but the seed, its picture as input."""
+    """Addresses of the composer with all of a job, its prompt, all but its seed, its seed, or its picture as input."""
 
     again: str
     prompt: str
@@ -32,13 +32,13 @@ class Uses:
 
 @route("/jobs/{job_id:str}/uses", http_method=READ)
 async def menu(job_id: FromPath[str]) -> Response[str]:
-    """What can be made from a job, for the menu at its card."""
+    """Return the links to what can be made from a job, for the menu at its card."""
     card = await existing(job_id)
     return pages.page("partials/uses.html", job=card.job, uses=await uses(card))
 
 
 async def uses(card: Card) -> Uses:
-    """What can be made from a job."""
+    """Return the addresses of what can be made from a job."""
     job, given = card.job, card.parameters
     fresh = {name: value for name, value in given.items() if name != "seed"}
     exactly = fresh | ({"seed": job.seed} if job.seed is not None else given)
@@ -66,7 +66,7 @@ async def _as_image(card: Card, parameters: dict[str, Any]) -> str | None:
 
 
 async def _picture_parameter(model: str) -> tuple[str | None, bool]:
-    """The parameter of a model that takes a picture, and whether it takes several."""
+    """Return the parameter of a model that takes a picture, or None, and whether it takes several."""
     known = await models.stored(model)
     for name, schema in known.input_schema["properties"].items() if known else ():
         if inputs.takes_file(schema) and not any(word in name for word in NO_PICTURE):

@@ -1,4 +1,4 @@
-"""Searches counted (GET /searches/count), and saved and forgotten by forms (POST /searches, /searches/{id}/delete)."""
+"""Counts searches (GET /searches/count); saves and deletes them by forms (POST /searches, /searches/{id}/delete)."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,13 +22,13 @@ HTML = "text/html; charset=utf-8"
 
 @route("/searches/count", http_method=READ)
 async def count(request: AnyRequest) -> Response[str]:
-    """How many prints the search `q` finds by now, as the finder says it."""
+    """Return how many prints the search `q` finds now, in the finder's words."""
     return Response(await found(read(request.query_params).search), media_type=HTML)
 
 
 @post("/searches", status_code=200)
 async def save(request: AnyRequest) -> Response[Any]:
-    """Keep a search and its order under a name."""
+    """Save a search and its order under a name."""
     form = await request.form()
     sheet = read({"q": str(form.get("q", "")), "sort": str(form.get("sort", ""))})
     await searches.save(str(form.get("name", "")), sheet.search, sheet.sort)
@@ -37,13 +37,13 @@ async def save(request: AnyRequest) -> Response[Any]:
 
 @post("/searches/{search_id:uuid}/delete", status_code=200)
 async def forget(request: AnyRequest, search_id: FromPath[UUID]) -> Response[Any]:
-    """Keep it no longer."""
+    """Delete a saved search."""
     await searches.forget(search_id)
     return await _shown(request, came_from(request))
 
 
 async def _shown(request: AnyRequest, address: str) -> Response[Any]:
-    """The finder as it is then: in place of the one on the page, or with its page."""
+    """Return the updated finder: a fragment for htmx, else a redirect to its page."""
     if not by_htmx(request):
         return Redirect(address, status_code=303)
     return Response(await finder_fragment(dict(parse_qsl(page_of(request).query))), media_type=HTML)

@@ -1,4 +1,4 @@
-"""What is done to many jobs at once: POST /selection, and how it is taken back: POST /undo/{undo_id}."""
+"""Actions on many jobs at once (POST /selection), and their undo (POST /undo/{undo_id})."""
 
 from typing import Any
 from uuid import UUID
@@ -18,19 +18,19 @@ from webapp import pages
 from webapp.actions import HTML, for_people
 from webapp.errors import Problem, not_found
 from webapp.methods import READ
-from webapp.tidied import SHOWN, anew, notice, words
+from webapp.tidied import MAX_CARDS, anew, notice, words
 from webapp.visitors import by_htmx, came_from, own_page
 
 AnyRequest = Request[Any, Any, Any]
 Fields = FormMultiDict | MultiDict[str]
 
-GONE = not_found("undo_gone", "That cannot be undone any more.")
-MOST = 10_000  # jobs that are named one by one; of more the filter is sent
+GONE = not_found("undo_gone", "This can no longer be undone.")
+MAX_NAMED_JOBS = 10_000  # jobs that a request may name one by one; for more it sends the search
 
 
 @post("/selection", status_code=200)
 async def act(request: AnyRequest) -> Response[Any]:
-    """Do something to the jobs named by `job`, or with `all` to those that the search `q` finds."""
+    """Apply an action to the jobs named by `job` or, with `all`, to those that the search `q` finds."""
     form = await request.form()
     action, argument = _asked(form)
     try:
@@ -49,21 +49,21 @@ async def act(request: AnyRequest) -> Response[Any]:
 
 @route("/selection/count", http_method=READ)
 async def count(q: FromQuery[str] = "") -> Response[str]:
-    """How many jobs the search `q` finds, as words for the button that selects them all."""
+    """Return how many jobs the search `q` finds, as words for the button that selects them all."""
     found = await Job.count().where(_condition(q))
     return Response(f"All {found:,} that match", media_type=HTML)
 
 
 @route("/selection/names", http_method=READ)
 async def names(tag: FromQuery[str | None] = None) -> Response[str]:
-    """What completes a tag that is typed (`tag`), or a collection's name: the options of a list."""
+    """Return completions of a typed tag (`tag`), or of a collection's name, as the options of a list."""
     known = await collections.names() if tag is None else await marks.tags_in_use(tag)
     return pages.page("parts/options.html", names=known)
 
 
 @route("/undo/{undo_id:str}", http_method=READ)
 async def done(undo_id: FromPath[str], back: FromQuery[str] = "/", left_out: FromQuery[int] = 0) -> Response[str]:
-    """What was done, with a button that takes it back: where a form without script leads to."""
+    """Return a page that says what was done, with an undo button. Forms without script are redirected here."""
     noted = await tidying.noted(_id(undo_id))
     if noted is None:
         raise GONE
@@ -74,7 +74,7 @@ async def done(undo_id: FromPath[str], back: FromQuery[str] = "/", left_out: Fro
 
 @post("/undo/{undo_id:str}", status_code=200)
 async def undo(request: AnyRequest, undo_id: FromPath[str]) -> Response[Any]:
-    """Take an action back, of the jobs that still are as it left them."""
+    """Undo an action for those of its jobs that are still as it left them."""
     outcome = await tidying.undo(_id(undo_id))
     if outcome is None:
         raise GONE
@@ -86,18 +86,20 @@ async def undo(request: AnyRequest, undo_id: FromPath[str]) -> Response[Any]:
 
 
 def chosen(fields: Fields) -> Condition:
-    """The jobs that a form or an address names. Raises Problem where it names none, or does so in a wrong way."""
+    """Return the jobs that a form or an address names. Raises Problem when it names none or is invalid."""
     if fields.get("all"):
         return _condition(str(fields.get("q") or ""))
     try:
         job_ids = [UUID(str(value)) for value in fields.getall("job", [])]
     except ValueError:
-        raise Problem(422, "invalid_selection", "A job has an id that is none.") from None
+        raise Problem(422, "invalid_selection", "A job id is not a valid UUID.") from None
     if not job_ids:
-        raise Problem(422, "nothing_selected", "No print is selected.")
-    if len(job_ids) > MOST:
-        raise Problem(422, "invalid_selection", f"At most {MOST:,} prints are named one by one: send the search.")
-    return tidying.these(job_ids)
+        raise Problem(422, "nothing_selected", "Select at least one print.")
+    if len(job_ids) > MAX_NAMED_JOBS:
+        raise Problem(
+            422, "invalid_selection", f"At most {MAX_NAMED_JOBS:,} prints can be sent by id. Send the search instead."
+        )
+    return tidying.by_ids(job_ids)
 
 
 def _condition(q: str) -> Condition:
@@ -108,7 +110,7 @@ def _condition(q: str) -> Condition:
 
 
 def _asked(form: FormMultiDict) -> tuple[str, str]:
-    """The action, and its argument: behind a colon, or in the field that belongs to it."""
+    """Return the action and its argument, which follows a colon or is in the field that belongs to the action."""
     action, _, argument = str(form.get("action") or "").partition(":")
     tag, collection = str(form.get("tag") or ""), str(form.get("collection") or "")
     if action == "typed":  # Enter in one of the fields
@@ -142,12 +144,12 @@ async def _done(action: str, argument: str, some: Condition) -> Outcome:
             return await tidying.retry(some)
         case "delete":
             return await tidying.delete(some)
-    raise ValueError(f"There is no action {action!r}.")
+    raise ValueError(f"Unknown action {action!r}.")
 
 
 async def _told(request: AnyRequest, action: str, argument: str, outcome: Outcome) -> Response[Any]:
-    """The cards that changed, or word that the whole sheet has to come anew; and the notice."""
-    several = outcome.jobs > SHOWN or (outcome.jobs > 0 and not outcome.some)
+    """Return the notice, with the cards that changed or, for many, a trigger that has the page reload its sheet."""
+    several = outcome.jobs > MAX_CARDS or (outcome.jobs > 0 and not outcome.some)
     html = await notice(action, argument, outcome)
     if not several:
         html = await anew(request, outcome.some) + html
@@ -155,7 +157,7 @@ async def _told(request: AnyRequest, action: str, argument: str, outcome: Outcom
 
 
 async def _kept(action: str, argument: str) -> str:
-    """The argument as the Undo row has it."""
+    """Return the argument as the Undo row has it."""
     if action in ("collect", "take out"):
         found = await collections.find(" ".join(argument.split()))
         return str(found.id) if found else ""

@@ -1,4 +1,4 @@
-"""A sheet: which jobs a page of the gallery shows, in which order, and from where on; as addresses have it."""
+"""A sheet: the jobs that a page of the gallery shows, their order and their first place, as an address has them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from tasks.schemas import Fault
 from tasks.search import Search, Unclear, parse
 from tasks.sorting import NoPlace, Place, Sort
 
-PAGE, APPENDED = 60, 24  # cards of a page; of what is put below one that scrolls, where 60 at once are seen to jerk
+PAGE, APPENDED = 60, 24  # cards of a page; cards appended to one that scrolls, where 60 at once visibly jerk
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What an address asks for. Without anything in it: the newest jobs."""
+    """What an address requests. The default is the newest jobs."""
 
     search: Search = field(default_factory=Search)
     sort: Sort = Sort.NEWEST
@@ -26,16 +26,16 @@ class Sheet:
 
     @property
     def growing(self) -> bool:
-        """Whether new jobs have their place on it: they come first, and it begins with the first."""
+        """Whether new jobs appear on the sheet: it is sorted newest first, and begins with the first job."""
         return self.sort == Sort.NEWEST and self.place is None
 
     def address(self, place: Place | None = None, path: str = "/", **more: object) -> str:
-        """Where it is, from a place on: in the gallery, or below another path with more parameters."""
+        """Return the sheet's address from a place on: in the gallery, or below another path with more parameters."""
         fields = {**self._fields(place), **more}
         return f"{path}?{urlencode(fields)}" if fields else path
 
     def stream(self) -> str:
-        """The address of what happens on it from now on."""
+        """Return the address of the live stream of the sheet's changes from now on."""
         return f"/events?{urlencode({'since': now().isoformat(), **self._fields(self.place)})}"
 
     def _fields(self, place: Place | None) -> dict[str, str]:
@@ -44,12 +44,12 @@ class Sheet:
         return {name: value for name, value in fields.items() if value}
 
     async def cards(self, count: int = PAGE) -> tuple[list[Card], Place | None]:
-        """The cards on it, and the place where more come, if any."""
+        """Return the cards on the sheet, and the place from which more follow, if any."""
         return await library.page(self.search, self.sort, self.place, count)
 
 
 def read(query: Mapping[str, Any]) -> Sheet:
-    """The sheet that a query string asks for. Raises Rejected with all that is wrong with it."""
+    """Return the sheet that a query string requests. Raises Rejected with the faults when it is invalid."""
     try:
         search = parse(query.get("q", ""))
     except Unclear as unclear:

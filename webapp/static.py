@@ -1,4 +1,4 @@
-"""GET /static/...: styles, scripts, fonts. Compressed once; kept by browsers while their address is the same."""
+"""GET /static/...: styles, scripts, fonts, compressed once, and cached by browsers while their address is the same."""
 
 import asyncio
 import gzip
@@ -18,11 +18,11 @@ from webapp.styles import SHEETS, STATIC
 
 VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
 KEPT, ASKED_FOR_AGAIN = "public, max-age=31536000, immutable", "no-cache"
-SMALL = 200_000  # bytes; a second is too much to spend on packing what is larger as tightly as can be
+MAX_BEST_COMPRESSION_BYTES = 200_000  # bytes; the best compression of a larger file takes a second, which is too long
 
 FILES = {f"/{path.relative_to(STATIC).as_posix()}": [path] for path in STATIC.rglob("*") if path.is_file()}
 FILES |= {f"/{path}": files for path, files in SHEETS.items()}
-"""What there is, and the files that it is put together from. No other path leads anywhere."""
+"""All paths, with the files that each is put together from. Any other path is not found."""
 
 TEXTS = {
     ".css": "text/css",
@@ -32,12 +32,12 @@ TEXTS = {
     ".txt": "text/plain",
     ".md": "text/markdown",
 }
-PACKED_ALREADY = {".woff2": "font/woff2", ".webp": "image/webp"}
+COMPRESSED_TYPES = {".woff2": "font/woff2", ".webp": "image/webp"}
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as it is sent. packed: its bytes by Content-Encoding, where they are fewer."""
+    """A file as it is sent. packed: its compressed bytes by Content-Encoding, where they are fewer."""
 
     etag: str
     media_type: str
@@ -50,7 +50,7 @@ _loaded: dict[str, asyncio.Future[_File]] = {}
 
 @route("/static/{path:path}", http_method=READ)
 async def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
-    """A file. Where its address changes with its bytes it is kept for a year, else it is asked for again each time."""
+    """Return a file. It is cached for a year if its address changes with its bytes, else revalidated each time."""
     if path not in FILES:
         raise not_found("not_found", "There is nothing at this address.")
     file = await _file(path)
@@ -68,7 +68,7 @@ async def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Respon
 
 
 def _coding(accepted: str, file: _File) -> str:
-    """The best coding that a browser takes and the file is smaller in; "" for none."""
+    """Return the best coding that a browser accepts and that makes the file smaller, or "" for none."""
     takes = {part.partition(";")[0].strip() for part in accepted.split(",") if not part.rstrip().endswith(";q=0")}
     return next((coding for coding in file.packed if coding in takes), "")
 
@@ -82,8 +82,8 @@ async def _file(path: str) -> _File:
 def _load(path: str) -> _File:
     content, suffix, packed = b"".join(file.read_bytes() for file in FILES[path]), FILES[path][0].suffix, {}
     if suffix in TEXTS:
-        quality = 11 if len(content) < SMALL else 6
+        quality = 11 if len(content) < MAX_BEST_COMPRESSION_BYTES else 6
         packed = {"br": brotli.compress(content, quality=quality), "gzip": gzip.compress(content)}
     smaller = {coding: bytes_ for coding, bytes_ in packed.items() if len(bytes_) < len(content)}
-    media_type = (TEXTS | PACKED_ALREADY).get(suffix, "application/octet-stream")
+    media_type = (TEXTS | COMPRESSED_TYPES).get(suffix, "application/octet-stream")
     return _File(sha256(content).hexdigest()[:16], media_type, content, smaller)

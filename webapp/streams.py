@@ -1,4 +1,4 @@
-"""Answers whose body is sent while it is read from storage, and what becomes of them when that fails on the way."""
+"""Responses whose body is sent while it is read from storage, and what happens when the read fails midway."""
 
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 async def streamed(
     name: str, pieces: AsyncIterator[bytes], status_code: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return an answer that sends the pieces as they come, the first of which is here already.
+    """Return a response that sends the pieces as they arrive. The first piece is read before this returns.
 
-    name: for the log. Raises what the first piece raises: then there still is a way to tell.
+    name: for the log. Raises what the first piece raises: at that point an error response is still possible.
     """
     first = await anext(pieces, b"")
     return _Stream(name, _whole(first, pieces), status_code, headers)
@@ -30,9 +30,9 @@ async def _whole(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[by
 
 
 class _Stream(StreamingResponse):
-    """A body that is left without its end when the rest cannot be had: the server then cuts the connection.
+    """A body that is left without its end when the rest cannot be read: the server then cuts the connection.
 
-    So whoever asked sees that something is missing.
+    So the client sees that something is missing.
     """
 
     def __init__(
@@ -45,4 +45,4 @@ class _Stream(StreamingResponse):
         try:
             await super().stream_response(send)
         except (Failure, DatabaseAway) as failure:
-            log.warning("%s was cut off on the way: %s", self._name, in_a_line(failure))
+            log.warning("%s was cut off: %s", self._name, in_a_line(failure))

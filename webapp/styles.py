@@ -1,4 +1,4 @@
-"""The style sheet of each page: its files from static/css in one, as each by itself keeps a phone waiting."""
+"""The style sheet of each page: its files from static/css in one, because each extra file keeps a phone waiting."""
 
 from tasks.settings import ROOT
 
@@ -27,10 +27,10 @@ PAGES = {
     "error": ("error",),
     "docs": (),
 }
-"""The files that each page has after `tokens` and `base`, which all have, in the order that they count in."""
+"""The files of each page after `tokens` and `base`, which all pages have, in the order of the cascade."""
 
 SHEETS = {
     f"pages/{page}.css": [STATIC / f"css/{name}.css" for name in ("tokens", "base", *names)]
     for page, names in PAGES.items()
 }
-"""The files of each sheet, by its path below /static/: as deep as theirs, so that what they name from ../ is found."""
+"""The files of each sheet, by its path below /static/: as deep as the files, so that their ../ addresses work."""

@@ -1,4 +1,4 @@
-"""How pages learn what tidying did: the cards anew, and a notice with its undo."""
+"""How pages learn what tidying did: the changed cards, and a notice with an undo button."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +16,13 @@ from webapp.visitors import page_of
 
 AnyRequest = Request[Any, Any, Any]
 
-SHOWN = 60  # cards that one answer replaces; after more changes the page asks for its sheet anew
+MAX_CARDS = 60  # cards that one response replaces; after more changes the page reloads its sheet
 
 
 async def anew(request: AnyRequest, job_ids: Sequence[UUID]) -> str:
-    """These jobs as the page that asks shows them now, as a live event would do it."""
+    """Return the jobs as the requesting page shows them now, in the same form as a live event."""
     address = page_of(request)
-    cards = await library.cards(job_ids[:SHOWN])
+    cards = await library.cards(job_ids[:MAX_CARDS])
     if address.path.startswith("/jobs/"):
         own = address.path.removeprefix("/jobs/")
         return "".join([await job_fragment(card) for card in cards if str(card.job.id) == own])
@@ -32,7 +32,7 @@ async def anew(request: AnyRequest, job_ids: Sequence[UUID]) -> str:
 
 
 async def notice(action: str, argument: str, outcome: Outcome) -> str:
-    """What was done, in words, with a button that takes it back."""
+    """Return what was done, in words, with an undo button."""
     context = {"words": await words(action, argument, outcome), "undo": outcome.undo, "back": None}
     return (
         f'<hx-partial hx-target="#done" hx-swap="innerHTML">{pages.render("parts/done.html", **context)}</hx-partial>'
@@ -40,34 +40,36 @@ async def notice(action: str, argument: str, outcome: Outcome) -> str:
 
 
 async def words(action: str, argument: str, outcome: Outcome) -> str:
-    """What was done, in a sentence."""
+    """Return what was done, in a sentence."""
     why = f"they have {MAX_TAGS} tags" if action == "tag" else "they still wait or run"
-    left_out = f" {_prints(outcome.left_out)} left out: {why}." if outcome.left_out else ""
+    are = "is" if outcome.left_out == 1 else "are"
+    left_out = f" {_prints(outcome.left_out)} {are} left out: {why}." if outcome.left_out else ""
     if not outcome.jobs:
         return left_out.strip() or "There was nothing to change."
+    prints, quoted = _prints(outcome.jobs), f"“{argument}”"
     if action in ("collect", "take out"):
-        argument = await collections.name_of(UUID(argument)) or "a collection that is gone"
-    one = outcome.jobs == 1
+        name = await collections.name_of(UUID(argument))
+        quoted = f"“{name}”" if name else "a deleted collection"
     said = {
-        "favourite": f"{'a favourite' if one else 'favourites'}{'' if argument == 'yes' else ' no more'}",
-        "rate": f"rated with {argument} {'star' if argument == '1' else 'stars'}"
+        "favourite": f"Added {prints} to favorites" if argument == "yes" else f"Removed {prints} from favorites",
+        "rate": f"Rated {prints} {argument} {'star' if argument == '1' else 'stars'}"
         if argument != "0"
-        else "rated no more",
-        "tag": f"tagged “{argument}”",
-        "untag": f"tagged “{argument}” no more",
-        "collect": f"in “{argument}”",
-        "take out": f"in “{argument}” no more",
-        "trash": "in the trash",
-        "restore": "out of the trash",
-        "retry": "tried again",
-        "delete": "deleted for good",
-        "undo": "as before",
+        else f"Removed the rating from {prints}",
+        "tag": f"Tagged {prints} {quoted}",
+        "untag": f"Removed the tag {quoted} from {prints}",
+        "collect": f"Added {prints} to {quoted}",
+        "take out": f"Removed {prints} from {quoted}",
+        "trash": f"Moved {prints} to the trash",
+        "restore": f"Restored {prints}",
+        "retry": f"Queued {prints} again",
+        "delete": f"Deleted {prints} permanently",
+        "undo": f"Undid it for {prints}",
     }[action]
-    return f"{_prints(outcome.jobs)} {said}.{left_out}"
+    return f"{said}.{left_out}"
 
 
 def _prints(count: int) -> str:
-    return f"{count:,} {'print is' if count == 1 else 'prints are'}"
+    return f"{count:,} {'print' if count == 1 else 'prints'}"
 
 
 def _search(query: str) -> Search:

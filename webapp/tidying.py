@@ -1,4 +1,4 @@
-"""What people say of one job: favourite, rating, tags, collections, notes, trash; by forms, and by PATCH."""
+"""What users record about one job, by forms and by PATCH: favorite, rating, tags, collections, notes, trash."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -25,13 +25,13 @@ Members = dict[str, object]
 
 T = TypeVar("T")
 
-TOO_MANY_TAGS = f"A job has {tidying.MAX_TAGS} tags at most."
+TOO_MANY_TAGS = f"A job can have at most {tidying.MAX_TAGS} tags."
 MEMBERS = ("favourite", "rating", "tags", "notes", "trashed")
 
 
 @post("/jobs/{job_id:str}/favourite", status_code=200)
 async def favourite(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Make a job a favourite (`favourite`: yes), or not any more (no)."""
+    """Mark a job as a favorite (`favourite`: yes), or remove the mark (no)."""
     card = await existing(job_id)
     await tidying.favourite(_only(card), await _field(request, "favourite") != "no")
     return await _answer(request, job_id)
@@ -39,17 +39,17 @@ async def favourite(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]
 
 @post("/jobs/{job_id:str}/rating", status_code=200)
 async def rating(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Give a job stars (`rating`: 0 to 5)."""
+    """Set the stars of a job (`rating`: 0 to 5)."""
     card, stars = await existing(job_id), await _field(request, "rating")
     if stars not in ("0", "1", "2", "3", "4", "5"):
-        raise _refused("rating", "A rating has 0 to 5 stars.")
+        raise _refused("rating", "A rating must be 0 to 5 stars.")
     await tidying.rate(_only(card), int(stars))
     return await _answer(request, job_id)
 
 
 @post("/jobs/{job_id:str}/tags", status_code=200)
 async def tags(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Put tags on a job (`tag`: several with commas between), or take one off (`untag`)."""
+    """Add tags to a job (`tag`: separated by commas), or remove one (`untag`)."""
     card, off = await existing(job_id), await _field(request, "untag")
     if off:
         await _understood("untag", tidying.untag(_only(card), off))
@@ -62,7 +62,7 @@ async def tags(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 
 @post("/jobs/{job_id:str}/collect", status_code=200)
 async def collect(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Put a job into a collection (`collection`), or take it out of one (`take_out`)."""
+    """Add a job to a collection (`collection`), or remove it from one (`take_out`)."""
     card, out = await existing(job_id), await _field(request, "take_out")
     if out:
         await _understood("take_out", tidying.take_out(_only(card), out))
@@ -73,7 +73,7 @@ async def collect(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 
 @post("/jobs/{job_id:str}/notes", status_code=200)
 async def notes(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Keep what is written about a job (`notes`)."""
+    """Replace the notes of a job (`notes`)."""
     card = await existing(job_id)
     written = (await _field(request, "notes")).replace("\r\n", "\n")  # HTML sends every line break as CRLF
     await _understood("notes", tidying.write(card.job.id, written))
@@ -82,19 +82,19 @@ async def notes(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 
 @post("/jobs/{job_id:str}/trash", status_code=200)
 async def trash(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Move an ended job to the trash."""
+    """Move a job that has ended to the trash."""
     return await _moved(request, job_id, "trash", tidying.trash)
 
 
 @post("/jobs/{job_id:str}/restore", status_code=200)
 async def restore(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Take a job out of the trash."""
+    """Restore a job from the trash."""
     return await _moved(request, job_id, "restore", tidying.restore)
 
 
 @patch("/jobs/{job_id:str}", status_code=200)
 async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """What a program says of a job: any of MEMBERS. `tags` are all that it has afterwards."""
+    """Change any of `favourite`, `rating`, `tags`, `notes` and `trashed` of a job. `tags` replaces all of its tags."""
     card, asked = await existing(job_id), _checked(await json_object(request))
     one = _only(card)
     if "trashed" in asked:
@@ -116,16 +116,16 @@ async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 
 
 def _checked(body: Members) -> Members:
-    """What a program asks for. Raises Rejected with every fault in it."""
+    """Return the requested changes. Raises Rejected with every fault in them."""
     checks: dict[str, Callable[[Any], str | None]] = {
         "favourite": lambda value: None if isinstance(value, bool) else "This must be true or false.",
         "trashed": lambda value: None if isinstance(value, bool) else "This must be true or false.",
-        "rating": lambda value: None if type(value) is int and 0 <= value <= 5 else "A rating has 0 to 5 stars.",
+        "rating": lambda value: None if type(value) is int and 0 <= value <= 5 else "A rating must be 0 to 5 stars.",
         "notes": lambda value: tidying.fault_of_notes(value) if isinstance(value, str) else "This must be a string.",
         "tags": _fault_of_tags,
     }
     faults = [
-        Fault(f"/{name}", f"There is no member {name!r}. There are {', '.join(MEMBERS)}.")
+        Fault(f"/{name}", f"There is no member {name!r}. The members are {', '.join(MEMBERS)}.")
         for name in body
         if name not in checks
     ]
@@ -162,7 +162,7 @@ async def _moved(
 
 
 async def _answer(request: AnyRequest, job_id: str) -> Response[Any]:
-    """The job as it is now, where it is shown; its JSON shape for a program."""
+    """Return the job as it is now: HTML or a redirect for a browser, its JSON shape for a program."""
     card = await existing(job_id)
     if by_htmx(request):
         return Response(await anew(request, [card.job.id]), media_type=HTML)
@@ -182,7 +182,7 @@ async def _field(request: AnyRequest, name: str) -> str:
 
 
 def _only(card: Card) -> Any:
-    return tidying.these([card.job.id])
+    return tidying.by_ids([card.job.id])
 
 
 def _refused(field: str, why: str) -> Rejected:

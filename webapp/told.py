@@ -1,4 +1,4 @@
-"""What pages were told of late: so that a look over the last seconds tells nothing twice."""
+"""Remembers what pages were sent recently, so that a look over the last seconds sends nothing twice."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from uuid import UUID
 from tasks.database import now
 from tasks.library import Card
 
-BULK = 200  # jobs that change at one moment are those of one bulk action
+BULK_SIZE = 200  # if more jobs change at one moment, that was a bulk action
 
 
-class Told:
-    """The changes that were told, by job; and the moments at which very many jobs changed, told all at once.
+class Sent:
+    """The changes that were sent, by job, and the moments at which very many jobs changed, sent all at once.
 
-    at_once: those moments. memory: how long either is remembered.
+    at_once: those moments. memory: how long both are remembered.
     """
 
     def __init__(self, memory: timedelta) -> None:
@@ -23,17 +23,17 @@ class Told:
         self._changes: dict[UUID, datetime] = {}
 
     def untold(self, changes: Mapping[UUID, datetime]) -> list[UUID]:
-        """The jobs whose changes were not told."""
+        """Return the jobs whose changes were not sent."""
         return [job_id for job_id, moment in changes.items() if self._changes.get(job_id) != moment]
 
     def tell(self, cards: list[Card]) -> None:
-        """Remember that these cards were told, and forget what is long ago."""
+        """Remember that these cards were sent, and forget old changes."""
         self._remember({card.job.id: card.job.changed_at for card in cards})
 
     def tell_at_once(self, changes: Mapping[UUID, datetime]) -> None:
-        """Remember these changes, and those at moments at which so many changed that they may be but some of them."""
+        """Remember these changes, and the moments with so many changes that `changes` may hold only some of them."""
         self._remember(changes)
-        self.at_once |= {moment for moment, jobs in Counter(changes.values()).items() if jobs > BULK}
+        self.at_once |= {moment for moment, jobs in Counter(changes.values()).items() if jobs > BULK_SIZE}
 
     def _remember(self, changes: Mapping[UUID, datetime]) -> None:
         long_ago = now() - self._memory

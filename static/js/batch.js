@@ -1,11 +1,11 @@
 /**
- * Keeps the page of a batch true: its progress when a print of it moves on, and all of it when the stream was away, or
- * when a print goes away: its cell stays, and says why it is empty.
+ * Keeps the page of a batch current: its progress when a print changes its status, and all of it when the stream was
+ * lost or a print is removed. The cell of a removed print stays and says why it is empty.
  */
 
 let known = "";
 let connected = false;
-let held = ""; // the print that has the focus, or had it until a swap took it away
+let held = ""; // the print that has the focus, or had it until a swap removed it
 
 document.addEventListener("htmx:before:swap", ({ detail }) => {
   if (document.activeElement !== document.body) held = document.activeElement.closest("#batch-grid :is(.card, .grid-gone)")?.id ?? "";
@@ -19,7 +19,7 @@ document.addEventListener("htmx:after:swap", () => {
   if (held && document.activeElement === document.body) document.querySelector(`#${held}-restore, #${held}-link`)?.focus();
 });
 
-document.addEventListener("pointerdown", () => (held = "")); // whoever presses beside it lets it go
+document.addEventListener("pointerdown", () => (held = "")); // a press anywhere gives it up
 
 document.addEventListener("htmx:after:swap", () => {
   const grid = document.getElementById("batch-grid");

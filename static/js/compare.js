@@ -1,4 +1,4 @@
-/** Other ways to compare than side by side: one over the other with a slider between them, or one after the other. */
+/** Adds other ways to compare than side by side: one over the other with a slider, or one after the other. */
 
 const stage = document.getElementById("stage");
 const slider = document.getElementById("slider");

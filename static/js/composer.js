@@ -1,6 +1,6 @@
 /**
- * Says by which keys a prompt is sent; a fault found moves the focus to the control it belongs to; and nothing but a
- * composer takes the composer's place, so that an error page never costs what was typed.
+ * Shows which keys send a prompt, and moves the focus to the control that has a fault. Only a composer may replace the
+ * composer, so that an error page never discards what was typed.
  */
 
 import { DEVELOP } from "./keys/names.js";

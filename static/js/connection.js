@@ -1,6 +1,6 @@
-/** Says in the top bar that the live stream is lost, and takes it back when it returns. */
+/** Shows in the top bar that the live stream is lost, until it returns. */
 
-const PATIENCE = 1500; // a stream that comes back sooner (a tab woken up) is not worth a word
+const PATIENCE = 1500; // milliseconds: a stream that returns sooner (a tab woken up) is not reported
 let timer = 0;
 
 function lost() {

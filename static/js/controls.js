@@ -1,4 +1,4 @@
-/** Sliders that move with their numbers, dice and lock of the seed, and how many of the folded settings are set. */
+/** Keeps sliders in step with their numbers, draws and locks the seed, and counts the folded settings that are set. */
 
 const MOST = 2 ** 31 - 1;
 
@@ -14,14 +14,14 @@ document.addEventListener("click", ({ target }) => {
   if (dice) draw(dice.closest(".field").querySelector("input[type=number]"));
 });
 
-// A lock on nothing would keep nothing: the seed is drawn, then kept.
+// A lock on an empty seed would keep nothing: the seed is drawn first.
 document.addEventListener("change", ({ target }) => {
   if (target.id !== "lock" || !target.checked) return;
   const seed = target.closest(".field").querySelector("input[type=number]");
   if (!seed.value) draw(seed);
 });
 
-// A morph leaves what was typed in a field: the seed of what was sent is taken out by hand.
+// A morph keeps what was typed in a field, so the seed that was sent is reset here.
 document.addEventListener("htmx:after:swap", ({ detail }) => {
   const { sourceElement, response } = detail.ctx ?? {};
   const seed = document.getElementById("p-seed");
@@ -29,7 +29,7 @@ document.addEventListener("htmx:after:swap", ({ detail }) => {
   count();
 });
 
-/** What is folded away says that it is not as the model has it. */
+/** Show on the fold how many of its settings differ from the model's defaults. */
 function count() {
   const set = [...document.querySelectorAll(".more-fields .field")].filter(isSet).length;
   const summary = document.getElementById("more-settings-summary");

@@ -1,6 +1,6 @@
 /**
- * A picture finished before our eyes comes up as a print does: pale and soft first, then with its full depth. Of many that
- * finish together a few do, as many as one can look at; the others are just there.
+ * Fades in a picture that finishes in view like a print in the developer: pale and soft first, then with full depth.
+ * Of many that finish together only a few are animated, as many as a viewer can follow; the others just appear.
  */
 
 const LONG = 1300;
@@ -21,7 +21,7 @@ document.addEventListener("htmx:after:swap", () => {
 });
 
 function develop() {
-  const cards = [...finishing].map((id) => document.getElementById(id)).filter(isInView); // all are looked at, then changed
+  const cards = [...finishing].map((id) => document.getElementById(id)).filter(isInView); // measured, then changed
   finishing.clear();
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) cards.forEach(bringOut);
 }

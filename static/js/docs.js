@@ -1,4 +1,4 @@
-/** Shows our OpenAPI document with Swagger UI, and mends what its markup keeps from screen readers. */
+/** Shows our OpenAPI document with Swagger UI, and repairs its markup for screen readers. */
 
 const place = document.getElementById("docs");
 
@@ -7,12 +7,12 @@ window.SwaggerUIBundle({
   domNode: place,
   docExpansion: "list",
   defaultModelsExpandDepth: 0,
-  validatorUrl: null, // or it would ask another host
+  validatorUrl: null, // otherwise it would send a request to another host
 });
 
 new MutationObserver(mend).observe(place, { childList: true, subtree: true });
 
-/** Headings skip a level, the introduction stands outside every landmark, and the body's field has no label. */
+/** Repair the markup: headings skip a level, the introduction is in no landmark, the body's field has no label. */
 function mend() {
   set("h3.opblock-tag, section.models > h4", "aria-level", "2");
   set(".opblock-body h4", "aria-level", "3");

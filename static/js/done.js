@@ -1,4 +1,4 @@
-/** Takes the notice of what was done away after a while, and empties fields whose content was taken. */
+/** Removes the notice of what was done after a while, and clears fields whose content was accepted. */
 
 const STAY = 20_000;
 let timer = 0;

@@ -1,11 +1,11 @@
 /**
- * Searches as one types, keeps the address and the back button in step with what the sheet shows, and closes the menus.
+ * Searches while the user types, keeps the address and the back button in step with the sheet, and closes the menus.
  *
- * Without this the finder is a form and links. Whatever is asked for by htmx, the server answers with the finder, which
- * knows its own address, and the sheet.
+ * Without this script the finder is a form and links. The server answers each request of htmx with the finder, which
+ * contains its own address, and the sheet.
  */
 
-const PAUSE = 300; // milliseconds without a key after which what was typed is searched for
+const PAUSE = 300; // milliseconds without a keystroke before a search
 let timer = 0;
 let typed = false;
 let restoring = false;
@@ -31,7 +31,7 @@ document.addEventListener("change", ({ target }) => {
 
 document.addEventListener("submit", ({ target }) => target.id === "finder-form" && clearTimeout(timer), true);
 
-/** Whether the focus is where things are replaced: a link that is gone thereafter must not take it along. */
+/** Note whether the focus is in what is replaced, so that it is not lost with a removed link. */
 document.addEventListener("htmx:before:swap", ({ detail }) => {
   if (!detail.tasks.some(({ target }) => target?.id === "finder")) return;
   focused = Boolean(document.activeElement?.closest("#finder, #prints"));
@@ -42,7 +42,7 @@ document.addEventListener("htmx:after:swap", () => {
   focused = false;
 });
 
-/** What is typed in one go is one step for the back button. */
+/** Update the address. What is typed in one go is one step for the back button. */
 document.addEventListener("htmx:after:swap", () => {
   const address = finder()?.dataset.address;
   if (!address || address === shown) return;

@@ -1,4 +1,4 @@
-/** Keeps what a person unfolded unfolded when the part of the page around it is replaced. */
+/** Keeps open what the user has unfolded when the part of the page around it is replaced. */
 
 document.addEventListener("htmx:before:swap", ({ detail }) => {
   for (const { target, fragment } of detail.tasks) {

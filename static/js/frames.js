@@ -1,19 +1,20 @@
 /**
- * Live events change the page at most once a frame, and then together: a swap has its price however little it brings. What
- * comes in a flood waits its turn. An event carries the whole state of what it replaces, so of several only the last counts.
+ * Applies live events together, at most once a frame: even a small swap has a fixed cost. In a flood the rest waits.
  *
- * Letters come first: from one to the next the page changes once, when the first has been drawn and none waits yet.
+ * An event carries the whole state of what it replaces, so only the last of several counts.
+ *
+ * Typing has priority: between two keystrokes the page changes once, after the first is painted and while none waits.
  */
 
-const MOST = 9; // events of a change: with these sixty a second come through between letters
-const DRAWN = 50; // milliseconds in which a letter is on the screen
-const PAUSE = 250; // milliseconds without a letter after which nobody types
-const LATE = 400; // milliseconds after which the page changes whoever types
-const came = new Map(); // the target of an event -> its stream and its text
+const MOST = 9; // events per change: enough for sixty events a second between keystrokes
+const DRAWN = 50; // milliseconds until a keystroke is painted
+const PAUSE = 250; // milliseconds without a keystroke after which typing has ended
+const LATE = 400; // milliseconds after which the page changes even during typing
+const came = new Map(); // target of an event -> its stream and its text
 let swapping = false;
 let typed = -PAUSE;
 let changed = 0;
-let late = 0; // when what waits has waited long enough
+let late = 0; // when the waiting events are applied even during typing
 
 addEventListener("keydown", () => (typed = performance.now()), { capture: true });
 
@@ -42,7 +43,7 @@ async function swap(now) {
   // What another sheet's stream told is over with that sheet.
   const alive = next.map(([, each]) => each).filter(({ stream }) => stream.isConnected);
   const text = alive.map(({ data }) => data).join("");
-  const stream = alive[0]?.stream; // there is one
+  const stream = alive[0]?.stream; // there is only one
   if (stream) await window.htmx.swap({ sourceElement: stream, target: stream, swap: "none", text });
   swapping = came.size > 0;
   if (swapping) requestAnimationFrame(swap);

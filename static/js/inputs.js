@@ -1,6 +1,6 @@
 /**
- * Files as input: chosen, pasted, dragged from the disk or from a card. They go to the server at once, and the parameter
- * holds their address. A file of ours on the prompt brings its settings back instead.
+ * Takes files as input: chosen, pasted, dragged from the disk or from a card. They are uploaded at once, and the
+ * parameter holds their address. A file of ours that is dropped on the prompt restores its settings instead.
  */
 
 const CARD = /^\/jobs\/([0-9a-f-]{36})$/;
@@ -12,13 +12,13 @@ const say = (words) => document.dispatchEvent(new CustomEvent("darkroom:say", { 
 
 function ready() {
   for (const field of composer()?.querySelectorAll("[data-takes]") ?? []) {
-    field.querySelector("input[type=file]").removeAttribute("name"); // what is chosen is sent by itself, at once
+    field.querySelector("input[type=file]").removeAttribute("name"); // a chosen file is uploaded separately, at once
     textOf(field).placeholder = "Drop, paste, https://";
     show(field);
   }
 }
 
-/** The pictures of a field in place of their addresses, as long as all of them are ours. */
+/** Show the pictures of a field in place of their addresses, as long as all of them are ours. */
 function show(field) {
   const addresses = textOf(field).value.split(/\s+/).filter(Boolean);
   const held = addresses.length > 0 && addresses.every((address) => address.startsWith("/media/"));
@@ -56,7 +56,7 @@ function put(field, address) {
   show(field);
 }
 
-/** The field for a file that was given to none: an empty one that takes its kind, else the first that does. */
+/** Return the field for a file that was given to none: an empty one that takes its kind, else the first that does. */
 function fieldFor(type) {
   const kind = type.split("/")[0];
   const fields = [...composer().querySelectorAll("[data-takes]")].filter(({ dataset }) => dataset.takes.startsWith(`${kind}/`));
@@ -66,7 +66,7 @@ function fieldFor(type) {
 async function take(files, field) {
   for (const file of files) {
     const to = field ?? fieldFor(file.type);
-    if (!to) return say(`${modelTitle()} takes no such file.`);
+    if (!to) return say(`${modelTitle()} does not accept this file.`);
     await busy(to, async () => put(to, await uploaded(file)));
   }
 }
@@ -86,11 +86,11 @@ async function busy(field, work) {
 
 async function uploaded(file) {
   const largest = Number(composer().dataset.largest);
-  if (file.size > largest) throw new Error(`A file may have up to ${Math.floor(largest / 2 ** 20)} MiB.`);
+  if (file.size > largest) throw new Error(`A file can be up to ${Math.floor(largest / 2 ** 20)} MiB.`);
   const answer = await sent("/uploads", file).catch(() => undefined);
-  if (!answer) throw new Error("The server cannot be reached. Please try again.");
+  if (!answer) throw new Error("Cannot reach the server. Try again.");
   const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(told.detail ?? "The file was not taken.");
+  if (!answer.ok) throw new Error(told.detail ?? "The upload failed.");
   return told.url;
 }
 
@@ -100,7 +100,7 @@ function sent(address, file) {
   return fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
 }
 
-/** Whether the file told its settings: then the composer comes anew, filled in with them. */
+/** Return whether the file contains its settings. If so, the composer is loaded again, filled in with them. */
 async function restored(file) {
   if (!IMPRINTED.includes(file.type)) return false;
   const answer = await sent("/imprint", file).catch(() => undefined);
@@ -114,11 +114,11 @@ function modelTitle() {
   return document.getElementById("model").selectedOptions[0]?.label ?? "This model";
 }
 
-/** What lies on a card that was dragged: the address of its result. */
+/** Return the address and the type of the result on a dragged card, or undefined when it has none. */
 async function resultOf(job) {
   const answer = await fetch(`/status/${job}`, { headers: { Accept: "application/json" } }).catch(() => undefined);
   const { result_url: address, outputs } = answer?.ok ? await answer.json() : {};
-  if (!address) say("There is no result to use yet.");
+  if (!address) say("This print has no result yet.");
   return address ? { address, type: outputs[0].media_type } : undefined;
 }
 
@@ -129,7 +129,7 @@ async function takeAddress(text, field) {
   const found = job ? await resultOf(job) : { address: own ? url.pathname : url.href, type: "image/*" };
   const to = found && (field ?? fieldFor(found.type));
   if (to) put(to, found.address);
-  else if (found) say(`${modelTitle()} takes no such file.`);
+  else if (found) say(`${modelTitle()} does not accept this file.`);
 }
 
 document.addEventListener("change", ({ target }) => {
@@ -175,14 +175,14 @@ document.addEventListener("drop", async (event) => {
   if (field || files.length > 1 || !(await restored(files[0]))) take(files, field ?? undefined);
 });
 
-// A prompt that is sent while a file is on its way would go without it.
+// A prompt that is sent during an upload would lack the file.
 document.addEventListener(
   "submit",
   (event) => {
     if (event.target.id !== "composer" || !underWay) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    say("A file is still on its way. One moment.");
+    say("A file is still uploading. Try again in a moment.");
   },
   true,
 );

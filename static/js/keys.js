@@ -1,8 +1,8 @@
 /**
- * Every key there is, in one table: it binds them, and the help is made from it.
+ * Binds all keyboard shortcuts from one table, which the help also shows.
  *
- * A key acts by pressing what is on the page for the mouse; where that is not there, nothing happens. None fires in a
- * dialog, nor while something is typed, but for those that belong to the field (`within`).
+ * A shortcut clicks what the page has for the mouse; without that element nothing happens. No shortcut works while a
+ * dialog is open or text is typed, except those that belong to the field (`within`).
  */
 
 import { keep, move } from "./keys/grid.js";
@@ -12,34 +12,34 @@ import "./keys/notify.js";
 const STARS = ["1", "2", "3", "4", "5"];
 
 /**
- * keys: as `named` names them. shown: how the help writes them. act: answers whether it did something. within: where one
- * has to be for it.
+ * keys: the names that `named` returns. shown: how the help writes them. act: returns whether it did something. within:
+ * a selector of where the focus must be.
  */
 const TABLE = [
-  { group: "Prints", keys: ["ArrowLeft"], shown: ["←", "→"], words: "The one beside, also in the lightbox", act: () => turn("prev") || move("left") },
+  { group: "Prints", keys: ["ArrowLeft"], shown: ["←", "→"], words: "Previous or next print, also in the lightbox", act: () => turn("prev") || move("left") },
   { group: "Prints", keys: ["ArrowRight"], act: () => turn("next") || move("right") },
-  { group: "Prints", keys: ["ArrowUp"], shown: ["↑", "↓"], words: "The row above or below", act: () => move("up") },
+  { group: "Prints", keys: ["ArrowUp"], shown: ["↑", "↓"], words: "Row above or below", act: () => move("up") },
   { group: "Prints", keys: ["ArrowDown"], act: () => move("down") },
-  { group: "Prints", keys: ["Home"], shown: ["Home", "End"], words: "The first or the last", act: () => move("first") },
+  { group: "Prints", keys: ["Home"], shown: ["Home", "End"], words: "First or last print", act: () => move("first") },
   { group: "Prints", keys: ["End"], act: () => move("last") },
-  { group: "Prints", keys: ["Enter"], shown: ["Enter"], words: "Open it", act: () => false }, // the browser's own: it is a link
-  { group: "Prints", keys: ["Escape"], shown: ["Esc"], words: "Close it, or clear the selection", act: () => press(".pswp__button--close") || clear() },
-  { group: "This print", keys: ["f"], shown: ["F"], words: "Favourite, or not", act: () => act("favourite") },
-  { group: "This print", keys: STARS, shown: ["1–5", "0"], words: "Rate it; take the rating away", act: (key) => act("rate", key) },
+  { group: "Prints", keys: ["Enter"], shown: ["Enter"], words: "Open", act: () => false }, // the browser's own: it is a link
+  { group: "Prints", keys: ["Escape"], shown: ["Esc"], words: "Close, or clear the selection", act: () => press(".pswp__button--close") || clear() },
+  { group: "This print", keys: ["f"], shown: ["F"], words: "Toggle favorite", act: () => act("favourite") },
+  { group: "This print", keys: STARS, shown: ["1–5", "0"], words: "Rate, or remove the rating", act: (key) => act("rate", key) },
   { group: "This print", keys: ["0"], act: () => act("rate", "0") },
-  { group: "This print", keys: ["t"], shown: ["T"], words: "Tag it", act: tag },
-  { group: "This print", keys: ["x"], shown: ["X"], words: "Select it, or not", act: () => press(".card-select", subject()) },
-  { group: "This print", keys: ["u"], shown: ["U"], words: "Use it for another one", act: () => !viewer() && press(".card-uses", subject()) },
-  { group: "This print", keys: ["Delete"], shown: ["Del"], words: "Put it in the trash", act: () => act("trash") },
-  { group: "This print", keys: ["i"], shown: ["I"], words: "In the lightbox: its prompt and settings", act: () => press(".pswp__button--about") },
+  { group: "This print", keys: ["t"], shown: ["T"], words: "Tag", act: tag },
+  { group: "This print", keys: ["x"], shown: ["X"], words: "Select or deselect", act: () => press(".card-select", subject()) },
+  { group: "This print", keys: ["u"], shown: ["U"], words: "Use for another print", act: () => !viewer() && press(".card-uses", subject()) },
+  { group: "This print", keys: ["Delete"], shown: ["Del"], words: "Move to the trash", act: () => act("trash") },
+  { group: "This print", keys: ["i"], shown: ["I"], words: "In the lightbox: prompt and settings", act: () => press(".pswp__button--about") },
   { group: "This print", keys: ["z"], shown: ["Z"], words: "In the lightbox: zoom", act: () => press(".pswp__button--zoom") },
-  { group: "Prompt", keys: ["n"], shown: ["N"], words: "Write a new one", act: () => reach("#prompt") },
-  { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [DEVELOP], words: "Develop it", within: ".composer", act: () => press("#develop") },
-  { group: "Prompt", keys: ["Alt+ArrowUp"], shown: [`${ALT} ↑`, `${ALT} ↓`], words: "One of the last, or back", within: "#prompt", act: () => recall(1) },
+  { group: "Prompt", keys: ["n"], shown: ["N"], words: "Write a new prompt", act: () => reach("#prompt") },
+  { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [DEVELOP], words: "Develop", within: ".composer", act: () => press("#develop") },
+  { group: "Prompt", keys: ["Alt+ArrowUp"], shown: [`${ALT} ↑`, `${ALT} ↓`], words: "Earlier or later prompt", within: "#prompt", act: () => recall(1) },
   { group: "Prompt", keys: ["Alt+ArrowDown"], within: "#prompt", act: () => recall(-1) },
   { group: "Page", keys: ["/"], shown: ["/"], words: "Search", act: () => reach("input[type='search'], input[name='q']:not([type='hidden'])") },
-  { group: "Page", keys: ["c"], shown: ["C"], words: "Compare the two to four selected", act: compare },
-  { group: "Page", keys: ["?"], shown: ["?"], words: "These keys", act: help },
+  { group: "Page", keys: ["c"], shown: ["C"], words: "Compare two to four selected prints", act: compare },
+  { group: "Page", keys: ["?"], shown: ["?"], words: "Show these shortcuts", act: help },
 ];
 
 document.addEventListener("keydown", (event) => {
@@ -52,7 +52,10 @@ document.addEventListener("keydown", (event) => {
 document.getElementById("keys-button")?.addEventListener("click", help);
 keep();
 
-/** A key with what is held with it, as Control+Enter; a letter in lower case, and what Shift makes of another key itself. */
+/**
+ * Return the name of a key with its modifiers, such as Control+Enter. A letter is in lower case. What Shift makes of
+ * another character is named by itself.
+ */
 function named({ key, ctrlKey, altKey, metaKey, shiftKey }) {
   const writes = key.length === 1;
   const name = writes && !shiftKey ? key.toLowerCase() : key;
@@ -60,19 +63,19 @@ function named({ key, ctrlKey, altKey, metaKey, shiftKey }) {
 }
 
 function isForOthers({ target, key }) {
-  if (key === "Escape" && target.closest?.("details, [popover]")) return true; // it is a menu that closes
-  if (target.closest?.("video, audio")) return key === " " || key.length > 1; // they seek, and change their volume
+  if (key === "Escape" && target.closest?.("details, [popover]")) return true; // it closes a menu
+  if (target.closest?.("video, audio")) return key === " " || key.length > 1; // they seek and change the volume
   const field = "input:not([type='checkbox'], [type='button'], [type='submit']), textarea, select, [contenteditable], dialog";
   return Boolean(target.closest?.(field));
 }
 
-/** The help comes only when it is asked for. */
+/** Open the help, which is imported on first use. */
 function help() {
   import("./keys/help.js").then(({ open }) => open(TABLE)).catch(() => undefined);
   return true;
 }
 
-/** What a key is about: the print in the lightbox, the one with the focus, or the one whose page this is. */
+/** Return the print that a key acts on: the one in the lightbox, the one with the focus, or the one of this page. */
 function subject() {
   const { job } = viewer()?.dataset ?? {};
   if (job) return document.getElementById(`job-${job}`);
@@ -83,7 +86,7 @@ function viewer() {
   return document.querySelector(".pswp[data-job]");
 }
 
-/** In the lightbox and on a job's page: to the one beside. In the lightbox there is no other way. */
+/** Turn to the neighboring print, in the lightbox or on a job's page. True in the lightbox: nothing else may move. */
 function turn(way) {
   if (viewer()) return press(`.pswp__button--arrow--${way}`) || true;
   return press(`.beside a[rel='${way}']`);
@@ -96,7 +99,7 @@ function act(action, value) {
   return Boolean(button);
 }
 
-/** A click, where it may be clicked. */
+/** Click an element if it exists and is enabled. Returns whether it was clicked. */
 function press(selector, within = document) {
   const element = within?.querySelector(selector);
   if (!element || element.disabled) return false;
@@ -104,7 +107,7 @@ function press(selector, within = document) {
   return true;
 }
 
-/** By its field where there is one, else by its link. Over the lightbox nothing can be written: it closes first. */
+/** Go to the tag field of the print, or click its link. Nothing can be typed over the lightbox, so it closes first. */
 function tag() {
   const place = subject()?.querySelector("[data-action='tag']");
   const field = place?.querySelector("input:not([type='hidden'])");
@@ -124,7 +127,7 @@ function reach(selector) {
   return Boolean(field) && write(field);
 }
 
-/** Further back in the prompts that js/memory.js knows, or forth. */
+/** Go back in the prompts that js/memory.js holds, or forward when `steps` is negative. */
 function recall(steps) {
   document.dispatchEvent(new CustomEvent("prompt:recall", { detail: steps }));
   return true;

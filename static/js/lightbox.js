@@ -1,18 +1,18 @@
 /**
- * A click on a finished print opens it in the lightbox, whose viewer comes only then. Its address is that of the print's
- * own page: going back closes it, a reload shows that page. Other clicks on a card lead to that address.
+ * Opens a finished print in the lightbox when it is clicked; the viewer is imported only then. The address is that of
+ * the print's own page: going back closes the lightbox, a reload shows that page. Other clicks on a card lead there.
  */
 
-// What this document was loaded from: the address may be another by now. Not every browser tells it.
+// Where this document was loaded from: the address may have changed since. Not every browser reports it.
 const loaded = new URL(performance.getEntriesByType("navigation")[0]?.name ?? location.href).pathname;
 let viewer = null;
-let opening = null; // a second click finds it so
+let opening = null; // the pending viewer, for a second click
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.(".card a[id$='-link']");
   const card = link?.closest(".card");
   const job = card?.id.slice("job-".length);
-  if (link) link.href = address(job); // a live event knows of no search
+  if (link) link.href = address(job); // a live event does not know the search
   if (!card?.matches("[data-slides]") || !isPlain(event)) return;
   event.preventDefault();
   open(job, () => history.pushState({ print: job }, "", address(job))).catch(() => location.assign(link.href));
@@ -25,7 +25,7 @@ addEventListener("popstate", ({ state }) => {
   else if (location.pathname !== loaded) location.reload();
 });
 
-if (location.pathname !== loaded) location.reload(); // somebody went back before this script had come
+if (location.pathname !== loaded) location.reload(); // the user went back before this script was loaded
 
 addEventListener("pageshow", ({ persisted }) => {
   if (persisted && !history.state?.print) viewer?.close();
@@ -36,7 +36,7 @@ function isPlain(event) {
   return event.button === 0 && !modified && !event.defaultPrevented;
 }
 
-/** Rejects where the print is not on the sheet, or the viewer cannot be fetched. */
+/** Open a print in the lightbox. Rejects when it is not on the sheet or when the viewer cannot be fetched. */
 async function open(job, before = () => undefined) {
   if (viewer) return viewer.turnTo(job);
   opening ??= import("./lightbox/viewer.js").then(({ look }) => look(job, { moved, closed, before }));
@@ -47,7 +47,7 @@ async function open(job, before = () => undefined) {
   }
 }
 
-/** The grid's search and order go along, so that the page leads on to the same prints. */
+/** Return the address of a print with the search and order of the grid, so that its page leads to the same prints. */
 function address(job) {
   const here = new URLSearchParams(location.search);
   const within = new URLSearchParams([...here].filter(([name, value]) => value && (name === "q" || name === "sort")));

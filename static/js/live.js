@@ -1,16 +1,17 @@
 /**
- * Takes live events to the cards that they are about: also to those out of the document, and to those that are new here.
- * Says when the number of what is found may be another, and opens the stream again when its first connection fails.
+ * Applies live events to their cards, including cards that are out of the document or new to this page.
  *
- * A live event carries a whole card and the id of the one it replaces. Where there is none, htmx leaves the task
- * without a target; a card that the page's search does not find says `placed:false`, and gets no place.
+ * It also reports when the number of results may have changed, and reopens the stream when its first connection fails.
+ *
+ * A live event carries a whole card and the id of the card that it replaces. If there is none, htmx leaves the task
+ * without a target. A card that the page's search does not find has `placed:false` and is not inserted.
  */
 
 import { arrive, isWaiting, leave } from "./arrivals.js";
 import "./frames.js";
 import { emptied } from "./windowing.js";
 
-const DELETED = /hx-target="#(job-[^"]+)" hx-swap="delete"/g; // htmx does not say what it did not find
+const DELETED = /hx-target="#(job-[^"]+)" hx-swap="delete"/g; // htmx does not report what it did not find
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30000;
 let wait = FIRST_WAIT;
@@ -33,7 +34,10 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
   for (const task of tasks.filter(isInAnotherState)) task.swapSpec.style = "outerSync";
 });
 
-/** Of such a card little stays: to find out what takes longer than to put its content in place anew. */
+/**
+ * Return whether a card changes its state and is neither focused nor selected: it is then replaced. Little of such a
+ * card stays, and a morph takes longer to find that out.
+ */
 function isInAnotherState({ target, fragment, swapSpec }) {
   const card = fragment?.firstElementChild;
   if (swapSpec?.style !== "outerMorph" || !target?.matches(".card") || !card?.matches(".card")) return false;
@@ -41,7 +45,10 @@ function isInAnotherState({ target, fragment, swapSpec }) {
   return card.dataset.status !== target.dataset.status && !isHeld;
 }
 
-/** Whether the search may find more or fewer now: a card is gone, found but not here, here but not found; or all came anew. */
+/**
+ * Return whether the number of results may have changed: a card is deleted, found but not here, or here but not found,
+ * or the whole sheet is replaced.
+ */
 function movesTheCount({ target, fragment, swapSpec }) {
   if (target?.id === "sheet" || swapSpec?.style === "delete") return true;
   const card = fragment?.firstElementChild;
@@ -53,7 +60,7 @@ document.addEventListener("htmx:sse:after:connection", () => {
   wait = FIRST_WAIT;
 });
 
-// hx-sse reconnects a stream that it once had. One that never opened is ours to try again.
+// hx-sse reconnects only a stream that was open before. One that never opened is retried here.
 for (const name of ["htmx:error", "htmx:response:error"]) {
   document.addEventListener(name, ({ detail }) => {
     const stream = detail.ctx?.sourceElement;

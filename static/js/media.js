@@ -1,4 +1,4 @@
-/** One film or sound plays at a time. */
+/** Lets only one video or sound play at a time. */
 
 document.addEventListener(
   "play",

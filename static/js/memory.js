@@ -1,6 +1,6 @@
 /**
- * What the composer remembers, in this browser alone: the last prompts (see js/keys.js), the models used last, and the
- * settings that each was used with. Settings come back when a model is chosen, never over what is there already.
+ * Remembers in this browser alone the last prompts (see js/keys.js), the models used last, and the settings of each.
+ * Choosing a model restores its settings, but never replaces a value that is already set.
  */
 
 const PROMPTS = "darkroom:prompts";
@@ -9,7 +9,7 @@ const SETTINGS = "darkroom:settings:";
 const MOST_PROMPTS = 50;
 const MOST_MODELS = 5;
 
-let back = -1; // how far back in the prompts one is; -1 is what was being written
+let back = -1; // how many prompts back the field is; -1 is the draft
 let draft = "";
 
 const composer = () => document.getElementById("composer");
@@ -33,7 +33,7 @@ function remember() {
   put(SETTINGS + model, Object.fromEntries(settings));
 }
 
-/** Files go after a while, and a seed is for the one picture. */
+/** Return whether a setting is remembered: not files, which are deleted after a while, nor the seed of one picture. */
 function isKept(name) {
   return name !== "p.seed" && !fields(name)[0]?.closest("[data-takes]");
 }
@@ -74,7 +74,7 @@ document.addEventListener("prompt:recall", ({ detail: steps }) => {
   const next = Math.max(-1, Math.min(back + steps, prompts.length - 1));
   if (next === back) return;
   if (back < 0) draft = field.value;
-  if (back < 0 && prompts[next] === draft && next + 1 < prompts.length) back = next + 1; // it stands there already
+  if (back < 0 && prompts[next] === draft && next + 1 < prompts.length) back = next + 1; // the field shows it already
   else back = next;
   field.value = back < 0 ? draft : prompts[back];
 });
@@ -83,7 +83,7 @@ function get(name, otherwise) {
   try {
     return JSON.parse(localStorage.getItem(name)) ?? otherwise;
   } catch {
-    return otherwise; // the browser keeps nothing here, or something else wrote it
+    return otherwise; // the browser stores nothing here, or the value is not ours
   }
 }
 
@@ -91,9 +91,9 @@ function put(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // full, or not allowed: then it is forgotten
+    // full, or not allowed: the value is not remembered
   }
 }
 
-// An address that fills in anything says all that is to be set.
+// An address that fills in any field states all that is to be set.
 if (composer() && !/[?&](model|prompt|p\.)/.test(decodeURIComponent(location.search))) fillIn();

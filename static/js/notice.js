@@ -1,4 +1,4 @@
-/** A short note at the foot of the page when a button's request did not work. */
+/** Shows a short note at the bottom of the page when the request of a button fails. */
 
 const STAY = 6000;
 let timer = 0;
@@ -6,11 +6,11 @@ let timer = 0;
 document.addEventListener("htmx:response:error", ({ detail }) => {
   const { ctx } = detail;
   if (ctx.sourceElement.id === "live") return;
-  if (ctx.text?.includes('id="composer"')) return; // the composer says it itself
+  if (ctx.text?.includes('id="composer"')) return; // the composer shows it itself
   const { status } = ctx.response;
   const gone = status === 404 || status === 409;
-  const refused = (status === 403 || status === 429) && message(ctx.text); // to try again would not help
-  say(gone ? "That is not possible any more." : refused || `That did not work (error ${status}). Please try again.`);
+  const refused = (status === 403 || status === 429) && message(ctx.text); // trying again would not help
+  say(gone ? "That is no longer possible." : refused || `Something went wrong (error ${status}). Try again.`);
 });
 
 function message(page) {
@@ -18,10 +18,10 @@ function message(page) {
 }
 
 document.addEventListener("htmx:error", ({ detail }) => {
-  if (detail.ctx && detail.ctx.sourceElement.id !== "live") say("The server cannot be reached. Please try again.");
+  if (detail.ctx && detail.ctx.sourceElement.id !== "live") say("Cannot reach the server. Try again.");
 });
 
-/** Other scripts have something to say, too. */
+/** Show the notes of other scripts. */
 document.addEventListener("darkroom:say", ({ detail }) => say(detail));
 
 function say(words) {

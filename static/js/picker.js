@@ -1,6 +1,6 @@
 /**
- * The list of models as a combobox (WAI-ARIA Authoring Practices, editable with list autocomplete): typing filters, the
- * models used last come first. The list itself stays, holds the value and asks for the controls.
+ * Makes the list of models a combobox (WAI-ARIA Authoring Practices, editable with list autocomplete): typing filters,
+ * and the models used last come first. The list itself stays, holds the value and requests the controls.
  */
 
 const RECENT = "darkroom:models";
@@ -64,7 +64,7 @@ function groupOf(title, some) {
   return group;
 }
 
-/** The way to a model that is not on the list: by the name that was typed, or by the field for it. */
+/** Return the option for a model that is not on the list: by the typed name, or by the field for it. */
 function another(typed) {
   const named = /^[\w.-]+\/[\w.-]+(:[0-9a-f]{64})?$/.test(typed) && ![...select().options].some(({ value }) => value === typed);
   const option = optionOf("", named ? `Use ${typed}` : select().options[select().options.length - 1].label, "By its name on Replicate");
@@ -118,7 +118,7 @@ document.addEventListener("keydown", (event) => {
     else if (event.altKey && event.key === "ArrowUp") close();
     else if (!event.altKey) mark(turned(active + moves[event.key], Math.abs(moves[event.key]) > 1));
   } else if (event.key === "Enter") {
-    event.preventDefault(); // it would send the prompt
+    event.preventDefault(); // otherwise it would send the prompt
     if (isOpen() && options[active]) choose(options[active]);
     else if (!isOpen()) open();
   } else if (event.key === "Escape" && isOpen()) {
@@ -138,7 +138,7 @@ document.addEventListener("input", ({ target }) => target === search() && open(t
 document.addEventListener("focusin", ({ target }) => target === search() && target.select());
 document.addEventListener("focusout", ({ target }) => target === search() && close());
 document.addEventListener("mousedown", (event) => {
-  if (list()?.contains(event.target)) event.preventDefault(); // the focus stays where one types
+  if (list()?.contains(event.target)) event.preventDefault(); // the focus stays in the search field
 });
 document.addEventListener("click", ({ target }) => {
   if (target === search()) return isOpen() || open();
@@ -151,7 +151,7 @@ function remembered() {
     const names = JSON.parse(localStorage.getItem(RECENT) ?? "[]");
     return Array.isArray(names) ? names : [];
   } catch {
-    return []; // the browser keeps nothing here
+    return []; // the browser stores nothing here
   }
 }
 

@@ -1,9 +1,9 @@
 /**
- * Tells the style sheet that the page scrolls: a card that runs under the pointer would bring out its words and marks for a
- * moment, which costs more than to scroll. See css/marks.css.
+ * Marks the sheet while the page scrolls: a card that passes under the pointer would show its words and marks for a
+ * moment, which costs more than scrolling. See css/marks.css.
  */
 
-const STILL = 200; // milliseconds after the last move
+const STILL = 200; // milliseconds after the last scroll event
 let timer;
 
 addEventListener(

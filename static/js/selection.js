@@ -1,22 +1,23 @@
 /**
- * Selects prints: with their checkboxes, with Shift from the last one to this one, with Ctrl on the picture, and while
- * some are selected by a click on any picture. The bar itself is plain HTML, which CSS shows while <html> says data-selecting.
+ * Selects prints by their checkboxes, with Shift for the range from the last one, with Ctrl on the picture, and, while
+ * any print is selected, by a click on any picture. The bar is plain HTML that CSS shows while <html> has
+ * data-selecting.
  */
 
 import { cards } from "./windowing.js";
 
 const PRINTS = "#sheet, #batch-grid";
 const bar = document.getElementById("selection");
-let last = null; // the id of the checkbox that was used last
+let last = null; // id of the checkbox used last
 let began = false;
-let searched = null; // what the sheet shows: another search is another selection
+let searched = null; // the search of the sheet: another search is another selection
 
 const boxes = () => [...cards()].map((card) => card.querySelector(".card-select")).filter(Boolean);
 const selected = () => boxes().filter((box) => box.checked);
 
 /**
- * The count, in words and for CSS; and once, when a selection begins, how many the search finds in all. anew: whether more
- * may be selected than before.
+ * Show the count in words and for CSS, and request once, when a selection begins, how many prints the search finds.
+ * anew: whether more may be selected than before.
  */
 function tell(anew = true) {
   const q = bar.elements.namedItem("q").value;
@@ -58,7 +59,7 @@ if (bar) {
     tell();
   });
   bar.addEventListener("reset", () => {
-    for (const box of selected()) box.checked = false; // also those out of the document, which the form does not know
+    for (const box of selected()) box.checked = false; // also those out of the document, which are not in the form
     setTimeout(tell);
   });
   bar.addEventListener("formdata", ({ formData }) => {
@@ -67,7 +68,7 @@ if (bar) {
   document.addEventListener("change", ({ target }) => target.form === bar && tell());
   document.addEventListener("htmx:after:swap", () => tell(false));
 
-  // Before anybody else hears of the click: while prints are selected, a picture is not opened.
+  // Captured before other listeners: while prints are selected, a click does not open a picture.
   document.addEventListener(
     "click",
     (event) => {
@@ -84,7 +85,7 @@ if (bar) {
     true,
   );
 
-  // The way to the tags of a card: its print alone is selected, and the bar asks for the tag.
+  // The tag button of a card selects its print alone and opens the tag field in the bar.
   document.addEventListener("click", (event) => {
     const card = event.target.closest?.('[data-action="tag"]')?.closest("#main .card");
     if (!card || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -95,7 +96,7 @@ if (bar) {
     document.getElementById("selection-tag-name").focus();
   });
 
-  // Enter in a field presses the button that stands behind it; Escape closes the fold that it is in.
+  // Enter in a field clicks the button behind it; Escape closes the fold around the field.
   bar.addEventListener("keydown", (event) => {
     const fold = event.target.closest("details.fold");
     if (event.key === "Enter" && event.target.matches(".fold-body input")) {
@@ -112,7 +113,7 @@ if (bar) {
   tell();
 }
 
-/** So much has changed that the whole sheet, or grid of a batch, comes anew. */
+/** Load the whole sheet, or the grid of a batch, again: too much has changed for single updates. */
 async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return location.reload();

@@ -1,4 +1,4 @@
-/** Has a style sheet that only some visits need, from static/css. Rejects where it cannot be fetched. */
+/** Load a style sheet from static/css that only some visits need. Rejects when it cannot be fetched. */
 export function styled(name) {
   const href = new URL(`../css/${name}.css`, import.meta.url).href;
   return new Promise((onload, onerror) => {

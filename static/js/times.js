@@ -1,4 +1,4 @@
-/** Keeps the times on the page true: "3 min ago" goes on counting, and clock times are in the reader's own zone. */
+/** Keeps the times on the page current: "3 min ago" keeps counting, and clock times are in the reader's time zone. */
 
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
@@ -23,7 +23,7 @@ function until(seconds) {
   return seconds < 60 ? `in ${Math.ceil(seconds)} s` : `in ${Math.ceil(seconds / 60)} min`;
 }
 
-/** Nothing where it is too soon to say: CSS hides the words around an empty time. */
+/** Return a rough estimate, or "" when it is too soon to say: CSS hides the words around an empty time. */
 function about(seconds) {
   if (seconds < 5) return "";
   if (seconds <= 55) return `in about ${Math.ceil(seconds / 5) * 5} s`;
@@ -31,7 +31,7 @@ function about(seconds) {
   return `in about ${Math.max(1, Math.round(seconds / size))} ${unit}`;
 }
 
-/** Nothing in the first seconds: a warm model takes these too. */
+/** Return the time so far, or "" in the first seconds, which a warm model takes too. */
 function soFar(seconds) {
   if (seconds < 10) return "";
   return seconds < 60 ? `${Math.floor(seconds)} s so far` : `${Math.floor(seconds / 60)} min so far`;

@@ -1,4 +1,4 @@
-/** Between the grid and a print's page, where the browser can: the picture that was clicked grows into the large one. */
+/** Makes the clicked picture grow into the large one between grid and print page, where the browser can. */
 
 const NAME = "print";
 
@@ -9,13 +9,13 @@ addEventListener("pagereveal", ({ viewTransition }) => {
   if (viewTransition) name(pictureFor(window.navigation?.activation?.from?.url), viewTransition);
 });
 
-/** The picture here of the job whose page is at an address. On a job's page CSS has named it. */
+/** Return this page's picture of the job that an address belongs to. On a job's page CSS has named it. */
 function pictureFor(url = "") {
   const [, job] = /\/jobs\/([0-9a-f-]{36})/.exec(url) ?? [];
   return document.querySelector(".pswp__item:not([inert]) .pswp__img") ?? document.querySelector(`#job-${job} .card-picture`);
 }
 
-/** Where the other page takes no part in it, the transition rejects; that is no error. */
+/** Name the picture during the transition, which rejects when the other page takes no part. That is no error. */
 async function name(picture, transition) {
   transition.ready.catch(() => undefined);
   if (picture) picture.style.viewTransitionName = NAME;

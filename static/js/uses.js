@@ -1,4 +1,7 @@
-/** Opens the menu of what a result can be used for at its card. Without this the same is a link to the print's page. */
+/**
+ * Opens the menu of what a result can be used for at its card. Without this script the opener is a link to the print's
+ * page.
+ */
 
 document.addEventListener("click", (event) => {
   const opener = event.target.closest?.(".card-uses");

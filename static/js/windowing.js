@@ -1,24 +1,24 @@
 /**
- * Keeps in the document only what is near the view. Rows of cards far from it give way to a spacer of their height, which
- * takes no layout and few elements; they come back, the same nodes, as it nears the view.
+ * Keeps only the cards near the viewport in the document. A spacer of the same height replaces rows far from it, which
+ * takes no layout and few elements. The same nodes return when the spacer nears the viewport.
  *
- * What is out of the document is still a part of the sheet: `cards` has it, live events reach it through `emptied`.
+ * Cards out of the document are still part of the sheet: `cards` yields them, and live events reach them by `emptied`.
  */
 
-const FAR = 1.5; // heights of the window from the view, beyond which rows are taken out
-const NEAR = 1; // within which they come back
-const RUN = 0.5; // what a spacer replaces at least
-const STEP = 0.2; // of the way that is scrolled before the rows are looked at again
-const SETTLED = 250; // milliseconds until the rows are looked at again after a change, or when some are left
+const FAR = 1.5; // window heights from the viewport beyond which rows are taken out
+const NEAR = 1; // window heights within which they return
+const RUN = 0.5; // window heights that a spacer replaces at least
+const STEP = 0.2; // window heights scrolled before the rows are checked again
+const SETTLED = 250; // milliseconds until the rows are checked again after a change, or when some are left
 
-const runs = new Map(); // a spacer -> the fragment with its cards
-const away = new Map(); // the id of each card in them -> the card
+const runs = new Map(); // spacer -> the fragment with its cards
+const away = new Map(); // id of each card in the fragments -> the card
 let scale = 0; // pixels of height that a card of ratio 1 adds to the sheet
-let arrangedAt = 0; // where the page was scrolled to, the last time
+let arrangedAt = 0; // the scroll position at the last check
 let scheduled = false;
-let changed = null; // the timer of a change
+let changed = null; // the timer that runs after a change
 
-/** All cards of this page in their order, those out of the document as well. */
+/** Yield all cards of this page in order, including those out of the document. */
 export function* cards() {
   for (const element of document.querySelectorAll("#main .card, #main .sheet-spacer")) {
     if (runs.has(element)) yield* runs.get(element).children;
@@ -26,20 +26,20 @@ export function* cards() {
   }
 }
 
-/** The card with this id, if it is out of the document. */
+/** Return the card with this id if it is out of the document, else null. */
 export function emptied(id) {
   prune();
   const card = away.get(id);
   return card && spacerOf(card) ? card : null;
 }
 
-/** Has a card back in the document. */
+/** Put a card back into the document. */
 export function bring(card) {
   const spacer = spacerOf(card);
   if (spacer) fill(spacer);
 }
 
-/** Has the cards back that a spacer stands for. Answers whether it is one. */
+/** Put the cards of a spacer back into the document. Returns whether the element is a spacer. */
 export function fill(spacer) {
   const run = runs.get(spacer);
   if (!run) return false;
@@ -70,7 +70,7 @@ function arrange() {
   prune();
   const sheet = document.getElementById("sheet");
   if (!sheet) return;
-  const rows = rowsOf(sheet); // all is read before anything is changed
+  const rows = rowsOf(sheet); // all layout is read before anything changes
   rescale(sheet);
   const near = rows.filter(({ top, bottom, elements }) => runs.has(elements[0]) && !isBeyond(top, bottom, NEAR));
   const seen = near.filter(({ top, bottom }) => !isBeyond(top, bottom, 0));
@@ -78,10 +78,10 @@ function arrange() {
   if (seen.length) for (const { elements } of seen) fill(elements[0]);
   else if (near.length) fill(near[0].elements[0]);
   else if (far.length) empty(far[0]);
-  if (near.length + far.length > 1) later(); // one by one: after a jump there are many
+  if (near.length + far.length > 1) later(); // one at a time: after a jump there are many
 }
 
-/** What stands below one another, with its place in the view: rows of cards, spacers, the link to more. */
+/** Return the rows of the sheet with their places in the viewport: rows of cards, spacers, the link to more. */
 function rowsOf(sheet) {
   const rows = [];
   for (const element of sheet.children) {
@@ -92,11 +92,11 @@ function rowsOf(sheet) {
   return rows;
 }
 
-/** Far rows that follow each other, in runs that are tall enough to be worth a spacer. */
+/** Return far rows that follow each other, in runs tall enough to be worth a spacer. */
 function farRuns(rows) {
   const found = [];
   let run = [];
-  for (const row of rows.slice(0, -2)) { // the last row is not whole, and the link to more may stand below it
+  for (const row of rows.slice(0, -2)) { // the last row is incomplete, and the link to more may follow it
     if (isBeyond(row.top, row.bottom, FAR) && row.elements.every(mayLeave)) run.push(row);
     else run = [];
     if (!run.length || run.at(-1).bottom - run[0].top < RUN * innerHeight) continue;
@@ -110,7 +110,7 @@ function isBeyond(top, bottom, heights) {
   return bottom < -heights * innerHeight || top > (1 + heights) * innerHeight;
 }
 
-/** What has the focus, or what Tab comes to, stays; so does what plays. */
+/** Return whether a card may leave the document. It stays if it has the focus, if Tab reaches it, or if it plays. */
 function mayLeave(element) {
   if (!element.matches(".card") || element.querySelector("a[id$='-link']")?.tabIndex !== -1) return false;
   return ![...element.querySelectorAll("video, audio")].some(({ paused }) => !paused);
@@ -127,7 +127,7 @@ function empty(rows) {
   for (const card of elements) away.set(card.id, card);
 }
 
-/** In a wider or narrower window rows have other heights. */
+/** Adjust the spacers to the width of the window, which changes the height of rows. */
 function rescale(sheet) {
   const card = sheet.querySelector(":scope > .card");
   if (!card) return;
@@ -144,7 +144,7 @@ function spacerOf(card) {
   return [...runs].find(([, run]) => run === card.parentNode)?.[0];
 }
 
-/** Another sheet has taken the place of the one with these spacers. */
+/** Forget the spacers of a sheet that another one has replaced. */
 function prune() {
   for (const spacer of runs.keys()) if (!spacer.isConnected) forget(spacer);
 }

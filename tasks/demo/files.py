@@ -1,4 +1,4 @@
-"""The files that made-up jobs show: a hundred or so, drawn once by the stand-in's drawing code, shared by many jobs."""
+"""Draws the files of made-up jobs: about a hundred, drawn once by the stand-in's drawing code, shared by many jobs."""
 
 import asyncio
 from base64 import b64encode
@@ -20,21 +20,21 @@ from tasks.tables import Output
 
 RATIOS = {"1:1": (512, 512), "3:2": (768, 512), "2:3": (512, 768), "16:9": (768, 432), "9:16": (432, 768)}
 FORMATS = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png"}
-PICTURES = 2  # of each subject
-FILMS = words.SUBJECTS[::10]  # what there are films of
+PICTURES = 2  # per subject
+FILMS = words.SUBJECTS[::10]  # subjects that have a film
 FILM_SIZE = (480, 270)
 SOUNDS = 4
 SOUND_SECONDS = 4.0
-EASELS = 4  # drawings at a time
+EASELS = 4  # concurrent drawings
 
 
 Row = dict[str, Any]
-"""Values by the names of columns."""
+"""Values by column name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn picture. ratio: one of RATIOS. output: its row, but for its id and its job."""
+    """A drawn picture. ratio: one of RATIOS. output: its row, without its id and its job."""
 
     ratio: str
     output: Row
@@ -42,7 +42,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """All that was drawn, by subject."""
+    """All drawn files, by subject."""
 
     pictures: dict[str, list[Picture]]
     films: dict[str, Row]
@@ -51,7 +51,7 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """What is still to be drawn. id: in place of a job's, of another version than those: their files never meet."""
+    """A file still to be drawn. id: replaces a job's id, and has another UUID version, so that files never collide."""
 
     media_type: str
     draw: Callable[[], bytes]
@@ -59,9 +59,9 @@ class _Drawing:
 
 
 async def draw_all(storage: Storage, chance: Random) -> Shelf:
-    """Draw every file into storage, with its preview. The same chance gives the same files under the same keys.
+    """Draw every file into storage, with its preview. The same `chance` gives the same files under the same keys.
 
-    Raises Failure where storage does not take them.
+    Raises Failure when storage does not accept them.
     """
 
     def drawing(media_type: str, draw: Callable[[], bytes]) -> _Drawing:
@@ -90,11 +90,11 @@ def _picture(prompt: str, ratio: str, extension: str) -> bytes:
 
 
 async def _keep(drawings: Iterable[_Drawing], storage: Storage) -> list[Row]:
-    """Draw, and keep in the way that results are kept: a few at a time, answered in order."""
+    """Draw the files and store them as results are stored, a few at a time. Returns their rows in order."""
     easels = asyncio.Semaphore(EASELS)
 
     async def store(files: Mapping[str, IO[bytes] | bytes]) -> dict[str, str]:
-        for key, content in files.items():  # under their own names: drawn once more, they are the same
+        for key, content in files.items():  # under their own names: drawn again, they are the same
             await storage.put(key, content)
         return {key: key for key in files}
 

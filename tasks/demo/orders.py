@@ -1,4 +1,4 @@
-"""What made-up people asked for in two years: prompts and models, alone and in batches, more and more of them."""
+"""Makes up what users requested in two years: prompts and models, alone and in batches, with growing frequency."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from tasks.demo import words
 from tasks.demo.files import FILMS
 
 SPAN = timedelta(days=730)
-GROWTH = 0.6  # below 1: there was more to do of late
-BATCHES = 0.004  # of all orders
+GROWTH = 0.6  # below 1: there were more orders recently
+BATCHES = 0.004  # share of all orders
 HOURS = (2, 1, 1, 0, 0, 1, 3, 5, 8, 10, 11, 10, 9, 10, 11, 10, 9, 8, 8, 10, 12, 12, 8, 5)
-"""How busy each hour of a day is."""
+"""The relative load of each hour of a day."""
 
 MODELS = {
     "black-forest-labs/flux-schnell": 45, "stability-ai/sdxl": 33, "google/nano-banana": 14,
     "minimax/hailuo-02": 5, "meta/musicgen": 3,
 }  # fmt: skip
-"""How often each is asked for, among a hundred."""
+"""How often each is requested, per hundred orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A batch. prompt: with its alternatives in braces. axes: what each of them may be, the slowest first."""
+    """A batch. prompt: with its alternatives in braces. axes: the values of each alternative, the slowest first."""
 
     id: UUID
     prompt: str
@@ -33,7 +33,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A job as it was asked for. subject: "" for music. matrix, place: where it is one of a batch."""
+    """A job as it was requested. subject: "" for music. matrix, place: set when it belongs to a batch."""
 
     moment: datetime
     prompt: str
@@ -44,7 +44,7 @@ class Order:
 
 
 def orders(count: int, until: datetime, chance: Random) -> Iterator[Order]:
-    """So many orders, the oldest first."""
+    """Yield `count` orders, the oldest first."""
     models, shares = list(MODELS), list(MODELS.values())
     waiting: list[Order] = []
     for number, moment in enumerate(_moments(count, until, chance)):
@@ -59,7 +59,7 @@ def orders(count: int, until: datetime, chance: Random) -> Iterator[Order]:
 
 
 def id_at(moment: datetime, chance: Random) -> UUID:
-    """An id of version 7, as one that is made at this moment: ids sort by their time."""
+    """Return a UUID of version 7 as if it were made at this moment. Such ids sort by their time."""
     return UUID(int=int(moment.timestamp() * 1000) << 80 | 7 << 76 | chance.getrandbits(12) << 64
                 | 2 << 62 | chance.getrandbits(62))  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What became of made-up orders: rows of jobs that have all ended, so that nothing of them is run, or paid for."""
+"""Makes up the results of orders: rows of jobs that have all ended, so that none of them is run or paid for."""
 
 import json
 from collections import defaultdict
@@ -17,29 +17,29 @@ from tasks.failures import Failure, reason
 from tasks.tables import Attempt, Batch, CollectionItem, Job, JobTag, Output, Status
 
 CLIENT = "demo"
-IN_TRASH = timedelta(days=20)  # at most, so that it is not deleted at once
-MADE_FROM = 500  # jobs back, at most, that one may be made from
+IN_TRASH = timedelta(days=20)  # at most, so that it is not deleted immediately
+MADE_FROM = 500  # jobs back, at most, to the one that a job is made from
 
 SECONDS = {
     "black-forest-labs/flux-schnell": 1.5, "stability-ai/sdxl": 6.0, "google/nano-banana": 9.0,
     "minimax/hailuo-02": 90.0, "meta/musicgen": 25.0,
 }  # fmt: skip
-"""What a prediction of each model takes, about."""
+"""How long a prediction of each model takes, approximately."""
 FAULTS = (
     reason("failed", "NSFW content detected"),
     reason("failed", "CUDA out of memory"),
     reason("failed", "CUDA error: device-side assert triggered"),
-    Failure("deadline", "It was not done within the time that was given for it."),
+    Failure("deadline", "It did not finish within the time allowed."),
 )
 
 Rows = dict[type[Table], list[Row]]
-"""The rows of each table, by the names of columns, the same in all. Those not named have their default."""
+"""The rows of each table, by column name, with the same columns in all. Columns not named have their default."""
 
 
 def jobs(
     count: int, until: datetime, shelf: Shelf, collections: Sequence[UUID], chance: Random, at_once: int
 ) -> Iterator[Rows]:
-    """The rows of so many jobs, at most `at_once` together, over two years up to a moment, the oldest first."""
+    """Yield the rows of `count` jobs in the two years up to `until`, oldest first, at most `at_once` jobs at a time."""
     rows: Rows = defaultdict(list)
     earlier: list[UUID] = []
     for order in orders(count, until, chance):
@@ -80,7 +80,7 @@ def _job(order: Order, until: datetime, earlier: list[UUID], chance: Random) -> 
 
 
 def _add(rows: Rows, order: Order, job: Row, shelf: Shelf, chance: Random) -> None:
-    """The job, with what belongs to it."""
+    """Add the job and the rows that belong to it."""
     parameters, kind, outputs = _made(order, shelf, chance)
     job["parameters"] = json.dumps(parameters)
     rows[Job].append(job)
@@ -99,7 +99,7 @@ def _add(rows: Rows, order: Order, job: Row, shelf: Shelf, chance: Random) -> No
 
 
 def _made(order: Order, shelf: Shelf, chance: Random) -> tuple[Row, str, list[Row]]:
-    """The parameters, the kind, and the outputs that fit them."""
+    """Return the parameters, the kind, and the outputs that fit them."""
     if not order.subject:
         return {"duration": 4, "output_format": "mp3"}, "audio", [chance.choice(shelf.sounds)]
     if order.model == "minimax/hailuo-02":

@@ -1,4 +1,4 @@
-"""A library filled with made-up jobs: to look around in, and to measure with."""
+"""Fills a library with made-up jobs, to explore and to measure with."""
 
 import logging
 from datetime import datetime
@@ -17,27 +17,27 @@ from tasks.tables import TABLES, Collection, Job
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 10_000  # jobs of a transaction: others may write in between
+AT_ONCE = 10_000  # jobs per transaction: others may write in between
 
 
 class NotEmpty(Exception):
-    """The library has jobs, and nobody said that made-up ones may come among them."""
+    """The library has jobs, and mixing made-up ones with them was not allowed."""
 
 
 async def fill(
     count: int, storage: Storage, *, seed: int = 0, into_existing: bool = False, until: datetime | None = None
 ) -> None:
-    """Add so many jobs, as if they had been asked for in the two years up to a moment, now unless told otherwise.
+    """Add `count` jobs, as if they had been requested in the two years up to `until`, which is now by default.
 
-    The same seed and moment give the same jobs. They share a hundred files. Raises NotEmpty, and Failure where storage
-    does not take the files.
+    The same seed and moment give the same jobs. They share a hundred files. Raises NotEmpty, and Failure when storage
+    does not accept the files.
     """
     mixed = await Job.exists()
     if mixed and not into_existing:
         raise NotEmpty
     until = until or now()
     shelf = await files.draw_all(storage, Random(seed))
-    chance = Random(f"{seed} {until}")  # so that another fill makes other jobs, with other ids
+    chance = Random(f"{seed} {until}")  # so that another call makes other jobs, with other ids
     collections = [await _collection(name, until) for name in words.COLLECTIONS]
     written = 0
     for rows in past.jobs(count, until, shelf, collections, chance, AT_ONCE):
@@ -46,11 +46,11 @@ async def fill(
         log.info("%d of %d jobs", written, count)
     if mixed and DB.engine_type == "sqlite":
         await _put_words_in_order()
-    await Job.raw("ANALYZE")  # plans are made for the library as it is now
+    await Job.raw("ANALYZE")  # so that query plans fit the library as it is now
 
 
 async def _collection(name: str, moment: datetime) -> UUID:
-    """The collection of this name, made where there is none."""
+    """Return the id of the collection of this name, creating it if there is none."""
     if (found := await Collection.objects().get(Collection.name == name)) is None:
         found = Collection(name=name, created_at=moment)
         await found.save()
@@ -59,7 +59,7 @@ async def _collection(name: str, moment: datetime) -> UUID:
 
 
 async def _put_words_in_order() -> None:
-    """Number the words of all jobs by age again: along these numbers SQLite's searches go (tasks/sorting.py)."""
+    """Renumber the words of all jobs by age: SQLite's searches follow these numbers (tasks/sorting.py)."""
     async with DB.transaction():
         await Job.raw("DELETE FROM job_words")
         await Job.raw("INSERT INTO job_words (job, words) SELECT id, prompt || ' ' || notes FROM job ORDER BY id")
@@ -68,13 +68,13 @@ async def _put_words_in_order() -> None:
 async def write(rows: Rows) -> None:
     """Write rows of several tables in one transaction."""
     async with DB.transaction() as transaction:
-        for table in TABLES:  # what is referred to comes first
+        for table in TABLES:  # referenced tables come first
             if table in rows:
                 await _write_table(transaction.connection, table, rows[table])
 
 
 async def _write_table(connection: Any, table: type[Table], rows: list[Row]) -> None:
-    """Write many rows, all of the same columns, in the quickest way of the database's driver: Piccolo's is too slow."""
+    """Write many rows of the same columns in the fastest way of the database's driver: Piccolo's is too slow."""
     names, records = list(rows[0]), [tuple(row.values()) for row in rows]
     if DB.engine_type == "postgres":
         await connection.copy_records_to_table(table._meta.tablename, records=records, columns=names)

@@ -1,4 +1,4 @@
-"""The vocabulary of made-up prompts: what is to be seen, where, in which light, and how it is pictured."""
+"""The vocabulary of made-up prompts: subjects, places, lights and styles."""
 
 from collections.abc import Sequence
 from random import Random
@@ -54,7 +54,7 @@ COLLECTIONS = ("For the wall", "Book cover", "Winter", "Sea and sky", "Portfolio
 
 
 def prompt(chance: Random, subject: str) -> str:
-    """A prompt for a picture or a film of this subject."""
+    """Return a prompt for a picture or a film of this subject."""
     quality, place, light = chance.choice(QUALITIES), chance.choice(PLACES), chance.choice(LIGHTS)
     style, details = chance.choice(STYLES), chance.sample(DETAILS, chance.choice((0, 1, 1, 2)))
     words = chance.choice(
@@ -68,13 +68,13 @@ def prompt(chance: Random, subject: str) -> str:
 
 
 def music(chance: Random) -> str:
-    """A prompt for a piece of music."""
+    """Return a prompt for a piece of music."""
     first, second = chance.sample(INSTRUMENTS, 2)
     return f"{chance.choice(MOODS)} {chance.choice(GENRES)} with {first} and {second}, {chance.randrange(60, 150)} bpm"
 
 
 def matrix(chance: Random, subject: str) -> tuple[str, list[list[str]], list[str]]:
-    """A prompt with alternatives in braces, these alternatives, and the prompts it stands for, in order."""
+    """Return a prompt with alternatives in braces, these alternatives, and the prompts it expands to, in order."""
     qualities, lights = chance.sample(QUALITIES, chance.choice((2, 3, 4))), chance.sample(LIGHTS, 2)
     style = chance.choice(STYLES)
     written = f"A {_braced(qualities)} {subject} {_braced(lights)}, {style}"
@@ -86,7 +86,7 @@ def matrix(chance: Random, subject: str) -> tuple[str, list[list[str]], list[str
 
 
 def with_article(words: str) -> str:
-    """The words after "a" or "an"."""
+    """Return the words with "a" or "an" before them."""
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 

@@ -1,4 +1,4 @@
-"""Imprints in files: put into the types that have a place for them, and found again. No pixel is touched."""
+"""Puts imprints into files of the types that have a place for them, and finds them again. Pixels are not changed."""
 
 from contextlib import suppress
 
@@ -7,11 +7,11 @@ from tasks.imprint.packet import Imprint
 from tasks.imprint.source import Edit, Read, Source, Unfit
 
 FORMATS = {"png": png, "jpg": jpeg, "webp": webp, "mp4": mp4, "m4a": mp4}
-"""Those with a place for it, by their extensions."""
+"""The formats with a place for an imprint, by extension."""
 
 
 async def edits(imprint: Imprint, extension: str, size: int, read: Read) -> list[Edit]:
-    """The changes, in order, that put an imprint into a file of this type. None where it is better left alone."""
+    """Return the changes, in order, that put an imprint into a file of this type: none if it is better left alone."""
     if extension in FORMATS:
         with suppress(Unfit):
             changes: list[Edit] = await FORMATS[extension].edits(Source(size, read), packet.write(imprint))
@@ -20,7 +20,7 @@ async def edits(imprint: Imprint, extension: str, size: int, read: Read) -> list
 
 
 async def find(size: int, read: Read) -> Imprint | None:
-    """The imprint that any file has, or None. Bytes of any kind do: little of them is looked at."""
+    """Return the imprint of a file, or None. Any kind of bytes is accepted, and only a little of them is read."""
     source = Source(size, read)
     for form in (png, jpeg, webp, mp4):
         with suppress(Unfit):

@@ -1,4 +1,4 @@
-"""XMP in JPEG: a segment APP1 among the first ones (XMP specification, part 3, 1.1.3)."""
+"""Finds and edits XMP in JPEG: an APP1 segment among the first ones (XMP specification, part 3, 1.1.3)."""
 
 from struct import pack, unpack
 
@@ -6,12 +6,12 @@ from tasks.imprint.source import Edit, Place, Source, Unfit
 
 START = b"\xff\xd8"
 APP0, APP1, START_OF_SCAN = 0xE0, 0xE1, 0xDA
-STANDALONE = range(0xD0, 0xDA)  # markers that no length follows
+STANDALONE = range(0xD0, 0xDA)  # markers without a length
 HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 async def find(source: Source) -> Place:
-    """Where the packet is: by custom after JFIF's and Exif's segments, which want to be first. Raises Unfit."""
+    """Return the packet's place: by custom after JFIF's and Exif's segments, which must be first. Raises Unfit."""
     if await source.part(0, 2) != START:
         raise Unfit
     at, belongs = 2, 2
@@ -30,6 +30,6 @@ async def find(source: Source) -> Place:
 
 
 async def edits(source: Source, packet: bytes) -> list[Edit]:
-    """What puts a packet into the file. Raises Unfit."""
+    """Return the edits that put a packet into the file. Raises Unfit."""
     place = await find(source)
     return [Edit(place.start, place.end, pack(">BBH", 0xFF, APP1, 2 + len(HEAD) + len(packet)) + HEAD + packet)]

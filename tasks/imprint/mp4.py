@@ -1,4 +1,4 @@
-"""XMP in MP4: a box `uuid` of Adobe's at the end, where it moves nothing (XMP specification, part 3, 2.4)."""
+"""Finds and edits XMP in MP4: Adobe's `uuid` box, last so that it moves nothing (XMP specification, part 3, 2.4)."""
 
 from struct import pack, unpack
 from uuid import UUID
@@ -9,7 +9,7 @@ ADOBES = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
 
 
 async def find(source: Source) -> Place:
-    """Where the packet is. Raises Unfit, also where the last box has no end of its own: nothing can follow it."""
+    """Return the packet's place. Raises Unfit, also when the last box states no end, because nothing can follow it."""
     if (await source.part(4, 4)) != b"ftyp":
         raise Unfit
     at = 0
@@ -28,8 +28,8 @@ async def find(source: Source) -> Place:
 
 
 async def edits(source: Source, packet: bytes) -> list[Edit]:
-    """What puts a packet into the file. Raises Unfit."""
+    """Return the edits that put a packet into the file. Raises Unfit."""
     place = await find(source)
-    if place.end != source.size:  # what follows a box in the middle must not move: there are offsets to it
+    if place.end != source.size:  # data after a box in the middle must not move: there are offsets to it
         raise Unfit
     return [Edit(place.start, place.end, pack(">I4s", 24 + len(packet), b"uuid") + ADOBES + packet)]

@@ -1,6 +1,6 @@
-"""What a file says of how it was made, as an XMP packet: readable by others, and found again by us.
+"""Writes how a file was made into an XMP packet that other programs can read, and reads it again.
 
-The prompt is its dc:description, as picture viewers show it. Our own property holds everything as JSON.
+The prompt is the packet's dc:description, which picture viewers show. Our own property holds everything as JSON.
 """
 
 import json
@@ -17,9 +17,9 @@ import msgspec
 
 from tasks import strict_json
 
-LARGEST = 65_502  # bytes: what a segment of a JPEG has room for (XMP specification, part 3, 1.1.3)
-NAMESPACE = "urn:uuid:a9756216-8249-4b14-998a-70aa04f6672b#"  # ours alone, and no address that somebody has to own
-PROPERTY = f"{NAMESPACE} made"  # as expat tells it
+LARGEST = 65_502  # bytes: the room in a JPEG segment (XMP specification, part 3, 1.1.3)
+NAMESPACE = "urn:uuid:a9756216-8249-4b14-998a-70aa04f6672b#"  # unique, and not an address that someone has to own
+PROPERTY = f"{NAMESPACE} made"  # as expat reports it
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
 TEMPLATE = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -38,7 +38,7 @@ DESCRIPTION = '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{}</rdf:li>
 
 
 class Imprint(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a file was made. parameters: those that were asked for. seed: that the model was given, if it took one."""
+    """The record of how a file was made. parameters: as requested. seed: the one sent to the model, if it took one."""
 
     prompt: str
     model: str
@@ -49,20 +49,23 @@ class Imprint(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The parameters that make the same again."""
+        """The parameters that reproduce the file."""
         return self.parameters if self.seed is None else {**self.parameters, "seed": self.seed}
 
 
 def write(imprint: Imprint) -> bytes:
-    """The imprint as a packet of at most LARGEST bytes.
+    """Return the imprint as a packet of at most LARGEST bytes.
 
-    What does not fit is left out: the description first, which tells the prompt once more, then the longest parameters.
+    What does not fit is left out: first the description, which repeats the prompt, then the longest parameters.
     """
     return next(packet for packet in _ever_shorter(imprint) if len(packet) <= LARGEST)
 
 
 def read(packet: bytes) -> Imprint | None:
-    """The imprint in a packet, whoever wrote it down again since. None: there is none of ours, or it is damaged."""
+    """Return the imprint in a packet, even if another program has rewritten the packet.
+
+    Returns None when there is no imprint of ours, or a damaged one.
+    """
     found: list[str] = []
     inside = False
 
@@ -81,7 +84,7 @@ def read(packet: bytes) -> Imprint | None:
 
     parser = expat.ParserCreate("utf-8", " ")
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
-    parser.StartDoctypeDeclHandler = _refuse  # entities are declared in one, and grow
+    parser.StartDoctypeDeclHandler = _refuse  # a document type can declare entities, which expand
     with suppress(expat.ExpatError, msgspec.DecodeError, strict_json.Malformed, RecursionError, UnicodeError):
         parser.Parse(packet.strip(b"\0 \t\r\n"), True)
         imprint = msgspec.json.decode("".join(found), type=Imprint)

@@ -1,4 +1,7 @@
-"""XMP in PNG: an iTXt chunk before the picture (PNG specification, 11.3.3.4; XMP specification, part 3, 1.1.5)."""
+"""Finds and edits XMP in PNG: an iTXt chunk before the picture.
+
+Sources: PNG specification, 11.3.3.4; XMP specification, part 3, 1.1.5.
+"""
 
 from struct import pack, unpack
 from zlib import crc32
@@ -10,7 +13,7 @@ HEAD = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword; not compressed; no language, n
 
 
 async def find(source: Source) -> Place:
-    """Where the packet is. Raises Unfit."""
+    """Return the packet's place. Raises Unfit."""
     if await source.part(0, 8) != SIGNATURE:
         raise Unfit
     at, after_header = 8, 0
@@ -30,7 +33,7 @@ async def find(source: Source) -> Place:
 
 
 async def edits(source: Source, packet: bytes) -> list[Edit]:
-    """What puts a packet into the file. Raises Unfit."""
+    """Return the edits that put a packet into the file. Raises Unfit."""
     place = await find(source)
     chunk = b"iTXt" + HEAD + packet
     return [Edit(place.start, place.end, pack(">I", len(chunk) - 4) + chunk + pack(">I", crc32(chunk)))]

@@ -1,22 +1,22 @@
-"""Files that are looked into without reading the whole, and how they are changed without writing the whole."""
+"""Reads files without reading the whole, and describes changes to them without writing the whole."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 Read = Callable[[int, int], Awaitable[bytes]]
-"""Answers the bytes from the first up to and without the last; both are within the file."""
+"""Returns the bytes from a start offset up to, but not including, an end offset. Both are within the file."""
 
-HEAD = 64 * 1024  # bytes that are read at once: where there is something to be found, it is mostly there
-LOOKS = 200  # at one file
+HEAD = 64 * 1024  # bytes that are read at once: a packet is mostly within them
+LOOKS = 200  # reads per file
 LARGEST_PART = 1024 * 1024  # bytes
 
 
 class Unfit(Exception):
-    """The file is not as files of its type are, or takes too long to find one's way in. It is left as it is."""
+    """A file that does not follow its format, or takes too many reads to search. It is left unchanged."""
 
 
 class Source:
-    """A file to look into, a limited number of times. size: in bytes."""
+    """A file that can be read a limited number of times. size: in bytes."""
 
     def __init__(self, size: int, read: Read) -> None:
         self.size = size
@@ -25,7 +25,7 @@ class Source:
         self._looks = LOOKS
 
     async def part(self, start: int, length: int) -> bytes:
-        """So many bytes from there. Raises Unfit where the file has fewer, or was looked at too often."""
+        """Return `length` bytes from `start`. Raises Unfit when the file has fewer, or was read too often."""
         self._looks -= 1
         if self._looks < 0 or not 0 <= start <= start + length <= self.size or length > LARGEST_PART:
             raise Unfit
@@ -34,14 +34,14 @@ class Source:
         else:
             self._head = self._head or await self._read(0, min(HEAD, self.size))
             part = self._head[start : start + length]
-        if len(part) != length:  # it is being cut short
+        if len(part) != length:  # the file is being cut short
             raise Unfit
         return part
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a file has its XMP packet, with the bytes around it. Without a packet: where one belongs."""
+    """The place of a file's XMP packet, with the bytes around it. Without a packet: the place where one belongs."""
 
     start: int
     end: int
@@ -50,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Other bytes in place of those from `start` up to and without `end`."""
+    """A replacement for the bytes from `start` up to, but not including, `end`."""
 
     start: int
     end: int
@@ -58,12 +58,12 @@ class Edit:
 
 
 def resulting_size(size: int, edits: Sequence[Edit]) -> int:
-    """The size of a file after the edits."""
+    """Return the size of a file after the edits."""
     return size + sum(len(edit.content) - (edit.end - edit.start) for edit in edits)
 
 
 def pieces(size: int, edits: Sequence[Edit]) -> Iterator[tuple[int, int] | bytes]:
-    """The file after the edits, which are in order: spans of the file as it was, and new bytes between them."""
+    """Yield the file after the edits, which are in order: spans of the original file, and new bytes between them."""
     at = 0
     for edit in edits:
         yield at, edit.start
@@ -73,7 +73,7 @@ def pieces(size: int, edits: Sequence[Edit]) -> Iterator[tuple[int, int] | bytes
 
 
 def part_of(whole: Iterator[tuple[int, int] | bytes], start: int, end: int) -> Iterator[tuple[int, int] | bytes]:
-    """The part of such pieces that lies between two places of the new file."""
+    """Yield the part of such pieces that lies between two offsets of the new file."""
     at = 0
     for piece in whole:
         length = len(piece) if isinstance(piece, bytes) else piece[1] - piece[0]

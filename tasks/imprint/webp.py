@@ -1,4 +1,4 @@
-"""XMP in WebP: a chunk at the end, which the header of an extended file announces (RFC 9649, 2.7)."""
+"""Finds and edits XMP in WebP: a chunk at the end, which an extended file's header announces (RFC 9649, 2.7)."""
 
 from collections.abc import AsyncIterator
 from struct import pack, unpack
@@ -10,18 +10,18 @@ LARGEST = 2**32 - 10  # bytes of a RIFF file
 
 
 async def find(source: Source) -> Place:
-    """Where the packet is. Raises Unfit."""
+    """Return the packet's place. Raises Unfit."""
     end = await _end(source)
     async for kind, start, length in _chunks(source, end):
         if kind == b"XMP ":
             return Place(start, start + 8 + length + length % 2, await source.part(start + 8, length))
         if start == 12 and not (kind == b"VP8X" and (await source.part(20, 1))[0] & HAS_XMP):
-            break  # it says that there is none
+            break  # the header says that there is none
     return Place(end, end)
 
 
 async def edits(source: Source, packet: bytes) -> list[Edit]:
-    """What puts a packet into the file. Raises Unfit."""
+    """Return the edits that put a packet into the file. Raises Unfit."""
     place = await find(source)
     changed = [Edit(place.start, place.end, b"XMP " + pack("<I", len(packet)) + packet + b"\0" * (len(packet) % 2))]
     if await source.part(12, 4) == b"VP8X":
@@ -36,7 +36,7 @@ async def edits(source: Source, packet: bytes) -> list[Edit]:
 
 
 async def _end(source: Source) -> int:
-    """Where the file ends by its own account."""
+    """Return where the file ends according to its header. Raises Unfit."""
     riff, size, webp = unpack("<4sI4s", await source.part(0, 12))
     if riff != b"RIFF" or webp != b"WEBP" or size % 2 or 8 + size > source.size:
         raise Unfit
@@ -44,7 +44,7 @@ async def _end(source: Source) -> int:
 
 
 async def _chunks(source: Source, end: int) -> AsyncIterator[tuple[bytes, int, int]]:
-    """Kind, start and length of each chunk; the length is that of what it holds."""
+    """Yield the kind, the start and the content length of each chunk."""
     at = 12
     while at < end:
         kind, length = unpack("<4sI", await source.part(at, 8))
@@ -55,7 +55,7 @@ async def _chunks(source: Source, end: int) -> AsyncIterator[tuple[bytes, int, i
 
 
 async def _extended_header(source: Source) -> bytes:
-    """The header VP8X that a plain file, of one picture, does without."""
+    """Return the VP8X header that a plain file, with one picture, lacks. Raises Unfit."""
     kind = await source.part(12, 4)
     if kind == b"VP8 ":
         start_code, width, height = unpack("<3sHH", await source.part(23, 7))

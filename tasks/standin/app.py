@@ -1,4 +1,4 @@
-"""The stand-in: a small Replicate that draws on this machine."""
+"""The stand-in: a small imitation of Replicate that draws its pictures on this machine."""
 
 import asyncio
 import time
@@ -38,11 +38,11 @@ def create_app(
     hosts: Collection[str] = (),
     control: bool = False,
 ) -> Starlette:
-    """A stand-in that keeps its predictions and files in folder, and finds again what is there.
+    """Return a stand-in that stores its predictions and files in `folder`, and loads those already stored.
 
-    pace: 1 is a believable second or two for a picture; 0.1 is ten times as fast. token: the only one that passes; None
-    lets any pass. webhook_secret: whsec_ and base64. clock: Unix nanoseconds. hosts: names
-    that it is called by, besides loopback's. control: whether /_standin is there, where tests order what goes wrong.
+    pace: 1 means a plausible second or two for a picture; 0.1 is ten times as fast. token: the only accepted token;
+    None accepts any. webhook_secret: "whsec_" and base64. clock: returns Unix nanoseconds. hosts: the stand-in's names,
+    in addition to loopback's. control: whether to serve /_standin, where tests add fault rules.
     """
     room = Room(Predictions(folder / "predictions"), Uploads(folder / "uploads"), pace, token, webhook_secret, clock)
     app = Starlette(
@@ -69,11 +69,11 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 @cache
 def _certificates() -> SSLContext:
-    return httpx.create_ssl_context()  # takes a while, and one will do for every app of a process
+    return httpx.create_ssl_context()  # slow, so all apps of a process share one
 
 
 def _resume(room: Room) -> None:
-    """Webhooks that a stand-in before us still had to send."""
+    """Resume the webhooks that an earlier stand-in still had to send."""
     for record in room.predictions:
         if record.webhook and outcome(record, room.clock())[0] not in TERMINAL:
             deliver(room, record)

@@ -1,4 +1,4 @@
-"""How many requests are allowed: a token bucket that fills over a minute."""
+"""A rate limit for requests: a token bucket that refills over a minute."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -8,7 +8,7 @@ from tasks.standin.predictions import SECOND
 
 @dataclass
 class Budget:
-    """per_minute requests a minute, of which burst may come at once (all of them, where burst is None)."""
+    """A limit of `per_minute` requests a minute, `burst` of them at once (all of them when `burst` is None)."""
 
     per_minute: int
     burst: int | None = None
@@ -16,7 +16,7 @@ class Budget:
     _since: int = 0
 
     def take(self, now: int) -> int:
-        """Spend one request at this moment (Unix nanoseconds). Gives 0, or the seconds to wait where none is left."""
+        """Spend one request at `now` (Unix nanoseconds). Returns 0, or the seconds to wait when none is left."""
         rate = self.per_minute / 60
         self.spent = max(0.0, self.spent - (now - self._since) / SECOND * rate)
         self._since = now
@@ -27,10 +27,10 @@ class Budget:
 
     @property
     def size(self) -> int:
-        """How many may come at once."""
+        """The number of requests that may come at once."""
         return self.per_minute if self.burst is None else self.burst
 
     def headers(self) -> dict[str, str]:
-        """What is left, in Replicate's headers."""
+        """Return Replicate's rate limit headers: the remaining requests and the seconds until the reset."""
         reset = ceil(self.spent / (self.per_minute / 60))
         return {"ratelimit-remaining": str(int(self.size - self.spent)), "ratelimit-reset": str(reset)}

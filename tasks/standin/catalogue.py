@@ -1,4 +1,4 @@
-"""The models there are: read from tasks/catalogue, each file what Replicate answers to GET /models/{owner}/{name}."""
+"""The models, read from tasks/catalogue: each file is Replicate's response to GET /models/{owner}/{name}."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ MODELS: dict[str, Model] = {
 
 
 def named(name: str) -> Model:
-    """The model with this owner/name. Raises the 404."""
+    """Return the model with this owner/name. Raises Problem (404) when there is none."""
     try:
         return MODELS[name]
     except KeyError:
@@ -26,7 +26,10 @@ def named(name: str) -> Model:
 
 
 def of_version(version: str) -> Model:
-    """The model of owner/name (official ones only), owner/name:id or a bare id. Raises the 422 that keeps quiet."""
+    """Return the model of owner/name (official models only), owner/name:id or a bare id.
+
+    Raises Problem (422) when there is none. The error does not say whether the version exists.
+    """
     name, _, number = version.rpartition(":") if ":" in version else ("", "", version)
     for known, model in MODELS.items():
         if number == model["latest_version"]["id"] and name in ("", known):
@@ -37,12 +40,12 @@ def of_version(version: str) -> Model:
 
 
 def schemas(model: Model) -> dict[str, Any]:
-    """The model's components.schemas: Input, Output and what they refer to."""
+    """Return the model's components.schemas: Input, Output and the schemas that they refer to."""
     found: dict[str, Any] = model["latest_version"]["openapi_schema"]["components"]["schemas"]
     return found
 
 
 def defaults(model: Model) -> dict[str, Any]:
-    """The values of the inputs that are not given."""
+    """Return the values that inputs have when they are not given."""
     properties: dict[str, Any] = schemas(model)["Input"]["properties"]
     return {name: schema["default"] for name, schema in properties.items() if "default" in schema}

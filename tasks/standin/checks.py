@@ -1,4 +1,4 @@
-"""Input held against a model's schema, and faults told as Replicate's validator tells them."""
+"""Validation of input against a model's schema, with errors in the words of Replicate's validator."""
 
 from typing import Any
 
@@ -27,12 +27,15 @@ BODY_WITH_VERSION: Json = {
 
 
 def check_body(body: Any, *, version: bool) -> None:
-    """Raise the 422 if this is not the body of a create; version says whether it has to name one."""
+    """Raise Problem (422) when `body` is not that of a create request. version: whether it must name a version."""
     _check(body, BODY_WITH_VERSION if version else BODY, "")
 
 
 def check_input(values: Json, model: Model) -> Json:
-    """The inputs that the model knows; others are dropped without a word, as Replicate does. Raises the 422."""
+    """Return the inputs that the model knows.
+
+    Drops other inputs silently, as Replicate does. Raises Problem (422) when an input is invalid.
+    """
     schema = _without_nullable(
         {"allOf": [{"$ref": "#/components/schemas/Input"}], "components": {"schemas": schemas(model)}}
     )
@@ -49,7 +52,7 @@ def _check(value: Any, schema: Json, root: str) -> None:
 
 
 def _fields(error: jsonschema_rs.ValidationError, root: str) -> list[dict[str, str]]:
-    # The words are those of gojsonschema, which Replicate's recorded answers show.
+    # The wording is gojsonschema's, as in Replicate's recorded responses.
     place = ".".join(str(part) for part in ([root] if root else []) + list(error.instance_path))
     name = str(error.instance_path[-1]) if error.instance_path else "(root)"
     kind: Any = error.kind
@@ -85,7 +88,7 @@ def _type_name(value: object) -> str:
 
 
 def _without_nullable(schema: Any) -> Any:
-    """OpenAPI 3.0's nullable: true in the words of JSON Schema."""
+    """Translate OpenAPI 3.0's `nullable: true` to JSON Schema."""
     if isinstance(schema, list):
         return [_without_nullable(part) for part in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""/_standin: what the real Replicate does not have: faults on order, the ledger, and pace."""
+"""The endpoints of /_standin, which the real Replicate does not have: faults, the ledger, pace, and limits."""
 
 from typing import TypeVar
 
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 class Pace(msgspec.Struct, forbid_unknown_fields=True):
-    """How much longer than usual predictions take from now on."""
+    """A new pace: the factor by which predictions take longer than usual from now on."""
 
     pace: float
 
 
 class Limit(msgspec.Struct, forbid_unknown_fields=True):
-    """How many predictions may be created a minute, how many of them at once, and how much else may be asked."""
+    """New rate limits: created predictions a minute, how many of them at once, and other requests a minute."""
 
     creates_per_minute: int = 600
     burst: int | None = None
@@ -30,24 +30,27 @@ class Limit(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def add_faults(request: Request) -> Response:
-    """POST /_standin/faults: a list of rules, after those there are."""
+    """Handle POST /_standin/faults: add a list of rules after the existing ones."""
     room_of(request).faults.add(_read(await request.body(), list[Rule]))
     return Response(status_code=204)
 
 
 async def list_faults(request: Request) -> Response:
-    """GET /_standin/faults: the rules that are not used up."""
+    """Handle GET /_standin/faults: return the rules that are not used up."""
     return Response(msgspec.json.encode(room_of(request).faults.rules), media_type="application/json")
 
 
 async def clear_faults(request: Request) -> Response:
-    """DELETE /_standin/faults"""
+    """Handle DELETE /_standin/faults."""
     room_of(request).faults.clear()
     return Response(status_code=204)
 
 
 async def ledger(request: Request) -> Response:
-    """GET /_standin/ledger: every prediction that was created, oldest first, with its status now and nothing erased."""
+    """Handle GET /_standin/ledger: return all predictions, oldest first, with their current status.
+
+    Includes inputs that the API no longer shows.
+    """
     room = room_of(request)
     now, origin = room.clock(), origin_of(request)
     rows = [view(record, now, origin) | {"input": record.input} for record in room.predictions]
@@ -55,13 +58,13 @@ async def ledger(request: Request) -> Response:
 
 
 async def pace(request: Request) -> Response:
-    """POST /_standin/pace"""
+    """Handle POST /_standin/pace."""
     room_of(request).pace = _read(await request.body(), Pace).pace
     return Response(status_code=204)
 
 
 async def limit(request: Request) -> Response:
-    """POST /_standin/limit"""
+    """Handle POST /_standin/limit."""
     wanted = _read(await request.body(), Limit)
     room = room_of(request)
     room.creates, room.others = Budget(wanted.creates_per_minute, wanted.burst), Budget(wanted.others_per_minute)

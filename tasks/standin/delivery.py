@@ -1,4 +1,4 @@
-"""The file host: drawings are made when they are first asked for, and kept."""
+"""The file host: drawings are made when they are first requested, and then stored."""
 
 import asyncio
 import hashlib
@@ -19,7 +19,7 @@ from tasks.standin.timeline import outcome, removed
 
 
 async def output(request: Request) -> Response:
-    """GET /files-delivery/{id}/{name}, as replicate.delivery answers: no token, an hour long."""
+    """Handle GET /files-delivery/{id}/{name} like replicate.delivery: without a token, and for an hour."""
     room, name = room_of(request), request.path_params["name"]
     record = room.predictions.get(request.path_params["id"])
     if record is None or not _there(room, record, name):
@@ -31,7 +31,7 @@ async def output(request: Request) -> Response:
 
 
 async def inline(room: Room, record: Record) -> list[str]:
-    """All files of the prediction as data: URLs."""
+    """Return all files of the prediction as data: URLs."""
     urls = []
     for name in outputs.names(record):
         content = (await developed(room, record, name)).read_bytes()
@@ -40,7 +40,7 @@ async def inline(room: Room, record: Record) -> list[str]:
 
 
 async def developed(room: Room, record: Record, name: str) -> Path:
-    """Where the file is, drawn now if nobody has asked for it before."""
+    """Return the path of the file. Draws it first if this is the first request for it."""
     path = _path(room, record, name)
     if not path.exists():
         async with room.easels:
@@ -49,7 +49,7 @@ async def developed(room: Room, record: Record, name: str) -> Path:
 
 
 async def page(request: Request) -> Response:
-    """GET /p/{id}: the prediction's place in the web, which here is its first file."""
+    """Handle GET /p/{id}: redirect from the prediction's web page to its first file."""
     record = room_of(request).predictions.get(request.path_params["id"])
     if record is None:
         raise not_found()
@@ -57,7 +57,7 @@ async def page(request: Request) -> Response:
 
 
 async def tidy(room: Room) -> None:
-    """Delete the drawings that nobody may ask for any more, now and every ten minutes."""
+    """Delete the drawings that may no longer be requested, now and every ten minutes."""
     while True:
         now = room.clock()
         for record in room.predictions:
@@ -83,7 +83,7 @@ def _draw(room: Room, record: Record, name: str) -> None:
 
 
 def _picture(room: Room, url: str) -> Image.Image | None:
-    """The picture a data: URL holds, or one of our own files. Nothing is fetched from elsewhere."""
+    """Return the picture in a data: URL or in one of the stand-in's own files. Fetches nothing from elsewhere."""
     try:
         content = _data(url) if url.startswith("data:") else _own(room, urlsplit(url).path.split("/"))
         if content is None:

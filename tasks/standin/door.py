@@ -1,4 +1,4 @@
-"""What every request of the API passes: our name, the token, the rate limit, and the faults on order."""
+"""The checks that every API request passes: the Host header, the token, the rate limit, and injected faults."""
 
 from collections.abc import Awaitable, Callable, Collection
 
@@ -16,7 +16,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class OurNameOnly:
-    """The stand-in, for requests that call it by a name of its own: a page of another site may come to mean it."""
+    """Middleware that accepts only the stand-in's own names as Host, because another site's name may resolve to it."""
 
     def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
         self._app, self._names = app, names
@@ -33,7 +33,7 @@ class OurNameOnly:
 
 
 def guarded(on: str, endpoint: Endpoint) -> Endpoint:
-    """The endpoint behind token, rate limit and the faults for this place."""
+    """Wrap the endpoint with the token check, the rate limit, and the faults for `on`."""
 
     async def guard(request: Request) -> Response:
         room = room_of(request)
@@ -53,7 +53,7 @@ def guarded(on: str, endpoint: Endpoint) -> Endpoint:
 
 
 def faulty(on: str, endpoint: Endpoint) -> Endpoint:
-    """The endpoint with the faults for this place."""
+    """Wrap the endpoint with the faults for `on`."""
 
     async def meet(request: Request) -> Response:
         room = room_of(request)
@@ -67,7 +67,7 @@ def faulty(on: str, endpoint: Endpoint) -> Endpoint:
 
 
 async def body_of(request: Request) -> Json:
-    """The JSON object in the body. Raises the 400."""
+    """Return the JSON object in the body. Raises Problem (400) when the body is not one."""
     try:
         return msgspec.json.decode(await request.body(), type=Json)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:

@@ -1,4 +1,4 @@
-"""Faults on order: tests say over HTTP what goes wrong next, and here it does."""
+"""Fault injection: tests add rules over HTTP that say what goes wrong next, and this module applies the rules."""
 
 import asyncio
 import logging
@@ -24,35 +24,36 @@ CLOUDFLARE = (
 
 
 class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """One thing that goes wrong, `times` times (0: always).
+    """One fault, which happens `times` times (0: always).
 
-    on: where: create, get, cancel, list, model, models, versions, account, hardware, secret, upload, file (an output's
-    download), webhook, or any (all of these but files and webhooks). match: only where the prompt, else the path, has
-    this in it. lasting: with this, it holds for so many seconds, however often it is met. within: with this, it is over
-    after so many seconds, though it was not met as often. do: what:
+    on: where the fault happens: create, get, cancel, list, model, models, versions, account, hardware, secret, upload,
+    file (the download of an output), webhook, or any (all except file and webhook). match: text that the prompt, or
+    else the path, must contain. lasting: if set, the rule holds for `lasting` seconds, however often it is used.
+    within: if set, the rule expires after `within` seconds, even if it was used fewer than `times` times. do: what
+    happens:
 
-    Before anything is done:
-      status          answer `status`, with `body` or Replicate's own, and `headers`; a 429 tells `retry_after`
-      html502         answer as Cloudflare does
+    Before any work is done:
+      status          respond with `status`, `headers`, and `body` or Replicate's own; a 429 reports `retry_after`
+      html502         respond as Cloudflare does
       reset           close the connection
-      hang            say nothing for `seconds`, then close the connection
+      hang            send nothing for `seconds`, then close the connection
     After the work is done:
-      slow            send the answer `seconds` late
-      drop_answer     close the connection in place of the answer
-      hang_answer     the same after `seconds`
+      slow            send the response `seconds` late
+      drop_answer     close the connection instead of sending the response
+      hang_answer     send nothing for `seconds`, then close the connection
       truncate        send half the body, then close the connection
       stall           send half the body, then nothing for `seconds`, then close the connection
-      deny            answer `status`, as if nothing had been done
+      deny            respond with `status`, as if no work had been done
     On create, for the prediction:
       fail_prediction it fails with `error` (null: without a reason)
       boot            it takes `seconds` to start
       run             it takes `seconds` to run
       output          its output is `output`
-    On create, with any of these: it is not listed for `unlisted` seconds, and takes `running` seconds to run.
+    On create, with any `do`: the prediction is not listed for `unlisted` seconds, and takes `running` seconds to run.
     On webhook:
       missing         it is not sent
       double          it is sent twice
-      late            it is sent `seconds` later
+      late            it is sent `seconds` late
     """
 
     on: str
@@ -91,9 +92,9 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Met(msgspec.Struct):
-    """That a request met a rule, as the log tells it at debug: so it is known also of a stand-in that was killed.
+    """A request's match with a rule, logged at level DEBUG so that it is known even after the stand-in was killed.
 
-    at: Unix seconds. subject: its prompt, else its path or body.
+    at: Unix seconds. subject: the request's prompt, or else its path or body.
     """
 
     at: float
@@ -103,29 +104,29 @@ class Met(msgspec.Struct):
 
 
 class Faults:
-    """The rules that still hold, in their order."""
+    """The rules in effect, in the order in which they were added."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rules: list[tuple[Rule, float]] = []  # with the moment when it is over
+        self._rules: list[tuple[Rule, float]] = []  # each with the time when it expires
         self._clock = clock
 
     @property
     def rules(self) -> list[Rule]:
-        """Those that are not used up, nor over."""
+        """The rules that are neither used up nor expired."""
         self._rules = [(rule, over_at) for rule, over_at in self._rules if self._clock() < over_at]
         return [rule for rule, _ in self._rules]
 
     def add(self, rules: Iterable[Rule]) -> None:
-        """Order more of them."""
+        """Add rules after the existing ones."""
         now = self._clock()
         self._rules += [(rule, now + (rule.lasting or rule.within or inf)) for rule in rules]
 
     def clear(self) -> None:
-        """Have nothing go wrong any more."""
+        """Delete all rules."""
         self._rules = []
 
     def take(self, on: str, subject: str) -> Rule | None:
-        """The first rule for this place and subject; it is used up by this once."""
+        """Return the first rule that matches `on` and `subject`, and use it once. Returns None when no rule matches."""
         for rule in self.rules:
             if (rule.on == on or (rule.on == "any" and on not in ("file", "webhook"))) and rule.match in subject:
                 if not rule.lasting:
@@ -140,13 +141,13 @@ class Faults:
 
 
 def rule_of(request: Request) -> Rule | None:
-    """The rule that this request met."""
+    """Return the rule that this request matched. Returns None when it matched no rule."""
     rule: Rule | None = request.state.rule
     return rule
 
 
 def instead(rule: Rule) -> Response | None:
-    """What happens in place of the work, if the rule is of that kind."""
+    """Return the response to send instead of doing the work. Returns None when the rule is not of that kind."""
     match rule.do:
         case "status":
             return _of_status(rule)
@@ -161,7 +162,7 @@ def instead(rule: Rule) -> Response | None:
 
 
 def afterwards(rule: Rule, response: Response) -> Response:
-    """What happens to the answer once the work is done."""
+    """Return the response to send once the work is done: `response`, or what the rule turns it into."""
     match rule.do:
         case "slow":
             return Late(response, rule.seconds)
@@ -180,7 +181,7 @@ def afterwards(rule: Rule, response: Response) -> Response:
 
 
 class Late(Response):
-    """An answer that takes its time."""
+    """A response that is sent `after` seconds late."""
 
     def __init__(self, answer: Response, after: float) -> None:
         super().__init__()
@@ -192,7 +193,7 @@ class Late(Response):
 
 
 class Cut(Response):
-    """No answer, or the first half of one; then, some seconds after, the connection is gone."""
+    """No response, or the first half of one. The connection closes `after` seconds later."""
 
     def __init__(self, half: Response | None = None, after: float = 0) -> None:
         super().__init__()
@@ -203,14 +204,14 @@ class Cut(Response):
             await self.half(scope, receive, _halving(send))
         if self.after:
             await asyncio.sleep(self.after)
-        # ASGI knows no way to close a connection; uvicorn's transport is reached through its own receive().
+        # ASGI has no way to close a connection, so this reaches uvicorn's transport through uvicorn's receive().
         transport = getattr(getattr(receive, "__self__", None), "transport", None)
         if transport is None:
             raise RuntimeError("connections can be cut under uvicorn only")
         if self.half is None:
             transport.abort()
         else:
-            transport.close()  # lets the half that was sent go out first
+            transport.close()  # flushes the first half before it closes
         while (await receive())["type"] != "http.disconnect":
             pass
 

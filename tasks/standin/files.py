@@ -1,4 +1,4 @@
-"""/v1/files: what clients upload to use as input."""
+"""The endpoints of /v1/files: files that clients upload as inputs."""
 
 import msgspec
 from multipart import (
@@ -18,7 +18,7 @@ from tasks.standin.uploads import KEPT_FOR, LARGEST, Upload
 
 
 async def upload(request: Request) -> Response:
-    """POST /files: a part `content`, and perhaps a part `metadata`, which is JSON."""
+    """Handle POST /files: a part `content`, and an optional part `metadata` in JSON."""
     room = room_of(request)
     parts = await _parts(request)
     if "content" not in parts:
@@ -34,18 +34,18 @@ async def upload(request: Request) -> Response:
 
 
 async def index(request: Request) -> Response:
-    """GET /files"""
+    """Handle GET /files."""
     room = room_of(request)
     return page([_shown(request, kept) for kept in room.uploads.all(room.clock())])
 
 
 async def get(request: Request) -> Response:
-    """GET /files/{id}"""
+    """Handle GET /files/{id}."""
     return answer(_shown(request, _upload(request)))
 
 
 async def remove(request: Request) -> Response:
-    """DELETE /files/{id}"""
+    """Handle DELETE /files/{id}."""
     room_of(request).uploads.remove(_upload(request))
     return Response(status_code=204)
 
@@ -59,7 +59,7 @@ def _upload(request: Request) -> Upload:
 
 
 async def _parts(request: Request) -> dict[str, tuple[MultipartSegment, bytearray]]:
-    """The form's parts by name, with their bytes."""
+    """Return the form's parts by name, with their bytes."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != "multipart/form-data" or "boundary" not in options:
         raise malformed("Expected multipart/form-data")

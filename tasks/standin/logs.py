@@ -1,4 +1,4 @@
-"""What models print while they run: tqdm's progress bars, or the few words of partner models."""
+"""The logs that models print while they run: tqdm's progress bars, or the few words of partner models."""
 
 from tasks.standin import outputs
 from tasks.standin.predictions import SECOND, Record
@@ -7,7 +7,7 @@ BLOCKS = " ▏▎▍▌▋▊▉"
 
 
 def logs(record: Record, now: int) -> str:
-    """All that the model has printed by now."""
+    """Return everything that the model has printed by `now`."""
     if now < record.started:
         return ""
     share = min(1.0, (now - record.started) / max(1, record.ended - record.started))

@@ -1,4 +1,4 @@
-"""What a prediction yields: how many files of which kind and size, where they are, and their bytes."""
+"""The outputs of a prediction: the number, kind and size of its files, their URLs, and their bytes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,32 +24,32 @@ MEDIA_TYPES = {
     "mp3": "audio/mpeg",
 }
 MOST_PIXELS = 16_000_000
-FILM_SIZE = (640, 360)  # whatever resolution asks for: films are here to be seen, and quickly
+FILM_SIZE = (640, 360)  # whatever `resolution` is: films only need to be watchable and quick to make
 
 
 def kind(model: str) -> str:
-    """image, video or audio."""
+    """Return the kind of the model's output: image, video or audio."""
     return KINDS.get(model, "image")
 
 
 def value(record: Record, name: str) -> Any:
-    """An input as given, else the model's default, else None."""
+    """Return an input as given, else the model's default, else None."""
     return record.input.get(name, catalogue.defaults(catalogue.MODELS[record.model]).get(name))
 
 
 def count(record: Record) -> int:
-    """How many files there are."""
+    """Return the number of output files."""
     return value(record, "num_outputs") or 1
 
 
 def names(record: Record) -> list[str]:
-    """The names of the files: out-0.webp, ..."""
+    """Return the names of the output files: out-0.webp, ..."""
     extension = "mp4" if kind(record.model) == "video" else value(record, "output_format") or "png"
     return [f"out-{index}.{extension}" for index in range(count(record))]
 
 
 def output(record: Record, origin: str) -> Any:
-    """The prediction's output: a URL, or a list of URLs where the model's schema says so."""
+    """Return the prediction's output: a URL, or a list of URLs when the model's schema says so."""
     if not isinstance(record.output, msgspec.UnsetType):
         return record.output
     urls = [f"{origin}/files-delivery/{record.id}/{name}" for name in names(record)]
@@ -58,7 +58,7 @@ def output(record: Record, origin: str) -> Any:
 
 
 def refusal(model: str, given: dict[str, Any]) -> str | None:
-    """What the model would say before it gives up on such input, if it would."""
+    """Return the error with which the model fails on this input. Returns None when it accepts the input."""
     if model != "stability-ai/sdxl":
         return None
     width, height = given.get("width", 1024), given.get("height", 1024)
@@ -70,7 +70,7 @@ def refusal(model: str, given: dict[str, Any]) -> str | None:
 
 
 def render(record: Record, name: str, fetch: Fetch) -> bytes:
-    """The bytes of one file: the same for the same input and seed. fetch finds the pictures that the input names."""
+    """Return the bytes of one file, the same for the same input and seed. fetch: loads a picture named by the input."""
     prompt, seed = str(value(record, "prompt") or ""), record.seed
     index, extension = names(record).index(name), name.rpartition(".")[2]
     if kind(record.model) == "audio":

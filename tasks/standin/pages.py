@@ -1,4 +1,4 @@
-"""Answers in JSON, and lists in pages with a cursor, as Replicate gives them."""
+"""JSON responses, and lists in pages with a cursor, in Replicate's format."""
 
 from base64 import b64decode, b64encode
 from re import fullmatch
@@ -16,17 +16,17 @@ PAGE = 100
 
 
 def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A response in JSON."""
+    """Return a JSON response."""
     return Response(msgspec.json.encode(content), status, headers=headers, media_type="application/json")
 
 
 def page(results: list[Any], following: str | None = None, previous: str | None = None) -> Response:
-    """One page of a list; following and previous are the URLs of its neighbours."""
+    """Return one page of a list. following, previous: the URLs of the adjacent pages."""
     return answer({"next": following, "previous": previous, "results": results})
 
 
 def span(moments: list[int], cursor: str | None) -> tuple[int, int]:
-    """Where the page begins and ends in the moments, which run from new to old."""
+    """Return the start and end of the page as indices into `moments`, which run from newest to oldest."""
     if cursor is None:
         return 0, min(PAGE, len(moments))
     try:
@@ -44,6 +44,6 @@ def span(moments: list[int], cursor: str | None) -> tuple[int, int]:
 
 
 def link(request: Request, cursor: str) -> str:
-    """The URL of the page at this cursor, with the rest of the query as it is."""
+    """Return the URL of the page at this cursor. The rest of the query is unchanged."""
     query = {**request.query_params, "cursor": b64encode(cursor.encode()).decode()}
     return f"{origin_of(request)}{request.url.path}?{urlencode(query)}"

@@ -1,4 +1,4 @@
-"""The predictions there are: one small record each, in a file, from which time alone makes all the rest."""
+"""The stored predictions: each is one small record in a file, from which the clock alone derives everything else."""
 
 import secrets
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ SECOND = 1_000_000_000
 
 
 class Record(msgspec.Struct, omit_defaults=True):
-    """What is known of a prediction when it is created, and whether it was canceled. Times are Unix nanoseconds."""
+    """A prediction as it was created, and the time when it was canceled, if any. Times are Unix nanoseconds."""
 
     id: str
     model: str
@@ -26,42 +26,42 @@ class Record(msgspec.Struct, omit_defaults=True):
     run: float
     """Seconds from start to end."""
     origin: str
-    """Where the stand-in was reached: scheme, host and port, without a slash at the end."""
+    """The address of the stand-in in the client's request: scheme, host and port, without a trailing slash."""
     webhook: str | None = None
     events: list[str] | None = None
     deadline: int | None = None
     canceled: int | None = None
     error: str | None = None
-    """With this, the prediction fails."""
+    """If not None, the prediction fails with this error."""
     output: Any = msgspec.UNSET
-    """With this, the prediction's output is this and no drawing."""
+    """If set, the prediction's output instead of a drawing."""
     listed: int = 0
-    """The list does not show it before that."""
+    """The time before which the list does not show the prediction."""
 
     @property
     def started(self) -> int:
-        """When the model starts, if nothing comes between."""
+        """The time when the model starts, unless the prediction is canceled or aborted first."""
         return self.created + round(self.boot * SECOND)
 
     @property
     def ended(self) -> int:
-        """When the model is done, if nothing comes between."""
+        """The time when the model finishes, unless the prediction is canceled or aborted first."""
         return self.started + round(self.run * SECOND)
 
     @property
     def seed(self) -> int:
-        """The input's seed, or one from the id, as models draw one by chance where none is given."""
+        """The input's seed, or one derived from the id, because models choose a random seed when none is given."""
         seed = self.input.get("seed")
         return seed if isinstance(seed, int) and seed >= 0 else int(sha256(self.id.encode()).hexdigest()[:4], 16)
 
 
 def new_id() -> str:
-    """An id like Replicate's: 26 letters and digits."""
+    """Return a new id like Replicate's: 26 letters and digits."""
     return "".join(secrets.choice(ALPHABET) for _ in range(26))
 
 
 def durations(prediction: str, kind: str, pace: float) -> tuple[float, float]:
-    """Seconds to boot and to run: from the id, so believable and always the same; pace stretches both."""
+    """Return plausible seconds to boot and to run, always the same for the same id. pace: multiplies both."""
     chance = Random(sha256(prediction.encode()).digest())
     boot = chance.uniform(0.2, 0.5)
     run = chance.uniform(1, 2) if kind == "image" else chance.uniform(2, 3)
@@ -69,7 +69,7 @@ def durations(prediction: str, kind: str, pace: float) -> tuple[float, float]:
 
 
 class Predictions:
-    """All records, kept in a folder: who opens the folder again finds them again."""
+    """All records, stored in a folder and loaded from it again by a later instance."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,21 +80,21 @@ class Predictions:
             self._records[record.id] = record
 
     def __iter__(self) -> Iterator[Record]:
-        """Oldest first."""
+        """Iterate over the records, oldest first."""
         return iter(list(self._records.values()))
 
     def get(self, prediction: str) -> Record | None:
-        """The record with this id."""
+        """Return the record with this id. Returns None when there is none."""
         return self._records.get(prediction)
 
     def save(self, record: Record) -> None:
-        """Keep a new or changed record, whole or not at all."""
+        """Store a new or changed record atomically."""
         write(self.folder / f"{record.id}.json", msgspec.json.encode(record))
         self._records[record.id] = record
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file so that readers see all of it or none."""
+    """Write a file atomically: readers see all of it or none."""
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     part.write_bytes(content)
     part.replace(path)

@@ -1,4 +1,4 @@
-"""Everything a running stand-in holds."""
+"""The state of a running stand-in."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tasks.standin.uploads import Uploads
 
 @dataclass
 class Room:
-    """The stand-in's state. clock gives Unix nanoseconds."""
+    """The stand-in's state. clock: returns Unix nanoseconds."""
 
     predictions: Predictions
     uploads: Uploads
@@ -27,20 +27,20 @@ class Room:
     others: Budget = field(default_factory=lambda: Budget(3000))
     faults: Faults = field(default_factory=Faults)
     sender: httpx.AsyncClient = field(init=False)
-    """Sends webhooks; there while the app runs."""
+    """The client that sends webhooks. It exists only while the app runs."""
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(40))
-    """How many webhooks are sent at once: httpx goes through all that wait with it at each answer."""
+    """Limits how many webhooks are sent at once, because httpx scans all its waiting requests at each response."""
     deliveries: set[asyncio.Task[None]] = field(default_factory=set)
     easels: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
-    """How many drawings are made at once."""
+    """Limits how many drawings are made at once."""
 
 
 def room_of(request: Request) -> Room:
-    """The room of the app that serves this request."""
+    """Return the room of the app that serves this request."""
     room: Room = request.app.state.room
     return room
 
 
 def origin_of(request: Request) -> str:
-    """Where the client reached us: scheme, host and port."""
+    """Return the address of the stand-in in the client's request: scheme, host and port."""
     return str(request.base_url).rstrip("/")

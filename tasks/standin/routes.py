@@ -1,4 +1,4 @@
-"""Which path and method goes where."""
+"""The routes: the endpoint for each path and method."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,7 +7,7 @@ from starlette.routing import Route
 from tasks.standin import control, delivery, files, runs, shelf
 from tasks.standin.door import Endpoint, faulty, guarded
 
-# path: method: (where faults on order find it, endpoint)
+# path: method: (its name in the fault rules' `on`, endpoint)
 API: dict[str, dict[str, tuple[str, Endpoint]]] = {
     "/predictions": {"POST": ("create", runs.create), "GET": ("list", runs.index)},
     "/predictions/{id}": {"GET": ("get", runs.get)},
@@ -32,7 +32,7 @@ CONTROL: dict[str, dict[str, Endpoint]] = {
 
 
 def routes(control: bool) -> list[Route]:
-    """All routes: the API, the file host, and where it is asked for what only the stand-in has."""
+    """Return all routes: the API, the file host, and, if `control` is true, /_standin, which only the stand-in has."""
     api = [
         _route(f"/v1{path}", {method: guarded(on, endpoint) for method, (on, endpoint) in methods.items()})
         for path, methods in API.items()

@@ -1,4 +1,4 @@
-"""/v1/predictions: create, get, cancel, list."""
+"""The endpoints of /v1/predictions: create, get, cancel, and list."""
 
 import asyncio
 from datetime import datetime
@@ -22,14 +22,14 @@ from tasks.standin.webhooks import deliver
 
 
 async def create(request: Request) -> Response:
-    """POST /predictions"""
+    """Handle POST /predictions."""
     body = await body_of(request)
     check_body(body, version=True)
     return await _create(request, body, catalogue.of_version(body["version"]), body["version"])
 
 
 async def create_by_name(request: Request) -> Response:
-    """POST /models/{owner}/{name}/predictions, for official models."""
+    """Handle POST /models/{owner}/{name}/predictions, for official models."""
     body = await body_of(request)
     check_body(body, version=False)
     model = catalogue.named(f"{request.path_params['owner']}/{request.path_params['name']}")
@@ -39,12 +39,12 @@ async def create_by_name(request: Request) -> Response:
 
 
 async def get(request: Request) -> Response:
-    """GET /predictions/{id}"""
+    """Handle GET /predictions/{id}."""
     return _answer(request, _record(request))
 
 
 async def cancel(request: Request) -> Response:
-    """POST /predictions/{id}/cancel. What has ended already stays as it is."""
+    """Handle POST /predictions/{id}/cancel. A prediction that has ended stays unchanged."""
     room, record = room_of(request), _record(request)
     now = room.clock()
     if outcome(record, now)[0] not in TERMINAL:
@@ -54,7 +54,10 @@ async def cancel(request: Request) -> Response:
 
 
 async def index(request: Request) -> Response:
-    """GET /predictions: newest first, 100 a page; created_after (>=), created_before (<), source=web."""
+    """Handle GET /predictions: newest first, 100 a page.
+
+    Filters: created_after (>=), created_before (<), source=web.
+    """
     room, query = room_of(request), request.query_params
     now = room.clock()
     after, before = (_moment(query.get(name)) for name in ("created_after", "created_before"))
@@ -97,19 +100,19 @@ async def _create(request: Request, body: Json, model: catalogue.Model, version:
     room.predictions.save(record)
     if record.webhook:
         deliver(room, record)
-    if wait is None:  # as it was when it was created, however busy this machine is meanwhile
+    if wait is None:  # its state at creation, even if a busy machine delays this response
         return answer(view(record, record.created, origin_of(request)), 201)
     await _settled(room, record, wait)
     headers = {"Preference-Applied": f"wait={wait}"}
     if record.model == "stability-ai/sdxl" and outcome(record, room.clock())[0] == "succeeded":
-        # As recorded: complete, yet "processing", with the files inside the answer.
+        # As recorded: a finished prediction has the status "processing" and its files inside the response.
         early = view(record, record.created, record.origin) | {"status": "processing"}
         return answer(early | {"output": await inline(room, record)}, 201, headers)
     return _answer(request, record, 201, headers)
 
 
 def _told(request: Request, record: Record) -> Record:
-    """The record with what a fault on order does to it."""
+    """Return the record, changed as the request's fault rule says."""
     rule = rule_of(request)
     if rule is not None and rule.unlisted:
         record = msgspec.structs.replace(record, listed=record.created + round(rule.unlisted * SECOND))
@@ -129,7 +132,7 @@ def _told(request: Request, record: Record) -> Record:
 
 
 async def _settled(room: Room, record: Record, seconds: int) -> None:
-    """Wait until the prediction has ended, or so many seconds."""
+    """Wait until the prediction has ended, or until `seconds` after its creation."""
     until = record.created + seconds * SECOND
     while (now := room.clock()) < until:
         latest = room.predictions.get(record.id) or record
@@ -139,13 +142,13 @@ async def _settled(room: Room, record: Record, seconds: int) -> None:
 
 
 def _wait(request: Request) -> int | None:
-    """The seconds of Prefer: wait=N, 60 where no number is given."""
+    """Return the seconds of Prefer: wait=N, or 60 when no number is given. Returns None without such a header."""
     found = fullmatch(r"wait(?:=([1-9][0-9]?))?", request.headers.get("prefer", ""))
     return None if found is None else min(60, int(found[1] or 60))
 
 
 def _cancel_after(request: Request) -> int | None:
-    """Cancel-After in nanoseconds: 30, 90s, 5m, 1h30m45s; at least 5 seconds."""
+    """Return Cancel-After in nanoseconds. Accepts 30, 90s, 5m or 1h30m45s; at least 5 seconds."""
     text = request.headers.get("cancel-after")
     if text is None:
         return None
@@ -179,7 +182,7 @@ def _answer(request: Request, record: Record, status: int = 200, headers: dict[s
 
 
 def _row(record: Record, now: int, origin: str) -> Json:
-    # That list rows tell the webhook is confirmed nowhere, so these do not.
+    # No source confirms that Replicate's list rows include the webhook, so these rows omit it.
     return {key: value for key, value in view(record, now, origin).items() if not key.startswith("webhook")}
 
 

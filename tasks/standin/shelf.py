@@ -1,4 +1,4 @@
-"""Models, the account, hardware, and the webhook secret."""
+"""The endpoints for models, the account, hardware, and the webhook secret."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,22 +10,22 @@ from tasks.standin.room import room_of
 
 
 async def models(_: Request) -> Response:
-    """GET /models"""
+    """Handle GET /models."""
     return page(list(catalogue.MODELS.values()))
 
 
 async def model(request: Request) -> Response:
-    """GET /models/{owner}/{name}"""
+    """Handle GET /models/{owner}/{name}."""
     return answer(_model(request))
 
 
 async def versions(request: Request) -> Response:
-    """GET /models/{owner}/{name}/versions"""
+    """Handle GET /models/{owner}/{name}/versions."""
     return page([_model(request)["latest_version"]])
 
 
 async def version(request: Request) -> Response:
-    """GET /models/{owner}/{name}/versions/{version}"""
+    """Handle GET /models/{owner}/{name}/versions/{version}."""
     latest = _model(request)["latest_version"]
     if latest["id"] != request.path_params["version"]:
         raise not_found()
@@ -33,17 +33,17 @@ async def version(request: Request) -> Response:
 
 
 async def account(_: Request) -> Response:
-    """GET /account"""
+    """Handle GET /account."""
     return answer({"type": "user", "username": "darkroom", "name": "Darkroom's stand-in", "github_url": None})
 
 
 async def hardware(_: Request) -> Response:
-    """GET /hardware"""
+    """Handle GET /hardware."""
     return answer([{"name": "CPU", "sku": "cpu"}])
 
 
 async def secret(request: Request) -> Response:
-    """GET /webhooks/default/secret"""
+    """Handle GET /webhooks/default/secret."""
     return answer({"key": room_of(request).webhook_secret})
 
 

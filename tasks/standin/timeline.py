@@ -1,4 +1,4 @@
-"""What a prediction looks like at a given moment: a pure function of its record and the clock."""
+"""The state of a prediction at a given time: a pure function of its record and the clock."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,13 +7,13 @@ from tasks.standin import outputs
 from tasks.standin.logs import logs
 from tasks.standin.predictions import SECOND, Record
 
-KEPT_FOR = 3600 * SECOND  # inputs, outputs and logs of API predictions are erased an hour after their end
+KEPT_FOR = 3600 * SECOND  # inputs, outputs and logs of API predictions are deleted an hour after they end
 
 TERMINAL = ("succeeded", "failed", "canceled", "aborted")
 
 
 def view(record: Record, now: int, origin: str) -> dict[str, Any]:
-    """The prediction as GET shows it now (Unix nanoseconds), with URLs that start at origin."""
+    """Return the prediction as GET shows it at `now` (Unix nanoseconds), with URLs that start with `origin`."""
     status, end = outcome(record, now)
     started = record.started <= (now if end is None else end) and status != "aborted"
     gone = removed(record, now)
@@ -50,7 +50,7 @@ def view(record: Record, now: int, origin: str) -> dict[str, Any]:
 
 
 def outcome(record: Record, now: int) -> tuple[str, int | None]:
-    """The status now, and when it ended if it has."""
+    """Return the status at `now`, and the time when the prediction ended, or None if it has not."""
     stops = [(record.ended, "failed" if record.error is not None else "succeeded")]
     if record.canceled is not None:
         stops.append((record.canceled, "canceled"))
@@ -63,13 +63,13 @@ def outcome(record: Record, now: int) -> tuple[str, int | None]:
 
 
 def removed(record: Record, now: int) -> bool:
-    """Whether the prediction's data is erased by now."""
+    """Return whether the prediction's data has been deleted by `now`."""
     _, end = outcome(record, now)
     return end is not None and end + KEPT_FOR <= now
 
 
 def timestamp(moment: int, precision: str = "nanoseconds") -> str:
-    """RFC 3339 in UTC with as many digits as are needed, as Go writes it: 2025-06-09T07:05:41.882143865Z."""
+    """Return the time as RFC 3339 in UTC, with no more digits than needed, as in Go: 2025-06-09T07:05:41.882143865Z."""
     seconds, rest = divmod(moment, SECOND)
     digits = f"{rest:09d}"[: 3 if precision == "milliseconds" else 9].rstrip("0")
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") + (f".{digits}" if digits else "") + "Z"

@@ -1,4 +1,4 @@
-"""The Files API: what clients upload to use as input, kept for a day."""
+"""Storage for the Files API: files that clients upload as inputs, kept for a day."""
 
 import hashlib
 from pathlib import Path
@@ -14,7 +14,7 @@ LARGEST = 100 * 1024 * 1024
 
 
 class Upload(msgspec.Struct):
-    """What is known of an uploaded file."""
+    """The attributes of an uploaded file."""
 
     id: str
     name: str
@@ -27,7 +27,7 @@ class Upload(msgspec.Struct):
 
 
 class Uploads:
-    """All uploaded files of a folder."""
+    """All uploaded files in a folder."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ class Uploads:
             self._uploads[upload.id] = upload
 
     def add(self, content: bytes, name: str, content_type: str, metadata: dict[str, Any], now: int) -> Upload:
-        """Keep a file."""
+        """Store a file."""
         md5, sha256 = hashlib.md5(content, usedforsecurity=False).hexdigest(), hashlib.sha256(content).hexdigest()
         upload = Upload(uuid4().hex, name, content_type, len(content), md5, sha256, metadata, now)
         write(self.folder / f"{upload.id}.bin", content)
@@ -47,21 +47,21 @@ class Uploads:
         return upload
 
     def get(self, upload: str, now: int) -> Upload | None:
-        """The file with this id, unless it has expired."""
+        """Return the file with this id. Returns None when there is none or it has expired."""
         found = self._uploads.get(upload)
         return found if found and found.created + KEPT_FOR > now else None
 
     def all(self, now: int) -> list[Upload]:
-        """The files that have not expired, newest first."""
+        """Return the files that have not expired, newest first."""
         kept = [upload for upload in self._uploads.values() if upload.created + KEPT_FOR > now]
         return sorted(kept, key=lambda upload: upload.created, reverse=True)
 
     def content(self, upload: Upload) -> bytes:
-        """A file's bytes."""
+        """Return a file's bytes."""
         return (self.folder / f"{upload.id}.bin").read_bytes()
 
     def remove(self, upload: Upload) -> None:
-        """Forget a file."""
+        """Delete a file."""
         del self._uploads[upload.id]
         for ending in ("json", "bin"):
             (self.folder / f"{upload.id}.{ending}").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Webhooks to the client: signed as Standard Webhooks, a final one tried again for a minute."""
+"""Webhooks to the client: signed as in Standard Webhooks, with retries of the final one for a minute."""
 
 import asyncio
 import hmac
@@ -17,21 +17,21 @@ from tasks.standin.room import Room
 from tasks.standin.timeline import TERMINAL, view
 
 DEFAULT_EVENTS = ["output", "completed"]
-RETRY_AFTER = [1, 2, 4, 8, 16, 29]  # seconds; the last try comes a minute after the first
+RETRY_AFTER = [1, 2, 4, 8, 16, 29]  # seconds; the last attempt is a minute after the first
 LOGS_EVERY = SECOND // 2
-LOOK_EVERY = 0.05  # seconds; more where more predictions than CALM are told of
+LOOK_EVERY = 0.05  # seconds; longer when more than CALM predictions have webhooks to send
 CALM = 50
 
 
 def deliver(room: Room, record: Record) -> None:
-    """Tell the prediction's webhook, from now on and in the background, all that it asked for."""
+    """Start a background task that sends all requested events to the prediction's webhook from now on."""
     task = asyncio.create_task(_follow(room, record.id))
     room.deliveries.add(task)
     task.add_done_callback(room.deliveries.discard)
 
 
 def signed(secret: str, message: str, moment: int, body: bytes) -> dict[str, str]:
-    """The headers of a delivery; moment is Unix seconds."""
+    """Return the headers of a delivery. moment: in Unix seconds."""
     key = b64decode(secret.removeprefix("whsec_"))
     digest = hmac.new(key, f"{message}.{moment}.".encode() + body, sha256).digest()
     signature = f"v1,{b64encode(digest).decode()}"

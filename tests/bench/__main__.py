@@ -28,20 +28,20 @@ PARTS = (
     "memory",
     "profile",
 )
-"""In tests/bench/parts, each with `async def measure(effort) -> list[Figure]`."""
-NONE = "none"  # measures nothing, and makes results.md, the plots and the README's table of what is kept
+"""The modules in tests/bench/parts. Each has `async def measure(effort) -> list[Figure]`."""
+NONE = "none"  # measures nothing; only rewrites results.md, the plots and the README's table from the stored figures
 INTERRUPTED = 130
 README = report.FOLDER.parent.parent / "README.md"
 
 
 def main() -> int:
-    """Measure what is asked for. Returns 0, whatever the figures are."""
+    """Measure the requested parts. Returns 0, whatever the figures are."""
     asked = _parser().parse_args()
     if asked.parts == [NONE]:
         _write(results.load())
         return 0
     effort = Effort(asked.rounds, asked.seconds, asked.scale)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: everything that was started, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that all started processes end as well
     figures: list[Figure] = []
     try:
         for part in asked.parts:
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def _measured(part: str, effort: Effort) -> list[Figure]:
-    """Measure a part, and keep its figures if they are whole."""
+    """Measure a part, and store its figures if they are complete."""
     print(f"{part} ...", end=" ", flush=True)
     start, module = time.monotonic(), importlib.import_module(f"tests.bench.parts.{part}")
     figures: list[Figure] = uvloop.run(module.measure(effort))
@@ -69,8 +69,8 @@ def _measured(part: str, effort: Effort) -> list[Figure]:
 
 
 def _write(kept: Results) -> None:
-    """Make of the figures what is made of them: plots, results.md, the README's table."""
-    from tests.bench import plots  # here, as matplotlib is there for the benchmark alone
+    """Rewrite what is generated from the figures: the plots, results.md and the README's table."""
+    from tests.bench import plots  # imported here because matplotlib is installed only for the benchmark
 
     plots.draw(kept, report.FOLDER)
     report.FILE.write_text(report.markdown(kept, PARTS))

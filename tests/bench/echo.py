@@ -1,4 +1,4 @@
-"""The ceiling: the same requests and answers as Darkroom's, by Litestar alone, with nothing done in between."""
+"""The ceiling: the same requests and responses as Darkroom's, by Litestar alone, with no work in between."""
 
 from typing import Any
 
@@ -17,19 +17,19 @@ JOB: dict[str, Any] = {
 
 @post("/generate", status_code=202)
 async def generate(data: dict[str, Any]) -> dict[str, Any]:
-    """What came in, as JSON, goes out."""
+    """Return the received JSON unchanged."""
     return data
 
 
 @get("/status/{job_id:str}")
 async def status(job_id: FromPath[str]) -> dict[str, Any]:
-    """A job like Darkroom's."""
+    """Return a job like Darkroom's."""
     return JOB | {"job_id": job_id}
 
 
 @get("/healthz")
 async def healthz() -> dict[str, str]:
-    """The process is alive."""
+    """Report that the process is alive."""
     return {"status": "ok"}
 
 

@@ -1,12 +1,14 @@
-"""How much is measured: the figures that are kept need all of it, a quick look less."""
+"""How much to measure: figures that are stored need the full effort, a quick look needs less."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Effort:
-    """rounds: how often a figure is taken. seconds: how long a round of requests lasts. scale: the share of the counts
-    (jobs, pages) that the targets name; only with 1 the figures are kept.
+    """The effort of a run.
+
+    rounds: how often a figure is measured. seconds: how long a round of requests lasts. scale: the share of the counts
+    (jobs, pages) that the targets name; figures are stored only when it is 1.
     """
 
     rounds: int = 3
@@ -15,9 +17,9 @@ class Effort:
 
     @property
     def long_rounds(self) -> int:
-        """How often a figure is taken that takes half a minute."""
+        """The number of rounds for a figure that takes half a minute."""
         return (self.rounds + 1) // 2
 
     def count(self, full: int) -> int:
-        """So many of what the target names, or fewer in a quick look; one at least."""
+        """Return the count that a target names, or fewer in a quick look, but at least 1."""
         return max(1, round(full * self.scale))

@@ -1,4 +1,4 @@
-"""What is measured: a figure is one number, taken in several rounds, beside what it is compared with."""
+"""The figures of the benchmark: each is one number, measured in several rounds, with what it is compared to."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -13,24 +13,27 @@ Of = Literal["value", "reference", "ceiling"]
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What a figure has to be. of: the figure itself, or how many times the reference or the ceiling it is."""
+    """A bound that a figure must meet.
+
+    of: what the bound applies to: the figure itself, or how many times as good as the reference or the ceiling it is.
+    """
 
     sign: Sign
     bound: float
     of: Of = "value"
 
     def met_by(self, value: float) -> bool:
-        """Whether a number is as it has to be."""
+        """Return whether a number meets the bound."""
         return {"<": value < self.bound, "<=": value <= self.bound, ">=": value >= self.bound}[self.sign]
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One number of Darkroom's.
+    """One measured number of Darkroom.
 
-    part: as BENCH names it. what: in words. database: SQLite, PostgreSQL, or "" where it does not matter. rounds: what
-    each round gave, in `unit`. reference, ceiling: what the others gave in the same rounds, in the same unit; empty
-    where there is nothing to compare with. note: what a reader has to know. course: how it went, for a plot, as points:
-    how much was done, and the figure then.
+    part: its name in BENCH. what: a description in words. database: SQLite, PostgreSQL, or "" where it does not matter.
+    rounds: the value of each round, in `unit`. reference, ceiling: the values of these systems in the same rounds, in
+    the same unit; empty where there is nothing to compare with. note: what a reader must know. course: points for a
+    plot: how much was done, and the figure at that time.
     """
 
     part: str
@@ -51,23 +54,23 @@ class Figure(msgspec.Struct, frozen=True):
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The least and the most of the rounds."""
+        """The lowest and the highest of the rounds."""
         return min(self.rounds), max(self.rounds)
 
     def times(self, other: Other) -> float:
-        """How many times as good as the reference or the ceiling it is: the median of what each round gave.
+        """Return how many times as good as the reference or the ceiling the figure is.
 
-        Of rates more is better, of all else less.
+        This is the median of the rounds' ratios. For rates, more is better; for everything else, less.
         """
         beside = self.reference if other == "reference" else self.ceiling
         ratios = [own / its for own, its in zip(self.rounds, beside, strict=True)]
         return median(ratios if self.unit.endswith("/s") else [1 / ratio for ratio in ratios])
 
     def met(self, target: Target) -> bool:
-        """Whether a target of it is met."""
+        """Return whether the figure meets one of its targets."""
         return target.met_by(self.value if target.of == "value" else self.times(target.of))
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest of some values that is not smaller than this share (0 to 1) of them: 0.99 for p99."""
+    """Return the smallest value that is not smaller than this share (0 to 1) of the values: 0.99 for p99."""
     return sorted(values)[max(0, ceil(share * len(values)) - 1)]

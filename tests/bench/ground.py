@@ -1,4 +1,4 @@
-"""What everybody who is measured stands on: one Valkey, one PostgreSQL that keeps its promises, one stand-in."""
+"""The servers that all measured systems share: one Valkey, one PostgreSQL that writes durably, one stand-in."""
 
 import asyncio
 import os
@@ -19,16 +19,19 @@ from tests.chaos.world import World
 from tests.processes import Process, answers, environment
 from webapp.tether import Tether
 
-READY = 60.0  # seconds that a process has to start
+READY = 60.0  # seconds within which a process must start
 UNLIMITED = 600_000
-"""Requests a minute that the stand-in and Darkroom allow: nobody is measured by Replicate's limits."""
+"""Requests per minute that the stand-in and Darkroom allow, so that Replicate's limits affect no measurement."""
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 
 
 @dataclass(frozen=True)
 class Ground:
-    """folder: for everything that is kept. redis, provider: addresses, the stand-in's without /v1."""
+    """The shared servers of a measurement.
+
+    folder: for all files that are stored. redis, provider: addresses; the stand-in's is without /v1.
+    """
 
     folder: Path
     database: str
@@ -41,22 +44,22 @@ class Ground:
     _postgres: str
 
     async def new_database(self, name: str) -> str:
-        """The DATABASE_URL of an empty database."""
+        """Return the DATABASE_URL of a new, empty database."""
         if self.database == SQLITE:
             return f"sqlite:///{self.folder}/{name}.sqlite"
         return await servers.new_database(self._postgres)
 
     def program(self, name: str, module: str, *words: str, **environment: str) -> Process:
-        """Start a Python module in a process of its own, which is stopped in the end."""
+        """Start a Python module in its own process, which is stopped at the end."""
         command = (sys.executable, "-m", module, *words)
         return self.start(Process(name, os.environ | environment, self.tether, self._log(name), command))
 
     def darkroom(self, name: str, settings: dict[str, str]) -> Process:
-        """Start a part of Darkroom, which is stopped in the end."""
+        """Start a part of Darkroom, which is stopped at the end."""
         return self.start(Process(name, settings, self.tether, self._log(name)))
 
     def start(self, process: Process) -> Process:
-        """Start a process, which is stopped in the end, and killed where it does not."""
+        """Start a process. It is stopped at the end, and killed if it does not stop."""
         self.stack.callback(process.kill)
         self.stack.push_async_callback(process.stop)
         process.start()
@@ -68,7 +71,7 @@ class Ground:
 
 @asynccontextmanager
 async def prepared(database: str) -> AsyncIterator[Ground]:
-    """The ground, in a new folder that goes away with it.
+    """Hold the shared servers while the block runs, in a new folder that is deleted afterwards.
 
     database: SQLITE or POSTGRES. Predictions have ended when they are created: see tests/bench/predictions.py.
     """
@@ -92,6 +95,6 @@ async def prepared(database: str) -> AsyncIterator[Ground]:
 
 
 async def ready(address: str) -> None:
-    """Wait until a GET of it is answered with 200. Raises TimeoutError."""
+    """Wait until a GET of the address is answered with 200. Raises TimeoutError."""
     async with httpx.AsyncClient() as client, asyncio.timeout(READY):
         await until(partial(answers, client, address), every=0.05)

@@ -1,7 +1,7 @@
-"""The load generator: connections that stay open, each with one request at a time, the next as soon as one is answered.
+"""The load generator: open connections that send one request at a time, the next one after each response.
 
-It parses with httptools on bare protocols, as clients made for convenience take as long for a request as the echo takes
-to answer it: on two cores they, and not the servers, would be what is measured.
+It parses responses with httptools on bare asyncio protocols. Convenient HTTP clients take as long for a request as the
+echo takes to answer it: on two cores the clients would be measured, not the servers.
 """
 
 import asyncio
@@ -20,7 +20,10 @@ from tests.bench.figures import quantile
 
 @dataclass
 class Load:
-    """What came of some seconds of requests. latencies: seconds, of each answered request. statuses: how often each."""
+    """The result of some seconds of requests.
+
+    latencies: in seconds, one for each answered request. statuses: how often each occurred.
+    """
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
@@ -28,46 +31,49 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """The number of requests per second."""
         return len(self.latencies) / self.seconds
 
     def milliseconds(self, share: float) -> float:
-        """The latency that this share of the requests did not exceed."""
+        """Return the latency in milliseconds that this share of the requests did not exceed."""
         return 1000 * quantile(self.latencies, share)
 
 
 class Failed(Exception):
-    """A server answered with another status than it had to, or hung up."""
+    """The error for a server that answered with an unexpected status or closed the connection."""
 
 
 def get(address: str, headers: Mapping[str, str] | None = None) -> bytes:
-    """A GET of an address, as it goes over the wire."""
+    """Return a GET of an address as the bytes to send."""
     url, more = urlsplit(address), "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     path = f"{url.path or '/'}{'?' * bool(url.query)}{url.query}"
     return f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\n{more}\r\n".encode()
 
 
 def post(address: str, body: Mapping[str, object]) -> bytes:
-    """A POST of JSON to an address, as it goes over the wire."""
+    """Return a POST of JSON to an address as the bytes to send."""
     url, content = urlsplit(address), json.dumps(body).encode()
     head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 
 async def drive(address: str, request: bytes, status: int, connections: int, seconds: float) -> Load:
-    """Send one request again and again for some seconds. Raises Failed where an answer has another status."""
+    """Send one request repeatedly for `seconds`. Raises Failed when a response has another status."""
     until = perf_counter() + seconds
     return await _sent(address, request, status, connections, lambda: perf_counter() < until)
 
 
 async def send(address: str, request: bytes, status: int, connections: int, count: int) -> Load:
-    """Send one request so many times. Raises Failed where an answer has another status."""
+    """Send one request `count` times. Raises Failed when a response has another status."""
     left = iter(range(count))
     return await _sent(address, request, status, min(connections, count), lambda: next(left, None) is not None)
 
 
 async def _sent(address: str, request: bytes, status: int, connections: int, more: Callable[[], bool]) -> Load:
-    """more: whether to send another one. Opening the connections counts as well: it takes a millisecond or two."""
+    """Send one request on several connections as long as `more` returns true.
+
+    more: whether to send another one. The time includes opening the connections, which takes a millisecond or two.
+    """
     host, _, port = urlsplit(address).netloc.partition(":")
     load, loop, start = Load(), asyncio.get_running_loop(), perf_counter()
     opened = [
@@ -82,7 +88,7 @@ async def _sent(address: str, request: bytes, status: int, connections: int, mor
 
 
 class _Connection(asyncio.Protocol):
-    """One connection. over: done when there is no more to send, and the last answer has come."""
+    """One connection. over: done when there is nothing more to send and the last response has arrived."""
 
     def __init__(self, request: bytes, load: Load, more: Callable[[], bool]) -> None:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -90,7 +96,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are not a subclass of it
         self._send_if_more()
 
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How much memory and processor time processes take, with all that they have started."""
+"""How much memory and processor time processes use, including all the processes that they started."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -15,30 +15,33 @@ MIB = 2**20
 
 @dataclass
 class Peak:
-    """The most that was seen. mib: resident (RSS)."""
+    """The peak of a measurement. mib: resident memory (RSS), in MiB."""
 
     mib: float = 0.0
 
 
 def resident(processes: Iterable[Process]) -> float:
-    """What they and their children have in memory, in MiB: RSS, so what several share counts several times."""
+    """Return the resident memory (RSS) of processes and their children, in MiB.
+
+    Memory that several processes share counts several times.
+    """
     return sum(_resident(process) for one in processes for process in family(one)) / MIB
 
 
 def processor(processes: Iterable[Process]) -> float:
-    """The processor time that they and their living children have used so far, in seconds."""
+    """Return the processor time that processes and their living children have used so far, in seconds."""
     return sum(sum(process.cpu_times()[:2]) for one in processes for process in family(one))
 
 
 def family(process: Process) -> list[psutil.Process]:
-    """A process with all that it has started, and that lives."""
+    """Return a process and all its living descendants."""
     running = process.running
     return [running, *running.children(recursive=True)]
 
 
 @asynccontextmanager
 async def watched(processes: list[Process]) -> AsyncIterator[Peak]:
-    """The peak of what is resident, while the block runs."""
+    """Track the peak of the resident memory while the block runs."""
     peak = Peak()
 
     async def look() -> None:
@@ -54,6 +57,6 @@ async def watched(processes: list[Process]) -> AsyncIterator[Peak]:
 
 
 def _resident(process: psutil.Process) -> int:
-    with suppress(psutil.NoSuchProcess):  # it has ended as we look
+    with suppress(psutil.NoSuchProcess):  # the process may end while it is examined
         return int(process.memory_info().rss)
     return 0

@@ -1,4 +1,4 @@
-"""The plots beside results.md: how Darkroom stands beside the reference, and memory over many jobs."""
+"""The plots next to results.md: Darkroom compared with the reference, and memory over many jobs."""
 
 from pathlib import Path
 from textwrap import fill
@@ -19,7 +19,7 @@ TICKS = (0.5, 1, 2, 5, 10, 20, 50)
 
 
 def draw(results: Results, folder: Path) -> None:
-    """Draw those that there are figures for, as SVG."""
+    """Draw the plots that there are figures for, as SVG."""
     mpl.rcParams.update(STYLE)
     beside, courses = PLOTS
     compared = [figure for figure in results.figures if figure.reference]
@@ -30,7 +30,7 @@ def draw(results: Results, folder: Path) -> None:
 
 
 def _beside(figures: list[Figure]) -> Plot | None:
-    """Bars: how many times as good as the reference each figure is; a tick where the target is."""
+    """Return a bar chart of how many times as good as the reference each figure is, with a tick at the target."""
     if not figures:
         return None
     plot = Plot(figsize=(8, 0.7 + 0.32 * len(figures)), layout="constrained")
@@ -54,7 +54,7 @@ def _beside(figures: list[Figure]) -> Plot | None:
 
 
 def _courses(figures: list[Figure]) -> Plot | None:
-    """A plot for each figure: what was in memory as it went."""
+    """Return a plot for each figure: its memory as the measurement proceeds."""
     if not figures:
         return None
     plot = Plot(figsize=(8, 2.4), layout="constrained")

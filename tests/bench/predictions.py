@@ -1,4 +1,4 @@
-"""How the stand-in makes predictions for a part: how long they take, and whether it has to draw each time."""
+"""How the stand-in makes predictions for a part: how long they take, and whether it draws a picture each time."""
 
 import httpx
 
@@ -10,19 +10,19 @@ MODEL = "stability-ai/sdxl:39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa
 
 
 async def last(ground: Ground, seconds: float) -> None:
-    """From now on predictions take exactly so long, and the stand-in draws each picture."""
+    """Make predictions take exactly `seconds` from now on. The stand-in draws each picture."""
     await ground.world.script([Rule(on="create", do="run", seconds=seconds, times=0)])
 
 
 async def keep_pace(ground: Ground, pace: float) -> None:
-    """From now on predictions take so many times as long as is believable, which is 1.2 to 2.5 seconds."""
+    """Make predictions take `pace` times a realistic duration, which is 1.2 to 2.5 seconds, from now on."""
     await ground.world.prepare(pace, UNLIMITED, UNLIMITED)
 
 
 async def share_a_picture(ground: Ground) -> None:
-    """From now on all predictions yield one picture that is drawn already: to draw is not what is measured.
+    """Make all predictions yield one picture that is already drawn, because drawing is not to be measured.
 
-    Before `keep_pace`: the picture is there at once.
+    Call this before `keep_pace`, while the picture is ready immediately.
     """
     async with httpx.AsyncClient(headers={"Authorization": "Bearer none"}) as client:
         order = {"version": MODEL, "input": {"prompt": ORDER["prompt"], "width": 64, "height": 64}}

@@ -1,4 +1,4 @@
-"""The figures as people read them: the table in the terminal, and results.md."""
+"""The figures for human readers: the table in the terminal, and results.md."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ In brackets: how many times as good as that Darkroom is.
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """The figures in columns, for a terminal."""
+    """Return the figures in columns, for a terminal."""
     rows = [HEAD, *map(_row, figures)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -39,7 +39,7 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def markdown(results: Results, order: Iterable[str]) -> str:
-    """All of results.md. order: the parts."""
+    """Return the whole text of results.md. order: the parts."""
     parts = [part for part in order if results.of(part)]
     lines = [INTRODUCTION, *(f"![{name}]({name})\n" for name in PLOTS if (FOLDER / name).exists())]
     for part in parts:
@@ -52,24 +52,24 @@ def markdown(results: Results, order: Iterable[str]) -> str:
 
 
 def short(results: Results, order: Iterable[str]) -> str:
-    """The README's table: the first figure of each part. order: the parts."""
+    """Return the README's table: the first figure of each part. order: the parts."""
     first = [figures[0] for part in order if (figures := results.of(part))]
     return "\n".join([_line(HEAD), _line(["---"] * len(HEAD)), *(_line(_row(figure)) for figure in first)])
 
 
 def into_readme(results: Results, order: Iterable[str], readme: str) -> str:
-    """The README with this table in the place of its old one."""
+    """Return the README with the new table in place of its old one."""
     before, _, rest = readme.partition(BEGIN)
     return f"{before}{BEGIN}\n{short(results, order)}\n{END}{rest.partition(END)[2]}" if rest else readme
 
 
 def number(value: float) -> str:
-    """Three digits that count, and thousands set apart: 1,234 or 12.3 or 0.012."""
+    """Format a number with three significant digits and a separator for thousands: 1,234 or 12.3 or 0.012."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def said(target: Target) -> str:
-    """A target in words."""
+    """Return a target in words."""
     sign = {"<": "<", "<=": "≤", ">=": "≥"}[target.sign]
     return f"{sign} {number(target.bound)}" + ("" if target.of == "value" else f" x {target.of}")
 
@@ -97,7 +97,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _machines(runs: dict[str, Run]) -> list[str]:
-    """What each part was measured on: together where it is the same."""
+    """Return what each part was measured on. Parts with the same description share a line."""
     found: dict[str, list[str]] = {}
     for part, run in runs.items():
         versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())

@@ -1,4 +1,4 @@
-"""The figures that are kept, in results.json: a run of some parts takes the place of those parts' figures only."""
+"""The figures that are stored in results.json. A run of some parts replaces only the figures of those parts."""
 
 import os
 import platform
@@ -20,7 +20,10 @@ PACKAGES = ("litestar", "uvicorn", "uvloop", "piccolo", "asyncpg", "aiosqlite", 
 
 
 class Run(msgspec.Struct, frozen=True):
-    """When and on what figures were taken. versions: of what matters, by name. rounds, seconds: see Effort."""
+    """When, and on what, figures were measured.
+
+    versions: of the relevant packages, by name. rounds, seconds: see Effort.
+    """
 
     moment: datetime
     commit: str
@@ -32,33 +35,33 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct):
-    """runs: of each part. figures: of all parts."""
+    """The stored figures. runs: one for each part. figures: of all parts."""
 
     runs: dict[str, Run] = {}
     figures: list[Figure] = []
 
     def of(self, part: str) -> list[Figure]:
-        """A part's figures."""
+        """Return a part's figures."""
         return [figure for figure in self.figures if figure.part == part]
 
     def merge(self, part: str, figures: Sequence[Figure], run: Run) -> None:
-        """Put a part's new figures in the place of its old ones."""
+        """Replace a part's old figures with its new ones."""
         self.figures = [figure for figure in self.figures if figure.part != part] + list(figures)
         self.runs = {**self.runs, part: run}
 
 
 def load(file: Path = FILE) -> Results:
-    """What was kept so far."""
+    """Return the results stored so far."""
     return msgspec.json.decode(file.read_bytes(), type=Results) if file.exists() else Results()
 
 
 def save(results: Results, file: Path = FILE) -> None:
-    """Keep it."""
+    """Store the results."""
     file.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
 
 
 def this_run(effort: Effort) -> Run:
-    """The machine and the versions as they are now."""
+    """Return the machine and the versions as they are now."""
     return Run(
         moment=datetime.now(UTC).replace(microsecond=0),
         commit=_commit(),

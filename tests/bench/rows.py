@@ -1,4 +1,4 @@
-"""The rows of whoever is measured, as another program reads them: Darkroom and the reference both call a job `job`."""
+"""The rows of a measured system as another program reads them: Darkroom and the reference both have a table `job`."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -15,12 +15,12 @@ class Rows(Protocol):
     """An open database."""
 
     async def ask(self, query: str) -> list[Row]:
-        """What a SELECT finds."""
+        """Return the rows that a SELECT finds."""
 
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Rows]:
-    """The database behind a DATABASE_URL."""
+    """Open the database behind a DATABASE_URL while the block runs."""
     if url.startswith("sqlite:///"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=15)) as connection:
             yield _SQLite(connection)
@@ -33,13 +33,16 @@ async def opened(url: str) -> AsyncIterator[Rows]:
 
 
 async def count(rows: Rows, status: str = "completed") -> int:
-    """How many jobs are in a status."""
+    """Return how many jobs have a status."""
     [(found,)] = await rows.ask(f"SELECT count(*) FROM job WHERE status = '{status}'")
     return int(found)
 
 
 def moment(value: datetime | str) -> float:
-    """A time of a row in Unix seconds. SQLite has it as text, the reference's without the zone, which is UTC."""
+    """Return a time of a row in Unix seconds.
+
+    SQLite returns it as text. The reference's text has no time zone: it is UTC.
+    """
     found = datetime.fromisoformat(value) if isinstance(value, str) else value
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 

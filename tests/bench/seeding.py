@@ -10,7 +10,7 @@ PATIENCE = 1800.0  # seconds for a million jobs
 
 
 async def filled(ground: Ground, jobs: int) -> str:
-    """The DATABASE_URL of a database with so many jobs. Raises RuntimeError where it could not be filled."""
+    """Create a database with `jobs` jobs. Returns its DATABASE_URL. Raises RuntimeError when it could not be filled."""
     url = await ground.new_database("library")
     settings = environment(ground.folder, url, ground.redis, ground.provider)
     filling = ground.program("demo-data", "webapp", "demo-data", str(jobs), **settings)

@@ -1,4 +1,4 @@
-"""Who is measured, each as fresh processes on the same ground: Darkroom, the reference, the echo."""
+"""The measured systems, each as new processes on the same servers: Darkroom, the reference, the echo."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ SERVER = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-l
 
 @dataclass(frozen=True)
 class Site:
-    """Something that runs. address: of its (first) web process. webs, workers: its processes."""
+    """A running system. address: of its (first) web process. webs, workers: its processes."""
 
     address: str
     webs: list[Process] = field(default_factory=list)
@@ -22,9 +22,10 @@ class Site:
 async def darkroom(
     ground: Ground, workers: int = 0, webhooks: bool = False, database_url: str = "", **settings: str
 ) -> Site:
-    """A Darkroom with one web process.
+    """Start a Darkroom with one web process.
 
-    webhooks: whether the stand-in tells it how predictions go; else it asks. database_url: none for a new database.
+    webhooks: whether the stand-in reports the progress of predictions; otherwise Darkroom polls. database_url: empty
+    for a new database.
     """
     port, database = servers.free_port(), database_url or await ground.new_database("darkroom")
     address = f"http://127.0.0.1:{port}"
@@ -43,7 +44,7 @@ async def darkroom(
 
 
 async def reference(ground: Ground, workers: bool = False) -> Site:
-    """The reference with one web process, and with its worker processes where they are wanted."""
+    """Start the reference with one web process, and with its worker processes when `workers` is set."""
     port, database = servers.free_port(), await ground.new_database("reference")
     media = ground.folder / "reference-media"
     media.mkdir(exist_ok=True)
@@ -64,7 +65,7 @@ async def reference(ground: Ground, workers: bool = False) -> Site:
 
 
 async def echo(ground: Ground) -> Site:
-    """Litestar alone."""
+    """Start the echo, which is Litestar alone."""
     port = servers.free_port()
     site = Site(
         f"http://127.0.0.1:{port}",

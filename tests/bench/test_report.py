@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic and what it prints; nothing is measured here."""
+"""Tests of the benchmark's arithmetic and of its output. Nothing is measured here."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ RUN = Run(datetime(2026, 11, 28, tzinfo=UTC), "abc", "2 cores", "3.11", {"uvicor
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here touches the tests' own database."""
+    """Leave the tests' own database alone: nothing here uses it."""
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.95, 95), (0.99, 99), (1.0, 100), (0.0, 1)])

@@ -1,4 +1,4 @@
-"""Several servers under the same load, in turns: what disturbs this machine for a while disturbs all of them."""
+"""Several servers under the same load, in turns, so that a temporary disturbance of the machine affects all of them."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,10 @@ WARM_UP = 0.5  # of a round
 async def in_turns(
     asked: Sequence[Site], requests: Sequence[bytes], status: int, connections: int, effort: Effort
 ) -> list[list[Load]]:
-    """For each server the loads of all rounds, each with its own request; warmed up before the first."""
+    """Return the loads of all rounds for each server.
+
+    Each server gets its own request, and is warmed up before the first round.
+    """
     loads: list[list[Load]] = [[] for _ in asked]
     for site, request in zip(asked, requests, strict=True):
         await drive(site.address, request, status, connections, effort.seconds * WARM_UP)

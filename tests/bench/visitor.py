@@ -1,4 +1,4 @@
-"""A visitor with a real browser, and what they notice: long tasks, late frames, slow answers to keys, jumps."""
+"""A visitor with a real browser, and what they notice: long tasks, late frames, slow answers to keys, layout shifts."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,25 +15,25 @@ from tests.bench.figures import quantile
 NOTES = Path(__file__).parent / "browser.js"
 ARGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking")
 VIEW = {"width": 1280, "height": 900}
-STEP, PAUSE = 200, 0.05  # pixels and seconds of a turn of the wheel
+STEP, PAUSE = 200, 0.05  # pixels and seconds per turn of the wheel
 KEY = 150  # milliseconds between two letters
 WORDS = "a fox in the snow at dusk "
-PATIENCE = 120.0  # seconds for what the visitor does
+PATIENCE = 120.0  # seconds for an action of the visitor
 GAP, WINDOW = (
     1000,
     5000,
-)  # milliseconds: jumps with less between them count together, for so long (web.dev/articles/cls)
-IGNORED = 50  # of so many interactions the slowest does not count (web.dev/articles/inp)
+)  # milliseconds: shifts less than GAP apart count together, for at most WINDOW (web.dev/articles/cls)
+IGNORED = 50  # of this many interactions, the slowest does not count (web.dev/articles/inp)
 
 
 class Visitor:
-    """A page of the gallery that is looked at."""
+    """A visited page of the gallery."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
 
     async def wheel(self, seconds: float) -> int:
-        """Scroll down for so long. Answers the most elements that the document had."""
+        """Scroll down for `seconds`. Returns the highest number of elements that the document had."""
         until, most = perf_counter() + seconds, 0
         await self._page.mouse.move(VIEW["width"] / 2, VIEW["height"] / 2)
         while perf_counter() < until:
@@ -43,13 +43,13 @@ class Visitor:
         return most
 
     async def write(self, until: asyncio.Future[Any]) -> None:
-        """Write into the prompt until something is done."""
+        """Type into the prompt until `until` is done."""
         await self._page.locator("#prompt").focus()
         while not until.done():
             await self._page.keyboard.type(WORDS, delay=KEY)
 
     async def noticed(self) -> "Noticed":
-        """What was noticed since the last time."""
+        """Return what was noticed since the last call."""
         found = await self._page.evaluate("structuredClone(noted)")
         await self._page.evaluate(
             "{ noted.tasks.splice(1); noted.frames.length = noted.shifts.length = 0; "
@@ -59,7 +59,7 @@ class Visitor:
 
 
 class Noticed:
-    """What a visitor noticed. Milliseconds, but for `shift`, which is a CLS."""
+    """What a visitor noticed, in milliseconds, except for `shift`, which is a CLS."""
 
     def __init__(self, found: dict[str, Any]) -> None:
         self.longest_task = float(max(found["tasks"]))
@@ -71,7 +71,10 @@ class Noticed:
 
 @asynccontextmanager
 async def visiting(address: str, throttle: float = 1) -> AsyncIterator[Visitor]:
-    """Somebody with the gallery open. throttle: how many times slower than this machine theirs is."""
+    """Hold the gallery open in a browser while the block runs.
+
+    throttle: how many times slower than this machine the visitor's is.
+    """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium.find(), args=ARGS)
         context = await browser.new_context(viewport=VIEW, locale="en-GB")  # type: ignore[arg-type]
@@ -85,7 +88,7 @@ async def visiting(address: str, throttle: float = 1) -> AsyncIterator[Visitor]:
 
 
 def _shift(shifts: Sequence[tuple[float, float]]) -> float:
-    """The worst of the windows that jumps add up in."""
+    """Return the largest sum of layout shifts in one window."""
     worst = total = begun = last = 0.0
     for moment, value in shifts:
         if moment - last > GAP or moment - begun > WINDOW:

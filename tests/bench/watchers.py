@@ -1,4 +1,4 @@
-"""Open pages: connections that read the events which the gallery sends, and note when each came."""
+"""Open pages: connections that read the events of the gallery and record when each arrived."""
 
 import asyncio
 import re
@@ -13,12 +13,12 @@ EVENT = re.compile(rb"^id: (\S+)", re.MULTILINE)
 AT_ONCE = 50  # connections that are opened together
 
 Arrivals = dict[float, list[float]]
-"""When each change was made -> when the pages heard of it, one for each page. Both in Unix seconds."""
+"""When each change was made -> when the pages received it, one time for each page. Both in Unix seconds."""
 
 
 @asynccontextmanager
 async def watching(address: str, pages: int) -> AsyncIterator[Arrivals]:
-    """So many pages of the gallery are open while the block runs. Raises ConnectionError where one is refused."""
+    """Hold `pages` pages of the gallery open while the block runs. Raises ConnectionError when one is refused."""
     arrivals: Arrivals = defaultdict(list)
     url, opened = urlsplit(address), list[_Page]()
     since = quote(datetime.now(UTC).isoformat())
@@ -51,7 +51,7 @@ class _Page(asyncio.Protocol):
         self._request, self._arrivals, self._rest = request, arrivals, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # uvloop's are no subclass of it
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # uvloop's are not a subclass
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -63,7 +63,7 @@ class _Page(asyncio.Protocol):
             self._arrivals[datetime.fromisoformat(match[1].decode()).timestamp()].append(now)
 
     def close(self) -> None:
-        """The visitor leaves."""
+        """Close the connection, as when a visitor leaves."""
         self._closed = True
         self._transport.close()
 

@@ -1,4 +1,4 @@
-"""What every page is held to: axe finds nothing in the dark and in the light, and nothing overflows."""
+"""Accessibility checks for every page: axe finds nothing in the dark and light schemes, and nothing overflows."""
 
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ WIDTHS = (320, 768, 3840)  # pixels
 
 
 def axe_finds_nothing(page: Page, context: dict[str, Any] | None = None) -> None:
-    """Fails with axe's report where it finds something on the page as it is. context: as axe takes it."""
+    """Fail with axe's report if it finds something on the page in its current state. context: axe's context."""
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.wait_for_timeout(300)
@@ -19,7 +19,7 @@ def axe_finds_nothing(page: Page, context: dict[str, Any] | None = None) -> None
 
 
 def nothing_overflows(page: Page) -> None:
-    """Fails where the page has to be scrolled sideways. Leaves it wide."""
+    """Fail if the page scrolls sideways. Leaves the viewport at its widest."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width

@@ -1,4 +1,4 @@
-"""A whole Darkroom for the browser tests, started as a user starts it, on ports and folders of its own."""
+"""A complete Darkroom for the browser tests, started as a user starts it, with its own ports and folders."""
 
 import os
 import signal
@@ -20,17 +20,17 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 
-expect.set_options(timeout=30_000)  # milliseconds: for a machine that is busy
+expect.set_options(timeout=30_000)  # milliseconds, for a busy machine
 
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """These tests share a gallery: none empties it."""
+    """Leave the gallery as it is: these tests share it."""
 
 
 @dataclass
 class Darkroom:
-    """A running Darkroom: its address, its process, and ways to speak to it."""
+    """A running Darkroom: its address, its process, and methods that use it."""
 
     url: str
     standin: str
@@ -38,7 +38,7 @@ class Darkroom:
     environment: dict[str, str]
 
     def post(self, prompt: str, model: str = "stability-ai/sdxl", **parameters: Any) -> UUID:
-        """Have a program send a prompt."""
+        """Send a prompt as a program does. Returns the job's id."""
         if model == "stability-ai/sdxl":
             parameters = {"width": 64, "height": 64} | parameters
         body = {"prompt": prompt, "model": model, "parameters": parameters}
@@ -50,21 +50,21 @@ class Darkroom:
         return dict(httpx.get(f"{self.url}/status/{job_id}").json())
 
     def finished(self, job_id: UUID, within: float = 30) -> dict[str, Any]:
-        """The job once it has ended."""
+        """Wait until the job has ended, and return its status."""
         wait_until(lambda: self.status(job_id)["status"] in ("completed", "failed", "canceled"), within)
         return self.status(job_id)
 
     def script(self, *rules: dict[str, Any]) -> None:
-        """Have things go wrong at the stand-in."""
+        """Script faults of the stand-in."""
         httpx.post(f"{self.standin}/_standin/faults", json=list(rules)).raise_for_status()
 
     def created(self, prompt: str) -> list[dict[str, Any]]:
-        """The predictions that were created for a prompt: each one is paid for."""
+        """Return the predictions that were created for a prompt. Each one is paid for."""
         ledger = httpx.get(f"{self.standin}/_standin/ledger").json()
         return [row for row in ledger if row["input"].get("prompt") == prompt]
 
     def kill(self, part: str) -> None:
-        """Kill a part, which is then started again."""
+        """Kill a part. Darkroom then starts it again."""
         for directory in Path("/proc").iterdir():
             if directory.name.isdigit() and self._is(int(directory.name), part):
                 os.kill(int(directory.name), signal.SIGKILL)
@@ -73,7 +73,7 @@ class Darkroom:
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:  # gone meanwhile, or not ours
+        except OSError:  # it has ended meanwhile, or it is not ours
             return False
         return (
             any(word.endswith(part.encode()) for word in words)
@@ -83,7 +83,7 @@ class Darkroom:
 
 @pytest.fixture(scope="session")
 def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
-    """`darkroom up`, with the stand-in in a hurry."""
+    """Run `darkroom up` with a fast stand-in."""
     folder = tmp_path_factory.mktemp("darkroom")
     port, standin_port = free_port(), free_port()
     environment = {
@@ -98,7 +98,7 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
         "LEASE_SECONDS": "6",
     }
     with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "webapp", "up", "--with-parent"]  # also when the tests are killed
+        command = [sys.executable, "-m", "webapp", "up", "--with-parent"]  # ends even if the tests are killed
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
     running = Darkroom(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{standin_port}", process, environment)
     try:
@@ -132,17 +132,17 @@ def browser_context_args(browser_context_args: dict[str, Any], darkroom: Darkroo
         "base_url": darkroom.url,
         "viewport": {"width": 1280, "height": 900},
         "locale": "en-GB",
-        "reduced_motion": "reduce",  # what moves is drawn without a graphics card: that would take most of a processor
+        "reduced_motion": "reduce",  # without a graphics card, animations would take most of a processor
     }
 
 
 @pytest.fixture(autouse=True)
 def nothing_strange(page: Page, darkroom: Darkroom, request: pytest.FixtureRequest) -> Iterator[None]:
-    """In every test: no error in the console (so no breach of the CSP), and no word to another host."""
+    """Fail each test with an error in the console (such as a breach of the CSP) or a request to another host."""
     strange: list[str] = []
     expected = ["ERR_INTERNET_DISCONNECTED", "status of 4"]
     if "axe" in request.node.name:
-        expected.append("Applying inline style")  # what axe does while it looks
+        expected.append("Applying inline style")  # by axe while it checks the page
 
     def listen(message: ConsoleMessage) -> None:
         if message.type == "error" and not any(words in message.text for words in expected):
@@ -161,7 +161,7 @@ def _ours(url: str, darkroom: Darkroom) -> bool:
 
 @pytest.fixture
 def no_script(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[Page]:
-    """A page in a browser with JavaScript off."""
+    """Yield a page in a browser with JavaScript disabled."""
     context = browser.new_context(**browser_context_args, java_script_enabled=False)
     yield context.new_page()
     context.close()

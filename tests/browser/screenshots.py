@@ -1,4 +1,4 @@
-"""`make screenshots`: the README's pictures, of a Darkroom of its own with the stand-in."""
+"""`make screenshots`: takes the README's pictures of a separate Darkroom with the stand-in."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
@@ -18,7 +17,7 @@ from tests import chromium
 from tests.servers import free_port
 from tests.waiting import wait_until
 
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES = ROOT / "docs" / "pictures"
 FLUX, NANO, FILM, SOUND = "black-forest-labs/flux-schnell", "google/nano-banana", "minimax/hailuo-02", "meta/musicgen"
 
 PROMPTS: list[tuple[str, str | None, dict[str, Any]]] = [
@@ -43,7 +42,10 @@ DEVELOPING = [
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture of a page. path: with {first} and {second}, two finished jobs. ready: what is done on it before."""
+    """A picture of a page.
+
+    path: may contain {first} and {second}, the ids of two finished jobs. ready: prepares the page for the picture.
+    """
 
     name: str
     path: str
@@ -77,7 +79,7 @@ SHOTS = [
 
 
 def main() -> None:
-    """Start a Darkroom, fill it, take the pictures, stop it."""
+    """Start a Darkroom, fill it, take the pictures, and stop it."""
     port, standin_port = free_port(), free_port()
     url, standin = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{standin_port}"
     with TemporaryDirectory(prefix="darkroom-", dir="/tmp") as folder:
@@ -107,7 +109,7 @@ def _ready(url: str) -> bool:
 
 
 def _fill(url: str, standin: str) -> tuple[str, str]:
-    """Have everything made, and two prints left in the developer. Answers the ids of two finished jobs."""
+    """Make all prints, and leave two of them running. Returns the ids of two finished jobs."""
     ids = [_post(url, *prompt) for prompt in PROMPTS]
     wait_until(lambda: all(_status(url, job_id) == "completed" for job_id in ids), within=90)
     slow = {"on": "create", "do": "run", "seconds": 90, "times": 0}
@@ -144,7 +146,7 @@ def _shoot(browser: Browser, url: str, shot: Shot) -> None:
     page = context.new_page()
     page.goto(url, wait_until="load")
     shot.ready(page)
-    page.wait_for_timeout(3000)  # the prints come up
+    page.wait_for_timeout(3000)  # until the prints have appeared
     page.screenshot(path=PICTURES / f"{shot.name}.jpg", type="jpeg", quality=82)
     context.close()
     print(PICTURES / f"{shot.name}.jpg")

@@ -1,4 +1,4 @@
-"""For everybody: axe finds nothing, nothing overflows, the keyboard reaches all."""
+"""Accessibility: axe finds nothing, nothing overflows, and the keyboard reaches everything."""
 
 from collections.abc import Iterator
 from uuid import UUID
@@ -15,7 +15,7 @@ PAGES = ["gallery", "found", "unclear search", "faults", "job", "failed job", "r
 
 @pytest.fixture(scope="module")
 def jobs(darkroom: Darkroom) -> Iterator[dict[str, UUID]]:
-    """A job in every state."""
+    """Yield a job in every state, by name."""
     darkroom.script(
         {"on": "create", "match": "axe failed", "do": "fail_prediction", "error": f"CUDA {'error' * 99}"},
         {"on": "create", "match": "axe retried", "do": "status", "status": 500, "headers": {"Retry-After": "600"}},
@@ -51,7 +51,7 @@ def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
     if name == "docs":
         expect(page.locator(".swagger-ui .info")).to_be_visible()
     if name == "failed job":
-        page.get_by_text("What the model said").click()
+        page.get_by_text("Original error").click()
     if name in ("found", "unclear search"):
         page.locator("#finder-help-summary" if name == "found" else "#finder-months-summary").click()
 
@@ -60,7 +60,7 @@ def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
 def test_axe_finds_nothing_in_the_dark_and_in_the_light(page: Page, jobs: dict[str, UUID], name: str) -> None:
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     visit(page, name, jobs)
-    options = {"exclude": [[".swagger-ui"]]} if name == "docs" else None  # Swagger UI's own markup is not ours to mend
+    options = {"exclude": [[".swagger-ui"]]} if name == "docs" else None  # Swagger UI's own markup is not ours to fix
     axe_finds_nothing(page, options)
 
 
@@ -69,7 +69,7 @@ def test_axe_finds_nothing_while_the_queue_is_halted_and_the_banner_fits(page: P
     page.goto("/")
     darkroom.post("axe halted")
     banner = page.locator("#halt")
-    expect(banner).to_contain_text("Replicate refuses the API token.", timeout=20_000)
+    expect(banner).to_contain_text("Replicate rejects the API token.", timeout=20_000)
     axe_finds_nothing(page)
     nothing_overflows(page)
     expect(banner).to_have_text("", timeout=60_000)

@@ -1,4 +1,4 @@
-"""Budgets of the first visit: little to load, all of it from here, painted without scripts, and nothing jumps."""
+"""Budgets for the first visit: little to load, all of it from our host, painted without scripts, no layout shifts."""
 
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route
 from tests.browser.conftest import Darkroom
 from tests.waiting import wait_until
 
-WEIGHT = 100_000  # bytes, compressed as they come; without cards and their pictures
+WEIGHT = 100_000  # bytes, compressed as sent, without cards and their pictures
 SHIFT = 0.01
 WATCH = (
     "window.shift = 0; new PerformanceObserver(list => { for (const entry of list.getEntries()) "
@@ -36,7 +36,7 @@ def test_the_gallery_weighs_less_than_a_hundred_kilobytes(page: Page, darkroom: 
     def asked(event: dict[str, Any]) -> None:
         addresses[event["requestId"]] = event["request"]["url"]
 
-    def came(event: dict[str, Any]) -> None:  # the live stream never has: it is no part of the load
+    def came(event: dict[str, Any]) -> None:  # never called for the live stream, which is not part of the load
         url = addresses.get(event["requestId"], "")
         if url.startswith(darkroom.url) and "/media/" not in url:
             weights[url] = event["encodedDataLength"] - heads.get(event["requestId"], 0)

@@ -1,4 +1,4 @@
-"""Prints compared: side by side, with a slider, one after the other."""
+"""Comparing prints: side by side, with a slider, and one after the other."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from tests.browser.conftest import Darkroom
 
 @pytest.fixture(scope="module")
 def prints(darkroom: Darkroom) -> list[UUID]:
-    """Three finished prints, and one that failed."""
+    """Make three finished prints, and one that failed."""
     darkroom.script({"on": "create", "match": "compared failed", "do": "fail_prediction", "error": "NSFW"})
     ids = [darkroom.post(f"compared {name}", seed=at) for at, name in enumerate(("red", "blue", "green", "failed"))]
     for job_id in ids:
@@ -63,10 +63,10 @@ def test_without_javascript_they_stand_side_by_side(no_script: Page, prints: lis
     expect(no_script.get_by_alt_text("A: compared red")).to_be_visible()
     expect(no_script.get_by_alt_text("B: compared blue")).to_be_visible()
     assert no_script.locator("mark").all_inner_texts() == ["red", "blue", "1"]
-    no_script.get_by_text("What is the same").click()
+    no_script.get_by_text("Identical").click()
     expect(no_script.get_by_text("stability-ai/sdxl")).to_be_visible()
     no_script.goto(address(prints[0]))
-    expect(no_script.get_by_role("heading", name="Two to four, please")).to_be_visible()
+    expect(no_script.get_by_role("heading", name="Cannot compare these prints")).to_be_visible()
 
 
 def test_axe_finds_nothing_in_a_comparison_and_it_fits_everywhere(page: Page, prints: list[UUID]) -> None:

@@ -1,4 +1,4 @@
-"""The composer with script: a searched list of models, sliders, dice and lock, files, and what it remembers."""
+"""The composer with JavaScript: a searchable list of models, sliders, dice and lock, files, and what it remembers."""
 
 from base64 import b64encode
 from uuid import UUID
@@ -33,7 +33,7 @@ def prompt(page: Page) -> Locator:
 
 
 def develop(page: Page, words: str) -> None:
-    """Send a prompt, and wait until the composer has taken the answer in."""
+    """Send a prompt, and wait until the composer has processed the answer."""
     prompt(page).fill(words)
     with page.expect_response("**/jobs") as answered:
         page.get_by_role("button", name="Develop").click()
@@ -130,7 +130,7 @@ def test_a_slider_moves_with_its_number_and_what_is_not_set_is_not_sent(page: Pa
 def test_dice_draw_a_seed_that_only_the_lock_keeps(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     seed = page.get_by_label("Seed", exact=True)
-    page.get_by_role("button", name="Draw a seed").click()
+    page.get_by_role("button", name="Randomize seed").click()
     expect(seed).not_to_have_value("")
     develop(page, "a fox of one seed")
     expect(seed).to_have_value("")
@@ -181,7 +181,7 @@ def test_a_card_that_is_dropped_gives_its_result(page: Page, darkroom: Darkroom)
 def test_a_file_that_the_model_does_not_take_is_told(page: Page, darkroom: Darkroom) -> None:
     page.goto(f"/?model={FLUX}")
     give(page, "#prompt", "paste", PICTURE)
-    expect(page.locator("#notice")).to_have_text("flux-schnell takes no such file.")
+    expect(page.locator("#notice")).to_have_text("flux-schnell does not accept this file.")
 
 
 def test_a_file_of_ours_on_the_prompt_brings_its_settings_back(page: Page, darkroom: Darkroom) -> None:

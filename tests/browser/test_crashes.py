@@ -1,4 +1,4 @@
-"""A part dies, and nobody who looks on loses anything."""
+"""A part is killed, and the user of an open page loses nothing."""
 
 import time
 

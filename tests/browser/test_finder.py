@@ -43,7 +43,7 @@ def test_what_a_search_does_not_find_does_not_pop_in_and_is_not_counted(page: Pa
     count = page.locator("#finder-count")
     expect(count).to_have_text("1 print")
     expect(puffin).to_have_attribute("data-status", "running", timeout=LONG)
-    expect(puffin).to_have_attribute("data-status", "completed", timeout=LONG)  # it stays until one looks again
+    expect(puffin).to_have_attribute("data-status", "completed", timeout=LONG)  # it stays until a reload
     expect(count).to_have_text("No prints")
     expect(page.locator(f"#job-{other}")).to_have_count(0)
     page.reload()
@@ -55,7 +55,7 @@ def test_what_is_unclear_is_explained_while_the_prints_stay(page: Page, darkroom
     page.goto("/?q=auk")
     box = page.get_by_role("searchbox", name="Search")
     box.fill("auk status:tired")
-    expect(page.get_by_role("alert").first).to_contain_text('"status:" takes one of queued')
+    expect(page.get_by_role("alert").first).to_contain_text('"status:" must be one of queued')
     expect(box).to_have_attribute("aria-invalid", "true")
     expect(box).to_have_value("auk status:tired")
     expect(page.locator(f"#job-{job_id}")).to_be_visible()
@@ -76,7 +76,7 @@ def test_searches_are_saved_and_found_again_in_place(page: Page, darkroom: Darkr
     expect(page.locator(f"#job-{job_id}")).to_be_visible()
     expect(page.locator("#finder-saved")).not_to_have_attribute("open", "")
     page.locator("#finder-saved-summary").click()
-    page.get_by_role("button", name="Forget the search Kittiwakes").click()
+    page.get_by_role("button", name="Delete the search Kittiwakes").click()
     expect(page.get_by_role("link", name="Kittiwakes")).to_have_count(0)
     page.keyboard.press("Escape")
 
@@ -99,6 +99,6 @@ def test_without_javascript_prints_are_found_sorted_and_searches_saved(no_script
     no_script.get_by_role("link", name="Razorbills").click()
     expect(cards).to_have_count(2)
     no_script.locator("#finder-saved-summary").click()
-    no_script.get_by_role("button", name="Forget the search Razorbills").click()
+    no_script.get_by_role("button", name="Delete the search Razorbills").click()
     expect(no_script).to_have_url(f"{darkroom.url}/?q=razorbill&sort=oldest")
     expect(no_script.get_by_role("link", name="Razorbills")).to_have_count(0)

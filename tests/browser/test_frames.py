@@ -1,4 +1,4 @@
-"""Live events let letters be drawn first, and come through however fast somebody types."""
+"""Live events wait until typed letters are drawn, and are applied however fast the user types."""
 
 from playwright.sync_api import Page
 
@@ -22,7 +22,7 @@ DRAWN = 50  # milliseconds, as in static/js/frames.js
 
 
 def measured(page: Page, script: str) -> float:
-    """The milliseconds that a script answers with, on a gallery."""
+    """Run a script on the gallery, and return the milliseconds that it returns."""
     page.goto("/", wait_until="load")
     return float(page.evaluate(f"async () => {{ {TELL} {script} }}"))
 

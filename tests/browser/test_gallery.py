@@ -1,4 +1,4 @@
-"""The gallery in a real browser: prompts become cards that develop before one's eyes."""
+"""The gallery in a real browser: prompts become cards, which develop while the user watches."""
 
 import re
 
@@ -12,7 +12,7 @@ LONG = 20_000  # milliseconds
 
 
 def card(page: Page, prompt: str) -> Locator:
-    """The card of a prompt, whatever its state."""
+    """Return the card of a prompt, in any state."""
     return page.locator("article.card").filter(has=page.locator(f'text="{prompt}"').or_(page.get_by_alt_text(prompt)))
 
 
@@ -198,7 +198,7 @@ def test_a_page_that_was_offline_catches_up_by_itself(page: Page, darkroom: Dark
 
 
 def test_a_page_whose_server_was_killed_catches_up_by_itself(browser: Browser, darkroom: Darkroom) -> None:
-    context = browser.new_context(base_url=darkroom.url)  # its console may complain
+    context = browser.new_context(base_url=darkroom.url)  # its console may report errors
     page = context.new_page()
     page.goto("/")
     page.wait_for_timeout(500)
@@ -230,7 +230,7 @@ def test_a_card_that_completes_shifts_nothing(page: Page, darkroom: Darkroom) ->
 
 def test_finished_jobs_are_announced_politely(page: Page, darkroom: Darkroom) -> None:
     darkroom.script({"on": "create", "match": "heard of", "do": "run", "seconds": 2})
-    page.goto("/?q=heard")  # what others of these tests left to be finished is not on this sheet
+    page.goto("/?q=heard")  # unfinished prints of other tests are not on this sheet
     job_id = darkroom.post("a fox to be heard of")
     expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "running", timeout=LONG)
     expect(page.locator("#announcements")).to_contain_text("1 print finished", timeout=LONG)
@@ -259,7 +259,7 @@ def test_a_jobs_page_develops_live_and_is_thrown_away(page: Page, darkroom: Dark
 
 
 def test_behind_a_proxy_that_is_not_known_a_button_says_what_is_to_be_done(page: Page, darkroom: Darkroom) -> None:
-    """Over plain HTTP, where browsers leave Sec-Fetch-Site out."""
+    """This is over plain HTTP, where browsers do not send Sec-Fetch-Site."""
 
     def proxied(route: Route) -> None:
         sent = {name: value for name, value in route.request.headers.items() if name != "sec-fetch-site"}
@@ -270,5 +270,5 @@ def test_behind_a_proxy_that_is_not_known_a_button_says_what_is_to_be_done(page:
     page.route("**/favourite", proxied)
     page.locator(f"#job-{job_id}").hover()
     page.locator(f"#job-{job_id}-favourite").click()
-    expect(page.locator("#notice")).to_contain_text("its operator has to set PUBLIC_URL")
+    expect(page.locator("#notice")).to_contain_text("the operator must set PUBLIC_URL")
     expect(page.locator(f"#job-{job_id}")).to_have_count(1)

@@ -1,4 +1,4 @@
-"""The keys: all of the gallery without a mouse, none while one types, and the focus is never lost."""
+"""The keys: they cover the whole gallery, are off while the user types, and the focus is never lost."""
 
 from uuid import UUID
 
@@ -13,13 +13,13 @@ WORDS = """element => {
   const copy = element.cloneNode(true);
   copy.querySelectorAll("time").forEach(time => time.remove());
   return copy.innerText;
-}"""  # but for how long ago something was, which changes by itself
+}"""  # without relative times, which change by themselves
 SIZES = [(192, 64), (64, 96), (128, 64), (64, 64), (96, 64), (64, 128), (160, 64), (64, 64), (96, 96), (64, 64)]
 
 
 @pytest.fixture(scope="module")
 def prints(darkroom: Darkroom) -> list[UUID]:
-    """Finished prints of uneven sizes, newest first."""
+    """Make prints of uneven sizes. Returns their ids, newest first."""
     ids = [darkroom.post(f"key {width} {height}", width=width, height=height) for width, height in SIZES]
     for job_id in ids:
         assert darkroom.finished(job_id)["status"] == "completed"
@@ -87,7 +87,7 @@ def test_each_key_presses_its_button_on_the_card_with_the_focus_but_not_while_on
 
 
 def _put_forms_on(page: Page) -> None:
-    """Open the gallery with forms that only note what was pressed on its cards, and that no live event replaces."""
+    """Open the gallery with forms that only record what was pressed on its cards. Live events do not replace them."""
     page.add_init_script(STILL)
     page.goto("/")
     page.evaluate(FORMS)
@@ -189,7 +189,7 @@ def test_the_help_shows_every_key_and_gives_the_focus_back(page: Page, prints: l
     page.goto("/")
     focus(page, prints[1])
     page.keyboard.press("?")
-    help_ = page.get_by_role("dialog", name="Keys")
+    help_ = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(help_).to_be_visible()
     keys = help_.locator("kbd").all_inner_texts()
     shown = {"←", "Enter", "Esc", "F", "1–5", "0", "T", "X", "Del", "/", "C", "N", "?"}  # noqa: RUF001
@@ -199,14 +199,14 @@ def test_the_help_shows_every_key_and_gives_the_focus_back(page: Page, prints: l
     page.keyboard.press("Escape")
     expect(help_).to_be_hidden()
     expect(page.locator(f"#job-{prints[1]}-link")).to_be_focused()
-    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("button", name="Shortcuts").click()
     expect(help_).to_be_visible()
 
 
 def test_axe_finds_nothing_in_the_help(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     axe_finds_nothing(page)
 
 

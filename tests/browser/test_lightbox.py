@@ -1,4 +1,4 @@
-"""The lightbox: prints looked at closely, one after the other, without leaving the grid."""
+"""The lightbox: prints enlarged one after the other, without leaving the grid."""
 
 import re
 from uuid import UUID
@@ -16,7 +16,7 @@ FLUX, FILM, SOUND = "black-forest-labs/flux-schnell", "minimax/hailuo-02", "meta
 
 @pytest.fixture(scope="module")
 def prints(darkroom: Darkroom) -> dict[str, UUID]:
-    """Finished prints of several kinds, the last one the newest."""
+    """Make prints of several kinds. The last one is the newest."""
     prints = {
         "sound": darkroom.post("lightbox sound", SOUND),
         "film": darkroom.post("lightbox film", FILM),
@@ -34,7 +34,7 @@ def lightbox(page: Page) -> Locator:
 
 
 def open_lightbox(page: Page, job_id: UUID) -> Locator:
-    """Click on a card, and wait until its print is open."""
+    """Click a card, and wait until its print is open."""
     page.locator(f"#job-{job_id}-link").click()
     expect(lightbox(page)).to_have_attribute("data-job", str(job_id))
     expect(page.locator(".pswp")).to_be_focused()
@@ -117,7 +117,7 @@ def test_the_panel_tells_of_the_print_that_is_looked_at(page: Page, prints: dict
     page.keyboard.press("ArrowRight")
     expect(panel.get_by_role("heading", name="lightbox stack")).to_be_visible()
     expect(panel).to_contain_text(FLUX)
-    panel.get_by_role("link", name="Open its page").click()
+    panel.get_by_role("link", name="Open page").click()
     expect(page.locator(f"#job-page-{prints['stack']}")).to_be_visible()
     page.go_back()
     expect(page.locator("#sheet")).to_be_visible()
@@ -162,7 +162,7 @@ def test_prints_that_arrive_do_not_move_the_one_that_is_looked_at(
 
 
 def _turned(page: Page, shown: Locator, key: str, job_id: UUID) -> bool:
-    """Whether that print is shown by now; if not, the key is pressed."""
+    """Return whether the print of the job is shown. Presses the key if it is not."""
     if shown.get_attribute("data-job") == str(job_id):
         return True
     page.keyboard.press(key)
@@ -234,7 +234,7 @@ def test_without_javascript_a_click_leads_to_the_prints_page(no_script: Page, pr
     no_script.get_by_role("link", name="Next", exact=True).click()
     expect(no_script.get_by_role("heading", level=1)).to_have_text("lightbox wide")
     no_script.get_by_role("link", name="previous", exact=True).click()
-    expect(no_script.get_by_role("heading", level=1)).to_have_text("2 prints compared")
+    expect(no_script.get_by_role("heading", level=1)).to_have_text("Compare 2 prints")
 
 
 def test_axe_finds_nothing_in_the_lightbox(page: Page, prints: dict[str, UUID]) -> None:

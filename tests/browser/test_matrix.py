@@ -1,4 +1,4 @@
-"""Matrices in a real browser: written, counted, sent, and watched as they develop on a page of their own."""
+"""Matrices in a real browser: written, counted, sent, and watched as they develop on their own page."""
 
 import re
 
@@ -15,7 +15,7 @@ SMALL = {"width": 64, "height": 64}
 
 
 def posted(darkroom: Darkroom, **body: object) -> str:
-    """Have a program send a matrix. Answers the batch's id."""
+    """Send a matrix as a program does. Returns the batch's id."""
     answer = httpx.post(f"{darkroom.url}/batches", json={"parameters": SMALL} | body)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["batch_id"])
@@ -38,7 +38,7 @@ def test_a_matrix_is_counted_as_it_is_written_sent_and_watched(page: Page, darkr
     page.get_by_label("Prompt", exact=True).press("Control+Enter")
     link = page.get_by_role("link", name="See the matrix")
     expect(link).to_be_visible()
-    expect(page.locator("#matrix-sent")).to_contain_text("8 prints are on the way.")
+    expect(page.locator("#matrix-sent")).to_contain_text("Queued 8 prints.")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("")
     expect(page.get_by_label("Prompt", exact=True)).to_be_focused()
     expect(page.locator("#seeds")).to_have_value("")
@@ -68,9 +68,9 @@ def test_prints_develop_in_their_cells_and_what_is_left_is_cancelled(page: Page,
     expect(page.locator("#batch-sum")).to_have_text("2 of 4 finished", timeout=LONG)
     later = page.get_by_role("row", name=re.compile("^later"))
     expect(later.locator('article[data-status="completed"]')).to_have_count(2, timeout=LONG)
-    cancel = page.get_by_role("button", name="Cancel what is left")
+    cancel = page.get_by_role("button", name="Cancel remaining")
     cancel.click()
-    expect(page.locator("#batch-sum")).to_have_text("2 of 4 finished, 2 cancelled", timeout=LONG)
+    expect(page.locator("#batch-sum")).to_have_text("2 of 4 finished, 2 canceled", timeout=LONG)
     expect(page.locator('article[data-status="canceled"]')).to_have_count(2, timeout=LONG)
     expect(cancel).to_have_count(0)
     assert page.evaluate("window.stayed")
@@ -113,9 +113,9 @@ def test_prints_are_selected_in_their_grid_and_those_in_the_trash_leave_cells_th
 def test_too_large_a_matrix_is_told_and_nothing_is_sent(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     page.get_by_label("Prompt", exact=True).fill("{a|b}" * 9)
-    expect(page.locator("#matrix-count")).to_contain_text("512 prints; 256 at most")
+    expect(page.locator("#matrix-count")).to_contain_text("512 prints; the maximum is 256")
     page.get_by_role("button", name="Develop").click()
-    expect(page.get_by_role("alert").first).to_contain_text("That makes 512 prints; 256 at most are made at once.")
+    expect(page.get_by_role("alert").first).to_contain_text("That makes 512 prints; the maximum is 256.")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("{a|b}" * 9)
 
 
@@ -145,11 +145,11 @@ def test_without_javascript_a_matrix_is_counted_sent_and_cancelled(no_script: Pa
     no_script.get_by_role("button", name="Develop").click()
     expect(no_script).to_have_url(re.compile(f"{darkroom.url}/batches/"))
     expect(no_script.locator("#batch-grid article")).to_have_count(4)
-    no_script.get_by_role("button", name="Cancel what is left").click()
+    no_script.get_by_role("button", name="Cancel remaining").click()
     batch_id = no_script.url.rpartition("/")[2]
     wait_until(lambda: counts(darkroom, batch_id)["canceled"] == 4, 30)
     no_script.reload()
-    expect(no_script.locator("#batch-sum")).to_have_text("0 of 4 finished, 4 cancelled")
+    expect(no_script.locator("#batch-sum")).to_have_text("0 of 4 finished, 4 canceled")
 
 
 @pytest.mark.parametrize("axes", ["line", "sections"])
@@ -179,6 +179,6 @@ def test_axe_finds_nothing_on_the_page_of_a_batch_and_nothing_overflows(
 
 def test_axe_finds_nothing_in_an_open_matrix(page: Page, darkroom: Darkroom) -> None:
     page.goto("/?prompt=" + "{a|b} fox&seeds=three&models=google/nano-banana")
-    expect(page.locator("#matrix-count")).to_contain_text("Seeds are a list")
+    expect(page.locator("#matrix-count")).to_contain_text("Seeds must be a list")
     axe_finds_nothing(page)
     nothing_overflows(page)

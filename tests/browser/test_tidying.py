@@ -1,4 +1,4 @@
-"""Tidying in a real browser: marks, selections, the trash and its undo; and all of it without script."""
+"""Tidying in a real browser: marks, selections, the trash and its undo, all of it also without JavaScript."""
 
 import json
 import zipfile
@@ -14,7 +14,7 @@ from tests.waiting import wait_until
 
 
 def made(darkroom: Darkroom, count: int = 1) -> tuple[str, list[UUID]]:
-    """A word that only these prints have, and their ids, newest first."""
+    """Make prints with a word that no others have. Returns the word and their ids, newest first."""
     word = f"w{uuid4().hex[:12]}"
     ids = [darkroom.post(f"a fox {word}") for _ in range(count)]
     for job_id in ids:
@@ -49,11 +49,11 @@ def test_a_range_goes_to_the_trash_and_comes_back_with_undo(page: Page, darkroom
     page.locator(f"#job-{ids[2]}-select").click(modifiers=["Shift"])
     expect(page.locator("#selection-count")).to_have_text("3 selected")
     expect(page.locator("#selection-matching")).to_have_text("All 4 that match")
-    page.locator(f"#job-{ids[1]}-link").click()  # a picture: taken out of the selection, not opened
+    page.locator(f"#job-{ids[1]}-link").click()  # a click on a picture deselects it, and does not open it
     expect(page.locator("#selection-count")).to_have_text("2 selected")
     page.locator(f"#job-{ids[1]}-link").click()
     page.locator("#selection-trash").click()
-    expect(page.locator("#done")).to_contain_text("3 prints are in the trash.")
+    expect(page.locator("#done")).to_contain_text("Moved 3 prints to the trash.")
     expect(page.locator("#sheet .card")).to_have_count(1)
     expect(page.locator("#selection")).to_be_hidden()
     assert in_trash(darkroom, ids) == [True, True, True, False]
@@ -77,7 +77,7 @@ def test_all_that_match_are_tagged_and_what_is_selected_survives_live_changes(pa
     page.locator("#selection-tag-summary").click()
     page.locator("#selection-tag-name").fill("Sea side")
     page.keyboard.press("Enter")
-    expect(page.locator("#done")).to_contain_text("2 prints are tagged “sea side”.")
+    expect(page.locator("#done")).to_contain_text("Tagged 2 prints “sea side”.")
     assert [darkroom.status(job_id)["tags"] for job_id in ids] == [["sea side"]] * 2
 
 
@@ -98,24 +98,24 @@ def test_tags_and_notes_are_kept_on_the_page_of_a_print(page: Page, darkroom: Da
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="two", exact=True)).to_be_visible()
     expect(page.get_by_label("New tag")).to_have_value("")
-    page.get_by_role("button", name="Take the tag one off").click()
+    page.get_by_role("button", name="Remove the tag one").click()
     expect(page.get_by_role("link", name="one", exact=True)).to_have_count(0)
     page.get_by_label("Notes").fill("for grandmother")
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Save").click()
     wait_until(lambda: darkroom.status(job_id).get("notes") == "for grandmother")
 
 
 def test_undo_is_offered_also_where_the_live_event_comes_before_the_answer(page: Page, darkroom: Darkroom) -> None:
     def late(route: Route) -> None:
         answer = route.fetch()
-        page.wait_for_timeout(1000)  # meanwhile the event has taken the button away
+        page.wait_for_timeout(1000)  # meanwhile the event has removed the button
         route.fulfill(response=answer)
 
     _, [job_id] = made(darkroom)
     page.route("**/trash", late)
     page.goto(f"/jobs/{job_id}")
     page.get_by_role("button", name="Trash").click()
-    expect(page.get_by_text("After 30 days it is deleted for good.")).to_be_visible()
+    expect(page.get_by_text("It is deleted permanently after 30 days.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Trash")).to_be_visible()
 
@@ -160,13 +160,13 @@ def test_without_script_a_selection_is_collected_thrown_away_and_brought_back(
         no_script.locator(f"#job-{job_id}-select").check(force=True)
     no_script.locator("#selection-collect-summary").click()
     no_script.locator("#selection-collection-name").fill(word)
-    no_script.get_by_role("button", name="Put in").click()
-    expect(no_script.get_by_role("status").filter(has_text="in “")).to_contain_text(f"2 prints are in “{word}”.")
+    no_script.get_by_role("button", name="Add to collection").click()
+    expect(no_script.get_by_role("status").filter(has_text="Added")).to_contain_text(f"Added 2 prints to “{word}”.")
     no_script.get_by_role("link", name="Back").click()
     no_script.locator("#selection-mode").check()
     no_script.locator("#selection-all").check()
     no_script.locator("#selection-trash").click()
-    expect(no_script.get_by_text("2 prints are in the trash.")).to_be_visible()
+    expect(no_script.get_by_text("Moved 2 prints to the trash.")).to_be_visible()
     no_script.get_by_role("button", name="Undo").click()
     expect(no_script).to_have_url(f"{darkroom.url}/?q={word}")
     assert in_trash(darkroom, ids) == [False, False]
@@ -179,7 +179,7 @@ def test_without_script_a_print_is_marked_thrown_away_restored_and_deleted(no_sc
     word, [job_id] = made(darkroom)
     no_script.goto(f"/jobs/{job_id}")
     no_script.get_by_role("button", name="4 stars").click()
-    no_script.get_by_role("button", name="Favourite").click()
+    no_script.get_by_role("button", name="Favorite").click()
     no_script.get_by_label("New tag").fill("sea")
     no_script.locator(f"#job-{job_id}-add-tag").click()
     shape = darkroom.status(job_id)
@@ -190,7 +190,7 @@ def test_without_script_a_print_is_marked_thrown_away_restored_and_deleted(no_sc
     assert in_trash(darkroom, [job_id]) == [False]
     httpx.post(f"{darkroom.url}/jobs/{job_id}/trash").raise_for_status()
     no_script.goto(f"/jobs/{job_id}")
-    no_script.locator("summary").filter(has_text="Delete for good").click()
-    no_script.get_by_role("button", name="Delete for good").click()
+    no_script.locator("summary").filter(has_text="Delete permanently").click()
+    no_script.get_by_role("button", name="Delete permanently").click()
     assert httpx.get(f"{darkroom.url}/status/{job_id}").status_code == 410
     assert httpx.get(f"{darkroom.url}/media/{job_id}.png").status_code == 404

@@ -1,4 +1,4 @@
-"""The menu of what a result can be used for, at its card."""
+"""The menu on a card that lists what its print can be used for."""
 
 from uuid import UUID
 

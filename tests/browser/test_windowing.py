@@ -1,4 +1,4 @@
-"""A long sheet: what is far from the view is out of the document, and nobody notices."""
+"""A long sheet: cards far from the view are out of the document, and users do not notice."""
 
 import re
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import Darkroom
 from tests.waiting import wait_until
 
-SIZES = [(192, 64), (64, 96), (128, 64), (64, 64), (96, 64), (64, 128)] * 2  # some rows
-PAGE, PAGES = 60, 12  # cards, and how many pages of them there are below the real ones
-COMPARED = 15  # cards that are near the top in every window
+SIZES = [(192, 64), (64, 96), (128, 64), (64, 64), (96, 64), (64, 128)] * 2  # for several rows
+PAGE, PAGES = 60, 12  # cards per page, and the number of pages below the real cards
+COMPARED = 15  # cards that are near the top at every width of the window
 LONG = 20_000  # milliseconds
 ELEMENTS = "document.getElementsByTagName('*').length"
 CHOSEN = "new FormData(document.getElementById('selection')).getAll('job')"
@@ -33,9 +33,9 @@ IN_VIEW = """() => [...document.querySelectorAll("#sheet > .card")].map(card => 
 
 
 class Library:
-    """Prints with a word of their own, newest first, and pages of made-up ones below them.
+    """Prints with a word that no others have, newest first, and pages of made-up ones below them.
 
-    The last ones are not in the first row, which stays in the document while Tab comes to it.
+    The last prints are not in the first row, which stays in the document because the Tab key leads to it.
     """
 
     def __init__(self, darkroom: Darkroom) -> None:
@@ -66,7 +66,7 @@ class Library:
         route.fulfill(body="\n".join([*cards, self._link(number + 1)]), content_type="text/html")
 
     def _made_up(self, place: int) -> str:
-        """A card older than all real ones, and than those above it."""
+        """Return a card that is older than all real ones and than the made-up ones above it."""
         at = place % len(self.ids)
         return self._cards[at].replace(str(self.ids[at]), made_up(place))
 
@@ -99,7 +99,7 @@ def scroll(page: Page, arrived: Callable[[], bool], pixels: int = 1500) -> None:
 
 
 def far_down(page: Page, cards: int = 250) -> None:
-    """Scroll until so many cards have come, and the real ones are out of the document."""
+    """Scroll until `cards` cards have been loaded and the real ones are out of the document."""
     scroll(page, lambda: len(page.evaluate(IDS)) >= cards)
 
 

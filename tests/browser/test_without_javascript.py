@@ -1,4 +1,4 @@
-"""The whole way without JavaScript: forms and links do it all."""
+"""The whole workflow without JavaScript: forms and links suffice."""
 
 from uuid import UUID
 
@@ -72,7 +72,7 @@ def test_a_failed_job_is_retried_and_an_ended_one_thrown_away(no_script: Page, d
     assert darkroom.finished(job_id)["status"] == "completed"
     no_script.goto(f"/jobs/{job_id}")
     no_script.get_by_role("button", name="Trash").click()
-    expect(no_script.get_by_text("1 print is in the trash.")).to_be_visible()
+    expect(no_script.get_by_text("Moved 1 print to the trash.")).to_be_visible()
     no_script.goto("/")
     expect(no_script.locator(f"#job-{job_id}")).to_have_count(0)
 

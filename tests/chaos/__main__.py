@@ -1,4 +1,4 @@
-"""`make chaos`: rounds of a storm on Darkroom's real processes, and one table of what came of them."""
+"""`make chaos`: rounds of a storm on Darkroom's real processes, and one table of the results."""
 
 import argparse
 import asyncio
@@ -14,7 +14,7 @@ from tests.chaos.size import LONG
 
 HEAD = ("round", "seed", "database", "jobs", "completed", "failed", "canceled", "kills", "faults met", "429s",
         *KINDS.values(), "seconds", "take-over")  # fmt: skip
-SHOWN = 5  # violations of each kind in a round; its logs tell the rest
+SHOWN = 5  # violations of each kind in a round; its logs have the rest
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def _play(number: int, seed: int, database: str) -> bool:
-    """Play one round and print its line. Whether it broke a promise."""
+    """Play one round and print its line. Returns whether it broke a promise."""
     folder = Path(mkdtemp(prefix="darkroom-chaos-", dir="/tmp"))
     result = asyncio.run(play(seed, database, LONG[database], folder))
     print(_line(_row(number, seed, database, result)), flush=True)
@@ -45,7 +45,7 @@ def _play(number: int, seed: int, database: str) -> bool:
 
 
 def tell(result: Result) -> None:
-    """Print what was broken, and what the logs say of the jobs that it concerns."""
+    """Print the violations, and what the logs say about the jobs concerned."""
     for kind in KINDS:
         for violation in [found for found in result.violations if found.kind == kind][:SHOWN]:
             print(f"  {kind}: {violation.job or ''} {violation.sentence}")
@@ -57,7 +57,7 @@ def tell(result: Result) -> None:
 
 
 def _lines_about(word: str, logs: Path) -> list[str]:
-    """The lines of all logs that hold a word, in the order of their time, the last ten of them."""
+    """Return the last ten lines of all logs that contain a word, ordered by time."""
     lines = [
         f"{line[:8]} {log.stem}{line[8:]}"
         for log in logs.glob("w*.log")

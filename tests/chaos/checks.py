@@ -1,4 +1,4 @@
-"""What must hold after a round: each check reads the evidence and names every violation."""
+"""The checks of what must hold after a round. Each reads the evidence and yields every violation."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -19,22 +19,22 @@ KINDS: dict[Kind, str] = {
     "gave up": "gave up early",
     "other": "other",
 }
-"""The kinds of violations, as the table calls them."""
+"""The kinds of violations -> their names in the table."""
 
-CALLED_OFF = 60.0  # seconds: a search for the prediction, one takeover, and a few tries to cancel it
-FAR = 60.0  # seconds before its deadline that a job may not give up what may pass
+CALLED_OFF = 60.0  # seconds: time for a search for the prediction, one takeover, and a few attempts to cancel it
+FAR = 60.0  # seconds: with more time than this before its deadline, a job may not give up on a temporary error
 PASSING = frozenset(
     {
         "download_failed", "download_incomplete", "download_timeout", "output_gone", "prediction_lost", "provider_away",
         "provider_error", "provider_timeout", "provider_unreachable", "rate_limited", "storage_unavailable",
     }
 )  # fmt: skip
-"""Codes of what passes within a round: no job has to end with one of them, as long as it has time."""
+"""Codes of errors that pass within a round: no job may end with one of them as long as it has time."""
 
 
 @dataclass(frozen=True)
 class Violation:
-    """A promise that was not kept. kind: which one. job: whose, where it is one job's."""
+    """A broken promise. kind: which one. job: the job that it concerns, if it concerns only one."""
 
     kind: Kind
     sentence: str
@@ -42,14 +42,14 @@ class Violation:
 
 
 def every_visitor_was_heard(evidence: Evidence) -> Iterator[Violation]:
-    """Sooner or later each one's job is accepted: without that, a round would prove little."""
+    """Check that each visitor's job was accepted sooner or later: otherwise a round would prove little."""
     heard = sum(submission.job is not None for submission in evidence.submissions)
     if heard < evidence.visits:
         yield Violation("lost", f"{evidence.visits - heard} visitors were never told that their job is accepted")
 
 
 def every_accepted_job_is_there(evidence: Evidence) -> Iterator[Violation]:
-    """A 202 was a promise."""
+    """Check that every accepted job is in the database: a 202 is a promise."""
     prompts = {job.id: job.prompt for job in evidence.jobs}
     for submission in evidence.submissions:
         if submission.job and prompts.get(submission.job) != submission.prompt:
@@ -57,14 +57,14 @@ def every_accepted_job_is_there(evidence: Evidence) -> Iterator[Violation]:
 
 
 def every_job_ended(evidence: Evidence) -> Iterator[Violation]:
-    """Also those whose answer was lost."""
+    """Check that every job ended, including those whose response was lost."""
     for job in evidence.jobs:
         if job.status not in ENDED:
             yield Violation("lost", f"is still {job.status}", job.id)
 
 
 def every_job_was_asked_for_once(evidence: Evidence) -> Iterator[Violation]:
-    """No job comes from nothing, and none twice."""
+    """Check that every job was requested, and that no request created two."""
     asked = {submission.prompt for submission in evidence.submissions}
     times = Counter(job.prompt for job in evidence.jobs)
     for job in evidence.jobs:
@@ -73,9 +73,9 @@ def every_job_was_asked_for_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def every_end_is_explained(evidence: Evidence) -> Iterator[Violation]:
-    """A failure by what the stand-in did, a cancellation by somebody who asked for it.
+    """Check that each failure is explained by what the stand-in did, and each cancellation by a request for it.
 
-    Whether what may pass was given up is another question, and so is whether an outcome was in doubt: see below.
+    Other checks judge whether a job gave up on a temporary error, and whether an outcome was in doubt: see below.
     """
     asked = _by_prompt(evidence.submissions)
     for job in evidence.jobs:
@@ -91,7 +91,10 @@ def every_end_is_explained(evidence: Evidence) -> Iterator[Violation]:
 
 
 def nothing_is_given_up_too_early(evidence: Evidence) -> Iterator[Violation]:
-    """What passes is waited for; and that an outcome is not known, is said only where it could not be known."""
+    """Check that jobs wait for temporary errors to pass.
+
+    A job may call an outcome unknown only where it could not be known.
+    """
     asked = _by_prompt(evidence.submissions)
     for job in evidence.jobs:
         fate = asked[job.prompt].fate.name if job.prompt in asked else "?"
@@ -105,7 +108,10 @@ def nothing_is_given_up_too_early(evidence: Evidence) -> Iterator[Violation]:
 
 
 def nothing_is_paid_twice(evidence: Evidence) -> Iterator[Violation]:
-    """No second prediction while an earlier one could still deliver, or had, unless a person asked for another."""
+    """Check that no job pays for two predictions.
+
+    A second one may be created only after the earlier one has ended without a result, or when a user requested a retry.
+    """
     asked = _by_prompt(evidence.submissions)
     for prompt, predictions in _grouped(evidence.predictions).items():
         retries = asked[prompt].retries if prompt in asked else []
@@ -118,7 +124,7 @@ def nothing_is_paid_twice(evidence: Evidence) -> Iterator[Violation]:
 
 
 def no_prediction_is_shared(evidence: Evidence) -> Iterator[Violation]:
-    """A prediction belongs to one attempt at most."""
+    """Check that each prediction belongs to at most one attempt."""
     times = Counter(attempt.prediction for attempt in evidence.attempts if attempt.prediction is not None)
     for attempt in evidence.attempts:
         if attempt.prediction is not None and times[attempt.prediction] > 1:
@@ -127,9 +133,10 @@ def no_prediction_is_shared(evidence: Evidence) -> Iterator[Violation]:
 
 
 def no_result_is_forgotten(evidence: Evidence) -> Iterator[Violation]:
-    """Each prediction that delivered is some attempt's own, and its job has it, unless it was too late to call it off.
+    """Check that no result is lost, and that no prediction runs on for a job that has ended.
 
-    None runs on for a job that has ended.
+    Each prediction that delivered belongs to an attempt, and its job has the result, unless the prediction ended before
+    it could be canceled.
     """
     known = {attempt.prediction for attempt in evidence.attempts}
     jobs, asked = {job.prompt: job for job in evidence.jobs}, _by_prompt(evidence.submissions)
@@ -153,7 +160,7 @@ def no_result_is_forgotten(evidence: Evidence) -> Iterator[Violation]:
 
 
 def every_file_is_what_was_drawn(evidence: Evidence) -> Iterator[Violation]:
-    """As served, as the database sums it up, and as the stand-in drew it: the same bytes, all of them."""
+    """Check that each file has the same bytes as served, as recorded in the database, and as drawn by the stand-in."""
     predictions = {prediction.id: prediction for prediction in evidence.predictions}
     outputs = defaultdict(list)
     for output in sorted(evidence.outputs, key=lambda output: output.position):
@@ -172,7 +179,7 @@ def every_file_is_what_was_drawn(evidence: Evidence) -> Iterator[Violation]:
 
 
 def every_file_is_named(evidence: Evidence) -> Iterator[Violation]:
-    """Storage has what rows name, and nothing else when a worker had the time to remove it."""
+    """Check that storage holds the files that rows name, and nothing else once a worker had the time to remove it."""
     for key in sorted(evidence.stored - evidence.named):
         yield Violation("unnamed", f"{key} is in storage, and no row names it")
     for key in sorted(evidence.pending - (evidence.stored - evidence.named)):
@@ -182,20 +189,20 @@ def every_file_is_named(evidence: Evidence) -> Iterator[Violation]:
 
 
 def no_halt_is_the_accounts(evidence: Evidence) -> Iterator[Violation]:
-    """The account is well all the time: the queue has to wait only where Replicate does not answer."""
+    """Check that the queue was halted only because Replicate did not answer: the account is in order all the time."""
     for code in sorted(evidence.halts - {"provider_away"}):
         yield Violation("other", f"the queue was halted with {code}, and the account was well")
 
 
 def no_lease_is_left(evidence: Evidence) -> Iterator[Violation]:
-    """Nobody holds a job that has ended."""
+    """Check that no job that has ended is leased."""
     for job in evidence.jobs:
         if job.leased and job.status in ENDED:
             yield Violation("other", f"is {job.status}, and somebody holds its lease", job.id)
 
 
 def no_attempt_is_open(evidence: Evidence) -> Iterator[Violation]:
-    """A job that has ended tries nothing any more."""
+    """Check that no job that has ended has an open attempt."""
     ended = {job.id: job.status for job in evidence.jobs if job.status in ENDED}
     for attempt in evidence.attempts:
         if attempt.open and attempt.job in ended:
@@ -203,7 +210,7 @@ def no_attempt_is_open(evidence: Evidence) -> Iterator[Violation]:
 
 
 def nothing_lies_about(evidence: Evidence) -> Iterator[Violation]:
-    """No half file, no process that should have ended, and no answer that tells of a fault of our own."""
+    """Check that there is no partial file, no late process, and no response that reports an error of our own."""
     for thing in (*evidence.litter, *evidence.stragglers, *evidence.answers):
         yield Violation("other", thing)
 
@@ -228,7 +235,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
 
 
 def violations(evidence: Evidence) -> list[Violation]:
-    """Everything that is wrong."""
+    """Return all violations."""
     return [violation for check in CHECKS for violation in check(evidence)]
 
 
@@ -237,7 +244,10 @@ def _may_have_waited(job: JobRow) -> bool:
 
 
 def _called_off(prediction: Prediction, submission: Submission) -> float | None:
-    """When somebody had asked for its end, and it was there; or None where nobody had, or wanted another one since."""
+    """Return the time at which a prediction existed and its cancellation had been requested.
+
+    Returns None when no cancellation was requested, or when a retry since then requested another prediction.
+    """
     created = prediction.created / 1000
     meant = [
         cancel for cancel in submission.cancels if not any(cancel <= moment <= created for moment in submission.retries)
@@ -246,7 +256,10 @@ def _called_off(prediction: Prediction, submission: Submission) -> float | None:
 
 
 def _patience(moment: float, outages: list[Outage]) -> float:
-    """Seconds from a moment in which a prediction has to be found and called off, where outages come between."""
+    """Return within how many seconds of a moment a prediction must be canceled.
+
+    This includes the time to find it, and is extended by outages in between.
+    """
     until = moment + CALLED_OFF
     for outage in sorted(outages, key=lambda outage: outage.start):
         if outage.on != "file" and moment < outage.end and outage.start < until:

@@ -1,18 +1,18 @@
-"""Whether a job may say that nobody knows what came of its request to create a prediction."""
+"""Decides whether a job may report that the outcome of its request to create a prediction is unknown."""
 
 from tasks.standin.faults import Met
 from tests.chaos.evidence import AttemptRow, Evidence, JobRow, last_attempt
 
 CERTAIN = (401, 402, 403, 404, 413, 422, 429)
-"""Statuses that say for sure that nothing was created."""
+"""Statuses that prove that nothing was created."""
 DOUBTFUL = ("reset", "html502", "hang", "drop_answer", "hang_answer", "truncate", "stall")
-UNDER_WAY = 3.0  # seconds that a request to create a prediction may be under way on a busy machine
-BEFORE = 0.5  # seconds that a blow or a fault may seem to come before the attempt that it struck
-IN_FLIGHT = 3.0  # seconds after the first create that an outage met; no attempt is to begin later
+UNDER_WAY = 3.0  # seconds that a request to create a prediction may take on a busy machine
+BEFORE = 0.5  # seconds by which a blow or a fault may seem to precede the attempt that it struck
+IN_FLIGHT = 3.0  # seconds after the first create that an outage hit; no attempt may begin later
 
 
 def why_no_doubt(job: JobRow, evidence: Evidence) -> str | None:
-    """Why what came of its last attempt was, or could have been, known; or None where it could not."""
+    """Return why the outcome of the last attempt was, or could have been, known. Returns None when it could not."""
     attempt = last_attempt(job, evidence.attempts)
     if attempt is None:
         return "nothing was ever sent"
@@ -35,9 +35,10 @@ def _leaves_doubt(met: Met) -> bool:
 
 
 def _was_struck(attempt: AttemptRow, doubts: list[Met], evidence: Evidence) -> bool:
-    """Whether its worker, the database or the stand-in was, between the note that it would be sent and its answer.
+    """Return whether the worker, the database or the stand-in was struck while the request was under way.
 
-    To be stopped by SIGTERM is no such blow: a worker that stops has the time to hear the answer.
+    This is the time between the record that it would be sent and its answer. A stop by SIGTERM is not such a blow: a
+    worker that stops has the time to receive the answer.
     """
     start = attempt.created_at.timestamp()
     end = start + UNDER_WAY + sum(met.rule.seconds for met in doubts)
@@ -45,7 +46,7 @@ def _was_struck(attempt: AttemptRow, doubts: list[Met], evidence: Evidence) -> b
 
 
 def _first_met(met: Met, evidence: Evidence) -> float:
-    """When the outage that a create met had met its first one."""
+    """Return when the outage that a create met had hit its first create."""
     began = max(outage.start for outage in evidence.outages if outage.on == "any" and outage.start <= met.at + BEFORE)
     others = [other.at for other in evidence.met if (other.on, other.rule.on) == ("create", "any")]
     return min(moment for moment in others if moment >= began - BEFORE)

@@ -1,4 +1,4 @@
-"""What was seen of a round: what was asked for, what Darkroom's rows say, what was paid for, drawn and served."""
+"""The evidence of a round: what was requested, what Darkroom's rows say, what was paid for, drawn and served."""
 
 import math
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ from tests.chaos.fates import Fate
 
 ENDED = ("completed", "failed", "canceled")
 SETTLED = ("failed", "canceled", "aborted")
-"""What a prediction is when nothing can come of it any more."""
+"""The statuses of a prediction that can no longer deliver anything."""
 
 
 @dataclass
 class Submission:
-    """One POST /generate. Its prompt is its own.
+    """One POST /generate, with a prompt of its own.
 
-    job: what the answer said, None where it was lost: then the job may or may not exist. seen: its status when somebody
-    looked last. cancels: when somebody asked for that, and when that was heard. retries: when somebody pressed retry on
-    the job, which had failed or been canceled. Both are Unix seconds.
+    job: its id from the response; None when the response was lost: then the job may or may not exist. seen: its status
+    when it was last read. cancels: the times before a cancellation was sent and after it was answered. retries: the
+    times at which a visitor pressed retry on the job, which had failed or been canceled. Both are in Unix seconds.
     """
 
     prompt: str
@@ -32,7 +32,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class JobRow:
-    """A row of the table job, as it was when every process had ended. spare: seconds from its end to its deadline."""
+    """A row of the table job, read after every process had ended. spare: seconds from its end to its deadline."""
 
     id: UUID
     prompt: str
@@ -65,7 +65,7 @@ class OutputRow:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the stand-in counted: each is paid for. Times are Unix milliseconds. urls: its files."""
+    """A prediction that the stand-in counted: each is paid for. Times are Unix milliseconds. urls: its files."""
 
     id: str
     prompt: str
@@ -77,9 +77,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Outage:
-    """A time in which the stand-in, or a part of it, did not serve anybody. Unix seconds.
+    """A time in which the stand-in, or a part of it, served nobody, in Unix seconds.
 
-    on: any (its API answered nothing but errors), file or list (these did), or network (it was not there at all).
+    on: any (its API answered only with errors), file or list (only these did), or network (it was not reachable at
+    all).
     """
 
     on: str
@@ -89,10 +90,10 @@ class Outage:
 
 @dataclass
 class Evidence:
-    """All of it."""
+    """All the evidence of a round."""
 
     visits: int
-    """How many visitors came, each to submit one job."""
+    """The number of visitors. Each submits one job."""
     submissions: list[Submission]
     jobs: list[JobRow] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)
@@ -101,29 +102,29 @@ class Evidence:
     drawn: dict[str, str] = field(default_factory=dict)
     """URL at the stand-in -> sha256."""
     served: dict[str, str] = field(default_factory=dict)
-    """Key below /media -> sha256 of what Darkroom answered."""
+    """Key below /media -> sha256 of what Darkroom served."""
     stored: set[str] = field(default_factory=set)
-    """Keys of the files in storage, when a worker had had the time to remove what nobody needs."""
+    """Keys of the files in storage, after a worker had the time to remove unneeded ones."""
     named: set[str] = field(default_factory=set)
     """Keys in storage that outputs and uploads name, at the same time."""
     pending: set[str] = field(default_factory=set)
-    """Keys of files that a worker noted before it stored them, and that nobody removed nor came to name."""
+    """Keys of files that a worker recorded before it stored them, and that were neither removed nor named since."""
     met: list[Met] = field(default_factory=list)
-    """Which requests met a fault of the stand-in."""
+    """The requests that met a fault of the stand-in."""
     outages: list[Outage] = field(default_factory=list)
     blows: list[float] = field(default_factory=list)
     """When a worker, the database or the stand-in was struck so that a request may have been lost (Unix seconds)."""
     halts: set[str] = field(default_factory=set)
-    """Why the queue was halted: codes, those that were seen."""
+    """The codes of the halts of the queue that were seen."""
     answers: list[str] = field(default_factory=list)
-    """Answers of the webs that nobody should get: a line each."""
+    """Unexpected responses of the web processes, one line each."""
     litter: list[str] = field(default_factory=list)
-    """Files that are no finished ones."""
+    """Unfinished files."""
     stragglers: list[str] = field(default_factory=list)
     """Processes that ended too late or not at all."""
 
 
 def last_attempt(job: JobRow, attempts: list[AttemptRow]) -> AttemptRow | None:
-    """The latest try at a job, if there was one."""
+    """Return the latest attempt at a job, or None."""
     own = [attempt for attempt in attempts if attempt.job == job.id]
     return max(own, key=lambda attempt: attempt.number, default=None)

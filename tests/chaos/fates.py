@@ -1,4 +1,4 @@
-"""What goes wrong at the stand-in for one job, and what that job may say of it if it fails."""
+"""The fates of jobs: what goes wrong at the stand-in for one job, and with which codes that job may fail."""
 
 from dataclasses import dataclass
 from random import Random
@@ -10,11 +10,12 @@ from tasks.standin.faults import Rule
 
 @dataclass(frozen=True)
 class Fate:
-    """What the stand-in does to one job's requests.
+    """What the stand-in does to the requests of one job.
 
-    codes: those of which the job may fail, for this reason; besides, it may say that it does not know what came of a
-    create, where none could know. finish_within: seconds that its visitor gives it. cancels: whether its visitor
-    cancels it as soon as its request to create has met its rule; afterwards: what begins in that moment.
+    codes: the error codes with which the job may fail for this reason. It may also report that the outcome of a create
+    is unknown, where it could not be known. finish_within: seconds that its visitor gives it. cancels: whether its
+    visitor cancels it as soon as its request to create has met its rule. afterwards: the rules that begin at that
+    moment.
     """
 
     name: str
@@ -25,21 +26,24 @@ class Fate:
     afterwards: tuple[Rule, ...] = ()
 
     def rules_for(self, prompt: str) -> list[Rule]:
-        """The rules, held to the requests of one prompt."""
+        """Return the rules, limited to the requests of one prompt."""
         return [msgspec.structs.replace(rule, match=prompt) for rule in self.rules]
 
 
 NO_FATE = Fate("nothing")
 UNDOCUMENTED = (408, 409, 425, 499, 418)
-"""Statuses that say nothing sure of a request to create: a gateway may answer them after it has passed it on."""
-LATEST = 6.0  # seconds until a list shows what it did not show at once
-ENDLESS = 240.0  # seconds: as long as a round, for a prediction that would run on if nobody called it off
+"""Statuses that prove nothing about a request to create: a gateway may send them after it has forwarded the request."""
+LATEST = 6.0  # seconds until a list shows what it did not show at first
+ENDLESS = 240.0  # seconds: as long as a round, for a prediction that runs on unless it is canceled
 MOMENT = 10.0  # seconds
 UNTOLD = Rule("webhook", "missing", times=0)
 
 
 def fate(chance: Random, slow: bool) -> Fate:
-    """What shall happen to a job: to half of them nothing. slow: also what takes half a minute to get over."""
+    """Choose what happens to a job: for half of them nothing.
+
+    slow: also choose faults from which it takes half a minute to recover.
+    """
     if chance.random() < 0.5:
         return NO_FATE
     drawers = [
@@ -50,7 +54,7 @@ def fate(chance: Random, slow: bool) -> Fate:
 
 
 def trouble(chance: Random, slow: bool) -> tuple[Rule, ...]:
-    """A bad moment of Replicate's, for whoever comes by: nothing of it leaves an outcome in doubt, and it passes."""
+    """Return a temporary problem of Replicate's that affects any request. It leaves no outcome in doubt."""
     lists = (
         Rule("list", "status", status=500, times=chance.randint(1, 4), within=MOMENT),
         Rule("list", "html502", times=chance.randint(1, 2), within=MOMENT),
@@ -67,13 +71,16 @@ def trouble(chance: Random, slow: bool) -> tuple[Rule, ...]:
 
 
 def _refused(chance: Random) -> Fate:
-    """Not created for sure, as Replicate's own answer says. It is about this prompt alone, also where it is a 403."""
+    """Refuse the create. Replicate's own answer says that nothing was created.
+
+    The answer concerns this prompt alone, even when it is a 403.
+    """
     status, code = chance.choice([(422, "invalid_input"), (403, "forbidden")])
     return Fate(f"{status} on create", (Rule("create", "status", status=status),), frozenset({code}))
 
 
 def _lost_answer(chance: Random) -> Fate:
-    """Created, and nobody was told: it has to be found again, in a list that may show it later."""
+    """Lose the answer of a create. The prediction must be found again, in a list that may show it late."""
     late = chance.choice([0, chance.uniform(0.5, LATEST)])
     rules = [
         Rule("create", "drop_answer", unlisted=late),
@@ -85,14 +92,14 @@ def _lost_answer(chance: Random) -> Fate:
 
 
 def _denied(chance: Random) -> Fate:
-    """Created, and the answer seems to say that it was not. Only the list tells."""
+    """Create a prediction, but answer as if it was not created. Only the list shows it."""
     late = chance.uniform(0.5, LATEST)
     rule = Rule("create", "deny", status=chance.choice([500, 503, *UNDOCUMENTED]), unlisted=late)
     return Fate(f"{rule.status} although created, listed {late:.1f} s late", (rule, UNTOLD))
 
 
 def _never_arrived(chance: Random) -> Fate:
-    """Not created, but who asked cannot know: an honest "unknown" is all there is to say."""
+    """Create nothing. The client cannot know this: an honest "unknown" is all that it can report."""
     rules = [
         Rule("create", "reset"),
         Rule("create", "html502"),
@@ -105,7 +112,10 @@ def _never_arrived(chance: Random) -> Fate:
 
 
 def _canceled_in_the_dark(chance: Random) -> Fate:
-    """Created, nobody was told, and it is canceled while no list shows it. It would run on for as long as the round."""
+    """Create a prediction, lose the answer, and have the job canceled while no list shows the prediction.
+
+    The prediction would run on for as long as the round.
+    """
     dark = chance.uniform(8, 15)
     lost = Rule("create", "drop_answer", running=ENDLESS)
     if chance.random() < 0.5:
@@ -117,7 +127,7 @@ def _canceled_in_the_dark(chance: Random) -> Fate:
 
 
 def _bad_prediction(chance: Random) -> Fate:
-    """The prediction fails: by Replicate's fault, which may pass, or by the prompt's, which does not."""
+    """Make the prediction fail: by Replicate's fault, which may pass, or by the prompt's, which does not."""
     error, code = chance.choice(
         [
             ("Prediction interrupted; please retry (code: PA)", None),
@@ -156,7 +166,7 @@ def _bad_file(chance: Random) -> Fate:
 
 
 def _file_not_shown(chance: Random) -> Fate:
-    """Its host says that it is gone, or not for us; a moment later it is there."""
+    """Make the file's host answer that it is gone, or that access is denied; a moment later the file is available."""
     rule = Rule("file", "status", status=chance.choice([404, 403, 401]), times=chance.randint(1, 2))
     return Fate(f"{rule.status} on file", (rule,))
 
@@ -172,7 +182,7 @@ def _bad_webhook(chance: Random) -> Fate:
 
 
 def _too_long(chance: Random) -> Fate:
-    """It takes longer than there is time: the prediction has to be called off, and the job says so."""
+    """Make the prediction take longer than the job has time. It must be canceled, and the job must say so."""
     rule = chance.choice([Rule("create", "boot", seconds=300), Rule("create", "run", seconds=300)])
     return Fate(f"{rule.do} for too long", (rule,), frozenset({"deadline"}), finish_within=chance.randint(5, 9))
 

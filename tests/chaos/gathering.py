@@ -1,4 +1,4 @@
-"""Evidence, gathered when the storm is over and every job has ended, or should have."""
+"""Gathers the evidence when the storm is over and every job has ended, or should have."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ from tests.chaos.place import Site
 from tests.chaos.records import Records
 from tests.chaos.scene import Scene
 
-AFTERWARDS = 5.0  # seconds in which the last child process has to be gone
-SWEPT = 30.0  # seconds in which a worker that starts has to have removed what is old
-LONG_AGO = 2 * 3600.0  # seconds; what was written to within an hour may still be under way
+AFTERWARDS = 5.0  # seconds within which the last child process must end
+SWEPT = 30.0  # seconds within which a worker that starts must remove old files
+LONG_AGO = 2 * 3600.0  # seconds; a file that was written within the last hour may still be in use
 
 
 async def gather(scene: Scene, visits: int, halts: set[str]) -> Evidence:
-    """Look at what Darkroom serves while it runs, then end it, and look at all else. visits: how many there were."""
+    """Examine what Darkroom serves while it runs, then stop it and examine everything else. visits: their number."""
     site, records, world, toll = scene.site, scene.records, scene.world, scene.toll
     zombies = site.zombies()
     served = {}
@@ -51,14 +51,14 @@ async def gather(scene: Scene, visits: int, halts: set[str]) -> Evidence:
 
 
 def stored(folder: Path) -> set[str]:
-    """The keys of all files in storage, half ones among them, without hidden ones: those are nobody's result."""
+    """Return the keys of all files in storage, including partial ones but not hidden ones, which are never results."""
     media = folder / "media"
     keys = (path.relative_to(media) for path in media.rglob("*") if path.is_file())
     return {str(key) for key in keys if not any(part.startswith(".") for part in key.parts)}
 
 
 def scratches(folder: Path) -> list[Path]:
-    """All that is left of downloads."""
+    """Return all files that downloads left behind."""
     return [path for path in (folder / "data" / "tmp").rglob("*") if path.is_file()]
 
 
@@ -67,7 +67,10 @@ async def _rows_of_files(records: Records) -> tuple[set[str], set[str]]:
 
 
 async def _sweep(scene: Scene) -> None:
-    """Give a worker the time to remove what nobody needs. A kill leaves new things: those are made old for it."""
+    """Give a worker the time to remove unneeded files.
+
+    A kill leaves recent ones, and workers remove only old ones: this makes them old.
+    """
     site, records = scene.site, scene.records
     named = await records.named()
     for key in stored(site.folder) - named:

@@ -1,4 +1,4 @@
-"""A running Darkroom and the world it lives in, all of it on this machine and in one folder."""
+"""A running Darkroom and the world around it, all on this machine and in one folder."""
 
 import asyncio
 import time
@@ -18,13 +18,13 @@ from tests.processes import Process, answers, environment
 from tests.servers import Server
 from webapp.tether import Tether
 
-READY = 60.0  # seconds that everything has to start
-INFANCY = 20.0  # seconds of a process's life in which it may end because it found no database
+READY = 60.0  # seconds within which everything must start
+INFANCY = 20.0  # seconds after a process's start in which it may end because it found no database
 
 
 @dataclass
 class Site:
-    """A running Darkroom and its world. folder: logs/, and what the processes keep."""
+    """A running Darkroom and its world. folder: contains logs/ and the data of the processes."""
 
     folder: Path
     webs: list[Process]
@@ -34,29 +34,29 @@ class Site:
     postgres: Server | None
     database_url: str
     addresses: list[str]
-    """Of the webs."""
+    """The addresses of the web processes."""
     world: str
     """The stand-in's address, without /v1."""
     servers_busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by what happens to Valkey and PostgreSQL."""
+    """Held by everything that is done to Valkey and PostgreSQL."""
     database_back: float = 0.0
-    """When PostgreSQL was there again (time.monotonic()); infinity while it is away."""
+    """When PostgreSQL was available again (time.monotonic()); infinity while it is away."""
 
     @property
     def processes(self) -> list[Process]:
-        """Those that may be killed: all but the stand-in."""
+        """The processes that may be killed: all but the stand-in."""
         return [*self.webs, *self.workers]
 
     async def ready(self) -> None:
-        """Wait until every web answers and sees a worker. Raises TimeoutError."""
+        """Wait until every web process answers and sees a worker. Raises TimeoutError."""
         async with httpx.AsyncClient() as client, asyncio.timeout(READY):
             for address in (f"{self.world}/v1/account", *(f"{address}/readyz" for address in self.addresses)):
                 await until(partial(answers, client, address))
 
     async def keep(self, deaths: list[str]) -> None:
-        """For ever, start again what ends by itself, as whatever runs Darkroom does: `up`, systemd, Compose.
+        """Restart processes that end by themselves, forever, as Darkroom's supervisor does: `up`, systemd or Compose.
 
-        deaths: gets a line for each, but for those that could not start without their database.
+        deaths: gets a line for each, except for processes that could not start without their database.
         """
         while True:
             await asyncio.sleep(0.5)
@@ -68,21 +68,21 @@ class Site:
                     process.start()
 
     async def stop(self) -> list[str]:
-        """Have Darkroom end by SIGTERM, the stand-in not. Answers the names of what did not end in time."""
+        """Stop Darkroom by SIGTERM, but not the stand-in. Returns the names of processes that did not end in time."""
         ended = await asyncio.gather(*(process.stop() for process in self.processes))
         return [process.name for process, in_time in zip(self.processes, ended, strict=True) if not in_time]
 
     def zombies(self) -> list[str]:
-        """Children of a running Darkroom that have ended, and that nobody has taken note of."""
+        """Return the children of a running Darkroom that have ended and were not waited for."""
         found = []
         for process in self.processes:
-            with suppress(psutil.NoSuchProcess):  # it ends, in order, as we look
+            with suppress(psutil.NoSuchProcess):  # it may end normally while it is examined
                 zombies = [child for child in process.children() if child.status() == psutil.STATUS_ZOMBIE]
                 found += [f"{process.name} has a zombie ({zombie.pid})" for zombie in zombies]
         return found
 
     def left(self) -> list[str]:
-        """The processes that still carry Darkroom's settings although it has ended."""
+        """Return the processes that still have Darkroom's settings although it has ended."""
         mark, found = self.webs[0].environment["DATA_DIR"], []
         for number in psutil.pids():
             with suppress(psutil.Error):
@@ -96,9 +96,10 @@ class Site:
 async def running(
     folder: Path, database: str, webs: int, workers: int, lease: int, webhooks: bool
 ) -> AsyncIterator[Site]:
-    """Start everything in a folder. Raises TimeoutError.
+    """Start everything in a folder, and hold it while the block runs. Raises TimeoutError.
 
-    database: sqlite or postgres. lease: seconds. webhooks: whether the first web gets them; else all work by polling.
+    database: sqlite or postgres. lease: in seconds. webhooks: whether the first web process gets them; otherwise
+    everything works by polling.
     """
     async with AsyncExitStack() as stack:
         for name in ("logs", "data", "world"):
@@ -112,7 +113,7 @@ async def running(
             PUBLIC_URL=f"http://127.0.0.1:{ports[0]}" if webhooks else "",
             LEASE_SECONDS=str(lease),
             CREATES_PER_MINUTE=str(CREATES_PER_MINUTE),
-            MAX_ATTEMPTS="10",  # so that no job fails of bad luck alone
+            MAX_ATTEMPTS="10",  # so that no job fails from bad luck alone
             LOG_LEVEL="info",
         )  # fmt: skip
         tether = stack.enter_context(Tether())
@@ -126,7 +127,7 @@ async def running(
         outside = {"DATA_DIR": str(folder / "world"), "STANDIN_PORT": str(world), "LOG_LEVEL": "debug"}
         site = Site(
             folder=folder,
-            standin=process("standin", **outside),  # at debug it logs every request: so 429s are counted
+            standin=process("standin", **outside),  # at debug it logs every request, so that 429s are counted
             webs=[process(f"web-{number}", PORT=str(port)) for number, port in enumerate(ports, 1)],
             workers=[process(f"worker-{number + 1}") for number in range(workers)],
             valkey=valkey,

@@ -1,4 +1,4 @@
-"""The storm, planned from the seed: which blow falls when, and how long its victim is away."""
+"""The plan of a storm, made from the seed: which blow falls when, and how long its victim is away."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ EACH = (
 )
 ON_POSTGRES = ("restart postgres", "crash postgres")
 OFTEN = ("kill worker", "kill worker", "kill web", "empty valkey", "trouble it")
-"""What comes once more in each turn."""
+"""The kinds that come once more in each turn."""
 
 LONG_OUTAGE = (20.0, 60.0)  # seconds
 BRIEF_OUTAGE = (4.0, 10.0)  # seconds
@@ -31,9 +31,9 @@ OUTAGE_OF_FILES = 60.0  # seconds
 
 @dataclass(frozen=True)
 class Blow:
-    """One thing that happens, `at` seconds into the storm.
+    """One event, `at` seconds into the storm.
 
-    pause: seconds until the victim is back. rules: what goes wrong at the stand-in, where that is it.
+    pause: seconds until the victim is back. rules: what goes wrong at the stand-in, where the stand-in is the victim.
     """
 
     at: float
@@ -44,7 +44,10 @@ class Blow:
 
 
 def plan(chance: Random, size: Size, postgres: bool) -> list[Blow]:
-    """So many blows within so many seconds. Each kind comes once before any comes again; the outages, each once."""
+    """Plan `size.blows` blows within `size.storm` seconds.
+
+    Each kind comes once before any comes again. Each outage comes once.
+    """
     kinds, planned = _kinds(chance, postgres), []
     for number in range(size.blows):
         what, at = next(kinds), size.storm * (number + chance.random()) / size.blows
@@ -66,7 +69,7 @@ def _kinds(chance: Random, postgres: bool) -> Iterator[str]:
 
 
 def _pause(chance: Random, what: str, size: Size, postgres: bool) -> float:
-    if what == "pause storing" and postgres:  # until another worker has taken the job over, and ended it differently
+    if what == "pause storing" and postgres:  # until another worker has taken over the job and ended it differently
         return 2 * size.lease + chance.uniform(5, 10)
     if what.startswith("pause"):
         return size.lease * chance.uniform(1.4, 2)
@@ -74,9 +77,9 @@ def _pause(chance: Random, what: str, size: Size, postgres: bool) -> float:
 
 
 def _outages(chance: Random, storm: float) -> list[Blow]:
-    """Replicate answers nothing but errors; nothing reaches it; its files are away.
+    """Plan three outages: Replicate answers only with errors, is unreachable, and its files are unavailable.
 
-    One of the first two is long and the other brief. They come one after the other, the third whenever it comes.
+    One of the first two is long and the other is brief. They never overlap; the third may come at any time.
     """
     lengths = [chance.uniform(*LONG_OUTAGE), chance.uniform(*BRIEF_OUTAGE)]
     errors, cut = chance.sample(lengths, 2)

@@ -20,13 +20,13 @@ Row = dict[str, Any]
 
 
 class Records:
-    """The database behind a DATABASE_URL. Each query has its own connection: the server may be gone at any time."""
+    """The database behind a DATABASE_URL. Each query opens its own connection: the server may be gone at any time."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     async def jobs(self) -> list[JobRow]:
-        """All jobs."""
+        """Return all jobs."""
         rows = await self._ask("SELECT id, prompt, status, error_code, lease_token, finished_at, deadline_at FROM job")
         return [
             JobRow(
@@ -41,7 +41,7 @@ class Records:
         ]
 
     async def attempts(self) -> list[AttemptRow]:
-        """All attempts."""
+        """Return all attempts."""
         rows = await self._ask("SELECT job, number, created_at, finished_at, prediction_id FROM attempt")
         return [
             AttemptRow(
@@ -55,12 +55,12 @@ class Records:
         ]
 
     async def outputs(self) -> list[OutputRow]:
-        """All outputs."""
+        """Return all outputs."""
         rows = await self._ask("SELECT job, position, key, sha256 FROM output")
         return [OutputRow(_uuid(row["job"]), row["position"], row["key"], row["sha256"]) for row in rows]
 
     async def named(self) -> set[str]:
-        """The keys in storage that rows name: of outputs and their previews, of uploads and theirs."""
+        """Return the keys in storage that rows name: of outputs and their previews, of uploads and their previews."""
         outputs = await self._ask(
             "SELECT key, stored_key, preview_key, stored_preview_key, stored_thumbnail_key FROM output"
         )
@@ -74,11 +74,14 @@ class Records:
         }
 
     async def pending(self) -> set[str]:
-        """The keys of files that were noted before they were stored, and that no output came to name."""
+        """Return the keys of files that were recorded before they were stored and that no output has named since."""
         return {row["key"] for row in await self._ask("SELECT key FROM pending_file WHERE removed_at IS NULL")}
 
     async def make_pending_old(self, seconds: float) -> None:
-        """Have all notes of files, and their removals, be so much older than they are. For when everybody has ended."""
+        """Make all records of files, and their removals, older by `seconds`.
+
+        Call this when all processes have ended.
+        """
         older = f"{{0}} - interval '{seconds} seconds'"
         if self._url.startswith("sqlite"):
             older = f"strftime('%Y-%m-%d %H:%M:%f', {{0}}, '-{seconds} seconds') || '+00:00'"
@@ -86,11 +89,11 @@ class Records:
         await self._ask(f"UPDATE pending_file SET {changes}")
 
     async def halts(self) -> set[str]:
-        """The code of what halts the queue at the moment, if it is halted."""
+        """Return the code of what currently halts the queue, if it is halted."""
         return {row["code"] for row in await self._ask("SELECT code FROM halt")}
 
     async def storing(self) -> dict[UUID, str]:
-        """The jobs of which some file is stored, and others may not be yet -> the token of the lease."""
+        """Return the jobs that have stored a file, but maybe not all files -> the token of the lease."""
         rows = await self._ask(
             "SELECT job.id, job.lease_token FROM job JOIN pending_file ON pending_file.job = job.id"
             " AND pending_file.claim = job.lease_token WHERE job.status = 'running'"
@@ -98,12 +101,12 @@ class Records:
         return {_uuid(row["id"]): str(row["lease_token"]) for row in rows}
 
     async def downloading(self) -> dict[UUID, str]:
-        """The jobs whose outputs come into storage -> the token of the lease."""
+        """Return the jobs whose outputs are being downloaded to storage -> the token of the lease."""
         rows = await self._ask("SELECT id, lease_token FROM job WHERE status = 'running' AND stage = 'downloading'")
         return {_uuid(row["id"]): str(row["lease_token"]) for row in rows}
 
     async def leases(self) -> dict[UUID, tuple[str, float]]:
-        """Job -> the token of its lease, and when that ends (Unix seconds)."""
+        """Return the leased jobs -> the token of the lease, and when the lease ends (Unix seconds)."""
         rows = await self._ask("SELECT id, lease_token, lease_until FROM job WHERE status = 'running'")
         return {
             _uuid(row["id"]): (str(row["lease_token"]), _moment(row["lease_until"]).timestamp())
@@ -127,22 +130,22 @@ UNREADABLE = (
     TimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the connection broke in the middle of something
+    asyncpg.InternalClientError,  # the connection broke during an operation
     sqlite3.OperationalError,
 )
-"""What reading raises while the database is away."""
+"""The errors that reading raises while the database is away."""
 
 
 @dataclass
 class Takeover:
-    """How long a job was without a living worker: from the last sign of life of one to the claim of the next."""
+    """How long a job was without a living worker: from one worker's last sign of life to the next one's claim."""
 
     seconds: float = 0.0
     job: UUID | None = None
 
 
 async def watch_takeovers(records: Records, lease: int, worst: Takeover) -> None:
-    """Watch for ever, and keep the worst one. lease: seconds."""
+    """Watch forever, and record the longest takeover. lease: in seconds."""
     before: dict[UUID, tuple[str, float]] = {}
     while True:
         await asyncio.sleep(LOOK_EVERY)
@@ -159,7 +162,7 @@ async def watch_takeovers(records: Records, lease: int, worst: Takeover) -> None
 
 
 async def watch_halts(records: Records, seen: set[str]) -> None:
-    """Watch for ever, and keep why the queue was halted."""
+    """Watch forever, and record why the queue was halted."""
     while True:
         await asyncio.sleep(LOOK_EVERY)
         with suppress(*UNREADABLE):
@@ -181,5 +184,5 @@ def _moment(value: object) -> datetime:
 
 
 def _between(start: object, end: object) -> float:
-    """Seconds, or infinity where one of the two is not known."""
+    """Return the seconds between two times, or infinity when one of them is unknown."""
     return (_moment(end) - _moment(start)).total_seconds() if start and end else math.inf

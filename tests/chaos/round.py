@@ -1,4 +1,4 @@
-"""One round: start everything, let the storm loose on running jobs, wait for calm, and look at what is left."""
+"""One round: start everything, strike it while jobs run, wait until it is calm, and examine what is left."""
 
 import asyncio
 import time
@@ -28,9 +28,9 @@ from tests.chaos.world import World
 
 @dataclass
 class Result:
-    """What came of a round.
+    """The result of a round.
 
-    counts: jobs by their status. faults: how often a request met one. takeover: the slowest. logs: where they are.
+    counts: jobs by their status. faults: how often a request met one. takeover: the slowest. logs: their folder.
     """
 
     violations: list[Violation]
@@ -43,7 +43,7 @@ class Result:
     logs: Path
 
     def of(self, kind: str) -> int:
-        """How many violations there are of a kind."""
+        """Return the number of violations of a kind."""
         return sum(violation.kind == kind for violation in self.violations)
 
 
@@ -52,7 +52,7 @@ async def play(seed: int, database: str, size: Size, folder: Path) -> Result:
     start, chance = time.monotonic(), Random(f"{seed} {database}")
     planned = visits(chance, size.jobs, size.storm * 0.8, size.slow)
     blows = plan(chance, size, database == "postgres")
-    webhooks = size.slow and chance.random() < 0.7  # a lost one is made up for after half a minute
+    webhooks = size.slow and chance.random() < 0.7  # it takes half a minute to make up for a lost one
     async with place.running(folder, database, size.webs, size.workers, size.lease, webhooks) as site:
         world = World(site.world, site.standin.log)
         scene = Scene(site, Records(site.database_url), world, Visitors(site.addresses, world, seed))
@@ -88,7 +88,7 @@ async def play(seed: int, database: str, size: Size, folder: Path) -> Result:
 
 
 async def _all_ended(records: Records, visiting: asyncio.Task[None], limit: float) -> None:
-    """Wait until every visitor has left and every job has ended; or no longer than so many seconds."""
+    """Wait until every visitor has left and every job has ended, but no longer than `limit` seconds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(limit):
             await visiting

@@ -1,4 +1,4 @@
-"""What there is in a round, all together: Darkroom, its rows, the world around it, those who use it, and the toll."""
+"""Everything in a round: Darkroom, its rows, the world around it, its visitors, and the toll."""
 
 import time
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from tests.chaos.world import World
 class Toll:
     """What the storm has done.
 
-    struck: when a worker, the database or the stand-in had no chance to end in order (Unix seconds). late: who did not
-    end in time. deaths: who ended without being told to.
+    struck: when a worker, the database or the stand-in had no chance to end in order (Unix seconds). late: which
+    processes did not end in time. deaths: which processes ended without being asked to.
     """
 
     kills: int = 0
@@ -25,7 +25,7 @@ class Toll:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that a blow may fall on, and those who look."""
+    """Everything that a blow may strike, and the observers."""
 
     site: Site
     records: Records
@@ -34,6 +34,6 @@ class Scene:
     toll: Toll = field(default_factory=Toll)
 
     def note(self, words: str) -> None:
-        """Write down what happens now, for who reads the logs."""
+        """Log what happens now, for readers of the logs."""
         with (self.site.folder / "logs" / "storm.log").open("a") as log:
             print(f"{time.strftime('%H:%M:%S')} {words}", file=log)

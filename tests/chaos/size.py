@@ -1,15 +1,15 @@
-"""How large a round is: a long one for `make chaos`, a short one for `make test`."""
+"""The size of a round: a long one for `make chaos`, a short one for `make test`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a round is.
+    """The size of a round.
 
-    storm: seconds. blows: how many, besides the outages. rest: seconds that who was killed stays away at most. limit:
-    seconds after the storm that the last job may take. lease: seconds. slow: whether there are faults, too, that take
-    half a minute to get over, and outages.
+    storm: in seconds. blows: how many, besides the outages. rest: the most seconds that a killed process stays away.
+    limit: seconds after the storm that the last job may take. lease: in seconds. slow: whether there are also outages,
+    and faults from which it takes half a minute to recover.
     """
 
     jobs: int

@@ -1,7 +1,7 @@
-"""A worker that is stopped while it stores what was made, and people who change their minds meanwhile.
+"""Stops a worker while it stores results, and lets users change their minds in the meantime.
 
-Another worker takes its jobs over. One of them ends otherwise than it would have, and begins again, before the first
-wakes up and goes on with what it was about to store.
+Another worker takes over its jobs. One of them ends differently than it would have, and begins again, before the first
+worker resumes and goes on with what it was about to store.
 """
 
 import asyncio
@@ -17,19 +17,19 @@ from tests.chaos.records import UNREADABLE
 from tests.chaos.scene import Scene
 from tests.processes import Process
 
-LOOKING = 20.0  # seconds in which something has to be on its way: in an outage nothing is
-PICKY = 4.0  # seconds in which it has to be in storage in part; later, a download will do
+LOOKING = 20.0  # seconds within which something must be in progress: during an outage nothing is
+PICKY = 4.0  # seconds in which it must be stored in part; later, a download is enough
 LOOK_EVERY = 0.05  # seconds
-STILL = 1.0  # seconds after which what is still being stored is the stopped worker's
-PEOPLE = 2  # who change their minds
+STILL = 1.0  # seconds after which everything that is still being stored belongs to the stopped worker
+PEOPLE = 2  # users who change their minds
 LONGEST = 60.0  # seconds that they wait for their jobs to end
 
 Look = Callable[[], Awaitable[dict[UUID, str]]]
-"""Answers jobs -> the token of their lease."""
+"""Returns jobs -> the token of their lease."""
 
 
 async def pause_while_it_stores(worker: Process, pause: float, scene: Scene) -> None:
-    """Stop it in the right moment, and have it go on after so many seconds. Does nothing where none comes for long."""
+    """Stop a worker at the right moment, and resume it after `pause` seconds. Does nothing if no such moment comes."""
     start = time.monotonic()
     async with asyncio.TaskGroup() as group:
         while (looked_for := time.monotonic() - start) < LOOKING:
@@ -54,7 +54,7 @@ async def pause_while_it_stores(worker: Process, pause: float, scene: Scene) -> 
 
 
 async def _standing_still(look: Look) -> list[UUID]:
-    """The jobs that do not go on: those of the worker that was stopped, if any."""
+    """Return the jobs that make no progress: those of the stopped worker, if any."""
     before = await _seen(look)
     await asyncio.sleep(STILL)
     after = await _seen(look)
@@ -69,7 +69,10 @@ async def _seen(look: Look) -> dict[UUID, str]:
 
 
 async def _change_mind(submission: Submission, scene: Scene) -> None:
-    """Cancel a job and ask for it again. Its file is not shown once, so that who takes it over is not too quick."""
+    """Cancel a job and request it again.
+
+    Its file is missing once, so that the worker that takes it over is not too quick.
+    """
     await scene.world.script([Rule("file", "status", status=404, match=submission.prompt)])
     with suppress(TimeoutError):
         async with asyncio.timeout(LONGEST):

@@ -1,4 +1,4 @@
-"""What happens to the processes while jobs run, blow by blow."""
+"""The storm: what happens to the processes while jobs run, blow by blow."""
 
 import asyncio
 import math
@@ -19,7 +19,7 @@ from tests.processes import Process, answers
 
 
 async def rage(blows: list[Blow], scene: Scene) -> None:
-    """Let it all happen. Returns when everybody is back."""
+    """Strike all blows at their times. Returns when all victims are back."""
     start = time.monotonic()
     async with asyncio.TaskGroup() as group:
         for blow in blows:
@@ -96,7 +96,7 @@ async def _empty_valkey(site: Site) -> None:
 
 
 async def _cut_network(scene: Scene, pause: float) -> None:
-    """Nothing of Replicate can be reached: who tries is refused the connection."""
+    """Make Replicate unreachable: connections to it are refused."""
     standin = scene.site.standin
     async with standin.busy, httpx.AsyncClient() as client:
         await scene.world.note()

@@ -1,4 +1,4 @@
-"""Each check finds what it is for, planted in evidence where everything else is right."""
+"""Tests that each check finds its violation, planted in evidence that is otherwise right."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,11 +26,11 @@ Plant = Callable[[Evidence], object]
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here touches the tests' own database."""
+    """Leave the tests' own database alone: nothing here uses it."""
 
 
 def evidence() -> Evidence:
-    """A job with two files, one that failed for a reason, and one that was canceled: all is well."""
+    """Return evidence without violations: a job with two files, one that failed for a reason, one that was canceled."""
     began = datetime.fromtimestamp(START, UTC)
     start = round(START * 1000)
     return Evidence(
@@ -66,7 +66,7 @@ def evidence() -> Evidence:
 
 
 def job(number: int, **changes: object) -> Plant:
-    """Change a job's row."""
+    """Return a change of a job's row."""
 
     def plant(found: Evidence) -> None:
         found.jobs[number] = replace(found.jobs[number], **changes)  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def job(number: int, **changes: object) -> Plant:
 
 
 def prediction(number: int, **changes: object) -> Plant:
-    """Change what the stand-in says of a prediction."""
+    """Return a change of what the stand-in says about a prediction."""
 
     def plant(found: Evidence) -> None:
         found.predictions[number] = replace(found.predictions[number], **changes)  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def prediction(number: int, **changes: object) -> Plant:
 
 
 def attempt(number: int, **changes: object) -> Plant:
-    """Change an attempt's row."""
+    """Return a change of an attempt's row."""
 
     def plant(found: Evidence) -> None:
         found.attempts[number] = replace(found.attempts[number], **changes)  # type: ignore[arg-type]
@@ -93,7 +93,7 @@ def attempt(number: int, **changes: object) -> Plant:
 
 
 def another(prompt: str) -> Plant:
-    """One more prediction, which succeeded, of a known prompt or another."""
+    """Return a change that adds a prediction that succeeded, of a known prompt or another."""
     return lambda found: found.predictions.append(
         Prediction("x", prompt, "succeeded", round(START * 1000) + 5000, round(START * 1000) + 6000, ())
     )
@@ -240,7 +240,10 @@ def test_what_may_pass_ends_a_job_only_where_its_fate_says_so_or_its_deadline_is
 
 
 def canceled(ended: float | None, status: str = "succeeded") -> Prediction:
-    """A prediction of the job that was canceled a second after the start. ended: seconds after that cancellation."""
+    """Return a prediction of the job that was canceled a second after the start.
+
+    ended: in seconds after that cancellation.
+    """
     end = None if ended is None else round((START + 1 + ended) * 1000)
     return Prediction("c1", "gone", status, round(START * 1000), end, ())
 

@@ -1,4 +1,4 @@
-"""That nobody knows what came of a create is believed where the stand-in, a blow or an outage left a doubt."""
+"""Tests that an unknown outcome of a create is accepted where the stand-in, a blow or an outage left a doubt."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -15,11 +15,11 @@ UNKNOWN = JobRow(UUID(int=1), "a fox", "failed", "submission_unknown", leased=Fa
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here touches the tests' own database."""
+    """Leave the tests' own database alone: nothing here uses it."""
 
 
 def evidence(*met: Met, blow: float | None = None, outage: tuple[float, float] | None = None) -> Evidence:
-    """One job, whose only attempt began at the start. blow, outage: seconds after that."""
+    """Return one job whose only attempt began at the start. blow, outage: in seconds after that."""
     return Evidence(
         visits=1,
         submissions=[],
@@ -34,7 +34,7 @@ def evidence(*met: Met, blow: float | None = None, outage: tuple[float, float] |
 def met(
     do: str, after: float = 0.1, prompt: str = "a fox", match: str = "a fox", on: str = "create", **more: int
 ) -> Met:
-    """A request to create that met a rule, so many seconds after the attempt began."""
+    """Return a request to create that met a rule, `after` seconds after the attempt began."""
     rule = Rule(on, do, match, **more)  # type: ignore[arg-type]
     return Met(START + after, "create", f'{{"input": {{"prompt": "{prompt}"}}}}', rule)
 
@@ -94,6 +94,6 @@ def test_what_was_created_can_be_found() -> None:
 @pytest.mark.parametrize(("first", "fair"), [(0.1, True), (-2, True), (-4, False)])
 def test_only_who_was_on_the_way_when_an_outage_began_may_not_know(first: float, fair: bool) -> None:
     others = met("html502", first, prompt="a wolf", match="", on="any")
-    throttled = met("status", -19, prompt="a wolf", match="", status=429)  # no part of it
+    throttled = met("status", -19, prompt="a wolf", match="", status=429)  # not part of the outage
     found = evidence(throttled, others, met("html502", match="", on="any"), outage=(-20, 20))
     assert (why_no_doubt(UNKNOWN, found) is None) == fair

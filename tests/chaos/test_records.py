@@ -1,4 +1,4 @@
-"""Darkroom's rows are read as they are, on both databases."""
+"""Tests that Darkroom's rows are read as they are, on both databases."""
 
 from typing import Any
 from uuid import uuid4

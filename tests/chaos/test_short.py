@@ -1,4 +1,4 @@
-"""A short storm on each database: `make chaos` is the long one."""
+"""A short storm on each database. `make chaos` is the long one."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,12 @@ from tests.chaos.round import play
 from tests.chaos.size import SHORT
 
 SEED = int(os.environ.get("SEED", "1"))
-"""The same storm each time, so that who fails can look again; `make chaos` makes up new ones."""
+"""The seed of the same storm each time, so that a failure can be repeated. `make chaos` draws new ones."""
 
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here touches the tests' own database."""
+    """Leave the tests' own database alone: nothing here uses it."""
 
 
 @pytest.mark.timeout(240)

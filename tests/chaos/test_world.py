@@ -1,4 +1,4 @@
-"""What the harness orders at the stand-in holds as long as it should, also when that is killed in between."""
+"""Tests that the harness's orders to the stand-in hold as long as they should, even if it is killed in between."""
 
 import time
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from tests.tasks.standin.serving import Served
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here touches the tests' own database."""
+    """Leave the tests' own database alone: nothing here uses it."""
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_what_was_noted_and_outages_are_told_to_a_stand_in_that_was_starte
     assert outage.on == "file"
     assert before <= outage.start <= time.time()
     assert outage.end == pytest.approx(outage.start + 60)
-    async with httpx.AsyncClient() as client:  # as if it had been killed: it has forgotten everything
+    async with httpx.AsyncClient() as client:  # as after a kill: it has forgotten everything
         await world.note()
         await client.delete(f"{world.address}/_standin/faults")
         await world.restore()

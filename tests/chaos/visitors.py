@@ -1,4 +1,4 @@
-"""Those who use Darkroom during the storm: programs that submit jobs, people who cancel some and retry others."""
+"""The users of Darkroom during the storm: programs that submit jobs, people who cancel some and retry others."""
 
 import asyncio
 import time
@@ -14,13 +14,13 @@ from tests.chaos.patience import until
 from tests.chaos.visits import Visit
 from tests.chaos.world import World
 
-PATIENCE = 15.0  # seconds for an answer
+PATIENCE = 15.0  # seconds to wait for a response
 
 
 class Visitors:
-    """All of them.
+    """All visitors of a round.
 
-    submissions: every POST that may have arrived. surprises: answers that nobody should get, and how often.
+    submissions: every POST that may have arrived. surprises: unexpected responses, and how often each occurred.
     """
 
     def __init__(self, addresses: list[str], world: World, seed: int) -> None:
@@ -34,7 +34,7 @@ class Visitors:
             await client.aclose()
 
     async def come(self, visits: list[Visit]) -> None:
-        """Returns when each has done what it came for; only what needs an end that does not come may last."""
+        """Run all visits. Returns when each visitor is done. Only a visit that waits for a missing end may block."""
         async with asyncio.TaskGroup() as group:
             for visit in visits:
                 group.create_task(self._come(visit))
@@ -53,7 +53,7 @@ class Visitors:
             await self._retry(submission, visit.number)
 
     async def _submit(self, visit: Visit) -> Submission:
-        """Post until a job is accepted, each time with another prompt: a lost answer may stand for a job."""
+        """Post until a job is accepted, each time with another prompt, because a lost response may belong to a job."""
         body: dict[str, Any] = {"model": visit.model, "parameters": visit.parameters, "priority": visit.priority}
         if visit.fate.finish_within:
             body["finish_within"] = visit.fate.finish_within
@@ -74,11 +74,11 @@ class Visitors:
             await asyncio.sleep(0.3)
 
     def who_wait_for(self, jobs: list[UUID]) -> list[Submission]:
-        """The submissions of these jobs, as far as somebody knows that they are his."""
+        """Return the submissions of these jobs, as far as their visitors know the ids."""
         return [submission for submission in self.submissions if submission.job in jobs]
 
     async def change_mind(self, submission: Submission) -> None:
-        """Cancel a job, and when it has ended, ask for it again."""
+        """Cancel a job, and when it has ended, request it again."""
         await self._cancel(submission, 0)
         await self._retry(submission, 0)
 
@@ -86,12 +86,12 @@ class Visitors:
         return not await self._world.has_left(submission.prompt)
 
     async def _cancel(self, submission: Submission, number: int) -> None:
-        submission.cancels.append(time.time())  # before it is sent: its answer may be lost
+        submission.cancels.append(time.time())  # before it is sent, because its response may be lost
         await self._press("cancel", submission, number)
         submission.cancels.append(time.time())
 
     async def _retry(self, submission: Submission, number: int) -> None:
-        """Wait for the end, and if it is a bad one, ask for another try. One that went well is asked for in vain."""
+        """Wait for the end of a job, and request another attempt. The request is refused if the job completed."""
         await until(partial(self._ended, submission, number), every=1)
         if submission.seen != "completed":
             submission.retries.append(time.time())
@@ -104,11 +104,11 @@ class Visitors:
         return submission.seen in ENDED
 
     async def served(self, key: str) -> httpx.Response:
-        """A finished file, as Darkroom serves it."""
+        """Return a finished file as Darkroom serves it."""
         return await self._clients[0].get(f"/media/{key}")
 
     async def _press(self, button: str, submission: Submission, number: int) -> None:
-        """Send the form until somebody answers."""
+        """Send the form repeatedly until it is answered."""
         for web in range(number, number + 40):
             answer = await self._ask("POST", f"/jobs/{submission.job}/{button}", web)
             if isinstance(answer, httpx.Response) and answer.status_code < 500:

@@ -1,4 +1,4 @@
-"""What the visitors of a round will do, planned from the seed."""
+"""The visits of a round: what each visitor will do, planned from the seed."""
 
 from dataclasses import dataclass
 from random import Random
@@ -13,12 +13,12 @@ MODELS: tuple[tuple[int, str, dict[str, Any]], ...] = (
     (3, "google/nano-banana", {"aspect_ratio": "3:4"}),
     (3, "meta/musicgen", {"duration": 1}),
 )
-"""How many of a hundred jobs, the model, and its parameters."""
+"""For each model: how many of a hundred jobs use it, its name, and its parameters."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What one visitor will do: submit at a moment, perhaps cancel so many seconds later, perhaps retry what failed."""
+    """The plan of one visitor: submit at a moment, maybe cancel some seconds later, maybe retry a failed job."""
 
     number: int
     at: float
@@ -32,7 +32,7 @@ class Visit:
 
 
 def visits(chance: Random, jobs: int, seconds: float, slow: bool) -> list[Visit]:
-    """So many visitors within so many seconds, half of them at once at some moment. slow: see fates.fate."""
+    """Plan `jobs` visits within `seconds`, half of them at one moment. slow: see fates.fate."""
     rush = seconds * chance.uniform(0.1, 0.5)
     return [
         _visit(chance, number, rush if chance.random() < 0.5 else seconds * chance.random(), slow)

@@ -1,4 +1,4 @@
-"""The stand-in as the harness uses it: faults on order, what was paid for, and what was drawn."""
+"""The stand-in as the harness uses it: requested faults, what was paid for, and what was drawn."""
 
 import asyncio
 import re
@@ -16,17 +16,18 @@ from tests.chaos.evidence import Outage, Prediction
 
 THROTTLED = re.compile(r'"POST /v1/predictions[^"]*" 429')
 CREATES_PER_MINUTE = 6000
-"""What the stand-in allows: ten times Replicate's limit, so that a round ends although each 429 halves our own pace."""
+"""The stand-in's limit: ten times Replicate's, so that a round ends although each 429 halves Darkroom's own pace."""
 OTHERS_PER_MINUTE = 60_000
 MET = re.compile(r" met (\{.*\})$", re.MULTILINE)
 BETWEEN_TRIES = 0.3  # seconds
-AWAY = 120.0  # seconds that the stand-in may be away at most
+AWAY = 120.0  # the most seconds that the stand-in may be away
 
 
 class World:
-    """The control of a stand-in, which may be killed and started again: each call is repeated until it is answered.
+    """The control of a stand-in that may be killed and started again: each call is repeated until it is answered.
 
-    log: where the stand-in writes at debug. outages: the times in which it served nobody, those to come among them.
+    log: the file to which the stand-in logs at debug. outages: the times in which it served nobody, including future
+    ones.
     """
 
     def __init__(self, address: str, log: Path) -> None:
@@ -34,7 +35,7 @@ class World:
         self._client = httpx.AsyncClient(base_url=address, timeout=30)
         self._log = log
         self._settings: dict[str, dict[str, float]] = {}
-        self._lasting: list[tuple[Rule, float]] = []  # with the moment when it is over
+        self._lasting: list[tuple[Rule, float]] = []  # with the time when it is over
         self._others: list[Rule] = []
         self.outages: list[Outage] = []
 
@@ -42,7 +43,7 @@ class World:
         await self._client.aclose()
 
     async def prepare(self, pace: float, creates: int = CREATES_PER_MINUTE, others: int = OTHERS_PER_MINUTE) -> None:
-        """Set how quick predictions are (1: two seconds or so), and how much may be asked for a minute."""
+        """Set how fast predictions are (1: about two seconds), and how many requests a minute are allowed."""
         self._settings = {
             "pace": {"pace": pace},
             "limit": {"creates_per_minute": creates, "others_per_minute": others},
@@ -50,11 +51,11 @@ class World:
         await self.restore()
 
     async def note(self) -> None:
-        """Note what still is to go wrong, before the stand-in is killed and forgets it."""
+        """Record which faults are still to come, before the stand-in is killed and forgets them."""
         self._others = [rule for rule in await self._rules() if not rule.lasting and not rule.within]
 
     async def restore(self) -> None:
-        """Tell a stand-in that was started again its settings, and what was noted; outages go on until their end."""
+        """Send a restarted stand-in its settings and the recorded faults. Outages continue until their end."""
         for what, values in self._settings.items():
             await self._send("POST", what, values)
         now = time.time()
@@ -62,7 +63,7 @@ class World:
         await self._send("POST", "faults", [*lasting, *self._others])
 
     async def script(self, rules: Sequence[Rule]) -> None:
-        """Have things go wrong."""
+        """Add faults."""
         if not rules:
             return
         await self._send("POST", "faults", rules)
@@ -73,16 +74,16 @@ class World:
                 self.outages.append(Outage(rule.on, now, now + rule.lasting))
 
     async def has_left(self, prompt: str) -> bool:
-        """Whether something still is to go wrong for this prompt, but for what always does."""
+        """Return whether a fault is still to come for this prompt, apart from faults that always happen."""
         return any(rule.match == prompt and rule.times for rule in await self._rules())
 
     async def calm(self) -> None:
-        """Have nothing go wrong any more."""
+        """Remove all faults."""
         self._lasting = []
         await self._send("DELETE", "faults")
 
     async def predictions(self) -> list[Prediction]:
-        """Everything that was paid for, oldest first."""
+        """Return all predictions that were paid for, oldest first."""
         ledger = (await self._send("GET", "ledger")).json()
         return [
             Prediction(
@@ -97,15 +98,15 @@ class World:
         ]
 
     async def drawn(self, url: str) -> str:
-        """The sha256 of a file."""
+        """Return the sha256 of a file."""
         return sha256((await self._client.get(url)).raise_for_status().content).hexdigest()
 
     def met(self) -> list[Met]:
-        """Which requests met a fault, oldest first."""
+        """Return the requests that met a fault, oldest first."""
         return [msgspec.json.decode(told, type=Met) for told in MET.findall(self._log.read_text(errors="replace"))]
 
     def throttled(self) -> int:
-        """How many creates were answered with 429."""
+        """Return how many creates were answered with 429."""
         return len(THROTTLED.findall(self._log.read_text(errors="replace")))
 
     async def _rules(self) -> list[Rule]:
@@ -124,7 +125,10 @@ class World:
 
 
 def _milliseconds(text: str) -> int:
-    """Creations are told in whole milliseconds, so all times are cut to those."""
+    """Return a time in Unix milliseconds.
+
+    Creation times are reported in whole milliseconds, so all times are truncated to those.
+    """
     return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 

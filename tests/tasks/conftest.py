@@ -1,6 +1,7 @@
 """A real worker against the stand-in, with waits that are short enough for tests.
 
-Imports what reads the settings only in the fixtures: this file is loaded before tests/conftest.py has made them.
+Modules that read the settings are imported only in the fixtures, because this file is loaded before tests/conftest.py
+has made the settings.
 """
 
 from collections.abc import AsyncIterator
@@ -14,14 +15,14 @@ from tests.conftest import Faults
 
 @pytest.fixture
 async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits between attempts that are short enough for tests."""
+    """Shorten the waits between attempts for tests."""
     from tasks import backoff, follow, halts, orphans, rescue, retries
 
-    monkeypatch.setattr(backoff, "LONGEST", 0.05)
-    monkeypatch.setattr(orphans, "WAITS", (0.0, 0.1))
-    monkeypatch.setattr(orphans, "SEARCHED_FOR", timedelta(seconds=1))
-    monkeypatch.setattr(orphans, "LATER_SECONDS", 0.1)
-    monkeypatch.setattr(orphans, "INTERVAL", 0.1)
+    monkeypatch.setattr(backoff, "MAX_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(orphans, "SEARCH_DELAYS", (0.0, 0.1))
+    monkeypatch.setattr(orphans, "SEARCH_WINDOW", timedelta(seconds=1))
+    monkeypatch.setattr(orphans, "LATE_SEARCH_SECONDS", 0.1)
+    monkeypatch.setattr(orphans, "SWEEP_SECONDS", 0.1)
     monkeypatch.setattr(halts, "FIRST_PROBE_SECONDS", 0.1)
     monkeypatch.setattr(follow, "MISSING_SECONDS", 4.0)
     monkeypatch.setattr(rescue, "INTERVAL", 0.1)
@@ -30,9 +31,9 @@ async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def new_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A queue of hints that nobody else reads: what waits for one may be dead for a moment before Redis knows.
+    """Use a queue of hints with no other readers: a reader may be dead for a moment before Redis notices.
 
-    Nor does it begin while a listener of the last test still comes back to the Redis that all tests share.
+    The test does not begin while a listener of the last test is still reconnecting to the Redis that all tests share.
     """
     from tasks import events
     from tasks.broker import broker
@@ -47,7 +48,7 @@ async def new_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def new_library(empty: None) -> AsyncIterator[None]:
-    """A library that has no storage yet. The tests' own comes back in the end."""
+    """Start with a library that has no storage yet. The tests' own library is restored at the end."""
     from tasks.tables import Library
 
     [own] = await Library.select()
@@ -59,7 +60,7 @@ async def new_library(empty: None) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def working(quick: None, faults: Faults) -> AsyncIterator[Faults]:
-    """A worker at work. Gives the stand-in's faults."""
+    """Run a worker. Yields the stand-in's faults."""
     from tests.tasks.work import at_work
 
     async with at_work():

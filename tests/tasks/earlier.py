@@ -1,7 +1,7 @@
-"""A library that an earlier version made, upgraded to today's: `python -m tests.tasks.earlier` in a process of its own.
+"""Makes a library as an earlier version did, and upgrades it: `python -m tests.tasks.earlier` in its own process.
 
-Its words are the last migration that the earlier version had, and `first` where that version had the migrations as
-they were first published. Without words, the library is made today. What it prints is JSON: see `main`.
+The arguments are the last migration that the earlier version had, and `first` when that version had the migrations as
+they were first published. Without arguments, the library is made by today's version. The output is JSON: see `main`.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ UNDONE = {
     "2026-11-23T01:20:00:000000": ("DROP INDEX job_expiring", "DROP INDEX attempt_prediction"),
     "2026-11-25T22:30:00:000000": ("DROP INDEX output_key",),
 }
-"""What takes back that migrations were added to after they had been published: some libraries lack it."""
+"""SQL that undoes what was added to migrations after they had been published: some libraries lack it."""
 UNDONE_ON_POSTGRES = {"2026-11-25T22:30:00:000000": ("ALTER TABLE job_words ALTER words SET STATISTICS -1",)}
 
 FOUND_OUT = {"attempt", "kind", "seed", "stored_key", "stored_preview_key"}
-"""Columns that the migrations fill in for rows which are there."""
+"""Columns that the migrations fill in for existing rows."""
 
 COLUMNS = {
     "sqlite": "SELECT name FROM pragma_table_info({})",
@@ -59,14 +59,14 @@ SCHEMA = {
 
 
 MENDED = "2026-11-29T02:20:00:000000"
-"""From this migration on a prediction belongs to one attempt, and what was edited in later is everywhere."""
+"""From this migration on, a prediction belongs to one attempt, and every library has the additions above."""
 
 
 async def main(last: str = "", shape: str = "") -> None:
-    """Make the library, fill it, upgrade it, and print what came of it.
+    """Create the library, fill it, upgrade it, and print the result.
 
-    schema: all that the database says of it. expected: the rows that were written, as today's tables should have them,
-    by table; those that are. found: how many jobs a search for "fox" finds.
+    schema: everything that the database reports about it. expected: the rows that were written, by table, as today's
+    tables should have them. rows: the rows that they have. found: how many jobs a search for "fox" finds.
     """
     expected: dict[str, list[Row]] = {}
     if settings.sqlite_path is not None:
@@ -99,7 +99,7 @@ async def _as_first_published(last: str) -> None:
 
 
 async def _fill(last: str) -> dict[str, list[Row]]:
-    """Write a few rows into those tables and columns that there are. Returns what they should be in the end."""
+    """Write a few rows into the existing tables and columns. Returns what they should be after the upgrade."""
     expected: dict[str, list[Row]] = {}
     for row in _rows(last):
         table = type(row)._meta
@@ -115,7 +115,10 @@ async def _fill(last: str) -> dict[str, list[Row]]:
 
 
 def _rows(last: str) -> list[Table]:
-    """Jobs in every state with what belongs to them. The first two attempts share a prediction where that could be."""
+    """Return jobs in every state with their related rows.
+
+    The first two attempts share a prediction if the version allows it.
+    """
     moment = now().replace(microsecond=0)
     batch, collection = (
         Batch(prompt="{a|b} fox", jobs=2, created_at=moment),

@@ -1,4 +1,4 @@
-"""Query plans: what a call asks the database, and how the database goes about it."""
+"""Query plans: which queries a call runs, and how the database executes them."""
 
 import json
 from collections.abc import Awaitable, Iterator
@@ -12,11 +12,11 @@ from tasks.database import DB
 from tasks.sqlite_engine import KeptSQLiteEngine
 from tasks.tables import Job
 
-MANY = 1000  # rows: more than these are not to be sorted
+MANY = 1000  # rows: no query may sort more
 
 
 async def troubles(call: Awaitable[object]) -> list[str]:
-    """Whatever of a call's queries scans all jobs, or sorts very many rows."""
+    """Return the steps of a call's queries that scan all jobs, or sort very many rows."""
     with asked() as queries:
         await call
     assert queries, "it asked nothing"
@@ -24,7 +24,7 @@ async def troubles(call: Awaitable[object]) -> list[str]:
 
 
 async def plan(call: Awaitable[object]) -> str:
-    """How the database goes about all that a call asks, in its own words."""
+    """Return how the database executes all queries of a call, in its own words."""
     with asked() as queries:
         await call
     explain = "EXPLAIN {}" if DB.engine_type == "postgres" else "EXPLAIN QUERY PLAN {}"
@@ -33,16 +33,16 @@ async def plan(call: Awaitable[object]) -> str:
 
 
 async def forget_statistics() -> None:
-    """Have SQLite's planner know nothing of what tests before told it of their tables."""
+    """Remove the statistics that SQLite's planner has from the tables of earlier tests."""
     if isinstance(DB, KeptSQLiteEngine):
         for name in ("sqlite_stat1", "sqlite_stat4"):
             await Job.raw(f"DROP TABLE IF EXISTS {name}")
-        await DB.close()  # each connection remembers
+        await DB.close()  # each connection caches them
 
 
 @contextmanager
 def asked() -> Iterator[list[QueryString]]:
-    """The queries that are run meanwhile."""
+    """Record the queries that run in the block."""
     queries: list[QueryString] = []
     run = type(DB).run_querystring
 
@@ -64,7 +64,7 @@ async def _troubles(query: QueryString) -> list[str]:
 
 
 def _of_jobs(query: QueryString) -> bool:
-    """Whether it is about jobs: what belongs to those of one page may be sorted."""
+    """Return whether a query is about jobs: rows that belong to the jobs of one page may be sorted."""
     return 'FROM "job"' in str(query) or "FROM job" in str(query)
 
 

@@ -1,4 +1,4 @@
-"""Real files for tests: pictures by Pillow, films and sounds by PyAV, and what is only dressed up as such."""
+"""Real files for tests: pictures by Pillow, films and sounds by PyAV, and files that only look like these."""
 
 import random
 import wave
@@ -13,14 +13,14 @@ HTML = b"<!DOCTYPE html><html><body>Service unavailable</body></html>"
 
 
 def picture(width: int = 640, height: int = 400, form: str = "PNG", mode: str = "RGB", **options: object) -> bytes:
-    """A smooth gradient."""
+    """Return a picture with a smooth gradient."""
     file = BytesIO()
     Image.radial_gradient("L").resize((width, height)).convert(mode).save(file, form, **options)
     return file.getvalue()
 
 
 def film(width: int = 320, height: int = 180, seconds: int = 2, form: str = "mp4", codec: str = "h264") -> bytes:
-    """A film of 10 frames a second that begins black and is white from its fifth percent on."""
+    """Return a film of 10 frames per second that is black at first, and white from its fifth percent on."""
     file = BytesIO()
     with av.open(file, "w", format=form) as container:
         stream = container.add_stream(codec, rate=10, width=width, height=height, pix_fmt="yuv420p")
@@ -34,7 +34,7 @@ def film(width: int = 320, height: int = 180, seconds: int = 2, form: str = "mp4
 
 
 def moov_first(content: bytes) -> bytes:
-    """The same MP4 with its index before its pictures and sounds, as it is made for the web."""
+    """Return the same MP4 with its index before its pictures and sounds, as it is made for the web."""
     with NamedTemporaryFile() as file, av.open(BytesIO(content), "r") as source:
         with av.open(file.name, "w", format="mp4", options={"movflags": "faststart"}) as copy:
             [stream] = source.streams
@@ -47,7 +47,7 @@ def moov_first(content: bytes) -> bytes:
 
 
 def animation(form: str, frames: int = 10) -> bytes:
-    """So many frames of noise, which no codec makes small."""
+    """Return an animation with `frames` frames of noise, which no codec compresses well."""
     chance, file = random.Random(form), BytesIO()
     first, *others = [Image.frombytes("L", (60, 40), chance.randbytes(2400)).convert("RGB") for _ in range(frames)]
     first.save(file, form, save_all=True, append_images=others, duration=50)
@@ -55,7 +55,7 @@ def animation(form: str, frames: int = 10) -> bytes:
 
 
 def noise(form: str, codec: str, **options: str) -> bytes:
-    """Three seconds of noise in stereo, which no codec makes small. options: of the container."""
+    """Return three seconds of stereo noise, which no codec compresses well. options: of the container."""
     file, chance = BytesIO(), random.Random(codec)
     with av.open(file, "w", format=form, options=options) as container:
         stream = container.add_stream(codec, rate=48_000, layout="stereo", options={"strict": "experimental"})
@@ -73,7 +73,7 @@ def noise(form: str, codec: str, **options: str) -> bytes:
 
 
 def sound(seconds: float = 1.5) -> bytes:
-    """Silence as WAV."""
+    """Return silence as WAV."""
     file = BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)

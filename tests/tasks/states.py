@@ -1,4 +1,4 @@
-"""Jobs in the states that tests of the state machine start from, and time that passes when a test says so."""
+"""Jobs in the states from which tests of the state machine start, and time that passes when a test says so."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from tasks.tables import Attempt, Job, Output, new_id
 
 LEASE = 30.0
 PASSING = Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
-FINAL = Failure("moderated", "The model's safety filter refused this prompt or its result.")
+FINAL = Failure("moderated", "The model's safety filter rejected this prompt or its result.")
 
 P1 = Prediction("p1", "failed", metrics=Metrics(predict_time=2.5))
 
@@ -22,7 +22,7 @@ async def submitted(client: str = "", **more: Any) -> Job:
 
 
 async def claimed() -> Job:
-    """A new job in the hands of a worker. Nothing else may wait."""
+    """Return a new job that a worker has claimed. No other job may be waiting."""
     job = await submitted()
     claim = await jobs.claim(LEASE)
     assert claim is not None
@@ -31,7 +31,7 @@ async def claimed() -> Job:
 
 
 async def begun() -> tuple[Job, Attempt]:
-    """A new job in the hands of a worker that began an attempt at it, whose prediction it does not know yet."""
+    """Return a new job that a worker has claimed, and the attempt that it began, whose prediction is not known yet."""
     job = await claimed()
     attempt = await attempts.begin(job, "owner/name:1", {"prompt": "a fox", "seed": 7})
     assert attempt is not None
@@ -39,7 +39,7 @@ async def begun() -> tuple[Job, Attempt]:
 
 
 async def with_a_prediction() -> Job:
-    """A new job in the hands of a worker that follows its prediction, P1, which no other has any more."""
+    """Return a new job whose worker follows its prediction, P1. No other attempt has P1 any more."""
     await Attempt.update({Attempt.prediction_id: None}).where(Attempt.prediction_id == P1.id)
     job, attempt = await begun()
     assert await attempts.record_prediction(job, attempt, P1.id)
@@ -47,14 +47,14 @@ async def with_a_prediction() -> Job:
 
 
 async def left(attempt: bool = True) -> Job:
-    """A new job that a worker left, with an attempt under way or before it began one. Its lease ran out."""
+    """Return a new job that a worker left, with or without an attempt under way. Its lease has expired."""
     job = (await begun())[0] if attempt else await claimed()
     await passes(job.id, Job.lease_until)
     return job
 
 
 async def taken_over() -> Job:
-    """The job that there is to go on with, in the hands of another worker."""
+    """Return the job that is to be continued, claimed by another worker."""
     job = await jobs.take_over(LEASE)
     assert job is not None
     return job
@@ -73,7 +73,7 @@ async def kept(attempt: Attempt) -> Attempt:
 
 
 async def passes(job_id: UUID, *moments: Any) -> None:
-    """Let the time come that these columns of a job name."""
+    """Move the times in these columns of a job into the past."""
     past = now() - timedelta(minutes=1)
     await Job.update(dict.fromkeys(moments, past)).where(Job.id == job_id)
 
@@ -86,5 +86,5 @@ def an_output(key: str = "a.png") -> Output:
 
 
 def nothing(*values: object) -> bool:
-    """Whether all of these are None. (Piccolo types columns that may be null as if they could not.)"""
+    """Return whether all values are None. (Piccolo types nullable columns as if they were not nullable.)"""
     return all(value is None for value in values)

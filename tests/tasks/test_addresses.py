@@ -1,4 +1,4 @@
-"""Only public addresses are connected to, and only those that were looked at."""
+"""Connections are made only to public addresses, and only to addresses that were checked."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ def test_a_private_or_special_address_is_not_public_however_it_is_wrapped(addres
 
 
 class Names:
-    """A resolver that answers something else each time."""
+    """A resolver that gives a different answer each time."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self.answers = list(answers)
@@ -58,7 +58,7 @@ class Names:
 
 
 class Network:
-    """Sees every connection, and makes none but to the addresses that answer."""
+    """A network that records every connection and makes none, except to the addresses that answer."""
 
     def __init__(self) -> None:
         self.connected: list[str] = []
@@ -68,7 +68,7 @@ class Network:
         self.connected.append(host)
         if host in self.answering:
             return httpcore.AsyncMockStream([])
-        if host.endswith(".99"):  # swallows everything
+        if host.endswith(".99"):  # answers nothing
             async with asyncio.timeout(within):
                 await asyncio.Event().wait()
         raise httpcore.ConnectError("refused")
@@ -149,7 +149,7 @@ async def test_a_name_that_does_not_resolve_is_an_error_of_the_connection(error:
 
 
 class Loopback:
-    """A server on this machine that counts who comes."""
+    """A server on this machine that counts its connections."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -207,7 +207,7 @@ async def test_proxies_of_the_environment_are_not_used(loopback: Loopback, monke
 
 async def test_tls_still_asks_for_the_host_by_name_and_checks_it() -> None:
     asked: list[str | None] = []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # no certificate: the greeting is all that is wanted of it
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # no certificate, because only the greeting matters
     context.sni_callback = lambda _socket, name, _context: asked.append(name)
     async with await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]

@@ -1,4 +1,4 @@
-"""Duties end with the block they run beside, however hard they hold on."""
+"""Duties end with the block that they run beside, even if they swallow a cancellation."""
 
 import asyncio
 

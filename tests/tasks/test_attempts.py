@@ -1,4 +1,4 @@
-"""Attempts: written before the request that may cost money, one at a time, and each with its own prediction."""
+"""Attempts: stored before the request that may cost money, one at a time, and each with its own prediction."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from tests.tasks.states import (
 
 
 async def ending(end: str, job: Job, known: Prediction | None) -> Job | None:
-    """End the attempt at a job in one of the ways that there are."""
+    """End the attempt at a job in one of the possible ways."""
     if end == "complete":
         return await jobs.complete(job, [], known.predict_time if known else None)
     if end == "fail":
@@ -122,7 +122,7 @@ async def test_what_an_attempt_met_is_noted_and_does_not_end_it() -> None:
 @pytest.mark.parametrize("end", ["complete", "fail", "postpone", "put_back", "end_canceled"])
 async def test_an_attempt_ends_with_what_becomes_of_its_job(end: str) -> None:
     job, attempt = await begun()
-    if end != "put_back":  # which is for a prediction that was refused
+    if end != "put_back":  # put_back is for a prediction that was refused
         await attempts.record_prediction(job, attempt, P1.id)
     assert await ending(end, job, P1) is not None
     ended = await kept(attempt)
@@ -132,7 +132,7 @@ async def test_an_attempt_ends_with_what_becomes_of_its_job(end: str) -> None:
     assert nothing((await row(job)).attempt)
 
 
-# Webhooks bring predictions to their attempts.
+# Webhooks assign predictions to their attempts.
 
 
 async def test_a_webhook_tells_the_prediction_of_an_attempt_whose_answer_was_lost() -> None:
@@ -198,7 +198,7 @@ async def test_when_webhook_and_worker_learn_of_the_prediction_at_once_both_are_
 
 @pytest.mark.parametrize("end", ["fail", "postpone", "put_back", "end_canceled"])
 async def test_an_attempt_whose_prediction_was_told_meanwhile_does_not_end_without_it(end: str) -> None:
-    """The worker found no prediction and settles the attempt; while it searched, a webhook named one."""
+    """The worker finds no prediction and settles the attempt, but during its search a webhook named one."""
     job, attempt = await begun()
     assert await attempts.claim_prediction(attempt.id, "p1") == job.id  # the worker does not know it
     before = (await row(job)).to_dict(), (await kept(attempt)).to_dict()
@@ -221,7 +221,7 @@ async def test_when_a_webhook_names_a_prediction_as_its_attempt_ends_either_coun
         await Job.delete(force=True)
 
 
-# Searches find predictions, which may be somebody else's.
+# Searches find predictions, which may belong to other attempts.
 
 
 async def test_a_prediction_that_was_found_is_the_attempts_own_from_then_on() -> None:
@@ -236,7 +236,7 @@ async def test_a_prediction_that_was_found_is_the_attempts_own_from_then_on() ->
 
 
 async def test_a_prediction_that_was_found_does_not_take_the_place_of_the_one_that_a_webhook_told() -> None:
-    """The worker finds one that looks the same; meanwhile the webhook named the right one, which is paid for."""
+    """The worker finds a prediction that looks the same, but a webhook has named the right one, which is paid for."""
     job, attempt = await begun()
     assert await attempts.claim_prediction(attempt.id, "the right one") == job.id
     adopted = await attempts.adopt(job, attempt, "one that looks the same")
@@ -259,7 +259,7 @@ async def test_when_webhook_and_search_name_predictions_at_once_both_learn_which
 
 @pytest.mark.parametrize("ended", [False, True])
 async def test_a_prediction_belongs_to_one_attempt(ended: bool) -> None:
-    """Two answers were lost, of a model without a seed: both searches list both predictions and choose the first."""
+    """Two responses of a model without a seed were lost. Both searches list both predictions and choose the first."""
     (first, its), (second, others) = await begun(), await begun()
     assert await attempts.adopt(first, its, "p1") is not None
     if ended:

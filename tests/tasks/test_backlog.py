@@ -1,16 +1,16 @@
-"""How much may wait, in all and of one peer; and that invented names give nobody more turns than others have."""
+"""How many jobs may wait, in total and of one peer. Made-up client names get no peer more turns than others have."""
 
 import asyncio
 
 import pytest
 
 from tasks import admission, backlog, batches, bulk, estimates, jobs, queue
-from tasks.backlog import NAMES, UNTOLD_SECONDS, QueueFull
+from tasks.backlog import DEFAULT_RETRY_AFTER_SECONDS, MAX_NAMES_PER_PEER, QueueFull
 from tasks.queue import QUEUED
 from tasks.replicate import Replicate
 from tasks.settings import settings
 from tasks.tables import Batch, Job, Status
-from tasks.terms import Terms
+from tasks.terms import Options
 from tests.tasks.states import LEASE, submitted
 
 SDXL = "stability-ai/sdxl"
@@ -19,7 +19,7 @@ ALL = Job.id.is_not_null()
 
 @pytest.fixture
 def bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten jobs may wait, four of each peer."""
+    """Let ten jobs wait, four of each peer."""
     changed = settings.model_copy(update={"max_waiting": 10, "max_waiting_per_client": 4})
     for module in (backlog, batches):
         monkeypatch.setattr(module, "settings", changed)
@@ -27,12 +27,12 @@ def bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def replicate() -> Replicate:
-    """Never asked: the model is one out of the box."""
+    """Return a client that is never used: the model is a built-in one."""
     return Replicate()
 
 
 async def ask(client: str, replicate: Replicate) -> Job:
-    return await admission.admit("a fox", None, None, replicate, Terms(client))
+    return await admission.admit("a fox", None, None, replicate, Options(client))
 
 
 async def waiting() -> int:
@@ -45,7 +45,7 @@ async def test_of_one_peer_only_so_many_wait_whatever_it_calls_itself(bounds: No
     for name in ("", "invented-0", "another"):
         with pytest.raises(QueueFull) as full:
             await ask(f"192.0.2.7 {name}", replicate)
-    assert full.value.message == "4 of your jobs wait already; 4 may wait at once."
+    assert full.value.message == "4 of your jobs are already waiting; the limit is 4."
     await ask("192.0.2.8 ", replicate)
     await ask("this-machine", replicate)
     assert await waiting() == 6
@@ -56,7 +56,7 @@ async def test_in_all_only_so_many_wait(bounds: None, replicate: Replicate) -> N
         await ask(f"192.0.2.{number} ", replicate)
     with pytest.raises(QueueFull) as full:
         await ask("192.0.2.77 ", replicate)
-    assert full.value.message == "10 jobs wait already; 10 may wait at once."
+    assert full.value.message == "10 jobs are already waiting; the limit is 10."
     assert await waiting() == 10
 
 
@@ -70,7 +70,7 @@ async def test_there_is_room_again_once_jobs_have_left(bounds: None, replicate: 
     made = [await ask("", replicate) for _ in range(4)]
     await jobs.cancel(made[0].id)
     assert await jobs.claim(LEASE) is not None
-    backlog.forget()  # as after a second
+    backlog.forget()  # as if a second had passed
     await ask("", replicate)
     await ask("", replicate)
     with pytest.raises(QueueFull):
@@ -86,13 +86,13 @@ async def test_what_another_process_accepted_counts_a_second_later(bounds: None,
 
 
 async def test_a_batch_waits_whole_or_not_at_all(bounds: None, replicate: Replicate) -> None:
-    await batches.submit("{a|b|c}", None, None, None, replicate, Terms("192.0.2.7 a"))
+    await batches.submit("{a|b|c}", None, None, None, replicate, Options("192.0.2.7 a"))
     with pytest.raises(QueueFull):
-        await batches.submit("{a|b}", None, None, None, replicate, Terms("192.0.2.7 b"))
+        await batches.submit("{a|b}", None, None, None, replicate, Options("192.0.2.7 b"))
     assert (await waiting(), await Batch.count()) == (3, 1)
     await ask("192.0.2.7 ", replicate)
     with pytest.raises(admission.Rejected) as rejected:
-        await batches.submit("{a|b|c|d|e}", None, None, None, replicate, Terms("192.0.2.8 "))
+        await batches.submit("{a|b|c|d|e}", None, None, None, replicate, Options("192.0.2.8 "))
     assert rejected.value.code == "too_many", "it never fits"
     assert batches.largest() == 4
 
@@ -118,9 +118,9 @@ async def test_the_first_names_of_a_peer_take_turns_and_all_others_as_one(replic
     for number in range(50):
         await ask(f"192.0.2.7 invented-{number}", replicate)
         await ask(f"192.0.2.7 invented-{number}", replicate)
-    assert len(await Job.select(Job.client).distinct()) == NAMES + 1
+    assert len(await Job.select(Job.client).distinct()) == MAX_NAMES_PER_PEER + 1
     honest = await ask("192.0.2.8 ", replicate)
-    assert (await queue.places([honest]))[honest.id] <= NAMES + 2
+    assert (await queue.places([honest]))[honest.id] <= MAX_NAMES_PER_PEER + 2
 
 
 async def test_a_name_that_is_in_line_keeps_its_turns(replicate: Replicate) -> None:
@@ -141,7 +141,7 @@ async def test_when_to_try_again_is_told_from_how_the_queue_moves(
     estimates.forget()
     with pytest.raises(QueueFull) as full:
         await ask("", replicate)
-    assert full.value.retry_after == UNTOLD_SECONDS, "no worker is there"
+    assert full.value.retry_after == DEFAULT_RETRY_AFTER_SECONDS, "no worker is there"
 
     async def outlook(models: list[str]) -> estimates.Outlook:
         return estimates.Outlook(slots=1, busy=1, durations={SDXL: 40.0})

@@ -1,4 +1,4 @@
-"""Backoff is arithmetic: its bounds can be stated."""
+"""Backoff is arithmetic, so its bounds can be stated."""
 
 from itertools import islice
 

@@ -1,4 +1,4 @@
-"""Batches: every combination is checked, all are submitted or none, and nobody else waits longer for it."""
+"""Batches: every combination is checked, all are submitted or none, and no other client waits longer for it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,8 +11,8 @@ from tasks.admission import Rejected
 from tasks.failures import DatabaseAway, Failure
 from tasks.replicate import Replicate
 from tasks.tables import Batch, Job, Status
-from tasks.terms import Terms
-from tasks.transitions import ANNOUNCED
+from tasks.terms import Options
+from tasks.transitions import MAX_ANNOUNCED
 from tests.tasks.states import LEASE, P1, row, submitted
 
 SDXL, FLUX, NANO = "stability-ai/sdxl", "black-forest-labs/flux-schnell", "google/nano-banana"
@@ -28,7 +28,7 @@ async def replicate() -> AsyncIterator[Replicate]:
 async def made(
     replicate: Replicate, prompt: object = "{red|blue} fox", models: object = None, seeds: object = None, **more: Any
 ) -> tuple[Batch, list[Job]]:
-    return await batches.submit(prompt, models, seeds, more.pop("parameters", {}), replicate, Terms(**more))
+    return await batches.submit(prompt, models, seeds, more.pop("parameters", {}), replicate, Options(**more))
 
 
 async def faults(replicate: Replicate, *matrix: Any, **more: Any) -> dict[str, list[str]]:
@@ -90,13 +90,13 @@ async def test_what_cannot_be_is_told_where_it_stands(replicate: Replicate, stan
 
 
 async def test_seeds_are_for_models_that_have_one_and_are_given_once(replicate: Replicate) -> None:
-    assert await faults(replicate, "a", [SDXL, NANO], [1, 2]) == {"/seeds": [f"{NANO} takes no seed."]}
+    assert await faults(replicate, "a", [SDXL, NANO], [1, 2]) == {"/seeds": [f"{NANO} does not accept a seed."]}
     assert list(await faults(replicate, "a", None, [1, 2], parameters={"seed": 3})) == ["/seeds"]
 
 
 async def test_a_batch_has_two_hundred_and_fifty_six_jobs_at_most(replicate: Replicate) -> None:
     told = await faults(replicate, "{a|b}", None, 129)
-    assert told == {"": ["That makes 258 prints; 256 at most are made at once."]}
+    assert told == {"": ["That makes 258 prints; the maximum is 256."]}
     assert "far too many" in (await faults(replicate, "{a|b}" * 64))[""][0]
     _, submitted = await made(replicate, "{a|b}" * 8)
     assert len(submitted) == await Job.count() == 256
@@ -126,7 +126,7 @@ async def test_all_is_announced_after_the_commit_and_of_a_large_batch_no_more_th
 
     monkeypatch.setattr(events, "publish", publish)
     await made(replicate, "{a|b}" * 8)
-    assert len(told) == ANNOUNCED < 256
+    assert len(told) == MAX_ANNOUNCED < 256
 
 
 async def test_the_jobs_of_a_batch_take_turns_with_those_of_others(replicate: Replicate) -> None:

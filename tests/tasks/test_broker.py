@@ -1,4 +1,4 @@
-"""The queue of hints, where taskiq and redis-py leave something to be desired."""
+"""The queue of hints, in cases where taskiq and redis-py have shortcomings."""
 
 import asyncio
 from contextlib import suppress
@@ -8,7 +8,7 @@ from tasks.broker import broker, generate_later
 
 
 async def test_who_waits_for_a_hint_can_be_stopped_at_any_moment(database: None, new_queue: None) -> None:
-    """On Python 3.11 about one in ten of these cancellations was lost, and a worker hung as it stopped."""
+    """About one in ten of these cancellations was lost on Python 3.11, and a worker hung while it stopped."""
     for _ in range(12):
         hints = broker.listen()
         waiting = asyncio.ensure_future(anext(hints))

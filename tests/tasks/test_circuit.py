@@ -1,4 +1,4 @@
-"""While Replicate does not answer, jobs wait instead of being lost; one job's bad luck does not stop the others."""
+"""While Replicate does not answer, jobs wait and are not lost. One job's failure does not stop the others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -63,7 +63,7 @@ async def test_without_a_network_no_job_is_lost_however_long_it_lasts(
     monkeypatch.setattr(Replicate, "_sent", sent)
     many = await queued("a fox beyond the wire")
     await wait_until(lambda: are_halted(halts.AWAY))
-    await asyncio.sleep(2)  # many times as long as five tries take here
+    await asyncio.sleep(2)  # many times as long as five attempts take here
     assert {(await existing(job.id)).job.status for job in many} <= {Status.QUEUED, Status.RUNNING}
     away = False
     cards = await all_ended(many)
@@ -121,11 +121,11 @@ async def test_a_prediction_that_has_to_be_given_up_is_called_off(working: Fault
     assert prediction["status"] == "canceled"
 
 
-# The circuit by itself.
+# The circuit breaker alone.
 
 
 class Account:
-    """Stands for Replicate where only looks matter. failure: what they meet."""
+    """A replacement for Replicate where only looks matter. failure: what they raise."""
 
     def __init__(self) -> None:
         self.failure: Failure | None = None
@@ -148,7 +148,7 @@ async def account() -> AsyncIterator[Account]:
 
 
 def circuit_of(account: Account, clock: list[float]) -> Circuit:
-    return Circuit(account, clock=lambda: clock[0])  # type: ignore[arg-type]  # all that it asks of Replicate
+    return Circuit(account, clock=lambda: clock[0])  # type: ignore[arg-type]  # all that it uses of Replicate
 
 
 async def create(circuit: Circuit, failure: Failure | None = None, probing: bool = False) -> None:
@@ -159,7 +159,7 @@ async def create(circuit: Circuit, failure: Failure | None = None, probing: bool
 
 
 async def together(circuit: Circuit, count: int) -> int:
-    """Begin creates that hang. Return how many are under way at once."""
+    """Begin `count` creates that hang. Returns how many are under way at once."""
     under_way, go_on = 0, asyncio.Event()
 
     async def hanging() -> None:
@@ -227,7 +227,7 @@ async def test_a_few_creates_in_a_row_that_are_not_answered_halt_the_queue_altho
 
 async def test_a_probe_is_created_although_the_queue_is_halted(account: Account) -> None:
     circuit = circuit_of(account, [100.0])
-    await halts.halt(Failure(halts.AWAY, "Replicate does not answer."))
+    await halts.halt(Failure(halts.AWAY, "Replicate is not responding."))
     async with circuit.create(uuid4(), probing=True):
         pass
 
@@ -255,7 +255,7 @@ async def test_of_creates_that_fail_together_one_looks(account: Account) -> None
 
 @pytest.mark.parametrize(("lasted", "wait"), [(0, 1.0), (6, 3.0), (30, 15.0), (600, 30.0)])
 async def test_an_outage_is_probed_soon_and_then_less_and_less_often(lasted: float, wait: float) -> None:
-    await halts.halt(Failure(halts.AWAY, "Replicate does not answer."))
+    await halts.halt(Failure(halts.AWAY, "Replicate is not responding."))
     now_due = now() - timedelta(seconds=lasted)
     await Halt.update({Halt.since: now_due, Halt.probe_at: now_due}, force=True)
     stopped = await halts.current()

@@ -1,4 +1,4 @@
-"""The engines under stress."""
+"""The database engines under stress."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from tasks import intake, jobs
-from tasks.database import DB, TAKEN, now
+from tasks.database import DB, UNIQUE_VIOLATIONS, now
 from tasks.failures import DatabaseAway
 from tasks.settings import ROOT
 from tasks.sqlite_engine import KeptSQLiteEngine
@@ -66,7 +66,7 @@ async def test_steps_are_done_all_or_none() -> None:
     nobody = Job.update({Job.prompt: "q"}).where(Job.id == new_id()).returning(Job.id)
     assert await DB.run_steps([insert, step(nobody, must=True)]) is None
     assert await Job.count() == 0
-    with pytest.raises(TAKEN):
+    with pytest.raises(UNIQUE_VIOLATIONS):
         await DB.run_steps([insert, insert])
     assert await Job.count() == 0
     [inserted, answered] = await DB.run_steps([insert, step(nobody)]) or []
@@ -80,7 +80,7 @@ async def test_transactions_that_time_out_give_their_connections_back() -> None:
                 await Job.count()
                 await anyio.sleep(1)
 
-    for _ in range(15):  # more than the pool has
+    for _ in range(15):  # more than the pool has connections
         with pytest.raises(TimeoutError):
             await too_slow()
     with anyio.fail_after(5):
@@ -102,7 +102,7 @@ async def test_readers_see_what_was_written_before() -> None:
 
 @pytest.mark.skipif(DB.engine_type != "postgres", reason="SQLite has no passwords")
 async def test_a_password_of_any_signs_comes_from_the_environment(new_database: Callable[[], Awaitable[str]]) -> None:
-    """As docker-compose.yml has it: in an address, signs like / would end the password."""
+    """The password is passed as in docker-compose.yml: in an address, characters like / would end the password."""
     url = urlsplit(await new_database())
     name = url.path.removeprefix("/")
     administrator = await asyncpg.connect(url.geturl())
@@ -136,7 +136,7 @@ async def test_a_password_of_any_signs_comes_from_the_environment(new_database: 
 
 
 async def ask_for_passwords(administrator: asyncpg.Connection, name: str) -> None:
-    """Have the server, which trusts everybody, ask for the password of this user of this database."""
+    """Make the server, which trusts all users, require the password of this user of this database."""
     asked = f"host {name} {name} 127.0.0.1/32 scram-sha-256"
     trusted = await administrator.fetchval("SELECT pg_read_file(current_setting('hba_file'))")
     text = await administrator.fetchval("SELECT quote_literal($1)", f"{asked}\n{trusted}")

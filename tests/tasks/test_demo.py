@@ -1,4 +1,4 @@
-"""A library of made-up jobs looks like one that people have filled, is the same each time, and harms no real one."""
+"""A library of made-up jobs looks like one that users filled, is the same each time, and leaves real ones unharmed."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ def storage(tmp_path: Path) -> Storage:
 
 @pytest.fixture
 async def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few and small drawings, for the sake of time."""
+    """Make the drawings few and small, to save time."""
     monkeypatch.setattr(words, "SUBJECTS", words.SUBJECTS[:3])
     monkeypatch.setattr(files, "FILMS", words.SUBJECTS[:1])
     monkeypatch.setattr("tasks.demo.orders.FILMS", words.SUBJECTS[:1])

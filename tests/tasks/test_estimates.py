@@ -1,4 +1,4 @@
-"""When a waiting job will likely start: the arithmetic, and what is asked of the database."""
+"""When a waiting job will probably start: the arithmetic, and the queries."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -41,7 +41,7 @@ def test_no_more_jobs_start_than_may_be_created_in_a_minute() -> None:
 
 @pytest.fixture(autouse=True)
 async def new_process(empty: None) -> AsyncIterator[None]:
-    """A process that remembers nothing, and no worker."""
+    """Start with a process that remembers nothing, and without a worker."""
     estimates.forget()
     await events.redis().delete(events.WORKERS)
     yield
@@ -50,7 +50,7 @@ async def new_process(empty: None) -> AsyncIterator[None]:
 
 
 async def made(seconds: float, model: str = MODEL) -> None:
-    """A job that took so long."""
+    """Create a job that took `seconds`."""
     await jobs.submit("a fox", model, {})
     job = await jobs.claim(30)
     assert job is not None
@@ -70,7 +70,7 @@ async def waiting(model: str = MODEL) -> Card:
 
 
 async def busy(count: int) -> None:
-    """So many jobs run."""
+    """Create `count` running jobs."""
     for _ in range(count):
         await jobs.submit("a fox", MODEL, {})
         assert await jobs.claim(30)

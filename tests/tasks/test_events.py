@@ -1,4 +1,4 @@
-"""Word between processes: many hints at once all arrive; with Redis away only what is said meanwhile is lost."""
+"""Hints between processes: many at once all arrive. While Redis is away, only the hints of that time are lost."""
 
 import asyncio
 from contextlib import suppress
@@ -24,7 +24,7 @@ async def test_of_two_hundred_changes_told_at_once_every_one_is_heard() -> None:
                 complete.set()
 
     async with asyncio.timeout(20), alongside(listen()):
-        while not listens.is_set():  # a hint is heard only once the subscription stands
+        while not listens.is_set():  # a hint is received only after the subscription is active
             events.publish(events.CHANGED, new_id())
             with suppress(TimeoutError):
                 await asyncio.wait_for(listens.wait(), 0.05)

@@ -1,4 +1,4 @@
-"""Only whole files from allowed addresses come in."""
+"""Only whole files from allowed addresses are accepted."""
 
 import asyncio
 import gzip
@@ -28,7 +28,7 @@ URL = "https://pbxt.replicate.delivery/out-0.png"
 
 
 def body(content: bytes, **headers: str) -> httpx.Response:
-    """A good answer whose body is still to come, as it is on a network."""
+    """Return a good response whose body is still to come, as on a network."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(200, headers=named, stream=httpx.ByteStream(content))
 
@@ -74,7 +74,7 @@ async def test_a_data_url_is_unpacked_in_both_encodings() -> None:
 async def test_a_data_url_is_the_same_wherever_it_is_cut(
     size: int, packed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "CHUNK", 7)
+    monkeypatch.setattr(fetching, "CHUNK_BYTES", 7)
     content = bytes(range(256))[:size] + b"%=%"
     url = "data:a/b;base64," + quote(b64encode(content)) if packed else "data:a/b," + quote(content)
     with Scratch(1000) as scratch:
@@ -161,7 +161,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @asynccontextmanager
 async def serving(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """A real server, as if it was our own Replicate. Yields the address of a file there."""
+    """Run a real server while the block runs, as if it was our own Replicate. Yields the address of a file there."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -175,7 +175,7 @@ async def serving(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 def sending(*pieces: bytes) -> Handler:
-    """Answers with just these bytes, and hangs up."""
+    """Return a handler that answers with exactly these bytes, and closes the connection."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -404,7 +404,7 @@ async def test_a_redirect_is_held_to_the_same_rule(location: str) -> None:
         return httpx.Response(302, headers={"Location": location})
 
     failure = await failure_of(answer)
-    if location.startswith("\\"):  # no address, but a path on the same host
+    if location.startswith("\\"):  # not an address, but a path on the same host
         assert (failure.code, {url.host for url in asked}) == ("download_failed", {"pbxt.replicate.delivery"})
     else:
         assert (failure.code, failure.passing, len(asked)) == ("output_host_refused", False, 1)
@@ -506,7 +506,7 @@ async def test_an_address_that_is_none_is_refused(url: str) -> None:
 
 async def test_a_look_alike_is_refused_by_the_name_it_really_has() -> None:
     failure = await failure_of(lambda _: httpx.Response(200), "https://r\u0435plicate.delivery/a.png")
-    assert failure.message == "Results are not fetched from xn--rplicate-c8g.delivery."
+    assert failure.message == "Results cannot be downloaded from xn--rplicate-c8g.delivery."
 
 
 async def test_a_write_that_goes_on_in_its_thread_when_the_download_is_given_up_comes_to_nothing() -> None:

@@ -1,4 +1,4 @@
-"""A prediction followed to its end: by polling or by news, at its deadline, and called off."""
+"""Following a prediction to its end: by polling or by news, at its deadline, and when it is canceled."""
 
 import asyncio
 from collections import Counter
@@ -22,12 +22,12 @@ from tests.conftest import Faults
 from tests.tasks.work import SDXL, ended, existing, submitted, until, wait_until
 
 LONG_BEFORE_THE_SAFETY_POLL = 20.0  # seconds
-LONG_BEFORE_ITS_OWN_END = 30.0  # seconds, of a prediction that takes 60
+LONG_BEFORE_ITS_OWN_END = 30.0  # seconds; the prediction takes 60
 
 
 @dataclass
 class Following:
-    """A prediction that is followed. looks: how often Replicate was asked how it is."""
+    """A prediction that is followed. looks: how often its state was requested from Replicate."""
 
     job: Job
     lease: Lease
@@ -36,15 +36,15 @@ class Following:
     looks: Counter[str]
 
     async def to_the_end(self) -> Prediction:
-        """Follow it."""
+        """Follow the prediction to its end."""
         return await follow.to_the_end(self.lease, self.prediction, Poller(self.replicate))
 
     def hear(self, status: str, progress: float | None = None) -> None:
-        """Have the worker hear news of it."""
+        """Deliver news of the prediction to the worker."""
         self.lease.hear(News(self.job.id, status, progress))
 
     async def has_ended(self) -> bool:
-        """Whether it has, at Replicate."""
+        """Return whether the prediction has ended at Replicate."""
         return (await real_get(self.replicate, self.prediction.id)).ended
 
 
@@ -55,7 +55,10 @@ real_get = Replicate.get
 async def following(
     faults: Faults, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> AsyncIterator[Following]:
-    """A prediction just created for a claimed job. It runs for the seconds in the fixture's parameter, else for one."""
+    """Yield a prediction just created for a claimed job.
+
+    It runs for the seconds in the fixture's parameter, or for one second.
+    """
     looks: Counter[str] = Counter()
 
     async def counted(self: Replicate, prediction_id: str) -> Prediction:
@@ -82,7 +85,7 @@ async def following(
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Webhooks are on."""
+    """Turn webhooks on."""
     monkeypatch.setattr(follow, "settings", settings.model_copy(update={"public_url": "https://darkroom.test"}))
 
 
@@ -134,7 +137,7 @@ async def test_an_end_that_replicate_cannot_confirm_for_now_is_looked_for_again_
 async def test_without_news_the_safety_poll_finds_the_end(
     following: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "SAFETY", 1.5)
+    monkeypatch.setattr(follow, "WEBHOOK_POLL_SECONDS", 1.5)
     assert (await following.to_the_end()).status == "succeeded"
     assert following.looks[following.prediction.id] <= 2
 
@@ -162,7 +165,7 @@ async def test_how_far_it_is_stands_in_the_row(following: Following, monkeypatch
 
     async def away(*_: Any) -> bool:
         monkeypatch.setattr(jobs, "report", real)
-        raise DatabaseAway("The database does not answer")
+        raise DatabaseAway("The database is not responding")
 
     monkeypatch.setattr(jobs, "report", away)
     following.hear("processing", 0.5)
@@ -223,7 +226,7 @@ async def test_a_prediction_that_replicate_has_forgotten_is_lost(following: Foll
 async def test_long_after_replicates_own_deadline_it_is_given_up(
     following: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "GRACE", 1 - settings.prediction_timeout)
+    monkeypatch.setattr(follow, "GRACE_SECONDS", 1 - settings.prediction_timeout)
     with pytest.raises(Failure) as raised:
         await following.to_the_end()
     assert (raised.value.code, raised.value.passing) == ("provider_timeout", True)

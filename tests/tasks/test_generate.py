@@ -1,4 +1,4 @@
-"""From a claim to the end: a real worker against the stand-in, in fair weather and foul."""
+"""From a claim to the end: a real worker against the stand-in, with and without faults."""
 
 import asyncio
 import hashlib
@@ -135,7 +135,7 @@ async def test_a_failure_that_will_not_pass_ends_the_job_at_once(
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("CUDA error: device-side assert triggered", "Try other words or settings"),
+        ("CUDA error: device-side assert triggered", "Try again, or change the prompt or settings."),
         ("CUDA out of memory. Tried to allocate 20.00 GiB", "Try a smaller size"),
         ("The mask\0 has to be black and white", "The model failed: The mask has to be black and white."),
     ],

@@ -1,4 +1,4 @@
-"""Replicate refuses the account, or asks us to slow down: jobs wait, nothing storms, and all goes on by itself."""
+"""Replicate refuses the account, or asks us to slow down: jobs wait, requests stay few, and work resumes by itself."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ from tests.tasks.work import ended, existing, submitted, until, wait_until
 
 @pytest.fixture
 async def probing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halts, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(halts, "MAX_PROBE_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def halted() -> bool:
 
 
 async def requests_for(faults: Faults, status: int) -> int:
-    """How many of the answers that were ordered with this status were given, of 1000."""
+    """Return how many of the 1000 requested answers with this status were given."""
     rules = await faults.left()
     return 1000 - sum(int(rule.get("times", 1)) for rule in rules if rule.get("status") == status)
 
@@ -41,12 +41,12 @@ async def test_an_account_that_is_refused_halts_the_queue_and_jobs_go_on_when_it
     await working.script({"on": "account", "do": "status", "status": status, "times": 1000})
     many = [await submitted(f"fox {number} of a poor owner") for number in range(8)]
     await wait_until(halted)
-    await asyncio.sleep(1.5)  # several times as long as until the next probe
+    await asyncio.sleep(1.5)  # several times the wait until the next probe
 
     async def waiting() -> bool:
         return {(await existing(job.id)).job.status for job in many} == {Status.QUEUED}
 
-    await wait_until(waiting)  # but for the one that probes, from time to time
+    await wait_until(waiting)  # except for the one that probes from time to time
     stopped = await halts.current()
     assert stopped is not None
     assert stopped.code == code
@@ -119,7 +119,7 @@ async def test_to_be_asked_to_slow_down_is_no_failure_of_the_job(emptied: None, 
 async def test_many_jobs_at_once_against_a_strict_limit_are_refused_a_handful_of_times(
     emptied: None, working: Faults, standin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(settings.__dict__, "creates_per_minute", 1200)  # several times what the other side allows
+    monkeypatch.setitem(settings.__dict__, "creates_per_minute", 1200)  # several times what the stand-in allows
     async with httpx.AsyncClient(base_url=standin) as control:
         await control.post("/_standin/limit", json={"creates_per_minute": 240, "burst": 5, "others_per_minute": 60000})
         try:

@@ -1,4 +1,4 @@
-"""The queue halts when Replicate refuses the account, is probed from time to time, and goes on when it works again."""
+"""The queue halts when Replicate refuses the account, is probed from time to time, and resumes when it works again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,7 +29,7 @@ async def circuit() -> AsyncIterator[Circuit]:
 
 @pytest.fixture(autouse=True)
 async def full_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A right to create for everybody: what this process remembers of the limit is another test's."""
+    """Grant every right to create: what this process remembers of the limit is from other tests."""
 
     async def at_once() -> float:
         return 0.0
@@ -92,7 +92,7 @@ async def test_when_it_works_again_jobs_are_claimed_again() -> None:
     claim = await gate.next_job()
     assert claim is not None
     assert claim.id == job.id
-    await halts.lift()  # a second one finds nothing to do
+    await halts.lift()  # a second call finds nothing to do
     assert await halts.current() is None
 
 
@@ -104,7 +104,7 @@ async def test_the_first_probe_waits_and_then_one_worker_of_all_may_probe() -> N
     answers = await asyncio.gather(*(halts.may_probe(halted) for _ in range(10)))
     assert sorted(answers) == [False] * 9 + [True]
     seconds = ((await stopped()).probe_at - now()).total_seconds()
-    assert halts.PROBE_SECONDS - 5 < seconds <= halts.PROBE_SECONDS
+    assert halts.MAX_PROBE_SECONDS - 5 < seconds <= halts.MAX_PROBE_SECONDS
 
 
 async def test_a_probe_that_is_refused_puts_off_the_next_one() -> None:

@@ -1,4 +1,4 @@
-"""A request is taken that calls this server by a name of its own, or by the address that it came in by."""
+"""A request is accepted if it calls this server by a name of its own, or by the address that it arrived at."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ NAMES = frozenset({"darkroom.example.org", "192.168.7.7"})
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here needs a database."""
+    """Leave the tests' own database alone: nothing here uses it."""
 
 
 def asked(*said: str, server: str | None = "127.0.0.1") -> dict[str, Any]:
-    """The scope of a request with these headers Host, which came in by the server's address."""
+    """Return the scope of a request with these Host headers that arrived at the server's address."""
     headers = [(b"accept", b"*/*"), *((b"host", host.encode("latin-1")) for host in said)]
     return {"type": "http", "headers": headers, "server": (server, 8000) if server else None}
 

@@ -1,4 +1,4 @@
-"""How a file was made is written into it without touching what it shows, and is found again, whatever bytes come."""
+"""How a file was made is written into it without changing what it shows, and is found again, whatever its bytes are."""
 
 from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime
@@ -86,7 +86,10 @@ def found(content: bytes) -> Imprint | None:
 
 
 def result_of(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run what waits for nothing. No loop is started: asyncio.run would leave the process without the tests' own."""
+    """Run a coroutine that waits for nothing.
+
+    No event loop is started, because asyncio.run would leave the process without the tests' own loop.
+    """
     try:
         coroutine.send(None)
     except StopIteration as ended:
@@ -176,7 +179,7 @@ def test_a_file_of_another_type_than_its_name_says_is_left_alone() -> None:
         assert imprinted(samples.HTML, extension) == samples.HTML
 
 
-# Too much to say.
+# Imprints that are too large.
 
 
 def test_what_does_not_fit_is_left_out_the_longest_first() -> None:
@@ -195,7 +198,7 @@ def test_the_longest_prompt_fits_whatever_is_in_it(character: str) -> None:
     assert found(imprinted(PICTURES["jpg"], "jpg", long)) in (long, replace(long, parameters={}))
 
 
-# Whatever bytes come.
+# Arbitrary bytes.
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), lambda inner: st.lists(inner, max_size=3)

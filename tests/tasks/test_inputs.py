@@ -1,4 +1,4 @@
-"""Files of ours as input: checked when a job comes in, sent as Replicate wants them, and never paid for twice."""
+"""Our own files as input: checked when a job comes in, sent in the form that Replicate needs, never paid for twice."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tasks.replicate import Replicate
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Job, Status, Upload
-from tasks.terms import Terms
+from tasks.terms import Options
 from tests.conftest import Faults
 from tests.tasks.samples import picture
 from tests.tasks.work import SDXL, ended, stored, until
@@ -34,14 +34,14 @@ async def replicate(standin: str) -> AsyncIterator[Replicate]:
 
 
 def noise(side: int) -> bytes:
-    """A picture that no format makes small."""
+    """Return a picture that no format compresses well."""
     file = BytesIO()
     Image.frombytes("RGB", (side, side), os.urandom(side * side * 3)).save(file, "PNG")
     return file.getvalue()
 
 
 async def given(content: bytes) -> str:
-    """The address of an upload."""
+    """Store an upload. Returns its address."""
 
     async def whole() -> AsyncIterator[bytes]:
         yield content
@@ -75,7 +75,7 @@ async def test_a_small_file_goes_as_a_data_url_and_the_model_works_from_it(
 
 async def test_a_large_file_goes_by_the_files_api(working: Faults, replicate: Replicate, standin: str) -> None:
     content = noise(400)
-    assert len(content) > inputs.INLINE
+    assert len(content) > inputs.MAX_INLINE_BYTES
     address = await given(content)
     job = await admission.admit(
         "a fox from a large file", NANO, {"image_input": [address, await given(SMALL)]}, replicate
@@ -96,7 +96,7 @@ async def test_the_result_of_a_job_is_input_for_another(working: Faults, replica
     first = await ended(await jobs.submit("a fox to go on from", SDXL, {"width": 96, "height": 64}))
     address = f"/media/{first.outputs[0].key}"
     second = await admission.admit(
-        "the same, at night", NANO, {"image_input": [address]}, replicate, Terms(made_from=str(first.job.id))
+        "the same, at night", NANO, {"image_input": [address]}, replicate, Options(made_from=str(first.job.id))
     )
     card = await ended(second)
     assert card.job.status == Status.COMPLETED, card.job.error
@@ -184,7 +184,7 @@ async def test_only_parameters_that_are_files_name_files(replicate: Replicate) -
 @pytest.mark.parametrize("parent", ["nobody", "", 7, "019ab0c4-5d1e-7b36-9533-e50ac26d7632"])
 async def test_what_a_job_was_made_from_must_be_a_job(replicate: Replicate, parent: object) -> None:
     with pytest.raises(Rejected) as rejected:
-        await admission.admit("a fox", SDXL, None, replicate, Terms(made_from=parent))
+        await admission.admit("a fox", SDXL, None, replicate, Options(made_from=parent))
     assert rejected.value.code == "invalid_made_from"
 
 
@@ -193,4 +193,4 @@ async def test_nothing_is_made_from_a_deleted_job(replicate: Replicate) -> None:
     await jobs.cancel(job.id)
     await jobs.delete(job.id)
     with pytest.raises(Rejected):
-        await admission.admit("a fox", SDXL, None, replicate, Terms(made_from=str(job.id)))
+        await admission.admit("a fox", SDXL, None, replicate, Options(made_from=str(job.id)))

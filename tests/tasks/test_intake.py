@@ -1,4 +1,4 @@
-"""New jobs that come at the same moment: written together, and yet each for itself."""
+"""New jobs that arrive at the same moment are written together, but each succeeds or fails alone."""
 
 import asyncio
 from collections.abc import Sequence

@@ -55,7 +55,7 @@ async def test_of_many_workers_each_job_goes_to_one() -> None:
     claims = await asyncio.gather(*(jobs.claim(LEASE) for _ in range(30)))
     won = [job.id for job in claims if job]
     assert sorted(won) == sorted(set(won))
-    while job := await jobs.claim(LEASE):  # on PostgreSQL two claims may meet at one row, and one goes without
+    while job := await jobs.claim(LEASE):  # on PostgreSQL two claims may meet at one row, and one of them gets nothing
         won.append(job.id)
     assert set(won) == submitted_ids
 
@@ -385,7 +385,7 @@ async def test_of_many_workers_each_job_that_was_left_goes_to_one() -> None:
     left_ids = {(await left()).id for _ in range(5)}
     taken = [job for job in await asyncio.gather(*(jobs.take_over(LEASE) for _ in range(15))) if job]
     assert len({job.id for job in taken}) == len(taken)
-    while job := await jobs.take_over(LEASE):  # on PostgreSQL two may meet at one row, and one goes without
+    while job := await jobs.take_over(LEASE):  # on PostgreSQL two may meet at one row, and one of them gets nothing
         taken.append(job)
     assert {job.id for job in taken} == left_ids
 
@@ -450,7 +450,7 @@ async def test_a_job_that_ended_does_not_expire() -> None:
 
 
 async def test_a_job_that_waits_to_go_on_is_canceled_by_a_worker_at_once() -> None:
-    """It has a prediction, which has to be called off as well."""
+    """The job has a prediction, which must be canceled as well."""
     job = await with_a_prediction()
     await jobs.resume_later(job, PASSING, 60.0)
     asked = await jobs.cancel(job.id)
@@ -482,7 +482,7 @@ async def test_a_retried_job_is_not_canceled_any_more() -> None:
     assert again.cancel_requested is False
 
 
-# Two at once: each ends in one truthful state.
+# Two operations at once: each job ends in one consistent state.
 
 ROUNDS = 15
 
@@ -568,7 +568,7 @@ async def test_a_late_worker_brings_nothing_back_of_a_deleted_job() -> None:
 
 
 async def goes_back(back: str, job: Job) -> Job | None:
-    """Let a job go back to the queue in one of the ways that there are."""
+    """Send a job back to the queue in one of the possible ways."""
     if back == "postponed":
         return await jobs.postpone(job, PASSING, 60.0, P1)
     if back == "put back":
@@ -590,7 +590,7 @@ BACK = ["postponed", "put back", "left", "given back"]
 async def test_a_job_that_goes_back_to_the_queue_is_not_too_late_to_cancel(
     back: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its worker comes between the looks that `cancel` takes."""
+    """Its worker changes the job between the statements of `cancel`."""
     job = await with_a_prediction() if back in ("postponed", "going on later") else await claimed()
     change = transitions.change
 
@@ -621,7 +621,7 @@ async def test_cancel_against_a_job_that_goes_back_to_the_queue(back: str) -> No
 
 @pytest.mark.parametrize("back", BACK)
 async def test_a_job_that_is_to_be_canceled_does_not_go_back_to_wait_for_another_prediction(back: str) -> None:
-    """The worker has not heard of it: word of it was lost, or comes ten seconds later with its lease."""
+    """The worker does not know this yet: the hint was lost, or the lease brings it ten seconds later."""
     job = await with_a_prediction() if back == "postponed" else await claimed()
     await jobs.cancel(job.id)
     answer = await goes_back(back, job)

@@ -1,6 +1,6 @@
 """Any order of verbs, from any number of workers, keeps the invariants of the state machine.
 
-Hypothesis makes up the orders. Beside the database stands a model of it, a dictionary that says what must be true.
+Hypothesis generates the orders. A model of the database, which is a dictionary, says what must be true.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ WAITS = st.sampled_from([0.0, LONG])
 
 @dataclass
 class Expected:
-    """What must be true of a job. due, lapsed: its wait, or its lease, is over."""
+    """What must be true of a job. due: its wait is over. lapsed: its lease is over."""
 
     priority: int
     turn: int
@@ -82,9 +82,9 @@ class Begun:
 
 
 class Everybody(RuleBasedStateMachine):
-    """Visitors, workers (also those whose lease is long gone), webhooks, and time."""
+    """Visitors, workers (including those whose lease expired long ago), webhooks, and time."""
 
-    loop: ClassVar[asyncio.AbstractEventLoop]  # the tests' own, which the database's connections belong to
+    loop: ClassVar[asyncio.AbstractEventLoop]  # the tests' own, to which the database connections belong
 
     claims = Bundle[Job]("claims")
 
@@ -92,10 +92,10 @@ class Everybody(RuleBasedStateMachine):
         super().__init__()
         self.jobs: dict[UUID, Expected] = {}
         self.attempts: dict[UUID, Begun] = {}
-        self.late: set[UUID] = set()  # whose deadline has passed
+        self.late: set[UUID] = set()  # jobs whose deadline has passed
         self.kept_files = MemoryStore()
         self.storage = Storage(self.kept_files)
-        self.owed: dict[str, UUID] = {}  # what is in storage and no output names -> token of the claim that stored it
+        self.owed: dict[str, UUID] = {}  # files in storage that no output names -> token of the claim that stored them
         self.removed: set[str] = set()
         self.carried: dict[UUID, Attempt] = {}  # token of a claim -> the attempt that its worker began or found
         self.do(_empty())
@@ -103,12 +103,12 @@ class Everybody(RuleBasedStateMachine):
             self.submit(client, Priority.NORMAL)
 
     def do(self, verb: Coroutine[Any, Any, T]) -> T:
-        """Hypothesis runs in a thread of its own, the verbs in the tests' event loop."""
+        """Run a verb in the tests' event loop: Hypothesis runs in its own thread."""
         return asyncio.run_coroutine_threadsafe(verb, self.loop).result(timeout=30)
 
     # What visitors do.
 
-    @precondition(lambda self: len(self.jobs) < MOST)  # few, so that all that is done meets at the same jobs
+    @precondition(lambda self: len(self.jobs) < MOST)  # few, so that all rules act on the same jobs
     @rule(client=st.sampled_from("ab"), priority=st.sampled_from(Priority))
     def submit(self, client: str, priority: Priority) -> None:
         job = self.do(jobs.submit("p", "m/m", {}, client, priority))
@@ -207,7 +207,7 @@ class Everybody(RuleBasedStateMachine):
         self.owed = {name: token for name, token in self.owed.items() if token in live}
 
     def adopt(self, claim: Job, attempt: Attempt) -> None:
-        """All searches find the same prediction."""
+        """Adopt a prediction. All searches find the same one."""
         free = all(other.prediction != "found" for other in self.attempts.values())
         if adopted := self.write(claim, attempts.adopt(claim, attempt, "found")):
             known = self.attempts[attempt.id]
@@ -257,7 +257,10 @@ class Everybody(RuleBasedStateMachine):
             self.wait(claim.id, 0.0, counts=False)
 
     def what_it_knows(self, claim: Job, informed: bool) -> tuple[Prediction | None, bool]:
-        """The prediction that a worker knows of, and whether it may end the attempt: there is none it does not know."""
+        """Return the prediction that a worker knows, and whether it may end the attempt.
+
+        It may not end an attempt whose prediction it does not know.
+        """
         attempt = self.jobs[claim.id].attempt
         told = self.attempts[attempt].prediction if attempt else None
         return (Prediction(told, "failed") if told and informed else None), informed or told is None
@@ -358,7 +361,7 @@ class Everybody(RuleBasedStateMachine):
             under_way = [row["id"] for row in rows if row["job"] == job_id and row["finished_at"] is None]
             assert under_way == ([job.attempt] if job.attempt else [])
 
-    # How the model follows.
+    # How the model is updated.
 
     def pick(self, which: int) -> tuple[UUID, Expected]:
         return list(self.jobs.items())[which % len(self.jobs)]
@@ -367,7 +370,7 @@ class Everybody(RuleBasedStateMachine):
         return self.jobs[claim.id].token == claim.lease_token
 
     def write(self, claim: Job, verb: Coroutine[Any, Any, T], may: bool = True) -> T | None:
-        """Have a worker write: it succeeds where the lease is this worker's, else it changes nothing at all."""
+        """Let a worker write. This succeeds if the worker holds the lease, and otherwise changes nothing at all."""
         answer = self.do(verb)
         assert bool(answer) == (self.holds(claim) and may)
         assert answer or self.do(_everything()) == self.seen
@@ -384,13 +387,13 @@ class Everybody(RuleBasedStateMachine):
         return claims
 
     def at_once(self, workers: int, verb: Callable[[], Coroutine[Any, Any, Job | None]], there: int) -> list[Job]:
-        """Have workers take jobs, as many as are there: always the same, as Hypothesis plays an order again."""
+        """Let workers take as many jobs as there are: always the same ones, because Hypothesis replays orders."""
 
         async def together() -> list[Job]:
             return [job for job in await asyncio.gather(*(verb() for _ in range(workers))) if job is not None]
 
         won = self.do(together())
-        while len(won) < min(workers, there):  # on PostgreSQL two may meet at one row, and one goes without
+        while len(won) < min(workers, there):  # on PostgreSQL two may meet at one row, and one of them gets nothing
             another = self.do(verb())
             assert another is not None
             won.append(another)
@@ -445,7 +448,7 @@ async def _everything() -> list[list[Row]]:
 
 
 async def _stored(claim: Job, storage: Storage) -> dict[str, str] | None:
-    """Store a file, as a worker does whose own clock is far behind."""
+    """Store a file, like a worker whose own clock is far behind."""
     carrier = asyncio.current_task()
     assert carrier is not None
     try:
@@ -454,7 +457,7 @@ async def _stored(claim: Job, storage: Storage) -> dict[str, str] | None:
         return None
 
 
-@pytest.mark.timeout(400)  # to make a failing order short takes a while
+@pytest.mark.timeout(400)  # shrinking a failing order takes a while
 async def test_any_order_of_verbs_from_any_number_of_workers_keeps_the_invariants(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

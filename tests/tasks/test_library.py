@@ -1,4 +1,4 @@
-"""Jobs read back as the gallery and the API show them."""
+"""Jobs, read as the gallery and the API show them."""
 
 from datetime import timedelta
 

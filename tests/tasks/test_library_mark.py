@@ -1,4 +1,4 @@
-"""A library knows its storage by a mark, and a database that was restored from a backup is known by it, too."""
+"""A library recognizes its storage by a mark, which also reveals that a database was restored from a backup."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def opened(folder: Path) -> Storage:
-    """Storage as another process sees it."""
+    """Return storage as another process sees it."""
     return Storage.open(str(folder))
 
 
@@ -45,7 +45,7 @@ async def row() -> Library:
 
 
 def take_away(folder: Path, left: str = "nothing") -> None:
-    """What it looks like when a disk is not mounted."""
+    """Make the folder look as if its disk is not mounted."""
     folder.rename(folder.with_name("elsewhere"))
     if left == "an empty folder":
         folder.mkdir()
@@ -58,7 +58,7 @@ def bring_back(folder: Path) -> None:
 
 
 def made_before_marks(folder: Path) -> Path:
-    """The folder of an earlier version, with the file of a job."""
+    """Create the folder of an earlier version, with the file of a job."""
     folder.mkdir(exist_ok=True)
     (folder / "stored-a.png").write_bytes(b"picture")
     return folder
@@ -78,7 +78,7 @@ async def completed(key: str = "a.png") -> None:
 
 
 async def restored_from(row: Library) -> None:
-    """What a restored backup does to the library's row."""
+    """Change the library's row as a restored backup does."""
     await Library.update({Library.alive_at: row.alive_at}, force=True)
 
 
@@ -136,7 +136,7 @@ async def test_a_folder_that_is_not_mounted_is_told_and_neither_made_nor_used(fo
     for seen in (storage, opened(folder)):
         reason = await library_mark.begin(seen)
         assert reason == (
-            f"{folder} is not this library's storage, with {(await row()).uuid} in its file {MARK}: is it mounted?"
+            f"{folder} is not this library's storage, which has {(await row()).uuid} in its file {MARK}: is it mounted?"
         )
         assert not seen.ours
         with pytest.raises(Failure):
@@ -151,7 +151,7 @@ async def test_another_librarys_storage_is_told_and_not_used(folder: Path) -> No
     storage = opened(folder)
     await library_mark.begin(storage)
     (folder / MARK).write_text(json.dumps({"uuid": str(uuid4()), "alive_at": "2999-01-01T00:00:00Z"}))
-    assert str(await library_mark.check(storage)).startswith(f"{folder} is not this library's storage, with ")
+    assert str(await library_mark.check(storage)).startswith(f"{folder} is not this library's storage, which has ")
     with pytest.raises(Failure):
         await storage.put("a.txt", b"a")
     assert await why_halted() == "", "that the database is older is not known from another's mark"
@@ -220,7 +220,7 @@ async def test_a_restored_backup_begins_halted_once(folder: Path) -> None:
     await library_mark.begin(opened(folder))
     moment = backup.alive_at.astimezone(UTC)
     assert (await why_halted()).startswith(
-        f"restored: This library was restored from a backup of {moment:%Y-%m-%d %H:%M} UTC. What waited in it may"
+        f"restored: This library was restored from a backup of {moment:%Y-%m-%d %H:%M} UTC. Its waiting jobs may"
     )
     for _ in range(2):  # a restart leaves it halted
         await library_mark.begin(opened(folder))
@@ -262,7 +262,7 @@ async def test_a_backup_from_before_the_first_mark_begins_halted(folder: Path) -
     await Library.delete(force=True)
     storage = opened(folder)
     assert await library_mark.begin(storage) is None
-    assert (await why_halted()).startswith("restored: This library was restored from a backup. What waited")
+    assert (await why_halted()).startswith("restored: This library was restored from a backup. Its waiting jobs")
     assert (await row()).uuid == before
     assert storage.ours
 
@@ -300,15 +300,15 @@ async def test_a_sign_of_life_is_left_in_row_and_mark_alike(folder: Path) -> Non
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_mark, "INTERVAL", 0.1)
-    monkeypatch.setattr(library_mark, "SOON", 0.1)
+    monkeypatch.setattr(library_mark, "CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(library_mark, "RECHECK_SECONDS", 0.1)
 
 
 @pytest.fixture
 async def quick_worker(
     soon: None, quick: None, faults: Faults, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Faults]:
-    """A worker whose files are in the folder. Gives the stand-in's faults."""
+    """Run a worker whose files are in the folder. Yields the stand-in's faults."""
     monkeypatch.setitem(settings.__dict__, "storage_url", str(folder))
     async with at_work():
         yield faults

@@ -1,4 +1,4 @@
-"""The rate limit that all workers share: fair to Replicate, quick to obey it, and there without Redis, too."""
+"""The rate limit that all workers share: fair to Replicate, quick to obey it, and effective without Redis, too."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tasks import events, limits
-from tasks.limits import KEY, Bucket
+from tasks.limits import BUCKET_KEY, Bucket
 from tasks.settings import settings
 from tasks.standin.budget import Budget
 
@@ -19,14 +19,17 @@ ANSWERED_IN = 0.5  # seconds
 
 
 class Clock:
-    """Redis's clock, as limits.py sees it: it stands still until a test moves it."""
+    """Redis's clock as limits.py sees it. It stands still until a test moves it."""
 
     now = 1_800_000_000.0
 
 
 @pytest.fixture
 async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock for a new bucket of 600 a minute. This process's own clock shows another time, and goes as fast."""
+    """Return a clock for a new bucket of 600 per minute.
+
+    This process's own clock shows another time, and runs at the same speed.
+    """
     configure(monkeypatch, 600)
     clock, read = Clock(), limits._read
 
@@ -37,13 +40,13 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(limits, "monotonic", lambda: clock.now - 1_700_000_000)
     monkeypatch.setattr(limits, "_own", None)
     monkeypatch.setattr(limits, "_ahead", 0.0)
-    await events.redis().delete(KEY)
+    await events.redis().delete(BUCKET_KEY)
     return clock
 
 
 @pytest.fixture
 def take_redis_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], None]:
-    """Takes Redis away, when it is called."""
+    """Return a function that takes Redis away."""
     return lambda: point_at(tmp_path / "nobody.sock", monkeypatch)
 
 
@@ -52,19 +55,19 @@ def configure(monkeypatch: pytest.MonkeyPatch, creates_per_minute: int) -> None:
 
 
 def point_at(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have Redis looked for at this socket."""
+    """Make this process look for Redis at this socket."""
     monkeypatch.setattr(events, "_clients", {})
     monkeypatch.setattr(events, "settings", settings.model_copy(update={"redis_url": f"unix://{socket}"}))
 
 
 async def fill(clock: Clock) -> None:
-    """Have ten rights wait, as many as a full bucket holds at 600 a minute."""
+    """Let ten rights accumulate, as many as a full bucket holds at 600 per minute."""
     await limits.take()
     clock.now += 2
 
 
 async def at_once() -> int:
-    """Take all the rights there are. Gives how many there were."""
+    """Take all available rights. Returns how many there were."""
     taken = 0
     while await limits.take() == 0:
         taken += 1
@@ -72,7 +75,7 @@ async def at_once() -> int:
 
 
 async def within(seconds: float, clock: Clock) -> int:
-    """Take all the rights that come in so many seconds. Gives how many there were."""
+    """Take all rights that become available within `seconds`. Returns how many there were."""
     taken, end = 0, clock.now + seconds
     while True:
         wait = await limits.take()
@@ -133,7 +136,7 @@ async def test_processes_that_ask_at_once_get_together_what_one_would_get(clock:
 
 
 async def test_the_time_is_redis_own() -> None:
-    await events.redis().delete(KEY)
+    await events.redis().delete(BUCKET_KEY)
     await limits.take()
     seconds, _ = await events.redis().time()
     assert (await kept()).at == pytest.approx(seconds, abs=10)
@@ -226,7 +229,7 @@ async def test_a_run_of_429s_is_waited_out_as_long_as_each_says_and_lowers_the_r
 
 
 async def test_a_run_of_429s_that_take_their_time_lowers_the_rate_once(clock: Clock) -> None:
-    """Each is answered after half a second: long enough to send several more."""
+    """Each is answered after half a second, which is enough to send several more."""
     await within(10, clock)
     refused = await run_through_an_outage(clock, seconds=20)
     assert (await kept()).rate >= 300
@@ -234,7 +237,7 @@ async def test_a_run_of_429s_that_take_their_time_lowers_the_rate_once(clock: Cl
 
 
 async def run_through_an_outage(clock: Clock, seconds: float) -> int:
-    """Have predictions created while each is answered with a 429 that asks for a second. Gives how many there were."""
+    """Create predictions while each is answered with a 429 that asks for a second. Returns how many were refused."""
     back, refused = clock.now + seconds, 0
     answers: list[float] = []
     while clock.now < back or answers:
@@ -330,7 +333,7 @@ async def test_where_nothing_remains_nothing_is_given_until_the_reset(clock: Clo
     await limits.heed(0, 4)
     assert await limits.take() == pytest.approx(4)
     clock.now += 4
-    assert await within(1, clock) == 20  # the full bucket, and what came in since: a reset is no refusal
+    assert await within(1, clock) == 20  # the full bucket, and what came in since: a reset is not a refusal
 
 
 async def test_a_reset_is_waited_for_a_minute_at_most(clock: Clock) -> None:
@@ -347,9 +350,18 @@ async def test_a_reset_does_not_slow_down_what_is_slow_already(clock: Clock) -> 
         clock.now += 10
 
 
-async def test_while_something_remains_redis_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "redis", None)
+async def test_while_something_remains_redis_is_not_asked(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, read = [], limits._read
+
+    async def counted() -> tuple[float, bytes]:
+        asked.append(clock.now)
+        return await read()
+
+    monkeypatch.setattr(limits, "_read", counted)
     await limits.heed(1, 60)
+    assert asked == []
+    await limits.heed(0, 60)
+    assert len(asked) == 1
 
 
 async def test_an_emptied_redis_only_starts_a_new_bucket(clock: Clock) -> None:
@@ -361,7 +373,7 @@ async def test_an_emptied_redis_only_starts_a_new_bucket(clock: Clock) -> None:
 
 async def test_the_bucket_is_forgotten_after_an_hour_without_use(clock: Clock) -> None:
     await limits.take()
-    assert 3590 < await events.redis().ttl(KEY) <= 3600
+    assert 3590 < await events.redis().ttl(BUCKET_KEY) <= 3600
 
 
 async def test_without_redis_each_process_limits_itself(clock: Clock, take_redis_away: Callable[[], None]) -> None:
@@ -405,12 +417,12 @@ async def test_a_redis_that_hangs_holds_up_all_together_as_long_as_one(
 
 
 async def test_a_bucket_of_another_shape_stops_nobody(clock: Clock) -> None:
-    await events.redis().set(KEY, '{"level": "full"}')
+    await events.redis().set(BUCKET_KEY, '{"level": "full"}')
     assert await at_once() == 1
 
 
 class EarlierBucket(msgspec.Struct):
-    """A bucket of a process that was started before rights were counted."""
+    """A bucket of a process that started before rights were counted."""
 
     at: float
     rate: float
@@ -422,10 +434,10 @@ class EarlierBucket(msgspec.Struct):
 
 async def test_an_earlier_process_and_this_one_read_each_others_bucket(clock: Clock) -> None:
     earlier = EarlierBucket(clock.now, 300, 1.0, None, 1, clock.now)
-    await events.redis().set(KEY, msgspec.json.encode(earlier))
+    await events.redis().set(BUCKET_KEY, msgspec.json.encode(earlier))
     assert await limits.take() == 0
     assert (await kept()).rate == 300
-    read = msgspec.json.decode(await events.redis().get(KEY) or b"", type=EarlierBucket)
+    read = msgspec.json.decode(await events.redis().get(BUCKET_KEY) or b"", type=EarlierBucket)
     assert (read.rate, read.lowerings) == (300, 1)
 
 
@@ -434,7 +446,7 @@ async def test_an_earlier_process_and_this_one_read_each_others_bucket(clock: Cl
     [
         (60, None, True, False, 12),
         (60, None, False, False, 12),
-        (60, 1, False, False, 16),  # nothing is said, nothing is forgiven: one for each time that the rate recovered
+        (60, 1, False, False, 16),  # no headers and no burst: one refusal for each time that the rate recovered
         (60, 10, True, True, 12),
         (6, 1, True, True, 12),
     ],
@@ -451,9 +463,9 @@ async def test_a_thousand_jobs_at_once_meet_only_a_handful_of_429s(
 
 
 async def run_thousand(budget: Budget, headers: bool, words: bool, clock: Clock) -> int:
-    """Have 1,000 predictions created within a budget. Gives how many requests were refused."""
+    """Create 1,000 predictions within a budget. Returns how many requests were refused."""
     waiting, refused = 1000, 0
-    answers: list[tuple[float, int, int, float]] = []  # when they come, seconds to wait, and both headers
+    answers: list[tuple[float, int, int, float]] = []  # time of arrival, seconds to wait, and both headers
     while waiting or answers:
         wait = await limits.take() if waiting else 3600.0
         if wait == 0:
@@ -477,4 +489,4 @@ async def run_thousand(budget: Budget, headers: bool, words: bool, clock: Clock)
 
 
 async def kept() -> Bucket:
-    return msgspec.json.decode(await events.redis().get(KEY) or b"", type=Bucket)
+    return msgspec.json.decode(await events.redis().get(BUCKET_KEY) or b"", type=Bucket)

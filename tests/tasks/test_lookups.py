@@ -1,4 +1,4 @@
-"""What is looked up elsewhere is asked for once, and remembered for a while."""
+"""Concurrent lookups share one request, and its answer is cached for a while."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from tasks.lookups import Lookups
 
 
 class Elsewhere:
-    """Answers when it is told to, and counts how often it is asked."""
+    """A source that answers when it may, and counts how often it is asked."""
 
     def __init__(self, answer: str | Exception | None) -> None:
         self.answer = answer

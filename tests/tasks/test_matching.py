@@ -21,7 +21,7 @@ PROMPTS = {
 
 @pytest.fixture
 async def known(empty: None) -> dict[str, UUID]:
-    """The ids of four jobs, by a word for each."""
+    """Create four jobs. Returns their ids, by a word for each."""
     return {name: (await jobs.submit(prompt, "stability-ai/sdxl", {})).id for name, prompt in PROMPTS.items()}
 
 

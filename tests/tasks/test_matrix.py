@@ -1,4 +1,4 @@
-"""Prompt matrices: what is an alternative and what is text, and the cells in their order."""
+"""Prompt matrices: which parts are alternatives and which are text, and the cells in their order."""
 
 import gc
 import json
@@ -66,10 +66,10 @@ def test_only_braces_with_a_bar_in_them_are_alternatives(written: str, meant: li
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [
-        ("{a|{b|c}}", "cannot hold other braces"),
-        ("{a {b} c|d}", "cannot hold other braces"),
-        ("{a|b fox", "has no }"),
-        ("{a|b {c", "has no }"),
+        ("{a|{b|c}}", "cannot contain other braces"),
+        ("{a {b} c|d}", "cannot contain other braces"),
+        ("{a|b fox", "has no closing }"),
+        ("{a|b {c", "has no closing }"),
     ],
 )
 def test_braces_within_alternatives_and_open_ones_are_told(written: str, sentence: str) -> None:
@@ -106,7 +106,7 @@ def test_the_cells_are_every_combination_once_in_the_order_of_the_axes(
     axes, cells = expand(parts, models, seeds)
     assert len(cells) == size(parts, models, seeds)
     steps = 1
-    for axis in reversed(axes):  # the value of an axis can be told from a cell's place alone
+    for axis in reversed(axes):  # a cell's place alone determines its value of each axis
         for place, cell in enumerate(cells):
             value = axis.values[place // steps % len(axis.values)]
             assert value in (cell.model, cell.seed) if axis.name != "prompt" else str(value) in cell.prompt
@@ -142,7 +142,7 @@ def test_reading_takes_time_by_the_length(piece: str) -> None:
             read(piece * (length // len(piece)) + "}" * (length // 10))
         return thread_time() - begun
 
-    gc.disable()  # else it is the size of all other tests' objects that is measured
+    gc.disable()  # otherwise the number of all other tests' objects is measured
     try:
         assert min(seconds(200_000) for _ in range(3)) < 60 * max(min(seconds(20_000) for _ in range(3)), 0.001)
     finally:

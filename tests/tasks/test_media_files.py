@@ -1,4 +1,4 @@
-"""An address below /media/ means a file that a row names, by the name that it has in storage."""
+"""An address below /media/ refers to a file that a row names, by the name that it has in storage."""
 
 from collections.abc import AsyncIterator
 
@@ -15,7 +15,7 @@ KEY = "019ab0c4-5d1e-7b36-9533-e50ac26d7632-1"
 
 
 async def completed(key: str, preview_key: str | None = None) -> Job:
-    """A job with a file, and a preview perhaps."""
+    """Complete a job with a file, and with a preview if `preview_key` is given."""
     job, output = await claimed(), an_output(key)
     output.preview_key, output.stored_preview_key = preview_key, preview_key and f"stored-{preview_key}"
     assert await jobs.complete(job, [output], 1.0) is not None

@@ -1,4 +1,4 @@
-"""Files are known by their bytes."""
+"""File types are detected from the bytes of the files."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""The migrations: up to date with the tables, safe in a crowd, never changed, and good to libraries of any age."""
+"""The migrations: up to date with the tables, safe in concurrent runs, never changed, and fit for any library's age."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ async def test_processes_that_start_at_once_migrate_once(new_database: NewDataba
     assert [process.returncode for process in processes] == [0, 0, 0], [error for _, error in ended]
 
 
-# Never changed: a library that has gone through a migration does not go through it again.
+# Never changed: a library that has run a migration does not run it again.
 
 
 @pytest.mark.once
@@ -96,7 +96,7 @@ def git(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 async def new_library(new_database: NewDatabase) -> dict[str, Any]:
-    """One that is made today."""
+    """Make a library with today's version."""
     return await made(await new_database())
 
 
@@ -119,7 +119,10 @@ async def test_a_library_of_an_earlier_version_becomes_one_of_today(
 
 
 async def made(database_url: str, *words: str) -> dict[str, Any]:
-    """A library as tests/tasks/earlier.py tells of it. The defaults of columns that are ids were made up by Piccolo."""
+    """Return a library as tests/tasks/earlier.py reports it.
+
+    The defaults of id columns, which Piccolo makes up, are replaced.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.tasks.earlier", *words),
         env=os.environ | {"DATABASE_URL": database_url},

@@ -1,4 +1,4 @@
-"""The models out of the box, and any other by its name."""
+"""The built-in models, and any other by its name."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def remote(version: str | None = VERSION, official: bool = False) -> dict[str, A
 
 
 class Provider:
-    """A Replicate that knows one model, and counts how often it is asked."""
+    """A Replicate that knows one model and records its requests."""
 
     def __init__(self, answer: dict[str, Any] | int) -> None:
         self.answer = answer
@@ -108,7 +108,7 @@ async def test_an_unknown_name_is_remembered_as_unknown_for_a_while(monkeypatch:
     for _ in range(1000):
         assert await models.look_up("no/such", provider.replicate) is None
     assert provider.asked == ["/models/no/such"]
-    monkeypatch.setattr(lookups, "monotonic", lambda: monotonic() + models.UNKNOWN_SECONDS)
+    monkeypatch.setattr(lookups, "monotonic", lambda: monotonic() + models.UNKNOWN_TTL_SECONDS)
     assert await models.look_up("no/such", Provider(remote()).replicate) is not None
 
 
@@ -142,7 +142,7 @@ async def test_what_another_process_was_told_of_a_model_is_known_some_seconds_la
     await models.refresh("someone/something", Provider(remote()).replicate)
     await ModelSchema.update({ModelSchema.version: NEWER}).where(ModelSchema.name == "someone/something")
     remembered = await models.find("someone/something", provider.replicate)
-    monkeypatch.setattr(models, "monotonic", lambda: monotonic() + models.KEPT)
+    monkeypatch.setattr(models, "monotonic", lambda: monotonic() + models.MODEL_TTL_SECONDS)
     found = await models.find("someone/something", provider.replicate)
     assert remembered is not None
     assert found is not None

@@ -53,7 +53,7 @@ async def test_an_answer_is_kept_in_mind_while_the_database_is_away(
     async def away_at_first(*about: Any) -> bool:
         tries.append(about)
         if len(tries) < 3:
-            raise DatabaseAway("The database does not answer")
+            raise DatabaseAway("The database is not responding")
         return bool(await real(*about))
 
     monkeypatch.setattr(attempts, write, away_at_first)

@@ -1,4 +1,4 @@
-"""Months to jump to."""
+"""The months that the gallery offers to jump to."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ DAYS = [(2024, 12, 31), (2025, 1, 1), (2025, 1, 31), (2025, 9, 14), (2026, 2, 1)
 
 @pytest.fixture
 async def submitted(empty: None) -> None:
-    """A job on each of the days, and one in the trash."""
+    """Create a job on each of the days, and one in the trash."""
     months.forget()
     for day in sorted([*DAYS, (2025, 5, 5)]):
         moment = datetime(*day, 12, tzinfo=UTC)

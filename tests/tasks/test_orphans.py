@@ -1,4 +1,4 @@
-"""Requests whose outcome is unknown: looked for with patience, never sent again on a guess, called off when late."""
+"""Requests with an unknown outcome: searched for patiently, never sent again on a guess, canceled when late."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ from tests.conftest import Faults
 from tests.tasks.states import begun, claimed, kept, row
 from tests.tasks.work import FLUX, SDXL, ended, submitted, until, wait_until
 
-SEARCHING = 3.0  # seconds: longer than the list is late below
+SEARCHING = 3.0  # seconds: longer than the list is late in the tests below
 
 
 @pytest.fixture
 def patient(working: Faults, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """A worker at work that looks into the list often enough to find what is late."""
-    monkeypatch.setattr(orphans, "WAITS", (0.1, 0.2, 0.3))
-    monkeypatch.setattr(orphans, "SEARCHED_FOR", timedelta(seconds=SEARCHING))
+    """Run a worker that reads the list often enough to find late predictions."""
+    monkeypatch.setattr(orphans, "SEARCH_DELAYS", (0.1, 0.2, 0.3))
+    monkeypatch.setattr(orphans, "SEARCH_WINDOW", timedelta(seconds=SEARCHING))
     return working
 
 
@@ -93,7 +93,7 @@ async def test_a_cancel_while_the_list_is_down_ends_when_the_prediction_is_known
 
 async def test_what_turns_up_after_a_cancel_is_called_off(working: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
     prompt = "a canceled fox that turns up late"
-    monkeypatch.setattr(orphans, "SEARCHED_FOR", timedelta(seconds=0.2))
+    monkeypatch.setattr(orphans, "SEARCH_WINDOW", timedelta(seconds=0.2))
     await working.script(
         {"on": "create", "match": prompt, "do": "hang_answer", "seconds": 0.1, "unlisted": 4},
     )
@@ -142,7 +142,10 @@ async def test_what_was_given_up_long_ago_is_not_looked_for_any_more(replicate: 
 
 
 async def given_up(replicate: Replicate) -> tuple[Job, Attempt, str]:
-    """A canceled job whose attempt ended without knowing its prediction, which runs."""
+    """Create a canceled job whose attempt ended without knowing its prediction, which still runs.
+
+    Returns the job, the attempt, and the prediction's id.
+    """
     model = models.built_in(SDXL)
     assert model is not None
     await jobs.submit("a fox given up", SDXL, {})
@@ -152,14 +155,14 @@ async def given_up(replicate: Replicate) -> tuple[Job, Attempt, str]:
     attempt = await attempts.begin(job, model.reference, arguments)
     assert attempt is not None
     prediction = await replicate.create(model.reference, arguments, 3600)
-    unknown = OutcomeUnknown(attempts.UNKNOWN, "Replicate's answer was lost.")
+    unknown = OutcomeUnknown(attempts.SUBMISSION_UNKNOWN, "Replicate's answer was lost.")
     assert await attempts.note(job, attempt, unknown)
     assert await jobs.end_canceled(job) is not None
-    assert (await kept(attempt)).error_code == attempts.UNKNOWN
+    assert (await kept(attempt)).error_code == attempts.SUBMISSION_UNKNOWN
     return job, attempt, prediction.id
 
 
-# However alike two jobs are, each has its own prediction.
+# Each job has its own prediction, however similar two jobs are.
 
 
 async def test_an_answer_with_another_attempts_prediction_is_no_answer() -> None:
@@ -177,7 +180,7 @@ async def test_a_prediction_is_not_adopted_while_an_attempt_just_like_it_waits_f
     _, lost = await begun()
     await Attempt.update({Attempt.input: waits.input}).where(Attempt.id == lost.id)
     assert await attempts.twin_in_flight(lost, ())
-    await Attempt.update({Attempt.error_code: attempts.UNKNOWN}).where(Attempt.id == waits.id)
+    await Attempt.update({Attempt.error_code: attempts.SUBMISSION_UNKNOWN}).where(Attempt.id == waits.id)
     assert not await attempts.twin_in_flight(lost, ())
 
 
@@ -192,7 +195,7 @@ async def test_attempts_at_something_else_are_no_twins() -> None:
 async def test_to_cancel_one_of_two_jobs_that_are_just_alike_leaves_the_other_alone(
     working: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the first the answer comes late, of the second it is lost, and only the first one's prediction is listed."""
+    """The answer to the first is late, the answer to the second is lost, and only the first prediction is listed."""
     monkeypatch.setattr(circuit, "CLOSED_SECONDS", 60.0)
     await ended(await submitted("a fox before the twins"))
     parameters: dict[str, Any] = {"megapixels": "0.25", "seed": 7, "output_format": "png"}
@@ -232,7 +235,7 @@ async def test_one_prediction_that_cannot_be_called_off_does_not_keep_the_others
     _, attempt, prediction_id = await given_up(replicate)
     await faults.script({"on": "cancel", "do": "status", "status": 500})
     assert await orphans.call_off_late(replicate) == 1
-    assert (await kept(stuck)).error_code == attempts.UNKNOWN
+    assert (await kept(stuck)).error_code == attempts.SUBMISSION_UNKNOWN
     assert (await kept(attempt)).error_code == "found_late"
     assert (await replicate.get(prediction_id)).status == "canceled"
 

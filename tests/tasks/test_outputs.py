@@ -1,4 +1,4 @@
-"""What a prediction made is found, and kept."""
+"""The outputs of a prediction are found and stored."""
 
 import json
 import socket
@@ -120,7 +120,7 @@ def storage(tmp_path: Path) -> Storage:
 
 
 class Provider:
-    """A host of files, and a client for it."""
+    """A file host, and a client for it."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -144,7 +144,7 @@ async def provider() -> AsyncIterator[Provider]:
 
 
 def into(storage: Storage) -> outputs.Store:
-    """Stores files under their own names."""
+    """Return a function that stores files under their own names."""
 
     async def store(files: Mapping[str, IO[bytes] | bytes]) -> dict[str, str]:
         for key, content in files.items():
@@ -292,7 +292,7 @@ async def test_a_zip_bomb_is_kept_packed_as_it_came_whatever_it_is_said_to_be(
 
 async def test_a_picture_of_too_many_pixels_is_not_kept(provider: Provider, storage: Storage, tmp_path: Path) -> None:
     bomb = bytearray(samples.picture(form="GIF"))
-    bomb[6:10] = b"\xff" * 4  # 65535 each way, it says
+    bomb[6:10] = b"\xff" * 4  # claims 65535 pixels in each direction
     source = provider.serve("a.gif", bytes(bomb), "image/gif")
     with pytest.raises(Failure) as caught:
         await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
@@ -371,7 +371,7 @@ async def test_the_files_client_carries_no_token() -> None:
 
 
 def _resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
-    """Has this machine's resolver give one of these addresses each time it is asked, and tells what it was asked."""
+    """Make this machine's resolver return the next of these addresses for each lookup. Returns the names looked up."""
     asked, answers = [], list(addresses)
 
     def getaddrinfo(host: str, port: int, *_: object, **__: object) -> list[object]:

@@ -1,4 +1,4 @@
-"""How long a job may take, and what is waited for however long it takes."""
+"""How long a job may take, and the conditions that it waits for however long they last."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -128,7 +128,7 @@ async def test_a_cancel_during_a_download_that_stalls_does_not_wait_for_it(worki
 
 
 async def test_a_files_host_that_is_away_for_long_does_not_lose_a_paid_result(working: Faults) -> None:
-    """Nor does bad luck with the create shorten the patience with the files."""
+    """Failed predictions before that do not shorten the wait for the files, either."""
     prompt = "a fox at a files host that is away"
     await working.script(
         {"on": "create", "match": prompt, "do": "fail_prediction", "error": "(code: PA)", "times": 4},
@@ -150,7 +150,7 @@ async def test_a_file_that_comes_damaged_again_and_again_ends_the_job(working: F
 
 
 async def test_a_result_that_replicate_has_deleted_is_said_to_be_gone(working: Faults) -> None:
-    """No worker was there until Replicate had removed the output: the model held nothing back."""
+    """No worker ran until Replicate had removed the output. The model did produce one."""
     await working.script({"on": "create", "match": "came too late for", "do": "output", "output": None})
     gone = {"status": "succeeded", "output": None, "data_removed": True}
     job = await submitted("a fox that we came too late for")

@@ -1,4 +1,4 @@
-"""Whatever a job's workers store is named by its outputs in the end, or gone, whoever dies on the way."""
+"""Each file that a job's workers store is either named by its outputs in the end or removed, even if a worker dies."""
 
 import asyncio
 from base64 import b64encode
@@ -27,7 +27,7 @@ FILES = {"a.preview.webp": b"small", "a.png": b"whole"}
 
 
 class Memory(Storage):
-    """Storage in memory. lapses: a lease that is over as soon as a file is stored. away: whether nothing is removed."""
+    """Storage in memory. lapses: a lease that ends as soon as a file is stored. away: whether removals fail."""
 
     def __init__(self) -> None:
         self.store = MemoryStore()
@@ -55,7 +55,7 @@ def storage() -> Memory:
 
 
 async def stored(job: Job, storage: Storage) -> dict[str, str]:
-    """Store files as the worker that has this claim, which then is killed."""
+    """Store files as the worker with this claim, which is then killed."""
     async with leases.hold(job) as lease:
         return await pending_files.store(lease, storage, FILES)
 
@@ -65,7 +65,7 @@ async def noted() -> set[str]:
 
 
 async def an_hour_passes() -> None:
-    long_ago = now() - timedelta(seconds=pending_files.ONCE_MORE_AFTER + 1)
+    long_ago = now() - timedelta(seconds=pending_files.SECOND_SWEEP_SECONDS + 1)
     await PendingFile.update({PendingFile.removed_at: long_ago}).where(PendingFile.removed_at.is_not_null())
 
 
@@ -147,7 +147,7 @@ async def test_a_worker_that_took_over_keeps_what_it_stores(storage: Memory) -> 
 
 
 async def test_once_the_lease_is_over_by_the_workers_own_clock_nothing_is_stored(storage: Memory) -> None:
-    """The database does not say so: nobody has taken the job yet."""
+    """The database does not show this: no other worker has taken the job yet."""
     job = await claimed()
     async with leases.hold(job) as lease:
         lease.until = 0.0
@@ -201,7 +201,7 @@ async def test_what_storage_would_not_remove_is_removed_later(storage: Memory) -
 
 
 async def test_several_workers_sweep_at_once_and_in_portions(storage: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending_files, "PORTION", 3)
+    monkeypatch.setattr(pending_files, "FILES_PER_CHUNK", 3)
     job = await claimed()
     for _ in range(10):
         await stored(job, storage)
@@ -229,7 +229,7 @@ async def test_of_two_outputs_whose_second_cannot_be_had_nothing_is_left(
     folder = Storage.open(settings.storage_url)
     await pending_files.sweep(folder)
     assert files_of(job.id) == set()
-    assert await jobs.retry(job.id) is not None  # which makes files of another type
+    assert await jobs.retry(job.id) is not None  # the retry makes files of another type
     card = await ended(job)
     await pending_files.sweep(folder)
     first, second = card.outputs

@@ -1,4 +1,4 @@
-"""The gallery's queries walk indexes: no page of a large library scans all jobs, or sorts all that it finds."""
+"""The gallery's queries use indexes: no page of a large library scans all jobs, or sorts all that it finds."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def library_of_months() -> UUID:
-    """Jobs of five months with words that all, many and few have; answers the id of one in the middle."""
+    """Insert jobs of five months, with words that all, many and few have. Returns the id of one in the middle."""
     await forget_statistics()
     jobs = [_job(number) for number in range(JOBS)]
     for start in range(0, JOBS, 500):
@@ -57,7 +57,7 @@ async def test_the_gallerys_queries_scan_and_sort_but_a_little() -> None:
     found += await troubles(library.page(parse("photograph"), Sort.NEWEST, month, 60))
     months.forget()
     found += await troubles(months.with_jobs())
-    found += await troubles(library.count(parse("zebra")))  # of a word that most have, all that there are are counted
+    found += await troubles(library.count(parse("zebra")))  # for a word that most jobs have, every match is counted
     found += await troubles(library.found_among([middle], parse("photograph")))
     found += await troubles(library.changes_since(now(), 100))
     assert found == []

@@ -1,4 +1,4 @@
-"""Predictions are looked at one by one while they are few, and in Replicate's list where they are many."""
+"""Predictions are polled one by one while they are few, and through Replicate's list where they are many."""
 
 import asyncio
 from collections import Counter
@@ -8,7 +8,7 @@ import pytest
 
 from tasks import polling
 from tasks.failures import Failure
-from tasks.polling import FEW, WORTH, Poller
+from tasks.polling import MAX_SINGLE_POLLS, MIN_MATCHES_PER_PAGE, Poller
 from tasks.refusals import NotFound, Throttled
 from tasks.replicate import Glimpse, Prediction, Replicate
 from tests.conftest import Faults
@@ -19,7 +19,10 @@ PAGE = 100
 
 
 class Account(Replicate):
-    """Replicate with the predictions of a test. asked: how often for each, and for "the list", a page each time."""
+    """A Replicate with the predictions of a test.
+
+    asked: how often each prediction was requested, and how many pages of "the list".
+    """
 
     def __init__(self, ids: list[str]) -> None:
         super().__init__()
@@ -33,7 +36,7 @@ class Account(Replicate):
         self.asked[prediction_id] += 1
         status = (self.rows | self.elsewhere).get(prediction_id)
         if status is None:
-            raise NotFound("not_found", "Replicate does not know it.")
+            raise NotFound("not_found", "Not found at Replicate.")
         return Prediction(prediction_id, status, output="a picture" if status == "succeeded" else None, logs="50%")
 
     async def newest(self) -> AsyncGenerator[list[Glimpse], None]:
@@ -49,7 +52,7 @@ class Account(Replicate):
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polling, "EVERY", 0.05)
+    monkeypatch.setattr(polling, "LIST_POLL_SECONDS", 0.05)
 
 
 def many(count: int = 1000) -> list[str]:
@@ -61,7 +64,7 @@ async def looked_at(poller: Poller, ids: list[str]) -> list[Prediction]:
 
 
 async def primed(account: Account) -> Poller:
-    """A poller that knows how many are under way."""
+    """Return a poller that knows how many predictions are under way."""
     poller = Poller(account)
     await looked_at(poller, list(account.rows))
     account.asked.clear()
@@ -70,7 +73,7 @@ async def primed(account: Account) -> Poller:
 
 
 async def test_a_few_are_asked_for_one_by_one() -> None:
-    account = Account(many(FEW))
+    account = Account(many(MAX_SINGLE_POLLS))
     poller = Poller(account)
     for _ in range(3):
         seen = await looked_at(poller, list(account.rows))
@@ -129,24 +132,24 @@ async def test_what_the_list_does_not_have_is_asked_for_by_itself() -> None:
 
 
 async def test_pages_that_have_few_of_ours_are_not_worth_a_walk() -> None:
-    ours = [f"ours-{number}" for number in range(FEW + 1)]
+    ours = [f"ours-{number}" for number in range(MAX_SINGLE_POLLS + 1)]
     account = Account([*many(), *ours])
     poller = Poller(account)
     await looked_at(poller, ours)
     account.asked.clear()
     await looked_at(poller, ours)
     assert account.asked == {"the list": 1} | dict.fromkeys(ours, 1)
-    assert WORTH > 1
+    assert MIN_MATCHES_PER_PAGE > 1
 
 
 async def test_with_the_end_of_most_the_rest_is_asked_for_one_by_one_again() -> None:
     account = Account(many())
     poller = await primed(account)
-    account.rows |= dict.fromkeys(many()[FEW:], "succeeded")
+    account.rows |= dict.fromkeys(many()[MAX_SINGLE_POLLS:], "succeeded")
     await looked_at(poller, list(account.rows))
     account.asked.clear()
-    await looked_at(poller, many(FEW))
-    assert account.asked == dict.fromkeys(many(FEW), 1)
+    await looked_at(poller, many(MAX_SINGLE_POLLS))
+    assert account.asked == dict.fromkeys(many(MAX_SINGLE_POLLS), 1)
 
 
 async def test_who_is_not_followed_any_more_does_not_count() -> None:
@@ -154,7 +157,7 @@ async def test_who_is_not_followed_any_more_does_not_count() -> None:
     poller = Poller(account, clock=lambda: moment)
     await looked_at(poller, list(account.rows))
     account.asked.clear()
-    moment = polling.FORGOTTEN + 1
+    moment = polling.TRACKED_SECONDS + 1
     await looked_at(poller, ["p0"])
     assert account.asked == {"p0": 1}
 
@@ -191,7 +194,10 @@ async def test_who_gives_up_waiting_takes_nothing_from_others() -> None:
 async def test_replicates_own_list_is_read_to_its_second_page(faults: Faults) -> None:
     await faults.script({"on": "create", "do": "run", "seconds": 60, "times": 0})
     replicate = Replicate()
-    made = [await replicate.create("black-forest-labs/flux-schnell", {"prompt": "p"}, 60) for _ in range(FEW + 20)]
+    made = [
+        await replicate.create("black-forest-labs/flux-schnell", {"prompt": "p"}, 60)
+        for _ in range(MAX_SINGLE_POLLS + 20)
+    ]
     poller, ids = Poller(replicate), [prediction.id for prediction in made]
     await looked_at(poller, ids)
     seen = await looked_at(poller, ids)

@@ -1,4 +1,4 @@
-"""Many jobs a portion at a time: others write in between, and who is stopped on the way can be undone."""
+"""Many jobs, one portion at a time: others write in between, and an interrupted action can be undone."""
 
 import asyncio
 from uuid import UUID
@@ -17,13 +17,13 @@ COUNT = 11
 
 @pytest.fixture(autouse=True)
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portions, "PORTION", 2)
-    monkeypatch.setattr(portions, "LOOK", 4)
+    monkeypatch.setattr(portions, "JOBS_PER_CHUNK", 2)
+    monkeypatch.setattr(portions, "JOBS_PER_SELECT", 4)
 
 
 @pytest.fixture
 async def ids() -> list[UUID]:
-    """Jobs that are canceled, the oldest first."""
+    """Create canceled jobs. Returns their ids, the oldest first."""
     made = [(await submitted()).id for _ in range(COUNT)]
     for job_id in made:
         await jobs.cancel(job_id)
@@ -39,7 +39,7 @@ async def count(q: str) -> int:
 
 
 class Pause:
-    """Behind its first portion an action waits, until this is over."""
+    """A pause of an action after its first portion. over: ends the pause."""
 
     def __init__(self) -> None:
         self.begun, self.over = asyncio.Event(), asyncio.Event()
@@ -49,7 +49,7 @@ class Pause:
         await self.over.wait()
 
     async def undo_id(self) -> UUID:
-        """What takes back the action that waits."""
+        """Return the id of the undo of the paused action."""
         await self.begun.wait()
         [undo_id] = await Undo.select(Undo.id).where(Undo.part_of.is_null()).output(as_list=True)
         return UUID(str(undo_id))
@@ -128,7 +128,7 @@ async def test_two_undos_at_once_take_each_job_back_once(ids: list[UUID]) -> Non
 
 async def test_what_was_done_in_one_is_still_taken_back(ids: list[UUID]) -> None:
     outcome = await tidying.favourite(found())
-    listed = ", ".join(f'["{job_id}", false]' for job_id in ids)  # as one row had it, before there were portions
+    listed = ", ".join(f'["{job_id}", false]' for job_id in ids)  # as one row had it before there were portions
     await Undo.delete().where(Undo.part_of.is_not_null())
     await Undo.update({Undo.before: f"[{listed}]"}).where(Undo.id == outcome.undo)
     undone = await tidying.undo(outcome.undo or ids[0])
@@ -140,7 +140,7 @@ async def test_what_leaves_the_trash_before_its_turn_is_not_deleted(ids: list[UU
     await Job.update({Job.trashed_at: now()}).where(Job.id.is_in(ids))
     deleting = asyncio.create_task(tidying.delete(found("in:trash")))
     await pause.begun.wait()
-    assert (await tidying.restore(tidying.these(ids[-3:-2]))).jobs == 1
+    assert (await tidying.restore(tidying.by_ids(ids[-3:-2]))).jobs == 1
     pause.over.set()
     assert (await deleting).jobs == COUNT - 1
     assert await count("") == 1

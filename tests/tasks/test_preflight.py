@@ -1,4 +1,4 @@
-"""What is looked at before anything starts."""
+"""The checks before anything starts."""
 
 from pathlib import Path
 

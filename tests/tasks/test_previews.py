@@ -1,4 +1,4 @@
-"""Results are measured, and shown small."""
+"""Results are measured and get previews."""
 
 import asyncio
 import random
@@ -17,18 +17,18 @@ from PIL import Image
 from tasks import openers
 from tasks.failures import Failure
 from tasks.media_types import MEDIA_TYPES
-from tasks.openers import Look, look
+from tasks.openers import Decoded, decode
 from tests.tasks import samples
 from tests.tasks.work import wait_until
 
 pytestmark = pytest.mark.once
 
 
-async def seen(content: bytes, extension: str) -> Look:
+async def seen(content: bytes, extension: str) -> Decoded:
     with TemporaryFile() as file:
         file.write(content)
         file.flush()
-        return await look(file, MEDIA_TYPES[extension])
+        return await decode(file, MEDIA_TYPES[extension])
 
 
 async def failure_of(content: bytes, extension: str) -> tuple[str, bool]:
@@ -37,7 +37,7 @@ async def failure_of(content: bytes, extension: str) -> tuple[str, bool]:
     return caught.value.code, caught.value.passing
 
 
-def preview(of: Look) -> Image.Image:
+def preview(of: Decoded) -> Image.Image:
     assert of.preview is not None
     image = Image.open(BytesIO(of.preview))
     assert image.format == "WEBP"
@@ -81,7 +81,7 @@ async def test_the_placeholder_is_a_tiny_picture_in_a_url() -> None:
 @pytest.mark.parametrize(("form", "extension"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("TIFF", "tif")])
 async def test_a_photo_on_its_side_is_stood_up(form: str, extension: str) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn it a quarter clockwise
+    exif[0x0112] = 6  # a quarter turn clockwise
     image = Image.new("RGB", (600, 300), "black")
     image.paste("white", (0, 0, 300, 300))
     file = BytesIO()
@@ -119,12 +119,12 @@ async def test_a_film_has_measures_a_duration_and_a_poster_that_is_not_its_black
 
 
 async def test_a_sound_has_a_duration_and_no_picture() -> None:
-    assert await seen(samples.sound(1.5), "wav") == Look(duration=1.5)
+    assert await seen(samples.sound(1.5), "wav") == Decoded(duration=1.5)
 
 
 async def test_drawings_and_unknown_files_are_left_alone() -> None:
-    assert await seen(samples.SVG, "svg") == Look()
-    assert await seen(bytes(range(256)), "bin") == Look()
+    assert await seen(samples.SVG, "svg") == Decoded()
+    assert await seen(bytes(range(256)), "bin") == Decoded()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_a_damaged_picture_is_opened_or_refused_and_nothing_else_happens(f
         for _ in range(20):
             content[chance.randrange(12, len(content))] = chance.randrange(256)
         try:
-            assert isinstance(await seen(bytes(content), extension), Look)
+            assert isinstance(await seen(bytes(content), extension), Decoded)
         except Failure as failure:
             told = (failure.code, failure.passing)
             assert told in (("output_unreadable", True), ("output_too_large", False))
@@ -171,7 +171,7 @@ def _png(side: int, pixels: bytes, between: bytes = b"") -> bytes:
 
 
 def _slow() -> bytes:
-    """A good picture of ten thousand pixels that takes many seconds to open."""
+    """Return a valid picture of ten thousand pixels that takes many seconds to open."""
     return _png(100, bytes(301 * 100), _chunk(b"note") * 3_000_000)
 
 
@@ -249,7 +249,7 @@ def _box(name: bytes, *parts: bytes) -> bytes:
 
 
 def _film_of(samples: int) -> bytes:
-    """An MP4 of some 700 bytes that says it has this many samples, of one byte each."""
+    """Return an MP4 of about 700 bytes that claims to have this many samples, of one byte each."""
     entry = _box(b"mp4v", struct.pack(">6xH16xHHIIIH32xHh", 1, 64, 64, 0x480000, 0x480000, 0, 1, 24, -1))
     table = _box(
         b"stbl",
@@ -270,8 +270,8 @@ def _film_of(samples: int) -> bytes:
 
 
 async def _peak(content: bytes, extension: str) -> tuple[int, int]:
-    """What becomes of a file, and the most memory that its opener had, in bytes."""
-    opener = openers.Opener()
+    """Open a file. Returns the resulting status, and the peak memory of its decoder process in bytes."""
+    opener = openers.Decoder()
     with TemporaryFile() as file:
         file.write(content)
         file.flush()
@@ -288,7 +288,7 @@ def _peak_of(pid: int) -> int:
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not hold processes to RLIMIT_DATA")
 async def test_a_film_of_a_few_bytes_whose_index_fills_the_memory_is_stopped() -> None:
     status, harmless = await _peak(_film_of(10), "mp4")
-    assert status == openers.BROKEN  # there is not one frame in it
+    assert status == openers.BROKEN  # it does not contain a single frame
     status, memory = await _peak(_film_of(80_000_000), "mp4")
     assert status != openers.GOOD
     assert memory < harmless + 200_000_000
@@ -314,7 +314,7 @@ async def test_an_endless_film_is_decoded_no_further_than_its_poster() -> None:
 
 @pytest.fixture
 def no_openers() -> None:
-    """Each look of the test starts an opener."""
+    """Make each look of the test start a decoder process."""
     openers._dismiss()
 
 
@@ -328,7 +328,7 @@ async def _one_is_open() -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 async def test_an_opener_knows_no_secrets_and_has_no_network_where_that_is_allowed() -> None:
-    opener = openers.Opener()
+    opener = openers.Decoder()
     with TemporaryFile() as file:
         file.write(samples.picture(40, 30))
         file.flush()
@@ -340,7 +340,7 @@ async def test_an_opener_knows_no_secrets_and_has_no_network_where_that_is_allow
 
 
 def _surroundings(process: str) -> tuple[bytes, str]:
-    """The environment of a process, and which network it is in."""
+    """Return the environment of a process, and its network namespace."""
     folder = Path("/proc") / process
     return (folder / "environ").read_bytes(), str((folder / "ns" / "net").readlink())
 
@@ -352,7 +352,7 @@ def _may_leave_the_network() -> bool:
 
 @pytest.mark.usefixtures("no_openers")
 async def test_an_opener_opens_many_files_but_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openers, "FILES", 3)
+    monkeypatch.setattr(openers, "FILES_PER_PROCESS", 3)
     left = []
     for _ in range(4):
         await seen(samples.picture(40, 30), "png")
@@ -365,7 +365,7 @@ async def test_an_opener_opens_many_files_but_not_too_many(monkeypatch: pytest.M
 async def test_a_file_that_takes_too_long_to_open_is_given_up_and_that_may_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(openers, "WITHIN", 0.5)
+    monkeypatch.setattr(openers, "DECODE_TIMEOUT", 0.5)
     assert await failure_of(_slow(), "png") == ("output_unreadable", True)
     assert _openers() == []
 
@@ -390,7 +390,7 @@ async def test_a_look_that_nobody_waits_for_any_more_ends() -> None:
 
 
 async def test_an_opener_whose_worker_is_gone_ends() -> None:
-    opener = openers.Opener()
+    opener = openers.Decoder()
     opener._socket.close()
     assert opener.process.wait(20) == 0
 
@@ -400,7 +400,7 @@ async def test_the_reader_stands_where_it_stood_after_the_look() -> None:
     with TemporaryFile(buffering=0) as file:
         file.write(content)
         file.seek(10)
-        await look(file, MEDIA_TYPES["png"])
+        await decode(file, MEDIA_TYPES["png"])
         assert file.read() == content[10:]
 
 

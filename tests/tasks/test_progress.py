@@ -1,4 +1,4 @@
-"""Progress bars as models really print them."""
+"""Progress bars in the form that models print."""
 
 import pytest
 

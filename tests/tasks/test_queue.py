@@ -1,4 +1,4 @@
-"""The order of waiting jobs: priority, then a fair share for every client, then age; and the places that are told."""
+"""The order of waiting jobs: priority, then a fair share for every client, then age; and the places that are shown."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.tasks.states import LEASE, PASSING, nothing, passes, row, submitted
 
 
 async def next_client() -> str:
-    """Whose job runs next. It is done at once."""
+    """Return the client whose job runs next. The job is completed immediately."""
     job = await jobs.claim(LEASE)
     assert job is not None
     assert await jobs.complete(job, [], None) is not None
@@ -21,7 +21,7 @@ async def next_clients(count: int) -> str:
 
 
 async def a_crowd(client: str, count: int, first_turn: int = 1) -> None:
-    """Jobs of one client, as if it had submitted them one after the other."""
+    """Insert jobs of one client, as if it had submitted them one after the other."""
     moment = now()
     rows = [
         Job(
@@ -132,7 +132,7 @@ async def test_a_job_that_comes_back_goes_first_in_its_priority(back: str) -> No
     await next_clients(19)
     last = await jobs.claim(LEASE)
     assert last is not None
-    await many("b", 20)  # nobody waits: these begin at the first turn
+    await many("b", 20)  # no job waits, so these begin at the first turn
     await many("h", 1, Priority.HIGH)
     if back == "postponed":
         await jobs.postpone(last, PASSING, 0.0)

@@ -1,4 +1,4 @@
-"""The queries that run all the time look at few jobs, however many there are: their plans, on both databases."""
+"""The queries that run all the time read few jobs, however many there are: their plans, on both databases."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,12 +26,12 @@ SOMEBODY = "019ab0c4-5d1e-7b36-9533-e50ac26d7632"
 WAITING, RESUMED, RUNNING = 300, 20, 40
 LARGE = ("job", "attempt", "output", "job_tag", "job_words", "collection_item")
 OF_THE_QUEUE = ("job_waiting", "job_client", "job_resumed", "job_leased", "job_expiring")
-"""Indexes of the few jobs that wait or run: to read one of them to its end is no full scan."""
+"""Indexes of the few jobs that wait or run. Reading one of them to its end is not a full scan."""
 
 
 @pytest.fixture(scope="module")
 async def many(database: None) -> None:
-    """A library of a few thousand jobs, some of which wait or run, and which the planner knows."""
+    """Create a library of a few thousand jobs, some of which wait or run, and let the planner analyze it."""
     for table in reversed(TABLES):
         if table is not Library:  # its mark is in storage
             await table.delete(force=True)
@@ -58,7 +58,7 @@ async def many(database: None) -> None:
 
 @pytest.fixture(autouse=True)
 async def empty(many: None) -> None:
-    """Tests here find the library, in place of empty tables."""
+    """Let the tests here find the library instead of empty tables."""
 
 
 QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
@@ -95,7 +95,7 @@ FEW = {
     "tag:birthday": "job_tag_once", "tag:birthday fox": "job_tag_once",
     "in:trash": "job_trashed",
 }  # fmt: skip
-"""Searches that find few jobs, and the index that knows them."""
+"""Searches that find few jobs -> the index that finds them."""
 
 
 def _held() -> Job:
@@ -129,7 +129,7 @@ async def test_the_few_that_a_field_finds_are_looked_up(search: str, monkeypatch
 
 
 def read_to_the_end(plan: list[str]) -> list[tuple[str, str | None]]:
-    """The tables with many rows that are read from one end to the other, and by which of their indexes, if any."""
+    """Return the large tables that are read from one end to the other, and the index used for this, or None."""
     if DB.engine_type == "sqlite":
         found = [re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?(?! VIRTUAL)", line) for line in plan]
         return [(match[1], match[2]) for match in found if match and match[1] in LARGE]
@@ -146,7 +146,7 @@ def read_to_the_end(plan: list[str]) -> list[tuple[str, str | None]]:
 
 
 async def plans(ask: Callable[[], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """How the database goes about all that is asked of it. On PostgreSQL: with indexes, where those do."""
+    """Return the database's plans for all queries of a call. On PostgreSQL: with indexes, where these apply."""
     asked: list[QueryString] = []
     run, run_alike, run_steps = type(DB).run_querystring, type(DB).run_alike, type(DB).run_steps
 
@@ -171,7 +171,7 @@ async def plans(ask: Callable[[], Awaitable[Any]], monkeypatch: pytest.MonkeyPat
     postgres, lines = DB.engine_type == "postgres", []
     async with DB.transaction():
         if postgres:
-            await Job.raw("SET LOCAL enable_seqscan = off")  # a few thousand rows are read faster than an index
+            await Job.raw("SET LOCAL enable_seqscan = off")  # reading a few thousand rows is faster than using an index
         for query in asked:
             rows = await Job.raw("EXPLAIN {}" if postgres else "EXPLAIN QUERY PLAN {}", query)
             lines += [row["QUERY PLAN" if postgres else "detail"] for row in rows]

@@ -1,4 +1,4 @@
-"""While Redis is away, or refuses what it is asked, jobs run all the same: workers run what they find."""
+"""While Redis is away, or refuses commands, jobs still run: workers run the jobs that they find."""
 
 import asyncio
 import logging
@@ -24,12 +24,12 @@ from tests.processes import Process, answers, environment
 from tests.tasks.work import at_work, submitted, until, wait_until
 from webapp.tether import Tether
 
-LOST, FOUND = "does not answer: jobs run all the same", "answers again"
+LOST, FOUND = "is not responding: jobs still run", "is responding again"
 
 
 @asynccontextmanager
 async def redis_at(url: str) -> AsyncIterator[None]:
-    """Have Redis looked for there by everybody in this process."""
+    """Make everything in this process look for Redis at this URL while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events, "_clients", {})
         patch.setattr(events, "_outboxes", {})
@@ -54,7 +54,7 @@ def valkey() -> Iterator[servers.Server]:
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What the log says of Redis."""
+    """Return the levels of what the log says about Redis."""
     return [record.levelname for record in caplog.records if LOST in record.message or FOUND in record.message]
 
 
@@ -71,7 +71,7 @@ async def test_a_redis_that_says_nothing_does_not_hold_up_the_end() -> None:
             events.post("SET", "test:said", "and the next one")
             start = time.monotonic()
             await events.close()
-            assert time.monotonic() - start < 2 * events.PARTING
+            assert time.monotonic() - start < 2 * events.CLOSE_TIMEOUT
 
 
 async def test_jobs_run_although_redis_was_never_there(
@@ -85,7 +85,7 @@ async def test_jobs_run_although_redis_was_never_there(
 
 @asynccontextmanager
 async def answering(answer: bytes, socket: Path) -> AsyncIterator[None]:
-    """A Redis that has the same answer to every command."""
+    """Run a Redis that gives the same answer to every command."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
@@ -130,7 +130,7 @@ async def test_a_redis_that_takes_nothing_stops_nobody_and_is_used_again_when_it
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(worker, "SIGN_OF_LIFE", 0.2)
+    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.2)
     caplog.set_level(logging.INFO, "tasks")
     async with Redis.from_url(valkey.url) as operator, redis_at(valkey.url):
         await operator.execute_command(*refusal)  # type: ignore[no-untyped-call]
@@ -141,7 +141,7 @@ async def test_a_redis_that_takes_nothing_stops_nobody_and_is_used_again_when_it
             await wait_until(lambda: has_said(caplog, "INFO"))
             await completes(await submitted("a fox for a Redis that is well"))
             assert await hints_taken(operator) > 0
-        assert said(caplog) == ["WARNING", "INFO"]  # before it is closed, which others in this process may hear
+        assert said(caplog) == ["WARNING", "INFO"]  # before it is closed, which others in this process may notice
 
 
 async def has_said(caplog: pytest.LogCaptureFixture, level: str) -> bool:
@@ -164,7 +164,7 @@ async def test_while_redis_is_away_a_worker_carries_as_many_as_it_may_and_no_mor
     async def all_have_ended() -> bool:
         nonlocal most
         most = max(most, await Job.count().where(Job.status == Status.RUNNING))
-        hints.append(asyncio.create_task(generate.generate()))  # as they come when Redis is back
+        hints.append(asyncio.create_task(generate.generate()))  # as they arrive when Redis is back
         return bool(await Job.count().where(Job.status == Status.COMPLETED) == len(many))
 
     async with at_work():
@@ -189,7 +189,7 @@ async def test_while_redis_is_away_a_cancel_reaches_the_worker(
 async def test_while_redis_is_away_a_halted_queue_is_probed(
     without_redis: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(halts, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(halts, "MAX_PROBE_SECONDS", 0.3)
     await faults.script({"on": "create", "do": "status", "status": 402, "times": 1000})
     async with at_work():
         job = await submitted("a fox without credit")
@@ -215,7 +215,7 @@ async def test_a_worker_that_stops_hands_on_what_it_carries_without_hints(withou
 
 @dataclass
 class Site:
-    """A web and a worker process, and the Redis that both lean on."""
+    """A web and a worker process, and the Redis that both use."""
 
     folder: Path
     address: str
@@ -234,7 +234,7 @@ class Site:
         await wait_until(is_completed, within=15)
 
     def said(self, name: str) -> list[str]:
-        """What a process has logged of Redis."""
+        """Return the levels of what a process has logged about Redis."""
         lines = (self.folder / f"{name}.log").read_text().splitlines()
         return [line.split()[1] for line in lines if LOST in line or FOUND in line]
 
@@ -289,5 +289,5 @@ async def test_jobs_run_although_redis_is_somewhere_else(
         for name in ("web", "worker"):
             assert site.said(name) == ["WARNING"]
             log = (tmp_path / f"{name}.log").read_text()
-            assert "Redis at redis://***@127.0.0.1:1 does not answer" in log
+            assert "Redis at redis://***@127.0.0.1:1 is not responding" in log
             assert "secret" not in log

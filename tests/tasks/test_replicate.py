@@ -1,4 +1,4 @@
-"""What Replicate's answers, and their absence, mean: told apart by whether something may have been paid for."""
+"""What Replicate's answers, and missing answers, mean: distinguished by whether something may have been paid for."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tasks.refusals import (
     Refused,
     Throttled,
 )
-from tasks.replicate import AT_ONCE, Replicate
+from tasks.replicate import MAX_CONNECTIONS, Replicate
 
 pytestmark = pytest.mark.once
 
@@ -81,13 +81,13 @@ async def test_a_request_whose_turn_does_not_come_in_time_was_certainly_not_sent
 
     busy = Replicate(httpx.MockTransport(slow))
     monkeypatch.setattr("tasks.replicate.TIMEOUT", httpx.Timeout(30.0, pool=0.05))
-    under_way = [asyncio.create_task(busy.get("abc")) for _ in range(AT_ONCE)]
+    under_way = [asyncio.create_task(busy.get("abc")) for _ in range(MAX_CONNECTIONS)]
     await asyncio.sleep(0.01)
     with pytest.raises(Refused) as caught:
         await busy.create("owner/name", {"prompt": "p"}, 60)
     assert caught.value.passing
     go_on.set()
-    assert [prediction.id for prediction in await asyncio.gather(*under_way)] == ["abc"] * AT_ONCE
+    assert [prediction.id for prediction in await asyncio.gather(*under_way)] == ["abc"] * MAX_CONNECTIONS
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_failed_prediction_is_tried_again_only_where_the_platform_was_at_fault
 def test_technical_words_of_a_model_are_kept_as_details_and_people_are_told_what_to_do(words: str) -> None:
     failure = reason("failed", words)
     assert failure.code == "model_error"
-    assert failure.message == "The model failed on this input. Try other words or settings, or try again."
+    assert failure.message == "The model failed on this input. Try again, or change the prompt or settings."
     assert failure.details == words.strip()
 
 
@@ -306,4 +306,5 @@ def test_what_a_model_said_is_kept_as_far_as_a_database_takes_it() -> None:
 
 
 def test_the_log_says_in_a_line_what_a_model_said() -> None:
-    assert str(reason("failed", "CUDA error:\n device-side assert")).endswith("again. (CUDA error: device-side assert)")
+    told = str(reason("failed", "CUDA error:\n device-side assert"))
+    assert told.endswith("settings. (CUDA error: device-side assert)")

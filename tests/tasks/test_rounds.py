@@ -1,4 +1,4 @@
-"""What is asked at the same moment is done together, and each is answered for itself."""
+"""Concurrent calls are done together in one round, and each gets its own result."""
 
 import asyncio
 
@@ -9,7 +9,10 @@ from tasks.rounds import Rounds
 
 
 class Doubling:
-    """Doubles numbers, and notes which came together. Odd ones it cannot; above 100 it is away."""
+    """A function that doubles numbers and records which came together.
+
+    It raises ValueError for odd numbers, and DatabaseAway above 100.
+    """
 
     def __init__(self) -> None:
         self.rounds: list[list[int]] = []

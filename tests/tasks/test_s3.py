@@ -1,4 +1,4 @@
-"""Storage in a bucket, on a real S3 server over plain http, set up by nothing but the environment."""
+"""Storage in a bucket, on a real S3 server over plain HTTP, configured by the environment alone."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ LARGE = bytes(range(256)) * 4 * 1024 * 12 + b"the end"  # 12 MiB: more than obst
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """Its address."""
+    """Run the server. Yields its address."""
     with servers.s3() as address:
         for bucket in ("darkroom", "another"):
             httpx.put(f"{address}/{bucket}").raise_for_status()
@@ -39,7 +39,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def environment(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an operator sets for MinIO, Garage or Ceph in a network of their own."""
+    """Set what an operator sets for MinIO, Garage or Ceph in their own network."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
@@ -144,7 +144,7 @@ async def test_a_prompt_becomes_a_picture_in_the_bucket(
 
 @pytest.fixture
 def strict(server: str) -> Iterator[None]:
-    """While this lasts, the server refuses keys that it does not know: all."""
+    """Make the server refuse keys that it does not know, which are all keys, while the test runs."""
     httpx.post(f"{server}/moto-api/reset-auth", content=b"0").raise_for_status()
     yield
     httpx.post(f"{server}/moto-api/reset-auth", content=b"inf").raise_for_status()

@@ -1,4 +1,4 @@
-"""Replicate's schemas, of both generations, as JSON Schema; and what people are told when input does not fit."""
+"""Replicate's schemas, of both generations, as JSON Schema; and the messages to users when input does not fit."""
 
 from typing import Any
 

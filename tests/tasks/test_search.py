@@ -1,4 +1,4 @@
-"""What the search box takes."""
+"""What the search box accepts."""
 
 from datetime import UTC, datetime
 
@@ -45,17 +45,17 @@ def test_what_says_nothing_finds_everything(text: str) -> None:
         ("modle:flux", 'no field "modle"'),
         ("16:9 http://example.org", 'no field "http"'),
         ("status:done", "one of queued, running, completed, failed, canceled"),
-        ("before:yesterday", "a year, a month or a day"),
-        ("on:2026-13", "a year, a month or a day"),
-        ("after:9999", "a year, a month or a day"),
+        ("before:yesterday", "a year, month or day"),
+        ("on:2026-13", "a year, month or day"),
+        ("after:9999", "a year, month or day"),
         ("rating:6", "0 to 5 stars"),
         ("seed:none", "a whole number"),
         ("seed:99999999999999999999", "a whole number"),
         ("batch:1", "the id of a batch"),
         ("fav:maybe", "yes or no"),
-        ("tag:", 'What should "tag:" be?'),
-        ("x" * 501, "500 are allowed"),
-        ("nul\x00", "not text"),
+        ("tag:", '"tag:" needs a value'),
+        ("x" * 501, "the maximum is 500"),
+        ("nul\x00", "invalid character"),
     ],
 )
 def test_what_cannot_be_understood_is_explained(text: str, words: str) -> None:

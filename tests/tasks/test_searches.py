@@ -1,4 +1,4 @@
-"""Searches kept under a name."""
+"""Searches saved under a name."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The order of the gallery: pages meet without gap or overlap, and neighbours are as on the page."""
+"""The order of the gallery: pages meet without gap or overlap, and neighbors are the same as on the page."""
 
 from itertools import pairwise
 from uuid import UUID
@@ -16,7 +16,7 @@ SEARCHES = ["", "fox", "fox -owl", "fav:yes", "fox fav:no", "in:trash", "fox mod
 
 @pytest.fixture
 async def ids(empty: None) -> list[UUID]:
-    """Nine jobs, oldest first: every third a favourite, two in the trash."""
+    """Create nine jobs: every third a favorite, two in the trash. Returns their ids, oldest first."""
     made = [await jobs.submit(f"fox {number}", "stability-ai/sdxl", {}) for number in range(9)]
     for number, job in enumerate(made):
         trashed_at = now() if number in (1, 7) else None
@@ -27,7 +27,7 @@ async def ids(empty: None) -> list[UUID]:
 
 
 async def whole(search: Search, sort: Sort, size: int) -> list[UUID]:
-    """All that a search finds, read page by page."""
+    """Return the ids of everything that a search finds, read page by page."""
     found: list[UUID] = []
     place: Place | None = None
     while True:
@@ -84,7 +84,7 @@ async def test_pages_go_on_behind_a_job_that_is_gone(ids: list[UUID], text: str)
 async def test_more_than_are_counted_are_only_known_to_be_more(
     ids: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "COUNTED", 5)
+    monkeypatch.setattr(library, "MAX_COUNTED", 5)
     assert await library.count(parse("fox")) == 6
     assert await library.count(parse("fav:yes")) == 3
 

@@ -1,4 +1,4 @@
-"""Storage keeps whole files, in a folder and in a store that is none."""
+"""Storage holds complete files, in a folder and in a store that is not a folder."""
 
 import asyncio
 import os
@@ -92,27 +92,31 @@ async def test_keys_cannot_leave_the_folder(tmp_path: Path) -> None:
     assert not (tmp_path.parent / "escaped.txt").exists()
 
 
+class Slow(BytesIO):
+    """A file that is slow to read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        time.sleep(0.02)
+        return super().read(size)
+
+
 async def test_a_reader_sees_the_old_file_or_the_new_one_never_a_half(tmp_path: Path) -> None:
     storage = Storage.open(str(tmp_path))
     old, new = b"o" * 8_000_000, b"n" * 8_000_000
     await storage.put("a.bin", old)
-    replacing = asyncio.create_task(storage.put("a.bin", new))
-    seen = set()
+    replacing = asyncio.create_task(storage.put("a.bin", Slow(new)))
+    seen = []
     while not replacing.done():
-        seen.add((tmp_path / "a.bin").read_bytes())
+        seen.append((tmp_path / "a.bin").read_bytes())
         await asyncio.sleep(0)
     await replacing
-    assert seen <= {old, new}
+    assert len(seen) > 1, "read while it was replaced"
+    assert set(seen) <= {old, new}
     assert (tmp_path / "a.bin").read_bytes() == new
     assert names(tmp_path) == ["a.bin"]
 
 
 async def test_a_put_that_is_called_off_stores_nothing_later_and_leaves_nothing(tmp_path: Path) -> None:
-    class Slow(BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            time.sleep(0.02)
-            return super().read(size)
-
     storage = Storage.open(str(tmp_path))
     putting = asyncio.create_task(storage.put("a.bin", Slow(bytes(20 * PIECE))))
 
@@ -284,7 +288,7 @@ async def test_a_folder_that_is_not_mounted_takes_nothing_and_has_nothing_and_is
     storage.ours = True
     await storage.put("a.txt", b"a")
     folder.rename(elsewhere)
-    for there in (False, True):  # gone, as a disk is; and empty, as what it is mounted at
+    for there in (False, True):  # gone, like an unmounted disk; and empty, like its mount point
         if there:
             folder.mkdir()
         for asked in (storage.put("b.txt", b"b"), storage.head("a.txt"), storage.delete(["a.txt"])):

@@ -1,4 +1,4 @@
-"""JSON of others: read within limits, each of which is told."""
+"""JSON from others is read within limits, each of which is reported."""
 
 import pytest
 

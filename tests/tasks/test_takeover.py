@@ -1,4 +1,4 @@
-"""What a worker leaves behind, another one goes on with."""
+"""Another worker continues what a worker leaves behind."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -62,7 +62,7 @@ async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with
 
 
 async def test_a_job_that_a_crash_left_is_taken_up_where_it_was(quick: None, faults: Faults) -> None:
-    """The crash: a lease that nobody renews, an attempt whose answer was never written down."""
+    """The crash leaves a lease that is not renewed, and an attempt whose answer was never stored."""
     model = models.built_in(SDXL)
     assert model is not None
     job = await submitted("a fox left behind")
@@ -118,7 +118,7 @@ async def test_no_attempt_is_left_open_when_all_is_done(working: Faults) -> None
 async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database: None, new_queue: None) -> None:
     await jobs.submit("a fox whose hint was read and never deleted", SDXL, {})
     await wait_until(lambda: hints_are(1))
-    await broker._make_group()  # what the worker that was killed had done: read, and not deleted
+    await broker._make_group()  # what the killed worker did: read, and not deleted
     read = await events.redis().xreadgroup("workers", "killed", {broker.queue_name: ">"}, count=1)
     assert len(read) == 1
     assert await broker.waiting(most=10) == 0
@@ -139,7 +139,7 @@ async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out
 async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_file(
     quick: None, faults: Faults, web: httpx.AsyncClient
 ) -> None:
-    """It is frozen as it stores what it has fetched; meanwhile another one failed the job, and a third completed it."""
+    """The worker freezes while it stores its result. Meanwhile another one fails the job, and a third completes it."""
     job, frozen = await submitted("a fox put down twice"), Frozen.open(settings.storage_url)
     async with aclosing(Replicate()) as replicate, outputs.files_client() as files:
         async with leases.hold(await claimed()) as lease:
@@ -174,7 +174,7 @@ async def claimed() -> Job:
 
 
 class Frozen(Storage):
-    """Storage that does not get to its first write until it is thawed."""
+    """Storage whose first write waits until it is thawed."""
 
     def __init__(self, store: ObjectStore | Path, name: str = "storage") -> None:
         super().__init__(store, name)
@@ -209,7 +209,7 @@ async def test_leases_are_reckoned_by_the_databases_clock_whatever_the_workers_s
 
 
 async def test_a_refusal_stays_known_when_its_worker_is_gone_before_it_ended_the_attempt(working: Faults) -> None:
-    """Else the next worker would look for a prediction that there never was, and end in doubt."""
+    """Otherwise the next worker would search for a prediction that never existed, and end in doubt."""
     async with DB.transaction():
         job = intake.new(
             "a fox that was refused", SDXL, {"width": 64, "height": 64}, "", Priority.NORMAL, None, None, 1

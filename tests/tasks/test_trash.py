@@ -1,4 +1,4 @@
-"""The trash is emptied: rows and files go, nothing is left of them whoever dies on the way, and nothing else goes."""
+"""The trash is emptied: its rows and files are deleted completely, even if a process dies, and nothing else is."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -33,7 +33,7 @@ async def there(storage: Storage, job_id: UUID) -> bool:
 
 async def test_what_lies_in_the_trash_for_thirty_days_is_deleted_with_its_files(storage: Storage) -> None:
     old, young, kept = await thrown_away(30.1), await thrown_away(29.9), (await completed()).id
-    await tidying.tag(tidying.these([old, young, kept]), "cat")
+    await tidying.tag(tidying.by_ids([old, young, kept]), "cat")
     assert await trash.empty_old(storage) == 1
     assert [await there(storage, job_id) for job_id in (old, young, kept)] == [False, True, True]
     card = await library.card(old)
@@ -49,7 +49,7 @@ async def test_files_that_storage_would_not_remove_are_removed_later(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = await thrown_away(1)
-    assert (await tidying.delete(tidying.these([job_id]))).jobs == 1
+    assert (await tidying.delete(tidying.by_ids([job_id]))).jobs == 1
 
     async def away(self: Storage, keys: object) -> None:
         raise Failure("storage_unavailable", "The storage for finished files is not available.", passing=True)
@@ -70,8 +70,8 @@ async def test_who_dies_right_after_the_tombstone_leaves_no_file_for_ever(storag
     if made_by == "delete":
         await jobs.delete(job_id)
     else:
-        await tidying.delete(tidying.these([job_id]))
-    assert await there(storage, job_id)  # whoever deleted it went no further
+        await tidying.delete(tidying.by_ids([job_id]))
+    assert await there(storage, job_id)  # the process that deleted it got no further
     assert await Job.count().where(matching.IN_TRASH) == 0
     await trash.clear_all(storage)
     assert not await there(storage, job_id)
@@ -79,6 +79,6 @@ async def test_who_dies_right_after_the_tombstone_leaves_no_file_for_ever(storag
 
 async def test_only_what_is_in_the_trash_is_deleted_for_good() -> None:
     kept, gone = (await completed()).id, await thrown_away(1)
-    assert (await tidying.delete(tidying.these([kept, gone]))).jobs == 1
-    assert await tidying.restore(tidying.these([gone])) == tidying.Outcome(0)
-    assert await Job.count().where(matching.SHOWN) == 1
+    assert (await tidying.delete(tidying.by_ids([kept, gone]))).jobs == 1
+    assert await tidying.restore(tidying.by_ids([gone])) == tidying.Outcome(0)
+    assert await Job.count().where(matching.VISIBLE) == 1

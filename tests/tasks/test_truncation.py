@@ -1,4 +1,4 @@
-"""What was cut short is known for damaged, whatever its sender said of its length; what is whole is taken."""
+"""Truncated files are recognized as damaged, whatever length their sender claimed. Whole files are accepted."""
 
 import struct
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 
 from tasks.failures import Failure
 from tasks.media_types import MEDIA_TYPES
-from tasks.openers import Look, look
+from tasks.openers import Decoded, decode
 from tasks.standin.drawing.film import film
 from tasks.standin.drawing.sound import sound
 from tests.tasks import samples
@@ -65,11 +65,11 @@ def made(name: str) -> tuple[str, bytes]:
     return extension, make()
 
 
-async def seen(content: bytes, extension: str) -> Look:
+async def seen(content: bytes, extension: str) -> Decoded:
     with TemporaryFile() as file:
         file.write(content)
         file.flush()
-        return await look(file, MEDIA_TYPES[extension])
+        return await decode(file, MEDIA_TYPES[extension])
 
 
 async def is_refused(content: bytes, extension: str) -> None:
@@ -146,13 +146,13 @@ async def test_a_wav_that_counts_its_header_twice_is_whole() -> None:
 
 async def test_a_sound_that_ffmpeg_cannot_decode_is_no_damage() -> None:
     content = bytearray(samples.sound(1.5))
-    struct.pack_into("<H", content, 20, 0x1234)  # a kind of sound that nobody knows
+    struct.pack_into("<H", content, 20, 0x1234)  # an unknown audio format
     await seen(bytes(content), "wav")
 
 
 async def test_a_film_whose_index_knows_more_pictures_than_there_are_is_damaged() -> None:
     content = bytearray(samples.moov_first(samples.film()))
-    struct.pack_into(">I", content, content.index(b"mdat") - 4, 0)  # as far as the file goes
+    struct.pack_into(">I", content, content.index(b"mdat") - 4, 0)  # size 0: up to the end of the file
     await seen(bytes(content), "mp4")
     with av.open(BytesIO(content), "r") as container:
         places = [packet.pos for packet in container.demux() if packet.pos is not None]

@@ -1,4 +1,4 @@
-"""Files that people give us: taken once, measured, refused where they are unfit, and gone when nobody uses them."""
+"""Files from users: stored once, measured, refused when unfit, and removed when unused."""
 
 import os
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import pytest
 from tasks import jobs, media_files, uploads
 from tasks.database import now
 from tasks.failures import Failure
-from tasks.openers import Look
+from tasks.openers import Decoded
 from tasks.settings import settings
 from tasks.storage import Storage
 from tasks.tables import Upload
@@ -56,10 +56,10 @@ async def test_the_same_file_is_kept_once_and_its_day_begins_anew() -> None:
 async def test_the_same_file_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = await kept(picture(35, 32))
 
-    async def no(*_: object) -> Look:
+    async def no(*_: object) -> Decoded:
         raise AssertionError("it is known")
 
-    monkeypatch.setattr(uploads, "look", no)
+    monkeypatch.setattr(uploads, "decode", no)
     assert (await kept(picture(35, 32))).key == first.key
 
 

@@ -1,4 +1,4 @@
-"""Webhooks from the stand-in, by way of a web process, to a worker that waits; and the key that signs them."""
+"""Webhooks from the stand-in, through a web process, to a worker that waits; and the key that signs them."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ LONG_BEFORE_THE_SAFETY_POLL = 20.0  # seconds
 
 @pytest.fixture(scope="module")
 def elsewhere(database: None, standin: str) -> Iterator[str]:
-    """The web application in a process of its own. Yields its address."""
+    """Run the web application in its own process. Yields its address."""
     port = free_port()
     with Tether() as tether, subprocess.Popen(
         [sys.executable, "-m", "webapp", "--tether", str(tether.descriptor), "web"],
@@ -45,7 +45,7 @@ def elsewhere(database: None, standin: str) -> Iterator[str]:
 
 @pytest.fixture
 async def alive(elsewhere: str) -> str:
-    """Its address, once it answers."""
+    """Wait until the web application answers. Returns its address."""
     async with httpx.AsyncClient(base_url=elsewhere) as client:
 
         async def answers() -> bool:
@@ -60,7 +60,7 @@ async def alive(elsewhere: str) -> str:
 
 @pytest.fixture
 async def reached(working: Faults, alive: str, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """A worker whose predictions are told to the web application. Gives the stand-in's faults."""
+    """Run a worker whose predictions are reported to the web application. Returns the stand-in's faults."""
     public = settings.model_copy(update={"public_url": alive})
     for module in (follow, webhooks):
         monkeypatch.setattr(module, "settings", public)
@@ -69,7 +69,7 @@ async def reached(working: Faults, alive: str, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each prediction was looked at."""
+    """Count how often each prediction is looked at."""
     looks: Counter[str] = Counter()
     get = Replicate.get
 
@@ -102,7 +102,7 @@ async def test_progress_is_seen_without_looking(reached: Faults, looks: Counter[
 async def test_a_prediction_whose_answer_was_lost_is_known_from_its_webhook_alone(
     reached: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orphans, "WAITS", (0.5, 2.0, 5.0))
+    monkeypatch.setattr(orphans, "SEARCH_DELAYS", (0.5, 2.0, 5.0))
     await reached.script(
         {"on": "create", "match": "adopted", "do": "drop_answer"},
         {"on": "list", "do": "status", "status": 503, "times": 0},
@@ -118,7 +118,7 @@ async def test_a_prediction_whose_answer_was_lost_is_known_from_its_webhook_alon
 async def test_when_webhooks_are_lost_the_safety_poll_finds_the_end(
     reached: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "SAFETY", 1.0)
+    monkeypatch.setattr(follow, "WEBHOOK_POLL_SECONDS", 1.0)
     await reached.script({"on": "webhook", "match": "unheard", "do": "missing", "times": 0})
     card = await ended(await submitted("a fox unheard of"))
     assert card.job.status == Status.COMPLETED, card.job.error
@@ -134,7 +134,7 @@ async def test_webhooks_that_come_twice_or_late_do_no_harm(reached: Faults, faul
 
 
 async def test_an_end_that_replicate_does_not_confirm_is_no_end(reached: Faults, alive: str) -> None:
-    """Signed, and yet not so: as when its parts do not agree for a moment."""
+    """The webhook is signed but wrong, as when parts of Replicate disagree for a moment."""
     await reached.script(
         {"on": "create", "match": "premature", "do": "run", "seconds": 3},
         {"on": "webhook", "match": "premature", "do": "missing", "times": 0},
@@ -165,7 +165,7 @@ async def test_without_a_public_address_none_are_asked_for_and_polling_does(
 
 
 class Account:
-    """A Replicate that tells its key, and counts how often it is asked."""
+    """A Replicate that returns its key and counts how often it is requested."""
 
     def __init__(self) -> None:
         self.key: str | None = WEBHOOK_SECRET
@@ -174,7 +174,7 @@ class Account:
         self.signatures = Signatures(Replicate(httpx.MockTransport(self._answer)), clock=lambda: self.time)
 
     async def signs(self, key: str) -> bool:
-        """Whether what is signed with the key counts as Replicate's."""
+        """Return whether a signature with this key is accepted as Replicate's."""
         try:
             await self.signatures.verify(b"{}", signed(key, "msg_1", int(time.time()), b"{}"))
         except Forged:

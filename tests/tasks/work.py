@@ -1,4 +1,4 @@
-"""Jobs for a worker, and waiting for what becomes of them."""
+"""Jobs for a worker, and waiting for their outcome."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,7 +19,7 @@ FLUX = "black-forest-labs/flux-schnell"
 
 @asynccontextmanager
 async def at_work() -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """A worker at work, stopped at the end at the latest. Gives what stops it, and waits for its end."""
+    """Run a worker, and stop it at the end at the latest. Yields a function that stops it and waits for its end."""
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
 
@@ -35,7 +35,7 @@ async def at_work() -> AsyncIterator[Callable[[], Awaitable[None]]]:
 
 
 async def wait_until(holds: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
-    """Wait for something to become true."""
+    """Wait until `holds` returns true."""
     async with asyncio.timeout(within):
         while True:
             if await holds():
@@ -44,7 +44,7 @@ async def wait_until(holds: Callable[[], Awaitable[bool]], within: float = 60.0)
 
 
 async def until(job_id: UUID, wanted: Callable[[Card], bool], within: float = 60.0) -> Card:
-    """The job, once it is as wanted."""
+    """Wait until a job is as wanted, and return it."""
 
     async def holds() -> bool:
         return wanted(await existing(job_id))
@@ -71,7 +71,7 @@ async def stored(key: str) -> bytes:
 
 
 def files_of(job_id: UUID) -> set[str]:
-    """The names in storage of everything that was ever stored for a job, and is there."""
+    """Return the names in storage of all files that were ever stored for a job and still exist."""
     return {path.name for path in Path(settings.storage_url).glob(f"{job_id}*")}
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the web need besides: none hears of the halts, workers and durations of another."""
+"""Fixtures for the web tests: no test sees the halts, workers and durations of another."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ import pytest
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
-    """Schemathesis takes a second to import: it is loaded where its tests are collected."""
+    """Load Schemathesis only when its tests are collected, because its import takes a second."""
     if file_path.name == "test_openapi.py":
         parent.config.pluginmanager.import_plugin("schemathesis", consider_entry_points=True)
 
 
 @pytest.fixture(autouse=True)
 async def empty(empty: None) -> None:
-    """Each test finds the tables empty, no worker, and no memory of what was before."""
+    """Start each test with empty tables, no worker, and nothing cached from earlier tests."""
     from tasks import estimates, events, months
     from webapp import halted
 

@@ -1,4 +1,4 @@
-"""Where text comes into the application: every route, and the fields that it reads."""
+"""The inputs for text into the application: every route, and the fields that it reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Door:
-    """Where text comes in. fields: those that get it, one at a time. kind: path, query, form or json. more: others."""
+    """An input for text.
+
+    fields: the fields that get the text, one at a time. kind: path, query, form, json or body. more: other fields.
+    """
 
     method: str
     kind: str

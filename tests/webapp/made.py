@@ -10,7 +10,7 @@ from tasks.tables import Job, Output, new_id
 
 
 async def completed(prompt: str = "a fox in the snow") -> Job:
-    """A job with a file below /media/ that is called by its id, and is in storage under another name."""
+    """Create a completed job whose file is called by the job's id below /media/, and has another name in storage."""
     await jobs.submit(prompt, "stability-ai/sdxl", {"width": 512})
     job = await jobs.claim(30)
     assert job is not None
@@ -20,7 +20,7 @@ async def completed(prompt: str = "a fox in the snow") -> Job:
 
 
 async def named(storage: Storage, key: str, content: bytes) -> None:
-    """A job with such a file below /media/."""
+    """Create a completed job with a file that is called `key` below /media/."""
     await jobs.submit("a fox with a file", "stability-ai/sdxl", {})
     job = await jobs.claim(30)
     assert job is not None
@@ -28,7 +28,7 @@ async def named(storage: Storage, key: str, content: bytes) -> None:
 
 
 async def kept(storage: Storage, key: str, content: bytes, position: int = 0, stored_key: str = "") -> Output:
-    """The row of an output, not saved yet, whose file is in storage."""
+    """Store a file, and return the row of its output, which is not saved yet."""
     stored_key = stored_key or f"stored-{key}"
     await storage.put(stored_key, content)
     return Output(

@@ -16,7 +16,7 @@ Pairs = Sequence[tuple[bytes, bytes]]
 
 @dataclass
 class Answer:
-    """What came back."""
+    """The response to a raw request."""
 
     status: int = 0
     body: bytearray = field(default_factory=bytearray)
@@ -26,9 +26,9 @@ async def ask(
     web: httpx.AsyncClient, method: str, path: str, query: bytes = b"", body: bytes = b"",
     headers: Pairs = (),
 ) -> Answer:  # fmt: skip
-    """Send a request, in a task of its own, so that what the client does is no part of its steps.
+    """Send a request in a task of its own, so that the client's work does not count as its steps.
 
-    What goes on for ever is left when it has begun.
+    Disconnects when the response has begun, because some responses never end.
     """
     pieces = [body[start : start + PIECE] for start in range(0, len(body), PIECE)] or [b""]
     answer, begun = Answer(), asyncio.Event()
@@ -58,7 +58,7 @@ async def ask(
 
 
 def app_of(web: httpx.AsyncClient) -> Litestar:
-    """The application behind the client of a test."""
+    """Return the application behind a test's client."""
     transport = web._transport
     assert isinstance(transport, httpx.ASGITransport)
     app = transport.app

@@ -1,4 +1,4 @@
-"""What can be done with a job: by forms, by htmx, and by programs, which are told what came of it."""
+"""Actions on a job: by forms, by htmx, and by programs, which get the result."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The JSON API: its two shapes, and every wrong input."""
+"""The JSON API: its two shapes, and every invalid input."""
 
 import json
 from datetime import datetime, timedelta
@@ -154,7 +154,7 @@ async def test_a_waiting_job_tells_its_place_and_when_its_turn_will_likely_come(
 
 
 async def made_in(seconds: float) -> None:
-    """A job that took so long."""
+    """Create a completed job that took `seconds`."""
     job = await jobs.submit("a fox", "stability-ai/sdxl", {})
     claimed = await jobs.claim(30)
     assert claimed is not None
@@ -180,7 +180,7 @@ async def test_a_job_that_has_ended_has_no_deadline_any_more(web: httpx.AsyncCli
     await jobs.expire()
     body = await status(web, job_id)
     assert (body["status"], body["error_code"]) == ("failed", "deadline")
-    assert body["error"] == "It was not done within the time that was given for it."
+    assert body["error"] == "It did not finish within the time allowed."
     assert "deadline_at" not in body
 
 
@@ -279,7 +279,7 @@ async def test_a_completed_job_tells_where_each_output_is_and_what_it_is(web: ht
         ("x" * 10_001, "10,001 characters"),
         (7, "must be a string"),
         (["a"], "must be a string"),
-        ("a\x00b", "not text"),
+        ("a\x00b", "invalid character"),
     ],
     ids=["missing", "empty", "blank", "too long", "number", "list", "NUL"],
 )
@@ -297,27 +297,27 @@ async def test_a_missing_prompt_is_refused(web: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("parameters", "pointer", "detail"),
     [
-        ("not json", "#/parameters", "no valid JSON"),
+        ("not json", "#/parameters", "not valid JSON"),
         ("[1]", "#/parameters", "must be a JSON object"),
         ("7", "#/parameters", "must be a JSON object"),
         ("null", None, None),
         ([1], "#/parameters", "must be a JSON object"),
         (7, "#/parameters", "must be a JSON object"),
         (True, "#/parameters", "must be a JSON object"),
-        ('{"width": NaN}', "#/parameters", "no valid JSON"),
+        ('{"width": NaN}', "#/parameters", "not valid JSON"),
         ({"widht": 512}, "#/parameters/widht", "The model has no parameter 'widht'. It has: prompt,"),
         ({"width": "wide"}, "#/parameters/width", "width must be an integer, not a string."),
         ({"num_outputs": 9}, "#/parameters/num_outputs", "num_outputs must be at most 4."),
         ({"scheduler": "FAST"}, "#/parameters/scheduler", "scheduler must be one of DDIM,"),
         ({"image": "a picture"}, "#/parameters/image", "image must be a web address (URL)."),
-        ({"negative_prompt": "a\x00b"}, "#/parameters/negative_prompt", "not text"),
-        ({"prompt": "another"}, "#/parameters/prompt", "beside the parameters"),
+        ({"negative_prompt": "a\x00b"}, "#/parameters/negative_prompt", "invalid character"),
+        ({"prompt": "another"}, "#/parameters/prompt", "not a parameter"),
     ],
 )
 async def test_parameters_that_do_not_fit_are_refused(
     web: httpx.AsyncClient, parameters: object, pointer: str | None, detail: str | None
 ) -> None:
-    if pointer is None or detail is None:  # null is no parameters, in a string too
+    if pointer is None or detail is None:  # null means no parameters, also in a string
         await posted(web, parameters=parameters)
         return
     problem = await refused(web, 422, json={"prompt": "a fox", "parameters": parameters})
@@ -366,8 +366,8 @@ async def test_malformed_json_is_refused(web: httpx.AsyncClient, body: bytes) ->
 
 async def test_half_a_surrogate_pair_is_no_text(web: httpx.AsyncClient) -> None:
     body = rb'{"prompt": "a \ud83d fox"}'
-    answer = await web.post("/generate", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in (400, 422)
+    problem = await refused(web, 400, content=body, headers={"Content-Type": "application/json"})
+    assert problem["code"] == "malformed_json"
     assert await Job.count() == 0
 
 

@@ -1,4 +1,4 @@
-"""The zip of a selection: whole, readable, told in metadata.json, and made while it is sent."""
+"""The zip of a selection: complete, readable, described in metadata.json, and made while it is sent."""
 
 import io
 import json
@@ -25,7 +25,7 @@ def opened(content: bytes) -> tuple[zipfile.ZipFile, list[dict[str, Any]]]:
 
 async def test_a_zip_holds_the_files_under_readable_names_and_tells_of_every_job(web: httpx.AsyncClient) -> None:
     fox, again, bad = await completed("A red fox/../snow!"), await completed("A red fox/../snow!"), await failed()
-    await tidying.tag(tidying.these([fox.id]), "cat")
+    await tidying.tag(tidying.by_ids([fox.id]), "cat")
     answer = await web.get("/selection.zip", params={"all": "1", "q": ""}, headers={"Accept-Encoding": "gzip"})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
     assert "attachment" in answer.headers["content-disposition"]
@@ -73,17 +73,17 @@ async def test_a_zip_that_storage_keeps_from_being_whole_is_never_taken_for_whol
             yield piece
 
     monkeypatch.setattr(Storage, "read", fails)
-    with pytest.raises(Failure):  # which the server cuts the connection for: see test_storage_away.py
-        assert [piece async for piece in archive.archive(tidying.these(ids), Storage.open(settings.storage_url))]
+    with pytest.raises(Failure):  # the server then cuts the connection: see test_storage_away.py
+        assert [piece async for piece in archive.archive(tidying.by_ids(ids), Storage.open(settings.storage_url))]
     assert len(reads) == 2
     answer = await web.get("/selection.zip?all=1")
     assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
 
 
 async def test_a_zip_is_made_in_portions_and_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "PORTION", 2)
+    monkeypatch.setattr(archive, "JOBS_PER_CHUNK", 2)
     ids = [(await completed()).id for _ in range(5)]
-    pieces = [piece async for piece in archive.archive(tidying.these(ids), Storage.open(settings.storage_url))]
+    pieces = [piece async for piece in archive.archive(tidying.by_ids(ids), Storage.open(settings.storage_url))]
     assert max(map(len, pieces)) < sum(map(len, pieces)) / 3
     _, metadata = opened(b"".join(pieces))
     assert [shape["job_id"] for shape in metadata] == [str(job_id) for job_id in reversed(ids)]

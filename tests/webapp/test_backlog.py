@@ -1,4 +1,4 @@
-"""A full queue, as programs and people are told of it."""
+"""A full queue, as it is reported to programs and to people."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,12 +13,12 @@ from tests.tasks.states import submitted
 PROMPT = {"prompt": "a fox in the snow"}
 HTMX = {"HX-Request": "true"}
 HTML = {"Accept": "text/html"}
-FULL = "2 of your jobs wait already; 2 may wait at once."
+FULL = "2 of your jobs are already waiting; the limit is 2."
 
 
 @pytest.fixture
 async def ended(web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> Job:
-    """Two jobs wait, and more may not. One that was canceled might be tried again."""
+    """Fill the queue with two waiting jobs, and return a canceled job, which could be retried."""
     web.cookies.clear()
     changed = settings.model_copy(update={"max_waiting": 4, "max_waiting_per_client": 2})
     for module in (backlog, batches):
@@ -57,7 +57,7 @@ async def test_somebody_else_is_not_held_up_by_that(web: httpx.AsyncClient, ende
         for _ in range(2):
             assert (await other.post("/generate", json=PROMPT)).status_code == 202
         refused = await other.post("/generate", json=PROMPT)
-        assert refused.json()["detail"] == "4 jobs wait already; 4 may wait at once."
+        assert refused.json()["detail"] == "4 jobs are already waiting; the limit is 4."
 
 
 @pytest.mark.parametrize("headers", [HTMX, HTML])

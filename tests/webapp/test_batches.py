@@ -106,7 +106,7 @@ async def test_by_htmx_the_composer_is_to_be_emptied_and_links_to_the_batch(web:
     answer = await web.post("/jobs", data=MATRIX | {"seeds": "3 seeds"}, headers=HTMX)
     [batch] = await Batch.objects()
     assert answer.headers["hx-trigger"] == "matrix:sent"
-    assert "6 prints are on the way." in answer.text
+    assert "Queued 6 prints." in answer.text
     assert f'href="/batches/{batch.id}"' in answer.text
     assert 'name="seeds" type="text" value=""' in answer.text
     assert 'name="p.width" value="512"' in answer.text
@@ -150,12 +150,12 @@ async def test_braces_that_are_text_make_one_job(web: httpx.AsyncClient, written
 @pytest.mark.parametrize(
     ("change", "sentence", "control"),
     [
-        ({"prompt": "{a|b fox"}, "A { with alternatives after it has no }.", "prompt"),
-        ({"seeds": "three"}, "Seeds are a list", "seeds"),
-        ({"seeds": "200"}, "That makes 400 prints; 256 at most", None),
+        ({"prompt": "{a|b fox"}, "A { with alternatives has no closing }.", "prompt"),
+        ({"seeds": "three"}, "Seeds must be a list", "seeds"),
+        ({"seeds": "200"}, "That makes 400 prints; the maximum is 256", None),
         ({"models": ["nobody/nothing"]}, "Replicate has no model nobody/nothing.", "models"),
         ({"models": [FLUX]}, "black-forest-labs/flux-schnell: The model has no parameter 'width'", "p-width"),
-        ({"model": "", "other_model": "no name"}, "The model must be named as owner/name", "other_model"),
+        ({"model": "", "other_model": "no name"}, "The model must be owner/name", "other_model"),
     ],
 )
 async def test_what_is_wrong_is_told_at_its_field_and_nothing_that_was_typed_is_lost(
@@ -183,8 +183,8 @@ async def test_prints_are_counted_while_they_are_written(web: httpx.AsyncClient)
     assert await counted(**matrix) == f"4 prompts {times} 3 seeds {times} 2 models = 24 prints"
     assert await counted(prompt="{a|b} {c|d}") == "4 prompts = 4 prints"
     assert await counted(prompt="a fox") == ""
-    assert "has no }" in await counted(prompt="{a|b")
-    assert (await counted(prompt="{a|b}" * 9)).endswith("= 512 prints; 256 at most are made at once")
+    assert "has no closing }" in await counted(prompt="{a|b")
+    assert (await counted(prompt="{a|b}" * 9)).endswith("= 512 prints; the maximum is 256")
     assert "= far too many prints" in await counted(prompt="{a|b}" * 90)
 
 
@@ -219,7 +219,7 @@ async def test_further_axes_are_sections_and_a_long_axis_runs_down(web: httpx.As
 
 async def test_a_single_axis_is_a_line(web: httpx.AsyncClient) -> None:
     text = await page(web, (await sent(web, prompt="a {|grey }fox"))["batch_id"])
-    assert re.findall(r'<h2 class="grid-header"[^>]*>([^<]*)', text) == ["(nothing)", "grey"]
+    assert re.findall(r'<h2 class="grid-header"[^>]*>([^<]*)', text) == ["(empty)", "grey"]
 
 
 async def test_the_page_tells_how_far_it_is_and_cancels_what_is_left(web: httpx.AsyncClient) -> None:
@@ -232,12 +232,12 @@ async def test_the_page_tells_how_far_it_is_and_cancels_what_is_left(web: httpx.
     assert "1 of 4 finished, 1 failed</p>" in await page(web, batch_id)
     progress = await web.get(f"/batches/{batch_id}/progress", headers=HTMX)
     assert '<progress class="batch-bar" max="4" value="2"' in progress.text
-    assert "Cancel what is left" in progress.text
+    assert "Cancel remaining" in progress.text
     answer = await web.post(f"/batches/{batch_id}/cancel", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.headers["location"]) == (303, f"/batches/{batch_id}")
     progress = await web.post(f"/batches/{batch_id}/cancel", headers=HTMX)
-    assert "1 of 4 finished, 1 failed, 2 cancelled</p>" in progress.text
-    assert "Cancel what is left" not in progress.text
+    assert "1 of 4 finished, 1 failed, 2 canceled</p>" in progress.text
+    assert "Cancel remaining" not in progress.text
 
 
 async def test_a_deleted_print_leaves_its_place_empty(web: httpx.AsyncClient) -> None:
@@ -286,4 +286,4 @@ async def test_a_batch_used_again_fills_the_composer_as_it_was_written(web: http
 async def test_a_jobs_page_links_to_its_batch(web: httpx.AsyncClient) -> None:
     batch = await sent(web)
     text = (await web.get(f"/jobs/{batch['jobs'][2]['job_id']}")).text
-    assert f'href="/batches/{batch["batch_id"]}">Print 3 of it' in text
+    assert f'href="/batches/{batch["batch_id"]}">Print 3' in text

@@ -1,4 +1,4 @@
-"""Bodies that are too large, or too much in small pieces: refused on every route, before they are read whole."""
+"""Bodies that are too large or have too many small parts: refused on every route, before they are read whole."""
 
 import asyncio
 import gc
@@ -15,8 +15,8 @@ from tasks.tables import Upload
 from tests.tasks.samples import picture
 from tests.webapp.test_methods import PATHS
 from webapp.app import create_app
-from webapp.bodies import MAX_BODY, MAX_QUERY_FIELDS
-from webapp.forms import MAX_FIELDS, MAX_FILES, MAX_TEXT, _of_text
+from webapp.bodies import MAX_BODY_BYTES, MAX_QUERY_FIELDS
+from webapp.forms import MAX_FIELDS, MAX_FILES, MAX_TEXT_BYTES, _of_text
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=x"
@@ -25,7 +25,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class Pieces:
-    """A body of unknown length. sent: how much of it was asked for."""
+    """A body of unknown length. sent: the number of bytes that were requested of it."""
 
     def __init__(self, size: int, piece: bytes = b"a" * 65536) -> None:
         self.sent, self._size, self._piece = 0, size, piece
@@ -37,7 +37,7 @@ class Pieces:
 
 
 def part(name: str, content: bytes, file: str | None = None) -> bytes:
-    """A part of a form, before the boundary x."""
+    """Return a part of a form, up to the next boundary x."""
     named = f'; filename="{file}"' if file else ""
     return f'--x\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode() + content + b"\r\n"
 
@@ -74,7 +74,7 @@ async def test_a_form_without_files_stays_small_however_it_is_sent(
     else:
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
         assert "1 MiB" in answer.json()["detail"]
-    assert body.sent <= MAX_BODY + 65536
+    assert body.sent <= MAX_BODY_BYTES + 65536
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_bytes_are_counted_whoever_reads_them(
 
 async def test_people_are_told_in_a_page(web: httpx.AsyncClient) -> None:
     headers = {"Content-Type": FORM, "Accept": "text/html"}
-    answer = await web.post("/jobs", content=Pieces(2 * MAX_BODY), headers=headers)
+    answer = await web.post("/jobs", content=Pieces(2 * MAX_BODY_BYTES), headers=headers)
     assert answer.status_code == 413
     assert "<!doctype html>" in answer.text
     assert "larger than 1 MiB" in answer.text
@@ -112,7 +112,7 @@ async def test_a_length_that_is_none_is_refused(web: httpx.AsyncClient, length: 
 @pytest.mark.parametrize("path", ["/jobs", "/selection", "/collections", "/batches/count"])
 async def test_fields_are_counted_before_they_are_taken_apart(web: httpx.AsyncClient, path: str) -> None:
     begun = time.monotonic()
-    answer = await web.post(path, content=b"a&" * (MAX_BODY // 2), headers={"Content-Type": FORM})
+    answer = await web.post(path, content=b"a&" * (MAX_BODY_BYTES // 2), headers={"Content-Type": FORM})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many_fields")
     assert time.monotonic() - begun < 1
 
@@ -154,7 +154,7 @@ async def test_parts_are_counted(web: httpx.AsyncClient, path: str) -> None:
 
 
 async def test_fields_among_files_may_not_hold_what_files_may(web: httpx.AsyncClient) -> None:
-    body = part("a", b"a" * (MAX_TEXT // 2)) + part("b", b"a" * (MAX_TEXT // 2 + 1)) + b"--x--\r\n"
+    body = part("a", b"a" * (MAX_TEXT_BYTES // 2)) + part("b", b"a" * (MAX_TEXT_BYTES // 2 + 1)) + b"--x--\r\n"
     answer = await web.post("/jobs", content=body, headers={"Content-Type": PARTS})
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
@@ -193,7 +193,7 @@ async def test_a_form_by_parts_is_read_as_one_without(web: httpx.AsyncClient) ->
 
 async def test_forms_are_not_remembered(web: httpx.AsyncClient) -> None:
     async def send(mark: int) -> None:
-        content = b"%d=" % mark + b"a" * (MAX_BODY - 10)
+        content = b"%d=" % mark + b"a" * (MAX_BODY_BYTES - 10)
         await web.post("/batches/count", content=content, headers={"Content-Type": FORM})
 
     await send(0)
@@ -204,4 +204,4 @@ async def test_forms_are_not_remembered(web: httpx.AsyncClient) -> None:
     gc.collect()
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert after - before < 3 * MAX_BODY
+    assert after - before < 3 * MAX_BODY_BYTES

@@ -1,4 +1,4 @@
-"""What each command sets up for itself."""
+"""The setup that each command does for itself."""
 
 import io
 import logging
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.once
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here needs a database."""
+    """Leave the tests' own database untouched: no test here uses it."""
 
 
 def written(message: str, *arguments: object, error: Exception | None = None, has_traceback: bool = False) -> str:

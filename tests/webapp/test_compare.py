@@ -1,4 +1,4 @@
-"""Prints compared: what differs is marked, what is the same is folded, and a wrong address is told kindly."""
+"""Comparing prints: differences are marked, equal values are folded, and a wrong address gets a friendly answer."""
 
 import re
 from typing import Any
@@ -35,7 +35,7 @@ async def test_only_settings_that_differ_are_in_the_table_and_the_others_are_fol
     table, folded = page.split('<details class="sameness"')
     assert re.findall(r'<th scope="row">(.*?)</th>', table) == ["height", "seed", "refine"]
     assert re.findall("<mark>(.*?)</mark>", table) == ["1024", "no"]
-    assert "What is the same (3)" in folded
+    assert "Identical (3)" in folded
     assert "<dt>width</dt>" in folded
 
 
@@ -56,14 +56,14 @@ async def test_pictures_can_be_laid_over_one_another_where_all_are_pictures(web:
 async def test_a_wrong_number_of_prints_is_told_kindly(web: httpx.AsyncClient, count: int) -> None:
     page = await web.get(address(*[await submitted("a fox") for _ in range(count)]))
     assert page.status_code == 422
-    assert "Select two, three or four prints" in page.text
+    assert "Select two to four prints" in page.text
 
 
 @pytest.mark.parametrize("other", ["nonsense", "00000000-0000-7000-8000-000000000000"])
 async def test_a_print_that_is_not_there_is_told_kindly(web: httpx.AsyncClient, other: str) -> None:
     page = await web.get(f"{address(await submitted('a fox'))}&job={other}")
     assert page.status_code == 404
-    assert "does not exist any more" in page.text
+    assert "does not exist or was deleted" in page.text
 
 
 async def test_a_deleted_print_is_not_compared(web: httpx.AsyncClient) -> None:

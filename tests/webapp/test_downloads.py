@@ -1,4 +1,4 @@
-"""What is downloaded says how it was made, and a file that says so fills in the form again."""
+"""Downloads: a file says how it was made, and such a file fills in the form again."""
 
 import json
 from hashlib import sha256
@@ -28,7 +28,7 @@ async def made(
     positions: int = 1,
     seed: int | None = None,
 ) -> Job:
-    """A completed job with such a file for each of its outputs."""
+    """Create a completed job. Each of its outputs has a file with `content`."""
     await jobs.submit(prompt, "stability-ai/sdxl", {"width": 640, "refine": "no_refiner"})
     job = await jobs.claim(30)
     assert job is not None

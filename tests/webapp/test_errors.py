@@ -1,4 +1,4 @@
-"""What people and programs are told while the database is away."""
+"""The answers to people and programs while the database is unavailable."""
 
 import sqlite3
 from typing import Any
@@ -18,10 +18,10 @@ JOB = UUID("0192d4a6-7a3e-7c21-9b55-0d6a3f1e2c84")
 
 @pytest.fixture
 def away(web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database is away."""
+    """Make the database unavailable."""
 
     def refuse(*_: Any, **__: Any) -> Any:
-        raise DatabaseAway("The database does not answer: disk I/O error")
+        raise DatabaseAway("The database is not responding: disk I/O error")
 
     monkeypatch.setattr(type(DB), "run_querystring", refuse)
     monkeypatch.setattr(type(DB), "transaction", refuse)
@@ -61,7 +61,7 @@ async def test_people_are_told_in_a_page(
     answer = await web.request(method, path, headers={"Accept": "text/html,*/*"}, **request_)
     assert answer.status_code == 503
     assert "<!doctype html>" in answer.text
-    assert "The database does not answer at the moment." in answer.text
+    assert "The database is not responding." in answer.text
     assert answer.headers["retry-after"] == "2"
 
 
@@ -71,7 +71,7 @@ async def test_the_process_lives_but_is_not_ready_while_the_database_is_away(
     assert (await web.get("/healthz")).status_code == 200
     answer = await web.get("/readyz")
     assert answer.status_code == 503
-    assert "The database does not answer" in answer.json()["checks"]["database"]
+    assert "The database is not responding" in answer.json()["checks"]["database"]
 
 
 async def test_an_error_of_ours_is_no_database_that_is_away() -> None:

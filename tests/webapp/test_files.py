@@ -1,4 +1,4 @@
-"""Finished files are served in whole or part, cached for good, and never run."""
+"""Finished files are served in whole or in part, cached permanently, and never executed."""
 
 import asyncio
 import logging
@@ -238,7 +238,7 @@ async def test_storage_that_fails_is_said_to_be_unavailable_in_one_line(
 
 
 class Unreadable(Storage):
-    """Storage that knows its files and cannot read them."""
+    """Storage that knows its files but cannot read them."""
 
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         raise unavailable()

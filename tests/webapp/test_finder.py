@@ -1,4 +1,4 @@
-"""The finder: searching, sorting and jumping with plain links and forms, and what htmx gets in place of them."""
+"""The finder: searching, sorting and jumping with plain links and forms, and the fragments that htmx gets instead."""
 
 import re
 from html import unescape
@@ -21,7 +21,7 @@ def card_ids(html: str) -> list[str]:
 
 
 def links(html: str) -> dict[str, str]:
-    """Where the links lead, by what they say."""
+    """Return the addresses of the links, by their label or text."""
     found = re.findall(r'<a [^>]*?href="([^"]+)"([^>]*)>(.*?)</a>', html, re.S)
     named = {re.search(r'aria-label="([^"]+)"', more) or text: href for href, more, text in found}
     return {
@@ -52,7 +52,7 @@ async def test_chips_take_a_term_out_and_put_one_in(web: httpx.AsyncClient) -> N
     page = await web.get("/", params={"q": "fox fav:yes", "sort": "oldest"})
     found = links(page.text)
     assert found["Remove fox"] == "/?q=fav%3Ayes&sort=oldest"
-    assert found["Remove Favourites"] == "/?q=fox&sort=oldest"
+    assert found["Remove Favorites"] == "/?q=fox&sort=oldest"
     assert found["Failed"] == "/?q=fox+fav%3Ayes+status%3Afailed&sort=oldest"
     assert found["Clear"] == "/?sort=oldest"
 
@@ -91,10 +91,10 @@ async def test_what_is_wrong_with_a_search_is_explained_and_what_was_typed_is_ke
     await submitted("a fox")
     page = await web.get("/", params={"q": "fox <b> status:tired"}, headers=headers)
     assert page.status_code == 200
-    assert "&#34;status:&#34; takes one of queued, running" in page.text
+    assert "&#34;status:&#34; must be one of queued, running" in page.text
     assert 'value="fox &lt;b&gt; status:tired"' in page.text
     assert card_ids(page.text) == []
-    assert ("That search is not clear." in page.text) == (not headers), "htmx leaves the prints that are there"
+    assert ("Invalid search." in page.text) == (not headers), "htmx leaves the prints that are there"
     assert links(page.text)["Clear"] == "/"
 
 

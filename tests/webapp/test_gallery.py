@@ -1,4 +1,4 @@
-"""The gallery's pages and forms: with htmx and without, and nothing that is typed is lost."""
+"""The gallery's pages and forms, with htmx and without: no typed text is lost."""
 
 import re
 from typing import Any
@@ -117,7 +117,7 @@ async def test_integer_choices_and_lists_of_addresses_come_through(web: httpx.As
         ({"prompt": "   "}, "The prompt is empty."),
         ({"p.num_outputs": "9"}, "num_outputs must be at most 4."),
         ({"p.width": "wide"}, "width must be an integer, not a string."),
-        ({"model": "", "other_model": "not a name"}, "The model must be named as owner/name"),
+        ({"model": "", "other_model": "not a name"}, "The model must be owner/name"),
         ({"model": "", "other_model": "nobody/nothing"}, "Replicate has no model nobody/nothing."),
     ],
 )
@@ -198,7 +198,7 @@ async def test_a_jobs_page_shows_folded_what_the_model_said_and_its_json_does_no
     await attempts.begin(job, "stability-ai/sdxl", {})
     assert await jobs.fail(job, Failure("model_error", "The model failed.", details="<b>CUDA</b> error"))
     page = (await web.get(f"/jobs/{job.id}")).text
-    _, said, rest = page.partition("What the model said</summary>")
+    _, said, rest = page.partition("Original error</summary>")
     assert said
     assert "&lt;b&gt;CUDA&lt;/b&gt; error" in rest.partition("</details>")[0]
     assert "CUDA" not in (await web.get(f"/status/{job.id}")).text
@@ -299,7 +299,7 @@ async def test_a_card_with_one_size_of_its_picture_names_that(web: httpx.AsyncCl
 
 
 async def test_the_buttons_of_cards_are_of_the_pages_one_form(web: httpx.AsyncClient) -> None:
-    """A form of its own in each card made every change of a long page slower: see templates/live.html."""
+    """A separate form in each card made every change of a long page slower: see templates/live.html."""
     jobs_made = [await completed(), await failed(), await jobs.submit("a fox in line", "stability-ai/sdxl", {})]
     page = (await web.get("/")).text
     cards = re.findall(r"<article .*?</article>", page, re.DOTALL)

@@ -1,4 +1,4 @@
-"""/healthz and /readyz: what an orchestrator and an operator read."""
+"""/healthz and /readyz, which orchestrators and operators read."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,7 +44,7 @@ async def test_without_a_worker_it_is_not_ready_and_says_so(web: httpx.AsyncClie
     await events.redis().delete(events.WORKERS)
     answer = await web.get("/readyz")
     assert answer.status_code == 503
-    assert "no worker was seen in the last 30 s" in answer.json()["checks"]["worker"]
+    assert "no worker seen in the last 30 s" in answer.json()["checks"]["worker"]
 
 
 async def test_storage_that_refuses_is_told(web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,10 @@ async def test_storage_that_refuses_is_told(web: httpx.AsyncClient, monkeypatch:
 
 @asynccontextmanager
 async def read_only() -> AsyncIterator[None]:
-    """A database that can be read, as a replica can, or one on a disk that is full or was mounted again read-only."""
+    """Hold the database read-only while the block runs.
+
+    So is a replica, and a database on a disk that is full or was remounted read-only.
+    """
     if isinstance(DB, ShieldedPostgresEngine):
         await _take_nothing(DB, "on")
     else:

@@ -1,4 +1,4 @@
-"""What nobody should send is answered with 4xx, or taken as text: never with 500, nor by blaming the database."""
+"""Hostile input is answered with 4xx or taken as text: never with 500, and without blaming the database."""
 
 import json
 from urllib.parse import quote

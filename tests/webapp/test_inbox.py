@@ -1,12 +1,12 @@
-"""What a page is to be told arrives in order, and a page that does not read is not waited for."""
+"""The events for a page arrive in order, and a page that does not read delays nothing."""
 
 import asyncio
 
-from webapp.inbox import BACKLOG, Inbox
+from webapp.inbox import MAX_QUEUED_EVENTS, Mailbox
 
 
 async def test_events_come_out_in_their_order_and_then_the_end() -> None:
-    inbox = Inbox()
+    inbox = Mailbox()
     for number in range(3):
         assert inbox.put(str(number).encode())
     inbox.close()
@@ -14,7 +14,7 @@ async def test_events_come_out_in_their_order_and_then_the_end() -> None:
 
 
 async def test_who_waits_is_woken_by_an_event_and_by_the_end() -> None:
-    inbox = Inbox()
+    inbox = Mailbox()
     waiting = asyncio.create_task(inbox.get())
     await asyncio.sleep(0)
     inbox.put(b"news")
@@ -26,13 +26,13 @@ async def test_who_waits_is_woken_by_an_event_and_by_the_end() -> None:
 
 
 async def test_a_full_one_takes_no_more() -> None:
-    inbox = Inbox()
-    assert all(inbox.put(b"news") for _ in range(BACKLOG))
+    inbox = Mailbox()
+    assert all(inbox.put(b"news") for _ in range(MAX_QUEUED_EVENTS))
     assert not inbox.put(b"too much")
 
 
 async def test_who_gave_up_waiting_does_not_keep_an_event_from_the_next() -> None:
-    inbox = Inbox()
+    inbox = Mailbox()
     given_up = asyncio.create_task(inbox.get())
     await asyncio.sleep(0)
     given_up.cancel()

@@ -1,4 +1,4 @@
-"""A print looked at closely: what its card tells the lightbox, its panel, and the way to those beside it."""
+"""A print in the lightbox: the data in its card, its panel, and the links to its neighbors."""
 
 import html
 import json
@@ -19,7 +19,7 @@ async def submitted(*prompts: str) -> list[UUID]:
 
 
 def ways(page: str) -> dict[str, str]:
-    """Where a job's page leads on to."""
+    """Return the addresses of the previous and the next job on a job's page."""
     return {rel: html.unescape(href) for rel, href in re.findall(r'rel="(prev|next)" href="([^"]+)"', page)}
 
 

@@ -1,4 +1,4 @@
-"""GET /jobs.json: what a search finds, page by page."""
+"""GET /jobs.json: the results of a search, page by page."""
 
 import re
 

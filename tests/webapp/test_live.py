@@ -1,4 +1,4 @@
-"""Live events: every page hears of every change, whatever was lost on the way."""
+"""Live events: every page receives every change, whatever is lost on the way."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -21,14 +21,14 @@ from webapp import halted, live, told, wire
 from webapp.errors import Problem
 from webapp.fragments import card_face, job_fragment
 from webapp.hub import Hub
-from webapp.inbox import BACKLOG
+from webapp.inbox import MAX_QUEUED_EVENTS
 from webapp.sheet import Sheet
 
 FOXES = Sheet(parse("fox"))
 
 
 class Page:
-    """An open page: the events it got."""
+    """An open page, with the events that it received."""
 
     def __init__(self, stream: AsyncIterator[bytes]) -> None:
         self.got: list[str] = []
@@ -41,7 +41,7 @@ class Page:
         self.ended = True
 
     async def hears(self, *words: object, within: float = 10.0) -> str:
-        """Wait for an event with all these words."""
+        """Wait for an event that contains all `words`, and return it."""
         async with asyncio.timeout(within):
             while True:
                 for message in self.got:
@@ -56,13 +56,13 @@ class Page:
 @asynccontextmanager
 async def opened(stream: AsyncIterator[bytes]) -> AsyncIterator[Page]:
     page = Page(stream)
-    await asyncio.sleep(0.05)  # let it say hello and look into the database
+    await asyncio.sleep(0.05)  # let it send its greeting and query the database
     yield page
     await page.close()
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Wait for something to become true."""
+    """Wait until `holds()` is true."""
     async with asyncio.timeout(10):
         while not holds():  # noqa: ASYNC110  # no event says when
             await asyncio.sleep(0.01)
@@ -74,10 +74,10 @@ def gallery(hub: Hub) -> AbstractAsyncContextManager[Page]:
 
 @pytest.fixture
 async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
-    monkeypatch.setattr("webapp.hub.LOOK", 0.2)
+    monkeypatch.setattr("webapp.hub.POLL_SECONDS", 0.2)
     hub = Hub()
     async with alongside(hub.listen(), hub.pass_on()):
-        await asyncio.sleep(0.1)  # let it subscribe; what it misses it finds by looking
+        await asyncio.sleep(0.1)  # let it subscribe; it finds missed changes by looking
         yield hub
 
 
@@ -110,7 +110,7 @@ async def test_a_change_is_rendered_once_for_all_pages(hub: Hub, monkeypatch: py
         job = await submitted()
         for page in (one, two, three):
             await page.hears(job.id)
-        assert len(rendered) <= 2  # once for the change, and once when its place was told
+        assert len(rendered) <= 2  # once for the change, and once when its place was sent
 
 
 async def test_without_hints_pages_are_right_within_a_moment(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ async def test_a_page_that_comes_back_gets_what_changed_since_it_last_heard() ->
 
 
 async def test_a_page_that_missed_too_much_gets_the_first_page_anew(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "CATCH_UP", 3)
+    monkeypatch.setattr(wire, "MAX_CATCH_UP", 3)
     left = now()
     ids = [(await submitted()).id for _ in range(5)]
     async with opened(hub.gallery(Sheet(), left)) as page:
@@ -164,13 +164,13 @@ async def test_a_page_too_slow_to_read_is_dropped_and_the_others_hear_on(hub: Hu
     job = await submitted()
     first = asyncio.ensure_future(anext(slow))
     async with gallery(hub) as page:
-        for _ in range(BACKLOG + 5):
+        for _ in range(MAX_QUEUED_EVENTS + 5):
             [card] = await library.cards([job.id])
             await hub._tell([card], again=True)
         await first
         async with asyncio.timeout(5):
             got = [message async for message in slow]
-        assert len(got) <= BACKLOG
+        assert len(got) <= MAX_QUEUED_EVENTS
         await page.hears(job.id)
         assert not page.ended
 
@@ -196,7 +196,7 @@ async def test_retrying_cards_say_why(hub: Hub) -> None:
     job = await jobs.claim(30)
     assert job is not None
     async with gallery(hub) as page:
-        await jobs.postpone(job, Failure("rate_limited", "Replicate asked us to slow down.", True), 60.0)
+        await jobs.postpone(job, Failure("rate_limited", "Replicate asked Darkroom to slow down.", True), 60.0)
         await page.hears(job.id, 'data-status="retrying"', "slow down")
 
 
@@ -205,7 +205,7 @@ async def test_a_halt_of_the_queue_appears_on_open_pages_and_goes_by_itself(hub:
     async with gallery(hub) as page, opened(hub.job_page(job.id)) as job_page:
         await halts.halt(Failure("provider_billing", "No credit."))
         for one in (page, job_page):
-            message = await one.hears('hx-target="#halt"', "has no credit", "go on by themselves", "/account/billing")
+            message = await one.hears('hx-target="#halt"', "has no credit", "resume automatically", "/account/billing")
             assert not message.startswith("id:"), "it is no change of a job, to catch up from"
             one.got.clear()
         await halts.lift()
@@ -217,11 +217,11 @@ async def test_a_halt_is_told_also_to_a_page_that_was_away_when_it_began_or_ende
     await halts.halt(Failure("provider_auth", "The token."))
     await halted.look()
     async with gallery(hub) as page:
-        await page.hears('hx-target="#halt"', "refuses the API token", "REPLICATE_API_TOKEN")
+        await page.hears('hx-target="#halt"', "rejects the API token", "REPLICATE_API_TOKEN")
     await halts.lift()
     await halted.look()
     async with gallery(hub) as page:
-        assert "refuses" not in await page.hears('hx-target="#halt"')
+        assert "rejects" not in await page.hears('hx-target="#halt"')
 
 
 async def test_a_halt_is_known_to_a_process_that_no_page_looks_at(hub: Hub) -> None:
@@ -297,11 +297,11 @@ async def test_each_search_gets_its_own_answer(hub: Hub) -> None:
 
 
 def failing(name: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have what the database is asked for the search "fox" fail."""
+    """Make the query `name` of the library raise `error` for the search "fox"."""
     ask = getattr(library, name)
 
     async def asked(*given: object, **named: object) -> object:
-        if FOXES.search in given and given[0]:  # a page that opens has missed nothing
+        if FOXES.search in given and given[0]:  # not for a page that opens, which has missed nothing
             raise error
         return await ask(*given, **named)
 
@@ -406,7 +406,7 @@ async def test_a_search_that_fails_as_all_get_their_cards_anew_ends_its_own_page
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [await submitted() for _ in range(3)]
-    monkeypatch.setattr("webapp.hub.MANY", 1)
+    monkeypatch.setattr("webapp.hub.MAX_CARD_EVENTS", 1)
     failing("page", RuntimeError("It cannot be asked like that."), monkeypatch)
     later = now() + timedelta(minutes=1)
     async with (
@@ -430,7 +430,7 @@ async def test_listening_goes_on_after_an_error_that_nobody_expected(monkeypatch
             raise RuntimeError("Nobody expected this.")
         yield new_id()
 
-    monkeypatch.setattr("webapp.hub.LOOK", 0.01)
+    monkeypatch.setattr("webapp.hub.POLL_SECONDS", 0.01)
     monkeypatch.setattr(events, "listen", listen)
     hub = Hub()
     async with alongside(hub.listen()):
@@ -438,7 +438,7 @@ async def test_listening_goes_on_after_an_error_that_nobody_expected(monkeypatch
 
 
 async def test_a_hint_that_is_nonsense_does_not_end_the_listening(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webapp.hub.LOOK", 30.0)
+    monkeypatch.setattr("webapp.hub.POLL_SECONDS", 30.0)
     async with gallery(hub) as page:
         for nonsense in ("nonsense", b"\xff\xfe", ""):
             await events.redis().publish(events.CHANGED, nonsense)
@@ -463,9 +463,9 @@ async def test_what_is_trashed_leaves_the_gallery_and_what_is_restored_leaves_th
 async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.hub.MANY", 20)
-    monkeypatch.setattr("webapp.hub.WINDOW", 30)
-    monkeypatch.setattr(told, "BULK", 5)
+    monkeypatch.setattr("webapp.hub.MAX_CARD_EVENTS", 20)
+    monkeypatch.setattr("webapp.hub.MAX_CHANGES", 30)
+    monkeypatch.setattr(told, "BULK_SIZE", 5)
     foxes = [await submitted() for _ in range(3)]
     owls = [
         Job(id=new_id(), prompt="an owl", model="m/m", created_at=now(), changed_at=now(), due_at=now())

@@ -1,4 +1,4 @@
-"""What OPTIONS and the refusal of a method say that an address takes."""
+"""The methods that OPTIONS and a 405 response list for an address."""
 
 import re
 

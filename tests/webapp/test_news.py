@@ -1,4 +1,4 @@
-"""What a hidden tab hears: the prints that were finished since it asked last."""
+"""The news for a hidden tab: the prints that were finished since its last request."""
 
 from datetime import timedelta
 

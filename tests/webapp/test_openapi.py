@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: of the routes, of the examples, and of what the API does with anything at all."""
+"""The OpenAPI document matches the routes, the examples, and what the API does with arbitrary requests."""
 
 import asyncio
 import json
@@ -21,12 +21,12 @@ schema = schemathesis.openapi.from_dict(DOCUMENT)
 
 @pytest.fixture(scope="module")
 async def loop() -> asyncio.AbstractEventLoop:
-    """The loop that the application lives on."""
+    """Return the event loop that the application runs on."""
     return asyncio.get_running_loop()
 
 
-# Not async: schemathesis would run it on the current loop, or where there is none, on a new one for every example.
-# Litestar leaves the files of forms that are refused to the garbage collector.
+# Not async: Schemathesis would run it on the current loop or, if there is none, on a new one for every example.
+# Litestar leaves the files of refused forms to the garbage collector.
 @pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning")
 @schema.parametrize()
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -40,7 +40,7 @@ async def does_what_its_document_says(case: Any, web: httpx.AsyncClient) -> None
     request = case.as_transport_kwargs()
     request.pop("cookies", None)
     request["url"] = request["url"].removeprefix("http://localhost")
-    if "data" in request and not isinstance(request["data"], dict):  # as requests calls it; httpx says content
+    if "data" in request and not isinstance(request["data"], dict):  # requests' name for it; httpx calls it content
         request["content"] = request.pop("data")
     answer = await web.request(**request)
     responses = documented(case.operation.path, case.operation.method)
@@ -58,7 +58,7 @@ async def does_what_its_document_says(case: Any, web: httpx.AsyncClient) -> None
 
 
 def served(path: str) -> set[str]:
-    """The methods that an address takes, also those that are for browsers and not in the document."""
+    """Return the methods of an address, including those for browsers, which are not in the document."""
     return {
         method
         for route in create_app().routes
@@ -68,7 +68,7 @@ def served(path: str) -> set[str]:
 
 
 def documented(path: str, method: str) -> dict[str, Any]:
-    """The responses of an operation, by status."""
+    """Return the documented responses of an operation, by status."""
     responses = DOCUMENT["paths"][path][method.lower()]["responses"]
     named = DOCUMENT["components"]["responses"]
     return {

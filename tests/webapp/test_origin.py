@@ -1,4 +1,4 @@
-"""Forms are taken from our own pages, and from programs."""
+"""Forms are accepted from our own pages and from programs."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -145,7 +145,7 @@ async def test_behind_a_proxy_forms_lead_back_to_their_page(
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/{job.id}")
 
 
-# Behind a proxy that asks for another host, and nobody has set PUBLIC_URL.
+# Behind a proxy that requests another host, while PUBLIC_URL is not set.
 
 PROXIED = {"Origin": "https://pictures.example"}
 
@@ -156,7 +156,7 @@ PROXIED = {"Origin": "https://pictures.example"}
 async def test_visitors_are_told_what_the_operator_has_to_do(web: httpx.AsyncClient, headers: dict[str, str]) -> None:
     answer = await web.post("/jobs", data=FORM, headers=PROXIED | headers)
     assert answer.status_code == 403
-    assert "its operator has to set PUBLIC_URL to the address that you see" in answer.text
+    assert "the operator must set PUBLIC_URL to the address in the browser" in answer.text
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -194,7 +194,10 @@ async def test_the_log_says_nothing_of_nonsense(fresh: httpx.AsyncClient, nonsen
 
 @pytest.fixture
 async def fresh() -> AsyncIterator[httpx.AsyncClient]:
-    """An application that has refused nothing yet. It is not alive: what it refuses needs no database."""
+    """Yield a client of an application that has refused nothing yet.
+
+    The application is not started, because a refusal needs no database.
+    """
     transport = httpx.ASGITransport(app=create_app())  # type: ignore[arg-type]  # Litestar's names for the same types
     async with httpx.AsyncClient(transport=transport, base_url=OURS) as client:
         yield client

@@ -1,4 +1,4 @@
-"""PostgreSQL goes away and comes back: the web says so meanwhile, and then goes on by itself."""
+"""PostgreSQL goes down and comes back: the web process reports it meanwhile, and then recovers by itself."""
 
 import os
 import signal
@@ -20,12 +20,12 @@ from tests.waiting import wait_until
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """These tests have a database of their own."""
+    """Leave the tests' own database untouched: these tests have another one."""
 
 
 @dataclass
 class Web:
-    """A web process on a PostgreSQL server that can be ended."""
+    """A web process on a PostgreSQL server that can be stopped."""
 
     address: str
     process: subprocess.Popen[bytes]
@@ -47,7 +47,7 @@ class Web:
             return False
 
     def listen(self) -> None:
-        """Keep what an open gallery hears, until the process ends."""
+        """Record the events of an open gallery until the process ends."""
         with suppress(httpx.TransportError), httpx.stream("GET", f"{self.address}/events", timeout=None) as stream:
             self.heard.append("opened")
             self.heard.extend(stream.iter_lines())
@@ -92,7 +92,7 @@ def test_while_postgresql_is_away_the_web_says_so_and_when_it_is_back_goes_on(we
         assert problem.headers["retry-after"] == "2"
     page = web.get("/", accept="text/html")
     assert page.status_code == 503
-    assert "The database does not answer" in page.text
+    assert "The database is not responding" in page.text
     assert web.get("/healthz").status_code == 200
     ready = web.get("/readyz")
     assert ready.status_code == 503

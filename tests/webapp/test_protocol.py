@@ -1,4 +1,4 @@
-"""Connections that send slowly, or heads without end, are closed in time; those that read slowly are not."""
+"""Connections that send slowly or send endless heads are closed in time; those that read slowly are not."""
 
 import resource
 import socket
@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from tests.waiting import wait_until
 from webapp import open_files
-from webapp.protocol import LEAST_RATE, MAX_HEAD, PatientProtocol
+from webapp.protocol import MAX_HEAD_BYTES, MIN_BODY_RATE, PatientProtocol
 
 SHORT = 0.5  # seconds
 MANY = 1000  # connections
@@ -36,7 +36,7 @@ async def _body(request: Request) -> Response:
 
 
 class Sent:
-    """How many pieces of a large answer were made."""
+    """The number of pieces of a large response that were made."""
 
     pieces = 0
 
@@ -53,12 +53,12 @@ async def _large(request: Request) -> Response:
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here touches the tests' own database."""
+    """Leave the tests' own database untouched: no test here uses it."""
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """A server on this port that waits for a short time only."""
+    """Run a server with short timeouts, and yield its port."""
     routes = [Route("/ok", _ok), Route("/body", _body, methods=["POST"]), Route("/large", _large)]
     routes.append(Route("/unread", _ok, methods=["POST"]))
     impatient: Any = partial(PatientProtocol, head_timeout=SHORT, body_window=SHORT)
@@ -75,7 +75,7 @@ def port() -> Iterator[int]:
 
 @contextmanager
 def connected(port: int, *sent: bytes) -> Iterator[socket.socket]:
-    """A connection on which some bytes were sent."""
+    """Hold a connection, on which `sent` was sent, while the block runs."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         for piece in sent:
             connection.sendall(piece)
@@ -83,7 +83,7 @@ def connected(port: int, *sent: bytes) -> Iterator[socket.socket]:
 
 
 def heard(connection: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
+    """Return everything that is received until the other side closes."""
     content = b""
     with suppress(ConnectionError):
         while piece := connection.recv(65536):
@@ -138,7 +138,7 @@ def test_a_byte_now_and_then_is_not_enough(port: int, head: bytes) -> None:
 
 
 def test_a_body_that_goes_on_may_take_many_windows(port: int) -> None:
-    piece = b"a" * int(4 * LEAST_RATE * SHORT)
+    piece = b"a" * int(4 * MIN_BODY_RATE * SHORT)
     with connected(port, HEAD + b"Content-Length: %d\r\n\r\n" % (10 * len(piece))) as connection:
         for _ in range(10):
             connection.sendall(piece)
@@ -156,13 +156,13 @@ def test_a_client_that_waits_for_leave_to_send_its_body_is_asked_for_it(port: in
 @pytest.mark.parametrize(
     "sent",
     [
-        b"GET /ok?" + b"a" * MAX_HEAD + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /ok?" + b"a" * 10 * MAX_HEAD,
-        b"GET /ok HTTP/1.1\r\nHost: x\r\nA: " + b"a" * MAX_HEAD + b"\r\n\r\n",
-        b"GET /ok HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 10 * MAX_HEAD,
-        b"GET /ok HTTP/1.1\r\nHost: x\r\n" + b"A: aaaaaaaaaaaa\r\n" * (MAX_HEAD // 10) + b"\r\n",
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n1\r\n0\r\n" + b"A: aaaaaaaaaaaa\r\n" * (MAX_HEAD // 10),
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"a" * 10 * MAX_HEAD,
+        b"GET /ok?" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /ok?" + b"a" * 10 * MAX_HEAD_BYTES,
+        b"GET /ok HTTP/1.1\r\nHost: x\r\nA: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
+        b"GET /ok HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 10 * MAX_HEAD_BYTES,
+        b"GET /ok HTTP/1.1\r\nHost: x\r\n" + b"A: aaaaaaaaaaaa\r\n" * (MAX_HEAD_BYTES // 10) + b"\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n1\r\n0\r\n" + b"A: aaaaaaaaaaaa\r\n" * (MAX_HEAD_BYTES // 10),
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"a" * 10 * MAX_HEAD_BYTES,
     ],
     ids=["address", "endless address", "header", "endless header", "headers", "trailers", "extension of a chunk"],
 )
@@ -170,11 +170,11 @@ def test_a_head_has_an_end(port: int, sent: bytes) -> None:
     with connected(port) as connection:
         with suppress(ConnectionError):
             connection.sendall(sent)
-        assert heard(connection)[:13] in (b"HTTP/1.1 431 ", b"")  # the latter where it was still sending
+        assert heard(connection)[:13] in (b"HTTP/1.1 431 ", b"")  # the latter when the client was still sending
 
 
 def test_a_head_may_be_large_and_many_requests_follow_each_other(port: int) -> None:
-    request = b"GET /ok HTTP/1.1\r\nHost: x\r\nA: " + b"a" * (MAX_HEAD - 100) + b"\r\n\r\n"
+    request = b"GET /ok HTTP/1.1\r\nHost: x\r\nA: " + b"a" * (MAX_HEAD_BYTES - 100) + b"\r\n\r\n"
     with connected(port) as connection:
         for _ in range(5):
             connection.sendall(request)
@@ -208,7 +208,7 @@ def test_a_thousand_slow_connections_keep_nobody_out_and_are_closed(port: int) -
 
 
 def _send_without_end(connection: socket.socket) -> None:
-    """Return when the other side does not want more. Raises AssertionError where it takes all."""
+    """Send until the other side closes. Raises AssertionError when it accepts data for 20 seconds."""
     begun = time.monotonic()
     with suppress(ConnectionError):
         while True:

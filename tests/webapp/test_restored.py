@@ -1,4 +1,4 @@
-"""A backup that is put back begins halted: what waited in it is not made, and paid for, a second time."""
+"""A restored backup starts halted: the jobs that wait in it are not made, and paid for, a second time."""
 
 import sqlite3
 import subprocess
@@ -104,7 +104,7 @@ async def test_a_restored_backup_makes_nothing_again_until_it_is_resumed(site: S
     await wait_until(made)
     await site.stop()
     site.restore()
-    for _ in range(2):  # a restart does not change it
+    for _ in range(2):  # a restart does not end the halt
         await site.stop()
         site.web.start()
         site.worker.start()

@@ -1,4 +1,4 @@
-"""From a result to the next: links that fill the composer, and the trace they leave."""
+"""Reusing a result: links that fill in the composer, and the source that the new job records."""
 
 import re
 from html import unescape
@@ -14,7 +14,7 @@ from tests.webapp.made import completed
 
 
 async def made() -> Job:
-    """A finished print whose seed is 7."""
+    """Create a finished print whose seed is 7."""
     job = await completed()
     await Job.update({Job.seed: 7}).where(Job.id == job.id)
     return job
@@ -65,7 +65,7 @@ async def test_a_finished_card_offers_the_same_uses_and_leads_to_them_without_sc
 
 async def test_a_print_in_the_trash_is_not_used(web: httpx.AsyncClient) -> None:
     job = await made()
-    await tidying.trash(tidying.these([job.id]))
+    await tidying.trash(tidying.by_ids([job.id]))
     assert "card-uses" not in (await web.get("/?q=in:trash")).text
 
 
@@ -118,7 +118,7 @@ async def test_a_parent_that_was_deleted_meanwhile_is_told_once_and_then_let_go(
         "/jobs", data={"prompt": "a fox", "model": "stability-ai/sdxl", "made_from": str(parent.id)}
     )
     assert answer.status_code == 422
-    assert "made_from must be the id of a job" in answer.text
+    assert "made_from must be the id of an existing job" in answer.text
     assert 'name="made_from"' not in answer.text
 
 

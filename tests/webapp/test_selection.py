@@ -1,4 +1,4 @@
-"""What is done to many jobs at once: by ids, and to all that match; and how it is told and taken back."""
+"""Actions on many jobs at once, by ids and on all that match, with their notices and undo."""
 
 import re
 
@@ -23,13 +23,13 @@ async def test_selected_prints_go_to_the_trash_with_a_notice_and_undo(web: httpx
     first, second, kept = [await completed() for _ in range(3)]
     form = {"action": "trash", "job": [str(first.id), str(second.id)]}
     answer = await web.post("/selection", data=form, headers=HTMX)
-    assert "2 prints are in the trash." in answer.text
+    assert "Moved 2 prints to the trash." in answer.text
     for job in (first, second):
         assert f'hx-target="#job-{job.id}" hx-swap="delete"' in answer.text
     assert str(kept.id) not in answer.text
     [undo] = re.findall(r'hx-post="(/undo/[^"]+)"', answer.text)
     back = await web.post(undo, headers=HTMX)
-    assert "2 prints are as before." in back.text
+    assert "Undid it for 2 prints." in back.text
     assert back.text.count('hx-swap="outerMorph"') == 2
     assert await found("") == 3
 
@@ -49,21 +49,21 @@ async def test_all_that_match_are_changed_and_no_other(web: httpx.AsyncClient) -
 async def test_after_very_many_changes_the_sheet_comes_anew(
     web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.selection.SHOWN", 2)
+    monkeypatch.setattr("webapp.selection.MAX_CARDS", 2)
     for _ in range(3):
         await completed()
     answer = await web.post("/selection", data={"action": "favourite:yes", "all": "1", "q": ""}, headers=HTMX)
     assert answer.headers["hx-trigger"] == "sheet-stale"
-    assert "3 prints are favourites." in answer.text
+    assert "Added 3 prints to favorites." in answer.text
     assert "#job-" not in answer.text
-    assert tidied.SHOWN == 60
+    assert tidied.MAX_CARDS == 60
 
 
 async def test_what_still_waits_is_left_out_and_told(web: httpx.AsyncClient) -> None:
     await completed()
     await jobs.submit("a fox", "stability-ai/sdxl", {})
     answer = await web.post("/selection", data={"action": "trash", "all": "1"}, headers=HTMX)
-    assert "1 print is in the trash. 1 print is left out: they still wait or run." in answer.text
+    assert "Moved 1 print to the trash. 1 print is left out: they still wait or run." in answer.text
 
 
 async def test_without_script_the_answer_is_a_page_with_what_was_done(web: httpx.AsyncClient) -> None:
@@ -72,7 +72,7 @@ async def test_without_script_the_answer_is_a_page_with_what_was_done(web: httpx
     answer = await web.post("/selection", data=form, headers=BROWSER)
     assert answer.status_code == 303
     page = await web.get(answer.headers["location"], headers=BROWSER)
-    assert "1 print is in “For the wall”." in page.text
+    assert "Added 1 print to “For the wall”." in page.text
     assert 'href="/?q=fox"' in page.text
 
 
@@ -80,7 +80,7 @@ async def test_failed_prints_are_tried_again_and_those_in_the_trash_deleted(web:
     bad, good = await failed(), await completed()
     answer = await web.post("/selection", data={"action": "retry", "job": [str(bad.id), str(good.id)]})
     assert answer.json() == {"changed": 1, "left_out": 0}
-    await tidying.trash(tidying.these([good.id]))
+    await tidying.trash(tidying.by_ids([good.id]))
     answer = await web.post("/selection", data={"action": "delete", "all": "1", "q": "in:trash"}, headers=BROWSER)
     assert (answer.status_code, answer.headers["location"]) == (303, "/?q=fox")
     assert (await web.get(f"/status/{good.id}")).status_code == 410
@@ -128,15 +128,15 @@ async def test_what_was_never_done_is_not_undone(web: httpx.AsyncClient) -> None
 )
 async def test_undo_leads_back_to_no_other_site(web: httpx.AsyncClient, back: str) -> None:
     job = await completed()
-    outcome = await tidying.trash(tidying.these([job.id]))
+    outcome = await tidying.trash(tidying.by_ids([job.id]))
     answer = await web.post(f"/undo/{outcome.undo}", data={"back": back}, headers=BROWSER)
     assert answer.headers["location"] == "/"
 
 
 async def test_names_are_completed(web: httpx.AsyncClient) -> None:
     job = await completed()
-    await tidying.tag(tidying.these([job.id]), "night sky")
-    await tidying.collect(tidying.these([job.id]), "For the wall")
+    await tidying.tag(tidying.by_ids([job.id]), "night sky")
+    await tidying.collect(tidying.by_ids([job.id]), "For the wall")
     assert '<option value="night sky">' in (await web.get("/selection/names?tag=SKY")).text
     assert '<option value="For the wall">' in (await web.get("/selection/names")).text
 
@@ -144,14 +144,14 @@ async def test_names_are_completed(web: httpx.AsyncClient) -> None:
 async def test_collections_are_made_renamed_and_given_up_without_their_prints(web: httpx.AsyncClient) -> None:
     job = await completed()
     assert (await web.post("/collections", data={"name": "wall"})).headers["location"] == "/collections"
-    await tidying.collect(tidying.these([job.id]), "wall")
+    await tidying.collect(tidying.by_ids([job.id]), "wall")
     page = await web.get("/collections")
     assert "1 print<" in page.text
     assert "/?q=collection%3A%22wall%22" in page.text
     [path] = set(re.findall(r'action="(/collections/[0-9a-f-]{36})"', page.text))
     taken = await web.post("/collections", data={"name": "Wall"})
     assert taken.status_code == 422
-    assert "There is a collection" in taken.text
+    assert "already exists" in taken.text
     await web.post(path, data={"name": "For the wall"})
     assert (await web.get(f"/status/{job.id}")).json()["collections"] == ["For the wall"]
     await web.post(f"{path}/delete")

@@ -1,4 +1,4 @@
-"""Nothing that is sent holds the event loop for long: each route gets the most that it takes, in hostile shapes."""
+"""No request holds the event loop for long: each route gets as much as it accepts, in hostile shapes."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tasks import batches, jobs, tidying
-from tasks.models import MAX_PROMPT
+from tasks.models import MAX_PROMPT_LENGTH
 from tasks.replicate import Replicate
 from tasks.standin.app import WEBHOOK_SECRET
 from tasks.standin.webhooks import signed
@@ -22,11 +22,11 @@ from tests.webapp.raw import FILES, FORM, JSON, Answer, app_of, ask
 pytestmark = pytest.mark.once
 
 LIMIT = 0.05  # seconds of CPU time
-TRIES = 3  # the first one of which may compile a template, or read a file
+TRIES = 3  # the first may compile a template or read a file
 
 QUERY = 60_000  # bytes
 BODY = 1024 * 1024  # bytes
-ESCAPED = 256 * 1024  # bytes of a form of nothing but escapes, which Litestar reads at 10 MiB/s
+ESCAPED = 256 * 1024  # bytes of a form of escapes only, which Litestar reads at 10 MiB/s
 
 SHAPES: Mapping[str, Callable[[int], str]] = {
     "braces": lambda size: "{" * size,
@@ -106,12 +106,12 @@ async def test_many_fields_do_not_hold_the_loop(web: httpx.AsyncClient, standin:
 
 
 @pytest.mark.parametrize(
-    "text", ["<&\"'" * (MAX_PROMPT // 4), ".,;:!?" * (MAX_PROMPT // 6), "a b " * (MAX_PROMPT // 4)]
+    "text", ["<&\"'" * (MAX_PROMPT_LENGTH // 4), ".,;:!?" * (MAX_PROMPT_LENGTH // 6), "a b " * (MAX_PROMPT_LENGTH // 4)]
 )
 async def test_what_is_longest_is_shown_and_compared_quickly(web: httpx.AsyncClient, standin: str, text: str) -> None:
     ids = []
     for number in range(60):
-        prompt = f"{number}{text[number % 7 :]}{number}"[:MAX_PROMPT]
+        prompt = f"{number}{text[number % 7 :]}{number}"[:MAX_PROMPT_LENGTH]
         ids.append((await jobs.submit(prompt, "stability-ai/sdxl", {"negative_prompt": text * 3})).id)
         await tidying.write(ids[-1], text)
     four = "&".join(f"job={job_id}" for job_id in ids[:4]).encode()
@@ -148,7 +148,7 @@ async def test_the_largest_webhook_does_not_hold_the_loop(web: httpx.AsyncClient
 def requests(
     route: str, door: Door, name: str, make: Callable[[int], str]
 ) -> Iterator[tuple[str, str, bytes, bytes, bytes]]:
-    """The requests that bring a text to a door: method, path, query, body and its type."""
+    """Yield the requests that send a text to a door: method, path, query, body and its type."""
     path = "/".join(part if not part.startswith("{") else str(uuid4()) for part in route.split("/"))
     match door.kind:
         case "path" if "{" in route:
@@ -163,12 +163,12 @@ def requests(
             yield door.method, path, encoded({**door.more, name: make(QUERY)})[:QUERY], b"", FORM
         case "form":
             yield door.method, path, b"", encoded({**door.more, name: make(BODY)})[:BODY], FORM
-            yield door.method, path, b"", encoded({**door.more, name: make(MAX_PROMPT)}), FORM
+            yield door.method, path, b"", encoded({**door.more, name: make(MAX_PROMPT_LENGTH)}), FORM
             yield door.method, path, b"", f"{name}={quote(make(ESCAPED // 3), safe='')}".encode()[:ESCAPED], FORM
             yield door.method, path, b"", part(name, make(BODY - 200)), FILES
         case "json":
             yield door.method, path, b"", json.dumps({**door.more, name: make(BODY // 2 - 200)}).encode(), JSON
-            yield door.method, path, b"", json.dumps({**door.more, name: make(MAX_PROMPT)}).encode(), JSON
+            yield door.method, path, b"", json.dumps({**door.more, name: make(MAX_PROMPT_LENGTH)}).encode(), JSON
         case _:
             yield door.method, path, b"", part("file", make(BODY - 200)), FILES
             yield door.method, path, b"", make(BODY).encode(), b"application/octet-stream"
@@ -183,7 +183,7 @@ def request_of(
 
 
 async def quick(request: Ask, what: str) -> None:
-    """The request is answered, and holds the loop for no longer than LIMIT: once at least of several times."""
+    """Check that the request is answered and, in one of TRIES attempts, holds the loop for less than LIMIT."""
     shortest = 1.0
     for _ in range(TRIES):
         with longest_stall() as stall:
@@ -196,7 +196,7 @@ async def quick(request: Ask, what: str) -> None:
 
 
 def encoded(fields: Mapping[str, str]) -> bytes:
-    """Fields as a hostile client writes them: with no more escapes than there must be."""
+    """Encode fields as a hostile client does: with no more escapes than necessary."""
     return "&".join(f"{name}={quote(value, safe=SAFE).replace('%20', '+')}" for name, value in fields.items()).encode()
 
 
@@ -204,7 +204,7 @@ SAFE = "{}[]|\\\"',;:/<>!-()~^`"
 
 
 def part(name: str, text: str) -> bytes:
-    """A multipart form of one field."""
+    """Return a multipart form with one field."""
     head = f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
     return f"{head}{text}\r\n--x--\r\n".encode()
 

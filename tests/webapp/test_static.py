@@ -1,4 +1,4 @@
-"""Styles and scripts: compressed once, kept by browsers, and nothing else is told from the disk."""
+"""Styles and scripts: compressed once, cached by browsers, and nothing else is served from the disk."""
 
 import gzip
 import re
@@ -15,7 +15,7 @@ CONTENT = (ROOT / "static/css/base.css").read_bytes()
 
 
 async def raw(web: httpx.AsyncClient, path: str, accepted: str, **headers: str) -> httpx.Response:
-    """An answer with its bytes as they came."""
+    """Return a response with its bytes as they were received, not decompressed."""
     async with web.stream("GET", path, headers={"Accept-Encoding": accepted, **headers}) as answer:
         answer._content = b"".join([piece async for piece in answer.aiter_raw()])
     return answer

@@ -1,4 +1,4 @@
-"""Storage goes away while files are sent: who asked sees it, and the log tells of it in a line."""
+"""Storage becomes unavailable while files are sent: the client notices, and the log reports it in one line."""
 
 import os
 import re
@@ -17,12 +17,12 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.once
 
-LARGE = 48 * 2**20  # bytes: more than sockets take in before anybody reads
+LARGE = 48 * 2**20  # bytes: more than sockets buffer before the client reads
 
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """These tests have a database of their own."""
+    """Leave the tests' own database untouched: these tests have another one."""
 
 
 @dataclass

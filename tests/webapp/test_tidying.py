@@ -1,4 +1,4 @@
-"""What is said of one job: by plain forms, by htmx, and by programs."""
+"""Tidying one job: by plain forms, by htmx, and by programs."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ async def test_the_trash_takes_a_print_away_with_a_way_back(web: httpx.AsyncClie
     job = await completed()
     answer = await web.post(f"/jobs/{job.id}/trash", headers=HTMX)
     assert f'hx-target="#job-{job.id}" hx-swap="delete"' in answer.text
-    assert "1 print is in the trash." in answer.text
+    assert "Moved 1 print to the trash." in answer.text
     assert "trashed_at" in await status(web, job)
     [undo] = await Undo.select(Undo.id).output(as_list=True)
     assert f'action="/undo/{undo}"' in answer.text
@@ -68,7 +68,7 @@ async def test_without_script_the_trash_leads_to_a_page_with_the_undo(web: httpx
     answer = await web.post(f"/jobs/{job.id}/trash", headers=headers)
     assert answer.status_code == 303
     page = await web.get(answer.headers["location"], headers=BROWSER)
-    assert "1 print is in the trash." in page.text
+    assert "Moved 1 print to the trash." in page.text
     assert 'name="back" value="/?q=fox"' in page.text
     undone = await web.post(answer.headers["location"].partition("?")[0], data={"back": "/?q=fox"}, headers=BROWSER)
     assert (undone.status_code, undone.headers["location"]) == (303, "/?q=fox")
@@ -80,7 +80,7 @@ async def test_a_print_in_the_trash_says_so_on_its_page(web: httpx.AsyncClient) 
     job = await failed()
     await web.post(f"/jobs/{job.id}/trash")
     page = (await web.get(f"/jobs/{job.id}")).text
-    assert "After 30 days it is deleted for good." in page
+    assert "It is deleted permanently after 30 days." in page
     assert f'action="/jobs/{job.id}/restore"' in page
     assert f'action="/jobs/{job.id}/delete"' in page
     assert f'action="/jobs/{job.id}/retry"' not in page
@@ -160,7 +160,7 @@ async def test_a_job_has_a_hundred_tags_at_most_however_they_come(web: httpx.Asy
     job = await jobs.submit("a fox", "m/m", {})
     many = ",".join(f"tag {number}" for number in range(150))
     answer = await web.post(f"/jobs/{job.id}/tags", data={"tag": many})
-    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (422, "A job has 100 tags at most.")
+    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (422, "A job can have at most 100 tags.")
     assert len((await status(web, job))["tags"]) == 100
     one_more = {"action": "tag", "tag": "one more", "job": str(job.id)}
     assert (await web.post("/selection", data=one_more)).json()["left_out"] == 1

@@ -1,4 +1,4 @@
-"""`darkroom up`, for real: what it starts, what it ends, and what it says."""
+"""`darkroom up` as a real process: what it starts, what it stops, and what it prints."""
 
 import os
 import resource
@@ -27,22 +27,25 @@ from webapp.welcome import ask_redis
 
 PARTS = {"web", "worker", "standin", "valkey-server"}
 START = 60.0  # seconds that it may take to start
-END = 5.0  # seconds everything has to end
+END = 5.0  # seconds that everything may take to end
 
 
 @pytest.fixture(autouse=True)
 def empty() -> None:
-    """Nothing here touches the tests' own database."""
+    """Leave the tests' own database untouched: no test here uses it."""
 
 
 def _as_by_a_person() -> None:
-    """A shell has what it runs in the background ignore Ctrl-C, and children inherit that; and the usual limit."""
+    """Make this process obey Ctrl-C, with the usual limit of open files, as if a person had started it.
+
+    A shell makes its background processes ignore Ctrl-C, and their children inherit that.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 def _left_out() -> list[str]:
-    """The modules that requirements.txt leaves out, though packages ask for them."""
+    """Return the modules that requirements.txt leaves out although packages require them."""
     excluded = (ROOT / "requirements.txt").read_text().partition("excluded from the output:\n# ")[2].split()[::2]
     assert "polyfactory" in excluded
     brought = packages_distributions().items()
@@ -50,7 +53,7 @@ def _left_out() -> list[str]:
 
 
 class Up:
-    """A running `darkroom up` with folders and ports of its own, where nothing is installed but requirements.txt."""
+    """A running `darkroom up` with its own folders and ports, where only requirements.txt is installed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,16 +93,16 @@ class Up:
         return _answers(f"{self.address}/readyz")
 
     def told_by(self, check: str) -> str:
-        """What /readyz says of something."""
+        """Return what /readyz reports for a check."""
         return str(httpx.get(f"{self.address}/readyz").json()["checks"][check])
 
     def run(self, *words: str) -> str:
-        """What a command says beside it."""
+        """Run another command in the same environment, and return its output."""
         command = [sys.executable, "-m", "webapp", *words]
         return subprocess.check_output(command, cwd=ROOT, env=self.environment, text=True)
 
     def refused(self, **settings: str) -> str:
-        """The one line that it says when it does not start."""
+        """Return the one line that it prints when it refuses to start."""
         output = self.output.with_name("refusal")
         code = self.start(output, **settings).wait(20)
         line = output.read_text()
@@ -125,7 +128,7 @@ def redis() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Up]:
-    """One that runs, for the tests that leave it running."""
+    """Yield a running `darkroom up`, for the tests that leave it running."""
     with _made() as up:
         process = up.start()
         wait_until(up.ready, START)
@@ -179,13 +182,13 @@ def test_it_starts_again_at_once_after_a_kill_9_and_ends_with_what_started_it(up
     wait_until(lambda: up.ready() and _parts_of(up) >= PARTS, START)
     starter.kill()
     starter.wait()
-    wait_until(lambda: not _processes_of(up), 6 * END)  # they are still starting, on a busy machine
+    wait_until(lambda: not _processes_of(up), 6 * END)  # on a busy machine, they are still starting
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 def test_every_part_may_open_as_many_files_as_the_system_allows(running: Up) -> None:
     wait_until(lambda: _parts_of(running) >= PARTS, START)
-    highest = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], open_files.ENOUGH)
+    highest = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], open_files.DEFAULT_LIMIT)
     soft = {_part(process): process.rlimit(psutil.RLIMIT_NOFILE)[0] for process in _processes_of(running)}
     assert {part: soft[part] for part in PARTS} == dict.fromkeys(PARTS, highest)
 
@@ -210,7 +213,7 @@ def test_a_part_that_dies_is_started_again(running: Up, part: str) -> None:
     victim.kill()
     wait_until(lambda: victim not in _processes_of(running) and _parts_of(running) >= PARTS, START)
     wait_until(running.ready, START)
-    assert running.said().count("starting again in 1 s") >= 1
+    assert running.said().count("restarting in 1 s") >= 1
 
 
 def test_a_part_that_dies_again_and_again_stops_everything(up: Up) -> None:
@@ -252,12 +255,12 @@ def test_started_halted_it_makes_nothing_until_it_is_resumed_and_halts_once(up: 
     def status() -> str:
         return str(httpx.get(f"{up.address}/status/{job}").json()["status"])
 
-    assert up.told_by("queue").startswith("halted: Somebody has halted the queue. It goes on after `darkroom resume`.")
+    assert up.told_by("queue").startswith("halted: A user halted the queue. Run `darkroom resume` to continue.")
     _kill_part(up, "worker")
     wait_until(lambda: up.ready() and "worker" in _parts_of(up), START)
-    assert "Somebody has halted the queue" in httpx.get(up.address).text
+    assert "A user halted the queue" in httpx.get(up.address).text
     assert status() == "queued"
-    assert up.run("resume").startswith("The queue goes on. It was halted since 20")
+    assert up.run("resume").startswith("Resumed the queue. It was halted since 20")
     wait_until(lambda: status() == "completed")
     assert up.run("resume") == "The queue is not halted.\n"
     _kill_part(up, "worker")
@@ -271,7 +274,7 @@ def test_on_a_full_disk_it_is_not_ready(running: Up) -> None:
     _, most = web.rlimit(psutil.RLIMIT_FSIZE)
     web.rlimit(psutil.RLIMIT_FSIZE, (0, most))
     wait_until(lambda: not running.ready())
-    assert "The database does not answer" in running.told_by("database")
+    assert "The database is not responding" in running.told_by("database")
     assert "too large" in running.told_by("storage")
     web.rlimit(psutil.RLIMIT_FSIZE, (most, most))
     wait_until(running.ready)
@@ -318,7 +321,7 @@ def test_a_redis_that_answers_is_not_spoken_of(up: Up, redis: str) -> None:
 
 def test_a_redis_that_does_not_answer_is_named_and_what_that_means(up: Up) -> None:
     said = _greeting(up, REDIS_URL="redis://:secret@127.0.0.1:1")
-    assert "  Redis      at redis://***@127.0.0.1:1 does not answer: jobs run all the same, live pages lag\n" in said
+    assert "  Redis      at redis://***@127.0.0.1:1 is not responding: jobs still run, live pages lag\n" in said
     assert "secret" not in said
 
 
@@ -329,7 +332,7 @@ def test_a_redis_that_says_nothing_holds_up_the_start_for_two_seconds_at_most(up
         start = time.monotonic()
         assert answers() is False
         assert time.monotonic() - start < 2.5
-        assert "does not answer" in _greeting(up, REDIS_URL=url)
+        assert "is not responding" in _greeting(up, REDIS_URL=url)
 
 
 def test_a_second_one_on_the_same_data_is_refused(running: Up) -> None:
@@ -348,7 +351,7 @@ def test_a_host_that_is_not_here_is_named(up: Up) -> None:
 
 @pytest.mark.parametrize("setting", ["DATA_DIR", "STORAGE_URL", "DATABASE_URL"])
 def test_a_folder_that_cannot_be_written_is_named(up: Up, setting: str, tmp_path: Path) -> None:
-    """A file where a folder should be: into that, root cannot write either."""
+    """A file takes the place of the folder, because not even root can write into a file."""
     file = tmp_path / "file"
     file.touch()
     value = f"sqlite:///{file}/up.sqlite" if setting == "DATABASE_URL" else f"{file}/folder"
@@ -387,7 +390,7 @@ def _answers(address: str) -> bool:
 
 
 def _greeting(up: Up, **settings: str) -> str:
-    """What it says until all has been started."""
+    """Start `darkroom up`, and return what it prints until everything has been started."""
     process = up.start(None, **settings)
     wait_until(lambda: "Ctrl-C" in up.said(), START)
     process.terminate()
@@ -396,9 +399,9 @@ def _greeting(up: Up, **settings: str) -> str:
 
 
 def _processes_of(up: Up) -> list[psutil.Process]:
-    """Every living process that has this one's DATA_DIR in its environment, or among its words, as Valkey has."""
+    """Return the living processes with `up`'s DATA_DIR in their environment or, like Valkey, in their arguments."""
     data, found = up.environment["DATA_DIR"], []
-    for number in psutil.pids():  # not process_iter, which remembers the name that a process had before its exec
+    for number in psutil.pids():  # not process_iter, which caches the name that a process had before its exec
         with suppress(psutil.Error):
             process = psutil.Process(number)
             if process.environ().get("DATA_DIR") == data or data in " ".join(process.cmdline()):
@@ -411,7 +414,7 @@ def _parts_of(up: Up) -> set[str]:
 
 
 def _kill_part(up: Up, part: str) -> None:
-    """Kill it. Returns when it is gone."""
+    """Kill a part. Returns when it is gone."""
     for process in _processes_of(up):
         if _part(process) == part:
             _kill(process)
@@ -419,13 +422,13 @@ def _kill_part(up: Up, part: str) -> None:
 
 
 def _kill(process: psutil.Process) -> None:
-    """Kill a process, unless it has noticed the end of another one and is gone already."""
+    """Kill a process, unless it has already ended because another one did."""
     with suppress(psutil.NoSuchProcess):
         process.kill()
 
 
 def _part(process: psutil.Process) -> str:
-    """up, web, worker, standin, or the name of another program."""
+    """Return up, web, worker, standin, or the name of another program."""
     try:
         return next(
             (word for word in process.cmdline() if word in ("up", "web", "worker", "standin")), str(process.name())

@@ -1,4 +1,4 @@
-"""Files that come in: by POST /uploads, and with the composer's form where there is no script."""
+"""Uploaded files: by POST /uploads, and with the composer's form when there is no JavaScript."""
 
 import re
 from typing import Any
@@ -51,7 +51,7 @@ async def test_what_is_no_upload_is_told_as_a_problem(
 
 
 async def test_a_file_may_be_as_large_as_the_setting_says(web: httpx.AsyncClient) -> None:
-    large = b"\0" * (uploads.MAX_BYTES + 2**20 + 1)
+    large = b"\0" * (uploads.MAX_UPLOAD_BYTES + 2**20 + 1)
     answer = await web.post("/uploads", files={"file": ("a.bin", large)})
     assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
     assert str(settings.max_upload_mib) in answer.json()["detail"]
@@ -90,7 +90,7 @@ async def test_a_file_that_is_unfit_is_a_fault_at_its_control_and_the_text_is_no
     files = {"file:p.image": ("fox.svg", SVG), "file:p.mask": ("mask.png", PICTURE)}
     answer = await web.post("/jobs", data=FORM, files=files)
     assert answer.status_code == 422
-    assert re.search(r'id="p-image-fault">fox.svg: Files of the type image/svg\+xml are not taken.', answer.text)
+    assert re.search(r'id="p-image-fault">fox.svg: Files of type image/svg\+xml are not accepted.', answer.text)
     assert "a fox</textarea>" in answer.text
     assert await Job.count() == 0
 
@@ -126,7 +126,7 @@ async def test_files_are_not_kept_either_where_the_form_meets_an_error(
 
 async def test_there_is_room_for_so_much(web: httpx.AsyncClient) -> None:
     await Upload.insert(
-        Upload(key="upload-large.bin", media_type="a/b", bytes=uploads.QUOTA, sha256="0" * 64, created_at=now())
+        Upload(key="upload-large.bin", media_type="a/b", bytes=uploads.QUOTA_BYTES, sha256="0" * 64, created_at=now())
     )
     answer = await web.post("/uploads", files={"file": ("fox.png", PICTURE)})
     assert (answer.status_code, answer.json()["code"]) == (507, "uploads_full")

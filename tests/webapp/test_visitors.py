@@ -1,4 +1,4 @@
-"""Who asks: the client whose turn it is, by its header or by its browser's session."""
+"""The client that takes its turn in the queue, identified by its header or by its browser's session."""
 
 import re
 import socket
@@ -10,14 +10,14 @@ import uvicorn
 from tasks.settings import settings
 from tasks.tables import Job
 from webapp import commands, visitors
-from webapp.visitors import COOKIE, YEAR
+from webapp.visitors import COOKIE, COOKIE_SECONDS
 
 PROMPT = {"prompt": "a fox in the snow"}
 SESSION = "abcdefghijklmnopqrstuv"
 
 
 def a_peer(web: httpx.AsyncClient, address: str) -> httpx.AsyncClient:
-    """Somebody who asks from another address."""
+    """Return a client that sends requests from another address."""
     transport = web._transport
     assert isinstance(transport, httpx.ASGITransport)
     elsewhere = httpx.ASGITransport(app=transport.app, client=(address, 50000))
@@ -83,7 +83,7 @@ async def test_a_name_stands_behind_the_address_as_far_as_there_is_room(web: htt
 async def test_the_gallery_gives_a_browser_a_session_that_no_script_reads(web: httpx.AsyncClient) -> None:
     first = (await web.get("/")).headers["set-cookie"]
     assert re.match(rf"{COOKIE}=[A-Za-z0-9_-]{{22}};", first)
-    assert f"Max-Age={YEAR}" in first
+    assert f"Max-Age={COOKIE_SECONDS}" in first
     for word in ("HttpOnly", "Path=/", "SameSite=lax"):
         assert word in first
     assert "Secure" not in first

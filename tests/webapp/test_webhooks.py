@@ -1,4 +1,4 @@
-"""The endpoint of Replicate's webhooks: what it passes on, and what does no harm."""
+"""The endpoint for Replicate's webhooks: what it passes on, and what does no harm."""
 
 import asyncio
 import json
@@ -28,13 +28,13 @@ HALFWAY = " 50%|█████     | 2/4 [00:01<00:01, 1.9it/s]\n"
 
 @pytest.fixture(autouse=True)
 def replicate(standin: str) -> str:
-    """Where the key of the signatures is asked for."""
+    """Return the address that the key of the signatures is requested from."""
     return standin
 
 
 @pytest.fixture
 async def under_way() -> Attempt:
-    """An attempt whose prediction nobody knows yet."""
+    """Begin an attempt whose prediction is not known yet."""
     await jobs.submit("a fox", "stability-ai/sdxl", {})
     job = await jobs.claim(30)
     assert job is not None
@@ -44,10 +44,10 @@ async def under_way() -> Attempt:
 
 
 class Heard(list[News]):
-    """What the worker that holds the job hears."""
+    """The news that the worker with the job receives."""
 
     async def until(self, status: str, progress: float | None = None) -> None:
-        """Wait for news as these."""
+        """Wait for news with `status` and `progress`."""
 
         async def came() -> bool:
             return any((news.status, news.progress) == (status, progress) for news in self)
@@ -57,7 +57,7 @@ class Heard(list[News]):
 
 @pytest.fixture
 async def heard() -> AsyncIterator[Heard]:
-    """News that come while the test runs."""
+    """Yield the news that arrives while the test runs."""
     heard = Heard()
 
     async def listen() -> None:
@@ -73,7 +73,7 @@ async def heard() -> AsyncIterator[Heard]:
 
 
 def told(attempt: Attempt | None = None, **members: Any) -> bytes:
-    """The body of a delivery, as compact as Replicate's."""
+    """Return the body of a delivery, as compact as Replicate's."""
     body = {"id": "p1", "status": "processing", "logs": "", "output": None, "input": {"prompt": "a fox"}}
     if attempt is not None:
         body["webhook"] = f"https://darkroom.test{PATH}?attempt={attempt.id}"
@@ -83,7 +83,7 @@ def told(attempt: Attempt | None = None, **members: Any) -> bytes:
 def headers(
     body: bytes, message: str | None = None, moment: float | None = None, key: str = WEBHOOK_SECRET
 ) -> dict[str, str]:
-    """What Replicate sends with the body."""
+    """Return the headers that Replicate sends with the body."""
     return signed(key, message or f"msg_{uuid4().hex}", int(time.time() if moment is None else moment), body)
 
 
@@ -166,7 +166,7 @@ async def test_a_delivery_that_met_no_database_does_not_count_as_seen(
     web: httpx.AsyncClient, under_way: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> UUID | None:
-        raise DatabaseAway("The database does not answer")
+        raise DatabaseAway("The database is not responding")
 
     body = told(under_way)
     sent = headers(body)
@@ -366,7 +366,7 @@ async def test_while_the_key_cannot_be_had_replicate_is_told_to_come_again(
     app = create_app()
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's names for the same types
     async with httpx.AsyncClient(transport=transport, base_url="http://darkroom.test") as started_now:
-        monkeypatch.setattr(webhooks, "NO_ANSWER", 0.0)
+        monkeypatch.setattr(webhooks, "KEY_RETRY_SECONDS", 0.0)
         body = told(under_way)
         sent = headers(body)
         answer = await post(started_now, body, under_way.id, sent)

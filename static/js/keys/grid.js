@@ -1,17 +1,17 @@
 /**
- * The sheet as one stop of the Tab key: arrows move among its cards, Tab goes on through what the card with the focus
- * offers, and out. The focus is not lost when a card changes, or goes away, under it.
+ * Makes the sheet a single tab stop: arrow keys move between its cards, and Tab moves through the controls of the
+ * focused card, then out of the sheet. The focus is not lost when the focused card changes or is removed.
  */
 
 import { bring, cards, fill } from "../windowing.js";
 
 const OFFERED = "a[href], button, input, select, textarea, summary, video, audio";
 
-let current = null; // the card that Tab comes to
-let held = null; // what has the focus, on the sheet
-let column = null; // where one came from, going up and down
+let current = null; // the card that Tab reaches
+let held = null; // the element on the sheet that has the focus
+let column = null; // where moving up and down started, in pixels from the left
 
-/** Moves the focus: left, right, up, down, first, last. Answers whether that is possible from where it is. */
+/** Move the focus: left, right, up, down, first, last. Returns whether that is possible from where it is. */
 export function move(way) {
   const sheet = document.getElementById("sheet");
   const card = document.activeElement?.closest("#sheet .card");
@@ -27,7 +27,7 @@ export function move(way) {
   return focus(end);
 }
 
-/** Looks after the sheet of this page, also where another takes its place. */
+/** Manage the focus on the sheet of this page, also after another sheet replaces it. */
 export function keep() {
   if (!document.getElementById("sheet")) return;
   const page = document.getElementById("main");
@@ -65,7 +65,7 @@ function beside(card, after) {
   return null;
 }
 
-/** In the next row, the card nearest to where one came from: rows are as uneven as their pictures. */
+/** Return the card in the next row that is nearest to the column: cards do not line up, as pictures differ in width. */
 function nextRow(card, down) {
   const { top } = card.getBoundingClientRect();
   column ??= middle(card);
@@ -81,7 +81,7 @@ function nextRow(card, down) {
   return nearest;
 }
 
-/** How far a card is from the column: 0 where it reaches over it. */
+/** Return the distance of a card from the column: 0 when the card covers the column. */
 function away(card) {
   const { left, right } = card.getBoundingClientRect();
   return Math.max(left - column, column - right, 0);
@@ -110,7 +110,7 @@ function follow(changes) {
   else for (const card of changed) rove(card);
 }
 
-/** What had the focus is gone: its card takes it, or the card that came after, or the one before. */
+/** Move the focus from a removed element to its card, or else to the card after it or before it. */
 function catchFocus(changes) {
   const lost = held;
   held = null;
@@ -122,20 +122,20 @@ function catchFocus(changes) {
   focus(next ?? document.querySelector("#sheet > .card"));
 }
 
-/** The card at or after a node that may be a text between two. */
+/** Return the card at or after a node, which may be the text between two cards. */
 function cardFrom(node) {
   while (node && !node.matches?.(".card")) node = node.nextSibling;
   return node?.isConnected ? node : null;
 }
 
-/** Makes the card that Tab comes to the first one, where the last one is gone. */
+/** Make the first card the one that Tab reaches, if the previous one is gone. */
 function settle() {
   const shown = document.querySelectorAll("#sheet > .card");
   if (!current?.isConnected) current = shown[0] ?? null;
   for (const card of shown) rove(card);
 }
 
-/** Lets Tab come to a card, or pass it by. What Tab does not come to anyway stays so. */
+/** Let Tab reach a card, or skip it. What Tab never reaches stays that way. */
 function rove(card) {
   const passed = card !== current;
   for (const element of card.querySelectorAll(OFFERED)) {

@@ -1,4 +1,4 @@
-/** The help: every key of the table in a dialog, and the switch for notifications. */
+/** Shows the help: a dialog with every key of the table, and the switch for notifications. */
 
 import { styled } from "../styled.js";
 import { notificationSwitch } from "./notify.js";
@@ -17,14 +17,14 @@ function made(table) {
   const groups = [...new Set(table.map(({ group }) => group))];
   const close = element("button", { type: "button", className: "button", textContent: "Close", id: "help-close", autofocus: true });
   const help = element("dialog", { className: "help", id: "help" }, [
-    element("h2", { className: "help-title", id: "help-title", textContent: "Keys" }),
+    element("h2", { className: "help-title", id: "help-title", textContent: "Keyboard shortcuts" }),
     element("div", { className: "help-groups" }, groups.map((name) => section(name, table))),
     notificationSwitch(),
     close,
   ]);
   help.setAttribute("aria-labelledby", "help-title");
   close.addEventListener("click", () => help.close());
-  help.addEventListener("click", ({ target }) => target === help && help.close()); // beside it
+  help.addEventListener("click", ({ target }) => target === help && help.close()); // outside its content
   help.addEventListener("keydown", (event) => {
     if (event.key === "?") help.close();
   });

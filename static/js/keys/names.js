@@ -1,4 +1,4 @@
-/** What is written on this machine's keys. */
+/** Names the keys as this machine's keyboard does. */
 
 const apple = /Mac|iPhone|iPad/.test(navigator.platform);
 

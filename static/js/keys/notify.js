@@ -1,10 +1,10 @@
 /**
- * While nobody looks at this tab, its title counts the prints that are finished; and where somebody asked for it, the
- * system says so. A hidden tab keeps no stream open: it asks now and then.
+ * Counts finished prints in the title of a hidden tab, and shows system notifications if the user has turned them on.
+ * A hidden tab keeps no stream open, so it polls.
  */
 
 const EVERY = 15_000;
-const OVERLAP = 5_000; // asked for once more each time: what was finished may be committed a little later
+const OVERLAP = 5_000; // requested again each time: a finished job may be committed a little later
 const WISH = "darkroom-notifications";
 
 const counted = new Set();
@@ -18,7 +18,7 @@ if (document.hidden) leave();
 export function notificationSwitch() {
   const label = document.createElement("label");
   const box = Object.assign(document.createElement("input"), { type: "checkbox", id: "notifications" });
-  const words = Object.assign(document.createElement("span"), { textContent: "Notify me of finished prints while I look at something else" });
+  const words = Object.assign(document.createElement("span"), { textContent: "Notify me about finished prints while this tab is hidden" });
   const note = Object.assign(document.createElement("span"), { className: "help-note", id: "notifications-note" });
   label.className = "help-switch";
   box.setAttribute("role", "switch");
@@ -27,7 +27,7 @@ export function notificationSwitch() {
   box.checked = isWished();
   box.addEventListener("change", async () => {
     const wished = box.checked && (await isPermitted());
-    if (box.checked && !wished) note.textContent = "This browser does not allow notifications from here.";
+    if (box.checked && !wished) note.textContent = "This browser does not allow notifications from this site.";
     box.checked = wished;
     localStorage.setItem(WISH, wished ? "yes" : "no");
   });
@@ -60,7 +60,7 @@ async function look() {
   timer = setTimeout(look, EVERY);
   const since = until && new Date(Math.max(Date.parse(until) - OVERLAP, Date.parse(left))).toISOString();
   const answer = await fetch(`/finished.json${since ? `?since=${encodeURIComponent(since)}` : ""}`).catch(() => null);
-  if (!answer?.ok || !document.hidden) return; // asked again in a while
+  if (!answer?.ok || !document.hidden) return; // the timer polls again
   const told = await answer.json();
   until = told.until;
   left ||= until;

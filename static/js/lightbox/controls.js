@@ -1,4 +1,4 @@
-/** What stands at the top of the lightbox, beside what PhotoSwipe puts there. */
+/** Adds our controls at the top of the lightbox, beside those of PhotoSwipe. */
 
 export function addControls(pswp, panel) {
   pswp.on("uiRegister", () => {
@@ -6,7 +6,7 @@ export function addControls(pswp, panel) {
   });
 }
 
-/** For those who do not see it: what one has turned to. */
+/** Return the control that announces the current slide to screen readers. */
 function told(pswp) {
   return {
     name: "told",
@@ -18,7 +18,7 @@ function told(pswp) {
   };
 }
 
-/** Which of several results. */
+/** Return the control that shows which of several results this is. */
 function place(pswp) {
   return {
     name: "place",
@@ -30,7 +30,7 @@ function place(pswp) {
   };
 }
 
-/** The rating that its card has. */
+/** Return the control that shows the rating on the print's card. */
 function stars(pswp) {
   return {
     name: "stars",
@@ -46,13 +46,13 @@ function stars(pswp) {
   };
 }
 
-/** The button of its card, within reach. */
+/** Return a favorite button that clicks the one on the print's card. */
 function favourite(pswp) {
   return {
     name: "favourite",
     order: 7,
     isButton: true,
-    title: "Favourite",
+    title: "Favorite",
     html: icon("heart") + icon("heart-fill"),
     onInit: (button) =>
       always(pswp, () => {
@@ -96,7 +96,7 @@ function among(pswp) {
   return of > 1 ? `${number} of ${of}` : "";
 }
 
-/** A button on the card of what is looked at. */
+/** Return a button on the card of the current slide. */
 function mark(pswp, action, state = "") {
   const card = document.getElementById(`job-${pswp.currSlide.data.job}`);
   return card?.querySelector(`[data-action="${action}"] button${state}`);
@@ -111,7 +111,7 @@ function say(element, words) {
   if (element.textContent !== words) element.textContent = words;
 }
 
-/** One of our own icons, from the sprite that the page uses already. */
+/** Return the SVG of one of our icons, from the sprite that the page already uses. */
 function icon(name) {
   const [sprite] = document.querySelector(".icon use").getAttribute("href").split("#");
   return `<svg class="lightbox-icon icon-${name}" viewBox="0 0 256 256" aria-hidden="true"><use href="${sprite}#${name}"></use></svg>`;

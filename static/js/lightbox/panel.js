@@ -1,8 +1,8 @@
-/** What the lightbox tells of a print: its prompt, model and settings, fetched while the panel is open. */
+/** Shows the prompt, model and settings of a print in the lightbox, fetched while the panel is open. */
 
-const BAR = 60; // pixels, what the buttons at the top take
+const BAR = 60; // pixels that the buttons at the top take
 
-let isOpen = false; // also for the next time that the lightbox opens
+let isOpen = false; // kept for the next time the lightbox opens
 
 export class Panel {
   #pswp;
@@ -15,11 +15,11 @@ export class Panel {
   constructor(pswp) {
     this.#pswp = pswp;
     this.#element.setAttribute("aria-label", "About this print");
-    this.#element.addEventListener("wheel", (event) => event.stopPropagation()); // it scrolls, nothing zooms
+    this.#element.addEventListener("wheel", (event) => event.stopPropagation()); // it scrolls and does not zoom
     pswp.options.paddingFn = () => this.#room();
   }
 
-  /** Puts it into the lightbox; the button opens and closes it. */
+  /** Put the panel into the lightbox. The button opens and closes it. */
   attach(button) {
     this.#button = button;
     button.setAttribute("aria-controls", this.#element.id);
@@ -54,9 +54,9 @@ export class Panel {
       this.#element.innerHTML = await answer.text();
       this.#element.scrollTop = 0;
     } catch (error) {
-      if (error.name === "AbortError") return; // another print is looked at by now
+      if (error.name === "AbortError") return; // another print is shown by now
       this.#told = "";
-      this.#element.textContent = "What is known of this print cannot be shown at the moment.";
+      this.#element.textContent = "Cannot load the details of this print.";
     }
   }
 

@@ -1,8 +1,8 @@
-/** The slides of the lightbox: every output of every finished card on the sheet, in the sheet's order. */
+/** Makes the slides of the lightbox: every output of every finished card on the sheet, in the sheet's order. */
 
 import { cards } from "../windowing.js";
 
-const USUAL = 1024; // pixels, where nobody measured a picture
+const USUAL = 1024; // pixels, for a picture of unknown size
 
 const ELEMENTS = {
   video: ({ src, msrc, alt }) => {
@@ -20,7 +20,7 @@ const ELEMENTS = {
   file: ({ alt }) => framed("slide-text", words(alt)),
 };
 
-const known = new WeakMap(); // card -> its slides, and what they were made of
+const known = new WeakMap(); // card -> its slides, and what they were made from
 
 export function slides() {
   return [...cards()].flatMap((card) => (card.dataset.slides ? slidesOf(card) : []));
@@ -50,7 +50,7 @@ function madeFrom(card) {
   }));
 }
 
-/** Has films, sounds and texts shown as what they are, and leaves their own controls to them. */
+/** Show videos, sounds and texts as such, and leave events on their own controls to them. */
 export function showOtherKinds(pswp) {
   pswp.on("contentLoad", (event) => {
     const make = ELEMENTS[event.content.type];
@@ -61,7 +61,7 @@ export function showOtherKinds(pswp) {
   });
   pswp.on("contentActivate", ({ content }) => {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (content.type === "video" && !still) content.element?.play().catch(() => undefined); // it may not play by itself
+    if (content.type === "video" && !still) content.element?.play().catch(() => undefined); // autoplay may be forbidden
   });
   pswp.on("contentDeactivate", ({ content }) => media(content)?.pause());
   pswp.on("contentDestroy", ({ content }) => media(content)?.pause());
@@ -73,7 +73,7 @@ function media({ element }) {
   return element?.matches("video, audio") ? element : element?.querySelector("audio");
 }
 
-/** A film is swiped like a picture, but for its foot, where its controls are. */
+/** Return whether a target keeps its events. A video is swiped like a picture, except at its controls below. */
 function isForItself({ target, clientY }) {
   if (target.matches?.("video")) return clientY > target.getBoundingClientRect().bottom - 80;
   return Boolean(target.closest?.("audio, .slide-text"));

@@ -1,6 +1,6 @@
 /**
- * The lightbox: PhotoSwipe over what is on the sheet. Older prints are asked for as one nears the end; prints that come
- * or go meanwhile move nothing but the one that is gone, whose place the next one takes.
+ * Shows the lightbox: PhotoSwipe over what is on the sheet. Older prints are requested near the end. Prints that are
+ * added or removed meanwhile do not move the current slide; if its own print is removed, the next one takes its place.
  */
 
 import PhotoSwipe from "../../vendor/photoswipe-5.4.4.esm.min.js";
@@ -10,15 +10,15 @@ import { addControls } from "./controls.js";
 import { Panel } from "./panel.js";
 import { showOtherKinds, slides as slidesNow } from "./slides.js";
 
-const NEAR = 8; // slides from the end, where older ones are asked for
-const AGAIN = 120; // milliseconds until a swipe is over
+const NEAR = 8; // slides from the end, where older ones are requested
+const AGAIN = 120; // milliseconds before trying again during a swipe
 const PANS = ["ArrowUp", "ArrowDown"]; // PhotoSwipe's own keys; all others are in keys.js
 
 const styles = styled("lightbox");
 
 /**
- * Shows a job's print. before: called when it is certain to be shown. moved: told of every job that is turned to, closed
- * of the last one. Rejects where the job is not on the sheet.
+ * Show a job's print. before: called when it is certain to be shown. moved: called with every job that is turned to.
+ * closed: called with the last one. Rejects when the job is not on the sheet.
  */
 export async function look(job, { moved, closed, before }) {
   await styles;
@@ -79,7 +79,7 @@ export async function look(job, { moved, closed, before }) {
   };
 }
 
-/** PhotoSwipe takes no order to close while it opens. */
+/** Run `act` as soon as the lightbox is open: PhotoSwipe cannot be closed while it opens. */
 function whenOpen(pswp, act) {
   if (pswp.opener.isOpening) pswp.on("openingAnimationEnd", () => queueMicrotask(act));
   else act();
@@ -89,7 +89,7 @@ function pictureOf(job) {
   return document.getElementById(`job-${job}`)?.querySelector(".card-picture");
 }
 
-/** Has its card in the document, and where it will be seen: keys and buttons act on it. */
+/** Put the card of a job into the document and scroll it into view: keys and buttons act on it. */
 function show(job) {
   const card = emptied(`job-${job}`);
   if (!card) return;
@@ -104,7 +104,7 @@ function askForOlder() {
   window.htmx.trigger(link, "intersect"); // what htmx makes of `revealed`
 }
 
-/** Takes over what is on the sheet now. The slide that is looked at stays, with its zoom, whatever its new place. */
+/** Update the slides from the sheet. The current slide stays, with its zoom, whatever its new position. */
 function follow(pswp, slides) {
   if (pswp.isDestroying) return;
   const fresh = slidesNow();
@@ -132,7 +132,7 @@ function follow(pswp, slides) {
   pswp.dispatch("change");
 }
 
-/** Where the next one is that is still there; else the one before. -1 where all are gone. */
+/** Return the index of the next slide that still exists, else of the previous one. Returns -1 when all are gone. */
 function heir(slides, index, fresh) {
   const order = [...slides.slice(index), ...slides.slice(0, index).reverse()];
   const next = order.find(({ key }) => fresh.some((slide) => slide.key === key));

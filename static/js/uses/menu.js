@@ -1,6 +1,6 @@
 /**
- * The menu of what a result can be used for. There is one, in the top layer: no card cuts it off, and none that changes
- * takes it along. Where it stands is for css/uses.css to say, Escape and a press beside it are the browser's.
+ * Shows the menu of what a result can be used for. There is one menu, in the top layer: no card clips it, and it stays
+ * when a card is replaced. css/uses.css positions it; the browser handles Escape and clicks outside.
  */
 
 import { styled } from "../styled.js";
@@ -8,19 +8,19 @@ import { styled } from "../styled.js";
 const styles = styled("uses");
 const menu = document.createElement("div");
 let opener = null;
-let isClosing = false; // a press on the opener has closed it already
+let isClosing = false; // whether a press on the opener has already closed it
 
 Object.assign(menu, { className: "uses-menu", id: "uses-menu", popover: "auto", role: "dialog", ariaLabel: "Use this print" });
 document.body.append(menu);
 
-/** Rejects where it cannot be fetched. */
+/** Open the menu at its opener. Rejects when it cannot be fetched. */
 export async function open(from) {
   if (isClosing) return;
   opener = from;
   const [answer] = await Promise.all([fetch(`/jobs/${from.closest(".card").id.slice("job-".length)}/uses`), styles]);
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   const html = await answer.text();
-  if (opener !== from || !from.isConnected) return; // another one was asked for by now
+  if (opener !== from || !from.isConnected) return; // another one was requested meanwhile
   menu.innerHTML = html;
   menu.showPopover({ source: from });
   menu.querySelector("a").focus();
@@ -32,7 +32,7 @@ document.addEventListener(
   true,
 );
 document.addEventListener("keydown", () => (isClosing = false), true);
-menu.addEventListener("click", () => menu.hidePopover()); // one that is gone to and comes back finds it closed
+menu.addEventListener("click", () => menu.hidePopover()); // a user who comes back from a link finds it closed
 menu.addEventListener("focusout", ({ relatedTarget }) => {
   if (relatedTarget && !menu.contains(relatedTarget)) menu.hidePopover();
 });

@@ -1,4 +1,4 @@
-"""Pictures of nothing: lines in a current, cut stone, and plain shapes in balance."""
+"""Abstract pictures: lines in a current, cut stone, and plain shapes in balance."""
 
 from math import cos, pi, sin
 
@@ -10,7 +10,7 @@ from tasks.standin.drawing.palette import Color, mix
 
 
 def current(canvas: Canvas) -> None:
-    """Hundreds of lines that follow one current."""
+    """Draw hundreds of lines that follow one current."""
     rng, palette, width, height, unit = canvas.rng, canvas.palette, canvas.width, canvas.height, canvas.unit
     ground = rng.choice([mix(palette.accents[3], palette.sky[3], 0.3), mix(palette.near, palette.sky[0], 0.2)])
     paper(canvas, ground)
@@ -35,7 +35,7 @@ def current(canvas: Canvas) -> None:
 
 
 def stone(canvas: Canvas) -> None:
-    """A slice of agate: bands of colour around hollows."""
+    """Draw a slice of agate: bands of color around hollows."""
     rng, palette, size = canvas.rng, canvas.palette, canvas.image.size
     half = size[0] // 2 + 1, size[1] // 2 + 1
     field = noise(half, rng, coarse=2, octaves=2, stretch=rng.uniform(0.6, 1.6))
@@ -66,7 +66,7 @@ def stone(canvas: Canvas) -> None:
 
 
 def balance(canvas: Canvas) -> None:
-    """Discs, arches and bars on paper, each with a soft edge of shadow, as cut from coloured card."""
+    """Draw discs, arches and bars on paper, each with a soft edge of shadow, as if cut from colored card."""
     rng, palette, width, height, unit = canvas.rng, canvas.palette, canvas.width, canvas.height, canvas.unit
     ground = mix(palette.accents[3], palette.sky[3], rng.uniform(0, 0.6))
     paper(canvas, ground)

@@ -1,4 +1,4 @@
-"""The paper all motifs are drawn on: gradients, smooth shapes, light, clouds, and the grain of film at the end."""
+"""The canvas that all motifs are drawn on: gradients, smooth shapes, light, clouds, and film grain at the end."""
 
 from collections.abc import Callable, Sequence
 from math import cos, pi
@@ -13,7 +13,7 @@ Paint = Color | Image.Image
 
 
 class Canvas:
-    """A picture under way. Lengths are pixels; `unit` is the shorter side. All chance comes from `rng`."""
+    """A picture in progress. Lengths are in pixels; `unit` is the shorter side. All randomness comes from `rng`."""
 
     def __init__(self, size: tuple[int, int], palette: Palette, rng: Random, prompt: str = "") -> None:
         self.width, self.height = size
@@ -24,17 +24,17 @@ class Canvas:
         self.image = Image.new("RGB", size, palette.sky[3])
 
     def says(self, words: str) -> bool:
-        """Whether the prompt has one of these words."""
+        """Return whether the prompt has one of these words."""
         return says(self.prompt, words)
 
     def gradient(self, colors: Sequence[Color], top: float = 0, bottom: float | None = None) -> None:
-        """Fill the rows from top to bottom with colours that run into each other."""
+        """Fill the rows from `top` to `bottom` with colors that blend into each other."""
         bottom = self.height if bottom is None else bottom
         height = max(1, round(bottom - top))
         self.image.paste(blend(colors, (self.width, height)), (0, round(top)))
 
     def shape(self, points: Sequence[Point], paint: Paint, opacity: float = 1.0, blur: float = 0) -> None:
-        """A filled polygon with smooth edges. A picture as paint lies over the whole canvas."""
+        """Draw a filled polygon with smooth edges. paint: a color, or a picture that covers the whole canvas."""
         margin = 1 + blur * 2
         left, top = (int(min(axis) - margin) for axis in zip(*points, strict=True))
         right, bottom = (int(max(axis) + margin) + 1 for axis in zip(*points, strict=True))
@@ -53,18 +53,18 @@ class Canvas:
             self.image.paste(paint, (left, top, right, bottom), mask)
 
     def disc(self, center: Point, radius: float, paint: Paint, opacity: float = 1.0, blur: float = 0) -> None:
-        """A filled circle."""
+        """Draw a filled circle."""
         self.shape(ring(center, radius, radius), paint, opacity, blur)
 
     def glow(self, center: Point, radius: float, color: Color, strength: float) -> None:
-        """Light that falls off around a point."""
+        """Draw light that falls off around a point."""
         size = max(2, round(radius * 2))
         spot = ImageOps.invert(Image.radial_gradient("L")).point(lambda v: round(((v / 255) ** 2.2) * 255 * strength))
         spot = spot.resize((size, size), Image.Resampling.BILINEAR)
         self.image.paste(color, (round(center[0] - radius), round(center[1] - radius)), spot)
 
     def wash(self, color: Color, top: float, bottom: float, opacity: float) -> None:
-        """Haze over the rows from top to bottom that grows thicker downwards."""
+        """Draw haze over the rows from `top` to `bottom` that thickens downward."""
         if bottom - top < 2:
             return
         mask = Image.linear_gradient("L").point(lambda v: round(v * opacity))
@@ -72,7 +72,7 @@ class Canvas:
         self.image.paste(color, (0, round(top)), mask)
 
     def clouds(self, color: Color, top: float, bottom: float, cover: float, opacity: float, stretch: float = 4) -> None:
-        """Drifting clouds in the rows from top to bottom; cover from 0 (clear) to 1."""
+        """Draw drifting clouds in the rows from `top` to `bottom`. cover: from 0 (clear) to 1."""
         height = max(2, round(bottom - top))
         mask = noise((self.width, height), self.rng, coarse=3, stretch=stretch)
         edge = 255 * (1 - cover)
@@ -81,7 +81,7 @@ class Canvas:
         self.image.paste(color, (0, round(top)), ImageChops.multiply(mask, fade))
 
     def strokes(self, lines: Sequence[tuple[Sequence[Point], Color, float]]) -> None:
-        """Many thin lines at once, each with its colour and width, with smooth edges."""
+        """Draw many thin lines with smooth edges at once, each with its own color and width."""
         layer = self.image.resize((self.width * 2, self.height * 2), Image.Resampling.NEAREST)
         draw = ImageDraw.Draw(layer)
         for points, color, width in lines:
@@ -89,7 +89,7 @@ class Canvas:
         self.image = layer.reduce(2)
 
     def finish(self, vignette: float = 0.34) -> Image.Image:
-        """The picture as film would have kept it: bloom, softened blacks, darker corners, grain."""
+        """Return the picture as if taken on film: with bloom, softened blacks, darker corners, and grain."""
         picture = _bloom(self.image)
         corners = ImageOps.invert(Image.radial_gradient("L").point(lambda v: round(max(0, v - 70) * vignette)))
         corners = corners.resize(picture.size, Image.Resampling.BICUBIC)
@@ -99,21 +99,21 @@ class Canvas:
 
 
 def blend(colors: Sequence[Color], size: tuple[int, int]) -> Image.Image:
-    """Colours that run into each other from the top of the picture to its bottom."""
+    """Return a picture whose colors blend into each other from top to bottom."""
     strip = Image.new("RGB", (1, len(colors)))
     strip.putdata(list(colors))
-    edge = 0.5  # half a colour is left out above and below, so that the ends are the first and the last colour
+    edge = 0.5  # omits half a color above and below, so that the ends are the first and the last color
     return strip.resize(size, Image.Resampling.BICUBIC, box=(0, edge, 1, len(colors) - edge))
 
 
 def ring(center: Point, across: float, along: float, steps: int = 64) -> list[Point]:
-    """The outline of an ellipse with these radii."""
+    """Return the outline of an ellipse with these radii."""
     turns = (2 * pi * step / steps for step in range(steps))
     return [(center[0] + across * cos(turn), center[1] + along * cos(turn - pi / 2)) for turn in turns]
 
 
 def noise(size: tuple[int, int], rng: Random, coarse: int = 3, octaves: int = 4, stretch: float = 1) -> Image.Image:
-    """Smooth random greys ("L"), from large shapes down to small ones; stretch makes them that much wider than high."""
+    """Return smooth random grays ("L"), from large shapes to small ones. stretch: how much wider than high they are."""
     result: Image.Image | None = None
     for octave in range(octaves):
         rows = max(2, coarse * 2**octave)
@@ -126,7 +126,7 @@ def noise(size: tuple[int, int], rng: Random, coarse: int = 3, octaves: int = 4,
 
 
 def ridge(rng: Random, octaves: int = 5, roughness: float = 0.5) -> Callable[[float], float]:
-    """A line of hills: a smooth random function of x, from about -1 to 1; one hill is about 1 wide."""
+    """Return a line of hills: a smooth random function of x, from about -1 to 1. One hill is about 1 wide."""
     tables = [[rng.uniform(-1, 1) for _ in range(64)] for _ in range(octaves)]
 
     def height(x: float) -> float:

@@ -1,4 +1,4 @@
-"""Cities: towers behind towers in the evening, lit windows, and sometimes water before them."""
+"""Cities: towers behind towers in the evening, lit windows, and sometimes water in front of them."""
 
 from PIL import ImageDraw
 
@@ -8,7 +8,7 @@ from tasks.standin.drawing.palette import Color, mix
 
 
 def skyline(canvas: Canvas) -> None:
-    """A skyline in four layers, hazy far away, dark and full of lit windows near by."""
+    """Draw a skyline in four layers: hazy far away, dark and full of lit windows nearby."""
     rng, palette, width, height = canvas.rng, canvas.palette, canvas.width, canvas.height
     water = canvas.says("river harbor harbour bay sea lake reflection rain") or rng.random() < 0.55
     ground = round(height * (rng.uniform(0.72, 0.8) if water else 1))

@@ -15,13 +15,13 @@ MARGIN = 1.3  # how much larger than a frame the picture is
 
 
 def film(prompt: str, seed: int, size: tuple[int, int], first: Image.Image | None = None) -> bytes:
-    """An MP4 (H.264, yuv420p) of this even size in pixels, that starts from a first picture if there is one."""
+    """Return an MP4 (H.264, yuv420p). size: even numbers of pixels. first: the picture to start from, if any."""
     large = round(size[0] * MARGIN), round(size[1] * MARGIN)
     picture = ImageOps.fit(first.convert("RGB"), large) if first else draw(prompt, seed, large)
     frames = round(FRAMES_PER_SECOND * SECONDS)
     file = BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        # The bytes are to be always the same: so one thread, and no mbtree, which was measured to vary from run to run.
+        # The bytes must always be the same: hence one thread, and no mbtree, which was measured to vary between runs.
         options = {"preset": "veryfast", "crf": "21", "threads": "1", "x264-params": "mbtree=0"}
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=options)
         stream.width, stream.height = size
@@ -35,7 +35,7 @@ def film(prompt: str, seed: int, size: tuple[int, int], first: Image.Image | Non
 
 
 def _move(chance: Random, size: tuple[int, int], frames: int) -> list[tuple[float, float, float, float]]:
-    """The part of the picture that each frame shows: a pan with a slow zoom that starts and ends gently."""
+    """Return the part of the picture that each frame shows: a pan with a slow zoom that starts and ends gently."""
     width, height = size
     start, end = (
         (chance.uniform(0, 0.35), chance.uniform(0.2, 0.8)),

@@ -1,4 +1,4 @@
-"""Flowers and leaves, as pressed between the pages of a book."""
+"""Flowers and leaves, as if pressed between the pages of a book."""
 
 from math import atan2, cos, pi, sin
 
@@ -7,7 +7,7 @@ from tasks.standin.drawing.palette import Color, mix
 
 
 def bouquet(canvas: Canvas) -> None:
-    """A handful of stems with leaves and blossoms on paper, sometimes before a pale disc."""
+    """Draw a handful of stems with leaves and blossoms on paper, sometimes in front of a pale disc."""
     rng, palette, width, height = canvas.rng, canvas.palette, canvas.width, canvas.height
     dark = canvas.says("night dark moody noir black") or rng.random() < 0.3
     ground = mix(palette.near, palette.sky[0], 0.25) if dark else mix(palette.accents[3], palette.sky[3], 0.25)
@@ -39,7 +39,7 @@ def bouquet(canvas: Canvas) -> None:
 
 
 def paper(canvas: Canvas, color: Color) -> None:
-    """A ground of paper: one colour, a little cloudy, with light from one side."""
+    """Draw a paper background: one color, slightly cloudy, with light from one side."""
     canvas.image.paste(color, (0, 0, *canvas.image.size))
     shade = noise(canvas.image.size, canvas.rng, coarse=4, octaves=5)
     canvas.image.paste(mix(color, canvas.palette.near, 0.2), (0, 0), shade.point(lambda v: max(0, v - 120) // 3))

@@ -1,4 +1,4 @@
-"""Land: mountains in haze, dunes, and woods at the edge of a lake."""
+"""Landscapes: mountains in haze, dunes, and woods at the edge of a lake."""
 
 from math import exp, sin
 
@@ -9,7 +9,7 @@ from tasks.standin.drawing.palette import Color, mix
 
 
 def sky(canvas: Canvas, horizon: float, sun: Point | None = None) -> Point:
-    """Paint sky, clouds and sun down to the horizon; gives the sun's place."""
+    """Draw sky, clouds and sun down to the horizon. Returns the sun's position."""
     rng, palette = canvas.rng, canvas.palette
     canvas.gradient(palette.sky, 0, horizon * 1.02)
     x, y = sun or (canvas.width * rng.uniform(0.2, 0.8), horizon * rng.uniform(0.45, 0.85))
@@ -23,7 +23,7 @@ def sky(canvas: Canvas, horizon: float, sun: Point | None = None) -> Point:
 
 
 def mountains(canvas: Canvas) -> None:
-    """Ranges behind ranges, each paler than the one before it, with mist between them and birds above."""
+    """Draw ranges behind ranges, each paler than the one in front of it, with mist between them and birds above."""
     rng, palette, width, height = canvas.rng, canvas.palette, canvas.width, canvas.height
     horizon = height * rng.uniform(0.5, 0.66)
     sun = sky(canvas, horizon * 1.1)
@@ -48,7 +48,7 @@ def mountains(canvas: Canvas) -> None:
 
 
 def dunes(canvas: Canvas) -> None:
-    """Dunes behind dunes, each with a bright face and a shaded one that meet in a winding crest."""
+    """Draw dunes behind dunes, each with a bright face and a shaded face that meet in a winding crest."""
     rng, palette, width, height = canvas.rng, canvas.palette, canvas.width, canvas.height
     horizon = height * rng.uniform(0.4, 0.54)
     sun = sky(canvas, horizon)
@@ -91,7 +91,7 @@ def _dune(canvas: Canvas, at: Point, size: Point, side: int, sand: Color) -> Non
 
 
 def woods(canvas: Canvas) -> None:
-    """Firs behind firs in the mist, and the lake before them that keeps their image."""
+    """Draw firs behind firs in the mist, and a lake in front that reflects them."""
     rng, palette, width, height = canvas.rng, canvas.palette, canvas.width, canvas.height
     shore = height * rng.uniform(0.62, 0.72)
     sky(canvas, shore)
@@ -112,7 +112,7 @@ def woods(canvas: Canvas) -> None:
 
 
 def mirror(canvas: Canvas, shore: float) -> None:
-    """Everything above the shore once more below it, darker, and broken by small waves."""
+    """Draw everything above the shore again below it: mirrored, darker, and broken by small waves."""
     width, height, top = canvas.width, canvas.height, round(shore)
     depth = height - top
     image = ImageOps.flip(canvas.image.crop((0, max(0, top - depth), width, top))).resize((width, depth))

@@ -1,4 +1,4 @@
-"""Night skies: stars, the milky way or northern lights, and a dark land below."""
+"""Night skies: stars, the Milky Way or northern lights, and dark land below."""
 
 from math import sin
 
@@ -11,7 +11,7 @@ DEEP: tuple[Color, Color] = ((6, 9, 26), (20, 32, 66))
 
 
 def night(canvas: Canvas) -> None:
-    """A clear night. The palette colours its lights; the sky itself is always dark."""
+    """Draw a clear night. The palette colors the lights; the sky itself is always dark."""
     rng, palette, width, height = canvas.rng, canvas.palette, canvas.width, canvas.height
     low = mix(mix(palette.sky[1], palette.sky[2], 0.4), DEEP[1], 0.35)
     canvas.gradient(

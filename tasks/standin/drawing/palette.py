@@ -1,4 +1,4 @@
-"""Colours: palettes with the taste of old film, chosen by the words of a prompt."""
+"""Color palettes in the style of old film, chosen by the words of a prompt."""
 
 from dataclasses import dataclass
 from random import Random
@@ -9,7 +9,7 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Palette:
-    """One picture's colours. sky runs from the zenith to the horizon; far and near are land, or paper and ink."""
+    """The colors of one picture. sky: from the zenith to the horizon. far, near: land, or paper and ink."""
 
     colors: str
     moods: str
@@ -21,25 +21,25 @@ class Palette:
 
 
 def choose(prompt: str, rng: Random) -> Palette:
-    """A palette of a colour that the prompt names, else one of its mood, else any: by chance where several fit."""
+    """Return a palette of a color that the prompt names, else of its mood, else any: a random one when several fit."""
     fitting = [palette for palette in PALETTES if says(prompt, palette.colors)]
     fitting = fitting or [palette for palette in PALETTES if says(prompt, palette.moods)]
     return rng.choice(fitting or PALETTES)
 
 
 def says(prompt: str, words: str) -> bool:
-    """Whether the prompt has one of these words, singular or plural."""
+    """Return whether the prompt has one of these words, in singular or plural."""
     return not {word.removesuffix("s") for word in findall(r"\w+", prompt.casefold())}.isdisjoint(words.split())
 
 
 def mix(one: Color, other: Color, share: float) -> Color:
-    """one, with share (0 to 1) of the other in it."""
+    """Return a mix of two colors. share: the part of `other`, from 0 to 1."""
     a, b, c = (round(x + (y - x) * share) for x, y in zip(one, other, strict=True))
     return a, b, c
 
 
 def rgb(code: str) -> Color:
-    """A colour from six hexadecimal digits."""
+    """Return the color with these six hexadecimal digits."""
     return int(code[:2], 16), int(code[2:4], 16), int(code[4:], 16)
 
 

@@ -1,4 +1,4 @@
-"""One picture from a prompt: the motif its words ask for, or one by chance, on a canvas of the right size."""
+"""A picture from a prompt: the motif that its words name, or a random one, on a canvas of the right size."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -38,8 +38,8 @@ MOTIFS: list[tuple[str, Callable[[Canvas], None]]] = [
 
 
 def draw(prompt: str, seed: int, size: tuple[int, int]) -> Image.Image:
-    """A picture of this size in pixels. The same arguments give the same picture, always."""
-    chance = Random(sha256(prompt.encode()).digest())  # prompts choose motif and colours, seeds only vary them
+    """Return a picture of this size in pixels. The same arguments always produce the same picture."""
+    chance = Random(sha256(prompt.encode()).digest())  # the prompt chooses motif and colors, the seed only varies them
     motif = _motif(prompt, chance)
     palette = choose(prompt, chance)
     width, height = size
@@ -52,14 +52,14 @@ def draw(prompt: str, seed: int, size: tuple[int, int]) -> Image.Image:
 
 
 def redraw(given: Image.Image, prompt: str, seed: int, size: tuple[int, int]) -> Image.Image:
-    """A given picture in the light and colours of the one that would be drawn."""
+    """Return the given picture in the light and colors of the one that `draw` returns."""
     given = ImageOps.fit(given.convert("RGB"), size)
     drawn = draw(prompt, seed, size)
     return Image.blend(ImageChops.soft_light(given, drawn), drawn, 0.22)
 
 
 def encode(picture: Image.Image, extension: str, quality: int) -> bytes:
-    """The picture as webp, jpg or png."""
+    """Return the picture encoded as webp, jpg or png."""
     file = BytesIO()
     if extension == "png":
         picture.save(file, "PNG", compress_level=3)

@@ -11,16 +11,16 @@ from random import Random
 
 import av
 
-RATE = 32_000  # samples a second, as MusicGen's
+RATE = 32_000  # samples a second, as in MusicGen
 LONGEST = 8.0  # seconds
 SCALES = [[0, 2, 4, 7, 9], [0, 3, 5, 7, 10], [0, 2, 3, 7, 8], [0, 2, 5, 7, 9]]
 CHORDS = [[0, 4, 1, 3], [0, 3, 4, 0], [0, 2, 3, 4], [4, 3, 0, 1]]
 
 
 def sound(prompt: str, seed: int, seconds: float, extension: str, channels: int) -> bytes:
-    """Music as wav or mp3, so many seconds long (8 at most), in one channel or two."""
+    """Return music as wav or mp3, `seconds` long (8 at most), in one or two channels."""
     music = _compose(Random(sha256(f"{prompt}\0{seed}".encode()).digest()), max(1.0, min(seconds, LONGEST)))
-    sides = [music] if channels == 1 else [music, [0.0] * 400 + music[:-400]]  # 12 ms apart sounds wide
+    sides = [music] if channels == 1 else [music, [0.0] * 400 + music[:-400]]  # a delay of 12 ms sounds wide
     samples = array("h", bytes(2 * channels * len(music)))
     for number, side in enumerate(sides):
         samples[number::channels] = array("h", [round(value * 32_000) for value in side])
@@ -52,7 +52,7 @@ def _pitch(root: float, scale: Sequence[int], degree: int) -> float:
 
 
 def _pluck(chance: Random, pitch: float, seconds: float) -> list[float]:
-    """A plucked string (Karplus and Strong): noise that goes round and round through an average."""
+    """Return a plucked string (the Karplus-Strong algorithm): noise that is averaged again and again."""
     period = [chance.uniform(-1, 1) for _ in range(max(2, round(RATE / pitch)))]
     period = [(a + b) / 2 for a, b in zip(period, period[1:] + period[:1], strict=True)]
     note: list[float] = []
@@ -63,7 +63,7 @@ def _pluck(chance: Random, pitch: float, seconds: float) -> list[float]:
 
 
 def _chord(pitches: Sequence[float], seconds: float) -> list[float]:
-    """A soft chord that swells and falls."""
+    """Return a soft chord that swells and fades."""
     length = int(seconds * RATE * 1.15)
     swell = [0.11 * sin(pi * place / length) for place in range(length)]
     turns = [2 * pi * pitch / RATE for pitch in pitches]

@@ -8,7 +8,7 @@ from tasks.standin.drawing.canvas import Canvas, Point, blend, ring
 from tasks.standin.drawing.flora import paper
 from tasks.standin.drawing.palette import Color, mix
 
-# Half of each outline: height (0 at the foot, 1 at the top) and half width.
+# One half of each outline, as pairs of height (0 at the foot, 1 at the top) and half width.
 VESSELS: list[list[Point]] = [
     [(0, 0.20), (0.05, 0.22), (0.50, 0.22), (0.58, 0.18), (0.66, 0.07), (0.95, 0.06), (0.96, 0.08), (1, 0.08)],
     [(0, 0.16), (0.12, 0.27), (0.32, 0.33), (0.52, 0.27), (0.70, 0.12), (0.84, 0.09), (0.96, 0.14), (1, 0.15)],
@@ -19,7 +19,7 @@ VESSELS: list[list[Point]] = [
 
 
 def table(canvas: Canvas) -> None:
-    """Three to five vessels in a row, and fruit before them."""
+    """Draw three to five vessels in a row, and fruit in front of them."""
     rng, palette, width, height = canvas.rng, canvas.palette, canvas.width, canvas.height
     wall = mix(mix(palette.far, palette.sky[3], 0.35), palette.sky[1], rng.uniform(0, 0.4))
     paper(canvas, wall)
@@ -119,7 +119,7 @@ def _shadow(canvas: Canvas, foot: Point, wide: float, tall: float, side: int) ->
 
 
 def _round(canvas: Canvas, center: Point, size: Point, color: Color, side: int) -> Image.Image:
-    """A full canvas of paint that shades a round thing here from its lit side to its dark one."""
+    """Return a canvas-sized paint that shades a round object at `center` from its lit side to its dark side."""
     wide, tall = size
     lit, dark = mix(color, canvas.palette.light, 0.42), mix(color, canvas.palette.near, 0.62)
     stops = [mix(color, dark, 0.15), lit, color, mix(color, dark, 0.55), dark, mix(dark, color, 0.3)]
@@ -136,7 +136,7 @@ def _round(canvas: Canvas, center: Point, size: Point, color: Color, side: int) 
 
 
 def _smooth(outline: Sequence[Point]) -> list[Point]:
-    """The outline as a curve through its points (Catmull and Rom's)."""
+    """Return the outline as a smooth curve through its points (a Catmull-Rom spline)."""
     ends = [outline[0], *outline, outline[-1]]
     result: list[Point] = []
     for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):

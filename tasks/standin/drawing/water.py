@@ -1,4 +1,4 @@
-"""Water: a sea with the sun's path on it, sometimes with a sail or an island."""
+"""Water: a sea with the sun's reflection on it, sometimes with a sail or an island."""
 
 from math import sin
 
@@ -8,7 +8,7 @@ from tasks.standin.drawing.palette import Color, mix
 
 
 def sea(canvas: Canvas) -> None:
-    """An open sea under a large sky; the sun lays its path on the waves."""
+    """Draw an open sea under a large sky, with the sun's reflection on the waves."""
     rng, palette, width, height = canvas.rng, canvas.palette, canvas.width, canvas.height
     horizon = height * rng.uniform(0.48, 0.64)
     sun = sky(canvas, horizon, (width * rng.uniform(0.25, 0.75), horizon * rng.uniform(0.55, 0.9)))

@@ -1,4 +1,4 @@
-"""browser: the gallery of a large library in Chromium: a minute of the wheel, then typing while jobs arrive."""
+"""browser: the gallery of a large library in Chromium: a minute of scrolling, then typing while jobs arrive."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tests.bench.sites import Site
 from tests.bench.visitor import visiting
 
 JOBS, ARRIVING = 100_000, 300
-SECONDS = 60  # of the wheel
+SECONDS = 60  # of scrolling with the wheel
 SETTLED = 3.0  # seconds until the last change is on the page
 THROTTLE = 4
 
@@ -26,14 +26,14 @@ NOTE = (
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """What a visitor notices, on this machine and on one four times slower."""
+    """Measure what a visitor notices, on this machine and on one that is four times slower."""
     scrolled, typed = f"{effort.count(JOBS):,} jobs, wheel", f"{effort.count(ARRIVING)} jobs arrive while typing"
     figures = []
     async with prepared(SQLITE) as ground:
         site = await sites.darkroom(ground, workers=1, database_url=await seeding.filled(ground, effort.count(JOBS)))
         await predictions.share_a_picture(ground)
         await predictions.keep_pace(ground, 1)
-        await carried(site, 20)  # warm
+        await carried(site, 20)  # warm up
         for throttle, where in ((1, ""), (THROTTLE, f", {THROTTLE} x throttled")):
             rounds = [await _round(site, effort, throttle) for _ in range(effort.long_rounds)]
             for number, (what, unit, target) in enumerate((*SCROLLED, *TYPED)):

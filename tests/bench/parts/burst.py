@@ -1,4 +1,4 @@
-"""burst: 300 predictions of two seconds asked for at once, one worker process, to the last one's end."""
+"""burst: 300 predictions of two seconds requested at once, one worker process, until the last one ends."""
 
 from tests.bench import predictions, sites
 from tests.bench.effort import Effort
@@ -7,11 +7,11 @@ from tests.bench.ground import POSTGRES, SQLITE, prepared
 from tests.bench.orders import carried
 
 JOBS, SECONDS = 300, 2.0
-REFERENCE_JOBS = 32  # its eight processes carry eight at a time: 300 would take a minute and a half
+REFERENCE_JOBS = 32  # its eight processes run eight at a time: 300 would take a minute and a half
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """Seconds, and jobs a second, on each database."""
+    """Measure seconds, and jobs per second, on each database."""
     return [figure for database in (POSTGRES, SQLITE) for figure in await _on(database, effort)]
 
 
@@ -21,7 +21,7 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
         own = await sites.darkroom(ground, workers=1, WORKER_CONCURRENCY=str(JOBS))
         reference = await sites.reference(ground, workers=True)
         for site in (own, reference):
-            await carried(site, 8)  # warm
+            await carried(site, 8)  # warm up
         await predictions.last(ground, SECONDS)
         took, theirs = [], []
         for _ in range(effort.long_rounds):

@@ -1,4 +1,4 @@
-"""flight: 1,000 predictions of ten seconds under way at once in one worker process, polled or with webhooks."""
+"""flight: 1,000 predictions of ten seconds in flight at once in one worker process, polled or with webhooks."""
 
 from tests.bench import predictions, sites
 from tests.bench.effort import Effort
@@ -11,7 +11,7 @@ JOBS, SECONDS = 1000, 10.0
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """Seconds to the last one's end, and the worker's memory, on each database."""
+    """Measure the seconds until the last one ends, and the worker's memory, on each database."""
     return [
         figure
         for database in (POSTGRES, SQLITE)
@@ -24,7 +24,7 @@ async def _on(database: str, webhooks: bool, effort: Effort) -> list[Figure]:
     jobs, took, peaks = effort.count(JOBS), [], []
     async with prepared(database) as ground:
         own = await sites.darkroom(ground, workers=1, webhooks=webhooks, WORKER_CONCURRENCY=str(JOBS))
-        await carried(own, 8)  # warm
+        await carried(own, 8)  # warm up
         await predictions.last(ground, SECONDS)
         for _ in range(effort.long_rounds):
             async with watched(own.workers) as peak:

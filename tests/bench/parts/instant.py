@@ -1,4 +1,4 @@
-"""instant: predictions that have ended when they are created, with small pictures, one worker process."""
+"""instant: predictions that have already ended when they are created, with small pictures, one worker process."""
 
 from tests.bench import predictions, sites
 from tests.bench.effort import Effort
@@ -10,7 +10,7 @@ JOBS = 500
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """Jobs a second, from the first request to the last job's end, on each database."""
+    """Measure jobs per second, from the first request to the last job's end, on each database."""
     return [await _on(database, effort) for database in (POSTGRES, SQLITE)]
 
 
@@ -20,7 +20,7 @@ async def _on(database: str, effort: Effort) -> Figure:
         site, reference = await sites.darkroom(ground, workers=1), await sites.reference(ground, workers=True)
         await predictions.share_a_picture(ground)
         for each in (site, reference):
-            await carried(each, 50)  # warm
+            await carried(each, 50)  # warm up
         for _ in range(effort.long_rounds):
             own.append(jobs / await carried(site, jobs))
             theirs.append(jobs / await carried(reference, jobs))

@@ -1,4 +1,4 @@
-"""library: the gallery of a large library: its first page, page 1,000, a search of two words, one month."""
+"""library: the gallery of a large library: its first page, page 1,000, a search for two words, one month."""
 
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -13,18 +13,18 @@ from tests.bench.ground import POSTGRES, SQLITE, prepared
 from tests.bench.load import Load, drive, get
 
 JOBS = {SQLITE: 200_000, POSTGRES: 1_000_000}
-PAGE, CARDS, MOST = 1000, 60, 200  # cards of a page of the gallery; jobs of a page of /jobs.json at most
+PAGE, CARDS, MOST = 1000, 60, 200  # cards on a page of the gallery; the most jobs on a page of /jobs.json
 BROWSER = {"Accept": "text/html", "Accept-Encoding": "gzip, deflate, br"}
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """p95 in milliseconds of each kind of page, one request at a time, on each database."""
+    """Measure p95 in milliseconds of each kind of page, one request at a time, on each database."""
     return [figure for database in (SQLITE, POSTGRES) for figure in await _on(database, effort)]
 
 
 async def _on(database: str, effort: Effort) -> list[Figure]:
     jobs = effort.count(JOBS[database])
-    page = min(PAGE, jobs // (CARDS + 2))  # some are in the trash
+    page = min(PAGE, jobs // (CARDS + 2))  # some jobs are in the trash
     month = f"{datetime.now(UTC) - timedelta(days=180):%Y-%m}"
     async with prepared(database) as ground:
         url = await seeding.filled(ground, jobs)
@@ -39,7 +39,7 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
         for number in range(effort.rounds + 1):
             for name, path in paths.items():
                 load = await drive(site.address, get(site.address + path, BROWSER), 200, 1, effort.seconds / 2)
-                if number:  # the first round warms
+                if number:  # the first round is the warm-up
                     loads[name].append(load)
     figures = [
         Figure("library", f"{jobs:,} jobs: {name}, p95", "ms", tuple(load.milliseconds(0.95) for load in of), database,
@@ -53,7 +53,7 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
 
 
 async def _path_of_page(address: str, number: int) -> str:
-    """The path of a page of the gallery: as many jobs on as those before it show."""
+    """Return the path of a page of the gallery. It skips as many jobs as the pages before it show."""
     to_skip, following = (number - 1) * CARDS, "/jobs.json"
     async with httpx.AsyncClient(base_url=address, timeout=60) as client:
         while to_skip > 0:

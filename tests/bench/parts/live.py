@@ -1,4 +1,4 @@
-"""live: from the commit of a job's last change to its bytes at an open page, one job after the other."""
+"""live: from the commit of a job's last change until its bytes reach an open page, one job after the other."""
 
 import asyncio
 
@@ -10,12 +10,12 @@ from tests.bench.orders import carried
 from tests.bench.sites import Site
 from tests.bench.watchers import watching
 
-JOBS = 100  # of a round
-SETTLED = 3.5  # seconds within which a page hears of everything, also of what no hint told of
+JOBS = 100  # in a round
+SETTLED = 3.5  # seconds within which a page receives every change, including changes that no hint reported
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """p50 and p99 in milliseconds, on each database."""
+    """Measure p50 and p99 in milliseconds, on each database."""
     return [figure for database in (POSTGRES, SQLITE) for figure in await _on(database, effort)]
 
 
@@ -23,7 +23,7 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
     async with prepared(database) as ground:
         site = await sites.darkroom(ground, workers=1)
         await predictions.share_a_picture(ground)
-        await carried(site, 20)  # warm
+        await carried(site, 20)  # warm up
         rounds = [await _latencies(site, effort.count(JOBS)) for _ in range(effort.rounds)]
     what = "the row's change to bytes at an open page"
     return [

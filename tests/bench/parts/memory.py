@@ -1,4 +1,4 @@
-"""memory: what web and worker have in memory over 10,000 jobs, and the web over 1,000 pages that come and go."""
+"""memory: the memory of web and worker over 10,000 jobs, and of the web over 1,000 pages that open and close."""
 
 from statistics import median
 
@@ -12,16 +12,16 @@ from tests.bench.sites import Site
 from tests.bench.watchers import watching
 
 JOBS, PAGES = 10_000, 1000
-LOOKS = 40  # at what is in memory
-WARM = 0.2  # of all: caches and pools fill; from then on nothing is to grow
-MOST = 1.1  # times what it was
+LOOKS = 40  # measurements of the memory
+WARM = 0.2  # share of the work that fills caches and pools; afterwards nothing may grow
+MOST = 1.1  # times the earlier size
 
 Course = list[tuple[float, float]]
-"""How many jobs or pages there were, and MiB then."""
+"""The number of jobs or pages so far, and the MiB at that time."""
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """What is in memory in the end, as a multiple of what it was after a fifth of all; with its course."""
+    """Measure the memory at the end as a multiple of the memory after a fifth of the work; with its course."""
     jobs, pages = effort.count(JOBS), effort.count(PAGES)
     async with prepared(POSTGRES) as ground:
         site = await sites.darkroom(ground, workers=1)

@@ -1,4 +1,4 @@
-"""overhead: what a job takes beside its prediction, one job after the other, Darkroom with webhooks."""
+"""overhead: the time of a job apart from its prediction, one job after the other, Darkroom with webhooks."""
 
 from time import time
 
@@ -9,12 +9,12 @@ from tests.bench.ground import POSTGRES, SQLITE, Ground, prepared
 from tests.bench.orders import carried
 from tests.bench.sites import Site
 
-JOBS, REFERENCE_JOBS = 100, 20  # of a round
-PACE = 0.05  # predictions of a tenth of a second, and the stand-in sees within 3 ms that one has ended
+JOBS, REFERENCE_JOBS = 100, 20  # in a round
+PACE = 0.05  # predictions take a tenth of a second, and the stand-in notices within 3 ms that one has ended
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """p50 and p99 in milliseconds, on each database."""
+    """Measure p50 and p99 in milliseconds, on each database."""
     return [figure for database in (POSTGRES, SQLITE) for figure in await _on(database, effort)]
 
 
@@ -24,7 +24,7 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
         await predictions.share_a_picture(ground)
         await predictions.keep_pace(ground, PACE)
         for site in (own, reference):
-            await carried(site, 10)  # warm
+            await carried(site, 10)  # warm up
         took, theirs = [], []
         for _ in range(effort.long_rounds):
             took.append(await _overheads(own, ground, effort.count(JOBS)))

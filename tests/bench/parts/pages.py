@@ -1,4 +1,4 @@
-"""pages: 2,000 open pages on one web process: what each takes, when an event is at all of them, what others notice."""
+"""pages: 2,000 open pages on one web process: memory of each, delay of events to all, effect on other requests."""
 
 import asyncio
 
@@ -13,26 +13,26 @@ from tests.bench.sites import Site
 from tests.bench.watchers import Arrivals, watching
 
 PAGES = 2000
-POSTS, BETWEEN = 30, 0.5  # of a round, one after the other; seconds
-QUIET = 6.0  # seconds before pages are opened: they begin with what changed in the last five
-SETTLED = 3.0  # seconds until everything is told, and memory is quiet
+POSTS, BETWEEN = 30, 0.5  # in a round, one after the other; seconds
+QUIET = 6.0  # seconds before pages are opened, because they start with the changes of the last five
+SETTLED = 3.0  # seconds until everything is sent and memory is stable
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """KiB a page, milliseconds to the last page, and the p99 of POST /generate meanwhile."""
+    """Measure KiB per page, milliseconds to the last page, and the p99 of POST /generate in the meantime."""
     pages, slowest, p99 = effort.count(PAGES), [], []
     sizes: list[float] = []
     async with prepared(POSTGRES) as ground:
         site = await sites.darkroom(ground, workers=1)
         await predictions.share_a_picture(ground)
         async with watching(site.address, 20):
-            await carried(site, 20)  # warm
+            await carried(site, 20)  # warm up
         for _ in range(effort.long_rounds):
             await asyncio.sleep(QUIET)
             before = resident(site.webs)
             async with watching(site.address, pages) as arrivals:
                 await asyncio.sleep(SETTLED)
-                if not sizes:  # later rounds find memory that the first has left
+                if not sizes:  # later rounds reuse memory that the first one left
                     sizes.append(1024 * (resident(site.webs) - before) / pages)
                 arrivals.clear()
                 load = await _posts(site)
@@ -54,7 +54,7 @@ async def measure(effort: Effort) -> list[Figure]:
 
 
 async def _posts(site: Site) -> Load:
-    """A few requests, calmly. Raises Failed."""
+    """Send a few requests with pauses between them. Raises Failed."""
     request, all_of_them = post(f"{site.address}/generate", ORDER), Load()
     for _ in range(POSTS):
         load = await send(site.address, request, 202, 1, 1)
@@ -64,7 +64,10 @@ async def _posts(site: Site) -> Load:
 
 
 def _slowest(arrivals: Arrivals, pages: int) -> float:
-    """Milliseconds from a change to the last page that heard of it: their p99. Raises AssertionError if one did not."""
+    """Return the p99 of the milliseconds from a change until the last page has received it.
+
+    Raises AssertionError when a change did not reach every page.
+    """
     heard = {changed: times for changed, times in arrivals.items() if len(times) >= pages}
     assert len(heard) >= POSTS, f"{POSTS} changes, but only {len(heard)} reached every page"
     return quantile([1000 * (max(times[:pages]) - changed) for changed, times in heard.items()], 0.99)

@@ -1,4 +1,4 @@
-"""profile: where the processor's time goes: for a request in the web process, for an instant job in the worker."""
+"""profile: how the processor time is spent: for a request in the web process, for an instant job in the worker."""
 
 import asyncio
 import signal
@@ -16,7 +16,7 @@ from tests.bench.memory import processor
 from tests.bench.orders import ORDER, carried, place
 from tests.processes import ROOT, Process
 
-CONNECTIONS, JOBS, SAMPLES = 16, 500, 200  # samples a second
+CONNECTIONS, JOBS, SAMPLES = 16, 500, 200  # samples per second
 PY_SPY = Path(sysconfig.get_path("scripts")) / "py-spy"
 RECORD = ("record", "--gil", "--nonblocking", "--full-filenames", "--format", "raw", "--rate", str(SAMPLES))
 LOOP = ("/uvicorn/server.py", "/asyncio/")
@@ -34,7 +34,7 @@ GROUPS = {
     "Litestar": ("/litestar/",),
     "our own code": (f"{ROOT}/tasks/", f"{ROOT}/webapp/"),
 }
-"""Where the files of each lie. A sample belongs to the innermost frame that is of one of them."""
+"""The paths of each group's files. A sample belongs to the innermost frame whose file is in a group."""
 REST = "the event loop and the rest"
 NOTE = (
     "The processor's time is the process's and its children's, by the system's account. The shares are those of the"
@@ -44,7 +44,7 @@ NOTE = (
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """What of it goes where, on each database."""
+    """Measure how much of the processor time each group takes, on each database."""
     return [figure for database in (POSTGRES, SQLITE) for figure in await _on(database, effort)]
 
 
@@ -75,8 +75,8 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
 async def _spent(
     what: str, ground: Ground, process: Process, work: Callable[[], Awaitable[int]], effort: Effort
 ) -> list[Figure]:
-    """The processor's time that one piece of work takes in a process, and which share of it each group has."""
-    await work()  # warm
+    """Measure the processor time that one unit of work takes in a process, and each group's share of it."""
+    await work()  # warm up
     spent: list[float] = []
     shares: list[Counter[str]] = []
     for _ in range(effort.long_rounds):
@@ -91,7 +91,7 @@ async def _spent(
 
 
 async def _sampled(process: Process, file: Path, work: Callable[[], Awaitable[int]]) -> tuple[Counter[str], float, int]:
-    """How many samples were of each group, the seconds of the processor, and how much was done."""
+    """Sample a process while it works. Returns each group's samples, the processor seconds and the amount of work."""
     words, unheard = ("--pid", str(process.running.pid), "--output", str(file)), asyncio.subprocess.DEVNULL
     spy = await asyncio.create_subprocess_exec(PY_SPY, *RECORD, *words, stdout=unheard, stderr=unheard)
     try:
@@ -105,7 +105,7 @@ async def _sampled(process: Process, file: Path, work: Callable[[], Awaitable[in
 
 
 def _counted(file: Path) -> Counter[str]:
-    """How many of py-spy's samples belong to each group."""
+    """Return how many of py-spy's samples belong to each group."""
     samples: Counter[str] = Counter()
     for line in file.read_text().splitlines():
         stack, _, times = line.rpartition(" ")

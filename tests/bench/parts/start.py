@@ -1,4 +1,4 @@
-"""start: everything on one machine, as `make run` starts it, to the gallery's first byte; and what it takes idle."""
+"""start: everything on one machine, as `make run` starts it, until the gallery's first byte; and its idle load."""
 
 import asyncio
 from contextlib import suppress
@@ -13,18 +13,18 @@ from tests.bench.memory import processor, resident
 from tests.chaos.patience import until
 from tests.processes import Process, environment
 
-IDLE = 20.0  # seconds that are looked at
+IDLE = 20.0  # seconds of observation
 SETTLED = 8.0  # seconds after the first byte until everything has started
 PATIENCE = 60.0
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """Seconds to the first byte, percent of a core and MiB of all processes together."""
+    """Measure the seconds to the first byte, and the percent of a core and the MiB of all processes together."""
     starts, shares, sizes = [], [], []
     async with prepared(SQLITE) as ground:
         (ground.folder / "data").mkdir()
         port = servers.free_port()
-        await _stopped(await _started(ground, port))  # what the first start makes is there from now on: a warm start
+        await _stopped(await _started(ground, port))  # the first start creates what later ones reuse: they are warm
         for number in range(effort.rounds):
             begun = perf_counter()
             everything = await _started(ground, port)
@@ -46,7 +46,7 @@ async def measure(effort: Effort) -> list[Figure]:
 
 
 async def _started(ground: Ground, port: int) -> Process:
-    """All of Darkroom, which has just sent the first byte of its gallery."""
+    """Start all of Darkroom, and wait until it has sent the first byte of its gallery."""
     own = {"PORT": str(port), "STANDIN_PORT": str(servers.free_port()), "REDIS_URL": "", "REPLICATE_API_URL": ""}
     database = f"sqlite:///{ground.folder}/data/darkroom.sqlite"
     everything = ground.darkroom("up", environment(ground.folder, database, "", "", **own))
@@ -66,7 +66,7 @@ async def _first_byte(port: int) -> bool:
 
 
 async def _idle(everything: Process, seconds: float) -> tuple[float, float]:
-    """Percent of a core, and MiB."""
+    """Return the percent of a core and the MiB that are used while idle."""
     await asyncio.sleep(SETTLED)
     used = processor([everything])
     await asyncio.sleep(seconds)

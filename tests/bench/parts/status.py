@@ -1,4 +1,4 @@
-"""status: GET /status of a job that is completed, and of one that waits with others."""
+"""status: GET /status of a completed job, and of a job that waits behind others."""
 
 from uuid import UUID
 
@@ -12,12 +12,12 @@ from tests.bench.sites import Site
 from tests.bench.turns import in_turns
 
 CONNECTIONS = 16
-WAITING = 100  # jobs before it
+WAITING = 100  # jobs ahead of it
 TARGETS = (Target(">=", 8, "reference"), Target(">=", 0.3, "ceiling"))
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """Requests a second on each database."""
+    """Measure requests per second, on each database."""
     return [figure for database in (POSTGRES, SQLITE) for figure in await _on(database, effort)]
 
 
@@ -39,7 +39,7 @@ async def _completed(site: Site) -> str:
     await carried(site, 1)
     async with rows.opened(site.database_url) as database:
         [(job,)] = await database.ask("SELECT id FROM job")
-    return str(UUID(str(job)))  # SQLite has it as text
+    return str(UUID(str(job)))  # SQLite returns it as text
 
 
 async def _queued(site: Site) -> str:
@@ -48,7 +48,7 @@ async def _queued(site: Site) -> str:
 
 
 async def _figure(state: str, database: str, asked: list[Site], jobs: list[str], effort: Effort) -> Figure:
-    paths = [*jobs, jobs[0]]  # the echo answers whatever is asked for
+    paths = [*jobs, jobs[0]]  # the echo answers any path
     requests = [get(f"{site.address}/status/{job}") for site, job in zip(asked, paths, strict=True)]
     own, reference, ceiling = await in_turns(asked, requests, 200, CONNECTIONS, effort)
     return Figure(

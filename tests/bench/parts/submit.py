@@ -1,4 +1,4 @@
-"""submit: POST /generate, durable when it is answered. No worker runs: it is measured how fast work is accepted."""
+"""submit: POST /generate, durable once it is answered. No worker runs: the part measures how fast work is accepted."""
 
 from tests.bench import sites
 from tests.bench.effort import Effort
@@ -18,7 +18,7 @@ PATIENCE = {POSTGRES: (Target("<", 60),), SQLITE: ()}
 
 
 async def measure(effort: Effort) -> list[Figure]:
-    """Requests a second and their p99, on each database."""
+    """Measure requests per second and their p99, on each database."""
     return [figure for database in (POSTGRES, SQLITE) for figure in await _on(database, effort)]
 
 

@@ -1,4 +1,4 @@
-"""The reference: the stack that people would write instead, FastAPI, SQLModel, Celery and Redis, with the same API."""
+"""The reference: the stack that people would write instead (FastAPI, SQLModel, Celery and Redis), with the same API."""
 
 import json
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ def _read(value: Any) -> Any:
 
 
 class Order(BaseModel):
-    """What POST /generate takes. parameters: an object, or a string that holds one."""
+    """The body of POST /generate. parameters: an object, or a string that holds one."""
 
     prompt: str = Field(min_length=1, max_length=10_000)
     model: str = settings.default_model
@@ -29,14 +29,14 @@ class Order(BaseModel):
 
 
 class Accepted(BaseModel):
-    """What POST /generate answers."""
+    """The response to POST /generate."""
 
     job_id: UUID
     status: str
 
 
 class Shown(BaseModel):
-    """What GET /status answers."""
+    """The response to GET /status."""
 
     job_id: UUID
     status: str
@@ -64,18 +64,18 @@ Database = Annotated[Session, Depends(session)]
 
 @app.post("/generate", status_code=202)
 def generate(order: Order, database: Database) -> Accepted:
-    """Have a prompt made into a picture."""
+    """Create a job that makes a picture from a prompt."""
     job = Job(prompt=order.prompt, model=order.model, parameters=order.parameters)
     answer = Accepted(job_id=job.id, status=job.status)
     database.add(job)
-    database.commit()  # before the worker hears of it
+    database.commit()  # before the worker receives the job
     generate_task.delay(str(answer.job_id))
     return answer
 
 
 @app.get("/status/{job_id}", response_model_exclude_none=True)
 def status(job_id: UUID, database: Database) -> Shown:
-    """How a job is doing."""
+    """Return the state of a job."""
     job = database.get(Job, job_id)
     if job is None:
         raise HTTPException(404, "There is no such job.")
@@ -84,5 +84,5 @@ def status(job_id: UUID, database: Database) -> Shown:
 
 @app.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """The process is alive."""
+    """Report that the process is alive."""
     return {"status": "ok"}

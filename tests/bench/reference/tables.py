@@ -1,4 +1,4 @@
-"""The reference's one table, and its engine: pooled on PostgreSQL, in WAL mode on SQLite."""
+"""The reference's only table, and its engine: pooled on PostgreSQL, in WAL mode on SQLite."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ SQLITE = settings.database_url.startswith("sqlite")
 
 
 class Status(StrEnum):
-    """How a job is doing."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -24,12 +24,12 @@ class Status(StrEnum):
 
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
 class Job(SQLModel, table=True):  # type: ignore[call-arg]
-    """One prompt to be made into a picture."""
+    """A job: one prompt to make a picture from."""
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     status: str = Status.QUEUED
@@ -60,6 +60,6 @@ if SQLITE:
 
 
 def session() -> Iterator[Session]:
-    """A session for one request."""
+    """Yield a session for one request."""
     with Session(engine) as opened:
         yield opened

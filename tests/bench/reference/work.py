@@ -18,9 +18,9 @@ ENDED = ("succeeded", "failed", "canceled", "aborted")
 
 celery = Celery("reference", broker=settings.broker_url)
 celery.conf.update(
-    task_ignore_result=True,  # the table holds what comes of a job
+    task_ignore_result=True,  # the table holds the result of a job
     task_acks_late=True,  # a worker that dies loses nothing
-    worker_prefetch_multiplier=1,  # as tasks are long
+    worker_prefetch_multiplier=1,  # because tasks are long
     worker_concurrency=PROCESSES,
     broker_pool_limit=40,  # as many as the web process has threads
     broker_connection_retry_on_startup=True,
@@ -36,13 +36,13 @@ files = httpx.Client(timeout=60)
 
 @worker_process_init.connect
 def _own_connections(**_: Any) -> None:
-    """A forked process does not go on with its parent's connections."""
+    """Discard the parent's connections, which a forked process must not use."""
     engine.dispose(close=False)
 
 
 @celery.task(bind=True, autoretry_for=(httpx.HTTPError,), retry_backoff=True, max_retries=5)
 def generate(_: Any, job_id: str) -> None:
-    """Carry a job to its end."""
+    """Run a job to its end."""
     with Session(engine) as database:
         job = database.get_one(Job, UUID(job_id))
         job.status, job.started_at = Status.RUNNING, now()

@@ -1,4 +1,4 @@
-"""A client of the stand-in, as a program would have one."""
+"""A client of the stand-in, like the client of a program."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ from tests.tasks.standin.serving import Served
 from tests.waiting import wait_until
 
 SDXL = "39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b"
-CERTIFICATES = httpx.create_ssl_context()  # made once: it takes longer than most tests
+CERTIFICATES = httpx.create_ssl_context()  # created once, because it takes longer than most tests
 FLUX = "black-forest-labs/flux-schnell"
 
 
@@ -27,26 +27,26 @@ class Client(httpx.Client):
         return dict(answer.json())
 
     def read(self, prediction: dict[str, Any]) -> dict[str, Any]:
-        """The prediction as it is now."""
+        """Return the prediction as it is now."""
         return dict(self.get(f"/v1/predictions/{prediction['id']}").json())
 
     def finished(self, prediction: dict[str, Any]) -> dict[str, Any]:
-        """The prediction once it has ended."""
+        """Wait until the prediction has ended, and return it."""
         wait_until(lambda: self.read(prediction)["status"] not in ("starting", "processing"))
         return self.read(prediction)
 
     def script(self, *rules: dict[str, Any]) -> None:
-        """Have things go wrong."""
+        """Add faults."""
         self.post("/_standin/faults", json=list(rules)).raise_for_status()
 
     def ledger(self) -> list[dict[str, Any]]:
-        """All predictions that were created."""
+        """Return all predictions that were created."""
         return list(self.get("/_standin/ledger").json())
 
 
 @pytest.fixture(scope="session")
 def leaving() -> Iterator[list[Served]]:
-    """Stand-ins on their way out: uvicorn takes a moment, which no test has to wait for."""
+    """Collect stand-ins that are shutting down: uvicorn takes a moment, and no test has to wait for it."""
     leaving: list[Served] = []
     yield leaving
     for running in leaving:
@@ -55,7 +55,7 @@ def leaving() -> Iterator[list[Served]]:
 
 @pytest.fixture
 def stand_in(tmp_path: Path, leaving: list[Served]) -> Iterator[Callable[..., Client]]:
-    """Starts a stand-in of the test's own, with options of create_app, and gives a client of it."""
+    """Yield a function that starts a stand-in with options of create_app and returns a client of it."""
     with ExitStack() as stack:
 
         def start(**options: Any) -> Client:
@@ -72,5 +72,5 @@ def stand_in(tmp_path: Path, leaving: list[Served]) -> Iterator[Callable[..., Cl
 
 @pytest.fixture
 def client(stand_in: Callable[..., Client]) -> Client:
-    """A client of a quick stand-in."""
+    """Return a client of a fast stand-in."""
     return stand_in()

@@ -1,4 +1,4 @@
-"""Stand-ins, and any other ASGI app, served on a free port for as long as a test needs them."""
+"""Serves stand-ins, and any other ASGI app, on a free port for as long as a test needs them."""
 
 import socket
 import threading
@@ -24,18 +24,18 @@ class Served:
         self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def leave(self) -> None:
-        """Have it end, and do not wait."""
+        """Ask the server to stop, without waiting for it."""
         self._server.should_exit = True
 
     def join(self) -> None:
-        """Wait until it has ended."""
+        """Wait until the server has stopped."""
         self._thread.join()
         self._socket.close()
 
 
 @contextmanager
 def served(app: ASGIApp) -> Iterator[str]:
-    """Serve the app, and end it. Gives its address."""
+    """Serve the app while the block runs. Yields its address."""
     running = Served(app)
     yield running.address
     running.leave()

@@ -1,4 +1,4 @@
-"""The catalogue holds what Replicate would answer."""
+"""The catalogue holds what Replicate would return."""
 
 from typing import Any
 

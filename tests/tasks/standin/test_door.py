@@ -1,4 +1,4 @@
-"""Whom the stand-in hears: who calls it by a name of its own, and tests, where they asked for that."""
+"""Which requests the stand-in answers: those to one of its host names, and a test's orders if control is enabled."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Pictures, films and sounds: real ones, and the same for the same input."""
+"""Pictures, films and sounds: real files, and the same ones for the same input."""
 
 from io import BytesIO
 from wave import open as open_wave

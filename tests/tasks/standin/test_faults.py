@@ -1,4 +1,4 @@
-"""Faults on order."""
+"""The faults that a test can request of the stand-in."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ CREATE = {"version": FLUX, "input": {"prompt": "a sea", "megapixels": "0.25"}}
 
 @pytest.fixture
 def picture(client: Client) -> str:
-    """The URL of a finished picture."""
+    """Return the URL of a finished picture."""
     return str(client.finished(client.create(**CREATE["input"]))["output"][0])  # type: ignore[arg-type]
 
 

@@ -16,14 +16,14 @@ from tests.tasks.standin.conftest import FLUX, SDXL, Client
 
 @pytest.fixture
 def official(client: Client) -> Iterator[Official]:
-    """Replicate's own client, of a quick stand-in."""
+    """Yield Replicate's own client, connected to a fast stand-in."""
     with of(client) as official:
         yield official
 
 
 @contextmanager
 def of(client: Client) -> Iterator[Official]:
-    """Replicate's own client of the same stand-in; it has no close() of its own."""
+    """Hold Replicate's own client, connected to the same stand-in, while the block runs. It has no close() method."""
     official = Official(api_token="r8_test", base_url=str(client.base_url))
     official.poll_interval = 0.02
     yield official

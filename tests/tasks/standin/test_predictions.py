@@ -1,5 +1,6 @@
-"""The API as a program meets it: paths, statuses, headers, fields and error bodies."""
+"""The API as a client sees it: paths, statuses, headers, fields and error bodies."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from io import BytesIO
@@ -242,7 +243,9 @@ def test_waiting_for_other_models_gives_the_finished_prediction(client: Client) 
 
 def test_waiting_ends_when_the_seconds_are_over(stand_in: Callable[..., Client]) -> None:
     client = stand_in(pace=60)
+    start = time.monotonic()
     assert client.create(prompt="a sea", headers={"Prefer": "wait=1"})["status"] == "starting"
+    assert time.monotonic() - start >= 1
 
 
 def test_cancel_ends_what_runs_and_leaves_what_has_ended(stand_in: Callable[..., Client]) -> None:

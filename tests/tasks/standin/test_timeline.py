@@ -1,4 +1,4 @@
-"""A prediction's state at any moment, from its record alone."""
+"""A prediction's state at any time, computed from its record alone."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ ORIGIN = "http://stand.in"
 
 
 def record(**changes: Any) -> Record:
-    """A picture that starts after 1 second and ends after 3."""
+    """Return the record of a picture that starts after 1 second and ends after 3."""
     fields = {
         "id": "ype2b3w02xrme0cqadzrms82nm",
         "model": "stability-ai/sdxl",

@@ -1,4 +1,4 @@
-"""The Files API."""
+"""The stand-in's Files API."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Webhooks out of the stand-in."""
+"""The webhooks that the stand-in sends."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 
 
 class Receiver:
-    """Takes webhooks, and answers with the statuses it is given, then with 200."""
+    """A receiver of webhooks. It answers with the statuses it is given, then with 200."""
 
     def __init__(self) -> None:
         self.url = ""
