@@ -51,7 +51,7 @@ contracts: $(VENV)/installed-dev ## check who may import whom (import-linter)
 	$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 migrations: $(VENV)/installed-dev ## check that the migrations make the code's tables, also of older libraries, and stay
-	$(PYTEST) -q tests/tasks/test_migrations.py
+	$(PYTEST) -q tests/tasks/db/test_migrations.py
 
 screenshots: $(VENV)/installed-dev ## make the README's pictures
 	@$(BIN)/python -m tests.chromium

@@ -2,8 +2,8 @@
 
 from piccolo.conf.apps import AppRegistry
 
-from tasks.database import DB
+from tasks.db.database import DB
 
 __all__ = ["APP_REGISTRY", "DB"]
 
-APP_REGISTRY = AppRegistry(apps=["tasks.piccolo_app"])
+APP_REGISTRY = AppRegistry(apps=["tasks.db.piccolo_app"])

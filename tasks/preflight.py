@@ -15,7 +15,7 @@ CONNECT_TIMEOUT = 5.0  # seconds a database server has to accept a connection
 def check(settings: Settings) -> None:
     """Create the folders of DATA_DIR and DATABASE_URL, and check that they and STORAGE_URL's folder are writable.
 
-    STORAGE_URL's folder is not created: when it is missing, it may not be mounted, which tasks/library_mark.py detects.
+    STORAGE_URL's folder is not created: when it is missing, it may not be mounted, see tasks/files/library_mark.py.
     Raises SettingsError with one line that names the setting.
     """
     _prepare("DATA_DIR", settings.data_dir)

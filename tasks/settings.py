@@ -192,7 +192,7 @@ class Settings(BaseSettings):
 
     @property
     def valkey_socket(self) -> Path:
-        """The embedded server's Unix socket, unless its path is too long for the system: see webapp/up.py."""
+        """The embedded server's Unix socket, unless its path is too long for the system: see webapp/cli/up.py."""
         return self.data_dir / "valkey.sock"
 
     @property

@@ -39,7 +39,8 @@ PARTS = (  # the longest first
     Part("browser", "-n 2 --dist worksteal tests/browser"),
     Part(
         "PostgreSQL",
-        "-n 2 --dist worksteal tests/tasks tests/webapp --ignore=tests/tasks/standin --ignore=tests/webapp/test_up.py",
+        "-n 2 --dist worksteal tests/tasks tests/webapp --ignore=tests/tasks/standin"
+        " --ignore=tests/webapp/cli/test_up.py",
         {"TEST_DATABASE": "postgres"},
     ),
     Part("storm", "tests/chaos/test_short.py"),

@@ -92,9 +92,11 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(scope="session")
 async def database() -> AsyncIterator[None]:
     """Open the migrated database and its storage for all tests."""
-    from tasks import database, events, library_mark
+    from tasks.db import database
+    from tasks.files import library_mark
+    from tasks.files.storage import Storage
+    from tasks.messaging import events
     from tasks.settings import settings
-    from tasks.storage import Storage
 
     async with database.connected():
         assert await library_mark.check(Storage.open(settings.storage_url)) is None
@@ -105,14 +107,17 @@ async def database() -> AsyncIterator[None]:
 @pytest.fixture(autouse=True)
 async def empty(database: None) -> None:
     """Start each test with empty tables, no limit that another test met, and no hints on the way to Redis."""
-    from tasks import backlog, events, limits, models
-    from tasks.tables import TABLES, Library
+    from tasks.db.tables import TABLES, Library
+    from tasks.jobs import backlog
+    from tasks.messaging import events
+    from tasks.models import registry
+    from tasks.replicate import rate_limit
 
-    models.forget()
+    registry.forget()
     backlog.forget()
     events.presence = events.Presence()
     await events._outbox().emptied()
-    await events.redis().delete(limits.BUCKET_KEY)
+    await events.redis().delete(rate_limit.BUCKET_KEY)
     for table in reversed(TABLES):
         if table is not Library:  # its mark is in storage
             await table.delete(force=True)
@@ -136,7 +141,7 @@ async def web(database: None) -> AsyncIterator[httpx.AsyncClient]:
 
     The application checks the library only once, because tests take the library away temporarily.
     """
-    from tasks import library_mark
+    from tasks.files import library_mark
     from webapp.app import create_app
 
     app, ready, stop = create_app(), asyncio.Event(), asyncio.Event()

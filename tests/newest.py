@@ -1,11 +1,11 @@
 """The first page of the gallery, for tests."""
 
-from tasks import library
-from tasks.library import Card
-from tasks.search import Search
-from tasks.sorting import Sort
+from tasks.library import cards
+from tasks.library.cards import Card
+from tasks.library.paging import Sort
+from tasks.library.query import Search
 
 
 async def newest(count: int) -> list[Card]:
-    cards, _ = await library.page(Search(), Sort.NEWEST, None, count)
-    return cards
+    card_list, _ = await cards.page(Search(), Sort.NEWEST, None, count)
+    return card_list

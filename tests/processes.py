@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from webapp.tether import Tether
+from webapp.cli.parent_watch import Tether
 
 ROOT = Path(__file__).parent.parent
 STOPPED = 15.0  # seconds that a process has to end after SIGTERM: 10 are promised, but this machine is busy
@@ -64,7 +64,7 @@ class Process:
 
     def _words(self, held: str) -> list[str]:
         if self.command:
-            return ["webapp.tether", held, *self.command]
+            return ["webapp.cli.parent_watch", held, *self.command]
         return ["webapp", "--tether", held, self.name.partition("-")[0]]
 
     def signal(self, number: signal.Signals) -> None:

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 from uuid import uuid4
 
-from webapp.valkey import command
+from webapp.cli.valkey import command
 
 START = 30.0  # seconds a server has to start
 

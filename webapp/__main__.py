@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="darkroom", description="A self-hosted darkroom for generative media.")
     parser.add_argument(
         "--tether", type=int, help=argparse.SUPPRESS
-    )  # children of `up` end when `up` is gone: webapp/tether.py
+    )  # children of `up` end when `up` is gone: webapp/cli/parent_watch.py
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, what in PARTS.items():
         command = commands.add_parser(name, help=what, description=what)
@@ -63,20 +63,20 @@ def _run(asked: argparse.Namespace) -> int:
     os.umask(0o077)  # only this user may access the files that Darkroom keeps
     gc.set_threshold(20_000)  # otherwise a seventh of the startup is garbage collection over the new imports
     # Each command imports only what it needs, so that `up` starts sooner and stays small.
-    from webapp import open_files
+    from webapp.cli import open_files
 
     open_files.raise_limit()
     if asked.tether is not None:
-        from webapp import tether
+        from webapp.cli import parent_watch
 
-        tether.hold(asked.tether)
+        parent_watch.hold(asked.tether)
     from tasks.settings import settings
 
     if asked.command == "up":
-        from webapp.up import up
+        from webapp.cli.up import up
 
         return up(settings, asked.with_parent, asked.halted)
-    from webapp import commands
+    from webapp.cli import commands
 
     if asked.command == "web":
         return commands.web(settings, asked.fd)

@@ -9,43 +9,29 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import Message, Scope
 
-from tasks import database, events, library_mark
-from tasks.alongside import alongside
-from tasks.broker import broker
-from tasks.replicate import Replicate
+from tasks.background import alongside
+from tasks.db import database
+from tasks.files import library_mark
+from tasks.files.storage import Storage
+from tasks.messaging import events
+from tasks.messaging.broker import broker
+from tasks.predictions.webhooks import Signatures
+from tasks.replicate.client import Replicate
 from tasks.settings import ROOT, settings
-from tasks.storage import Storage
-from tasks.webhooks import Signatures
-from webapp import (
-    actions,
-    api,
-    archive,
-    batches,
-    collections,
-    compare,
-    files,
-    gallery,
-    health,
-    imprints,
-    lightbox,
-    listing,
-    live,
-    news,
-    pages,
-    reuse,
-    searches,
-    selection,
-    static,
-    tidying,
-    uploads,
-    webhooks,
-)
-from webapp.bodies import MAX_BODY_BYTES, BoundedBodies
-from webapp.errors import EXCEPTION_HANDLERS
-from webapp.forms import FormRequest
-from webapp.hub import Hub
-from webapp.methods import READ, AllowedMethods
-from webapp.origin import OurOwnOnly
+from webapp.api import generate, jobs, recent, webhooks, xmp
+from webapp.composer import reuse, uploads
+from webapp.edit import archive, curation, selection
+from webapp.edit import jobs as job_actions
+from webapp.gallery import batches, collections, compare, gallery, lightbox, saved_searches
+from webapp.http import health, media, static
+from webapp.http.bodies import MAX_BODY_BYTES, BoundedBodies
+from webapp.http.csrf import OurOwnOnly
+from webapp.http.errors import EXCEPTION_HANDLERS
+from webapp.http.forms import FormRequest
+from webapp.http.methods import READ, AllowedMethods
+from webapp.live import stream
+from webapp.live.hub import Hub
+from webapp.render import templates
 
 UNCOMPRESSED = [
     "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
@@ -86,26 +72,26 @@ def create_app() -> Litestar:
 
     app = Litestar(
         route_handlers=[
-            api.generate,
-            api.status,
-            listing.jobs_json,
+            generate.generate,
+            generate.status,
+            jobs.jobs_json,
             webhooks.from_replicate,
             *gallery.ROUTES,
-            *actions.ROUTES,
-            *tidying.ROUTES,
+            *job_actions.ROUTES,
+            *curation.ROUTES,
             *selection.ROUTES,
             *collections.ROUTES,
             archive.download,
-            *searches.ROUTES,
+            *saved_searches.ROUTES,
             *batches.ROUTES,
             *uploads.ROUTES,
-            live.stream,
+            stream.stream,
             compare.compare,
             lightbox.panel,
             reuse.menu,
-            news.finished,
-            *files.routes,
-            imprints.imprint,
+            recent.finished,
+            *media.routes,
+            xmp.imprint,
             health.healthz,
             health.readyz,
             docs,
@@ -135,7 +121,7 @@ def create_app() -> Litestar:
 @route("/docs", http_method=READ)
 async def docs() -> Response[str]:
     """Return the API reference as a page."""
-    return pages.page("docs.html")
+    return templates.page("docs.html")
 
 
 @route("/schema/openapi.json", http_method=READ)

@@ -10,13 +10,13 @@ from random import Random
 from typing import IO, Any
 from uuid import UUID
 
-from tasks import outputs
+from tasks.db.tables import Output
 from tasks.demo import words
+from tasks.files import outputs
+from tasks.files.storage import Storage
 from tasks.standin.drawing.film import film
 from tasks.standin.drawing.picture import draw, encode
 from tasks.standin.drawing.sound import sound
-from tasks.storage import Storage
-from tasks.tables import Output
 
 RATIOS = {"1:1": (512, 512), "3:2": (768, 512), "2:3": (512, 768), "16:9": (768, 432), "9:16": (432, 768)}
 FORMATS = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png"}

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from piccolo.table import Table
 
+from tasks.db.tables import Attempt, Batch, CollectionItem, Job, JobTag, Output, Status
 from tasks.demo import words
 from tasks.demo.files import Row, Shelf
 from tasks.demo.orders import Order, id_at, orders
-from tasks.failures import Failure, reason
-from tasks.tables import Attempt, Batch, CollectionItem, Job, JobTag, Output, Status
+from tasks.errors import Failure, reason
 
 CLIENT = "demo"
 IN_TRASH = timedelta(days=20)  # at most, so that it is not deleted immediately

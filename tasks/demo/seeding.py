@@ -8,12 +8,12 @@ from uuid import UUID
 
 from piccolo.table import Table
 
-from tasks.database import DB, now
+from tasks.db.database import DB, now
+from tasks.db.tables import TABLES, Collection, Job
 from tasks.demo import files, past, words
 from tasks.demo.files import Row
 from tasks.demo.past import Rows
-from tasks.storage import Storage
-from tasks.tables import TABLES, Collection, Job
+from tasks.files.storage import Storage
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ async def _collection(name: str, moment: datetime) -> UUID:
 
 
 async def _put_words_in_order() -> None:
-    """Renumber the words of all jobs by age: SQLite's searches follow these numbers (tasks/sorting.py)."""
+    """Renumber the words of all jobs by age: SQLite's searches follow these numbers (tasks/library/paging.py)."""
     async with DB.transaction():
         await Job.raw("DELETE FROM job_words")
         await Job.raw("INSERT INTO job_words (job, words) SELECT id, prompt || ' ' || notes FROM job ORDER BY id")

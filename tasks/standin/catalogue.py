@@ -1,4 +1,4 @@
-"""The models, read from tasks/catalogue: each file is Replicate's response to GET /models/{owner}/{name}."""
+"""The models, read from tasks/models/catalogue: each file is Replicate's response to GET /models/{owner}/{name}."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from tasks.standin.problems import invalid_version, not_found
 
 Model = dict[str, Any]
 
-FOLDER = Path(__file__).parent.parent / "catalogue"
+FOLDER = Path(__file__).parents[1] / "models" / "catalogue"
 
 MODELS: dict[str, Model] = {
     f"{model['owner']}/{model['name']}": model

@@ -17,7 +17,7 @@ from tests import servers
 from tests.chaos.patience import until
 from tests.chaos.world import World
 from tests.processes import Process, answers, environment
-from webapp.tether import Tether
+from webapp.cli.parent_watch import Tether
 
 READY = 60.0  # seconds within which a process must start
 UNLIMITED = 600_000

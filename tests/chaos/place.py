@@ -16,7 +16,7 @@ from tests.chaos.patience import until
 from tests.chaos.world import CREATES_PER_MINUTE
 from tests.processes import Process, answers, environment
 from tests.servers import Server
-from webapp.tether import Tether
+from webapp.cli.parent_watch import Tether
 
 READY = 60.0  # seconds within which everything must start
 INFANCY = 20.0  # seconds after a process's start in which it may end because it found no database

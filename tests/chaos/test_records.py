@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tasks.database import from_now, now
+from tasks.db.database import from_now, now
+from tasks.db.tables import Halt, Job, Output, PendingFile, Stage, Status, Upload, new_id
 from tasks.settings import settings
-from tasks.tables import Halt, Job, Output, PendingFile, Stage, Status, Upload, new_id
 from tests.chaos.records import Records
 
 

@@ -16,7 +16,10 @@ from tests.conftest import Faults
 @pytest.fixture
 async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the waits between attempts for tests."""
-    from tasks import backoff, follow, halts, orphans, rescue, retries
+    from tasks import backoff
+    from tasks.predictions import follow, orphans
+    from tasks.replicate import halts
+    from tasks.worker import rescuer, retries
 
     monkeypatch.setattr(backoff, "MAX_DELAY_SECONDS", 0.05)
     monkeypatch.setattr(orphans, "SEARCH_DELAYS", (0.0, 0.1))
@@ -25,7 +28,7 @@ async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphans, "SWEEP_SECONDS", 0.1)
     monkeypatch.setattr(halts, "FIRST_PROBE_SECONDS", 0.1)
     monkeypatch.setattr(follow, "MISSING_SECONDS", 4.0)
-    monkeypatch.setattr(rescue, "INTERVAL", 0.1)
+    monkeypatch.setattr(rescuer, "INTERVAL", 0.1)
     monkeypatch.setattr(retries, "REFUSED_SECONDS", 0.1)
 
 
@@ -35,8 +38,8 @@ async def new_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 
     The test does not begin while a listener of the last test is still reconnecting to the Redis that all tests share.
     """
-    from tasks import events
-    from tasks.broker import broker
+    from tasks.messaging import events
+    from tasks.messaging.broker import broker
     from tests.tasks.work import wait_until
 
     async def redis_is_there() -> bool:
@@ -49,7 +52,7 @@ async def new_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def new_library(empty: None) -> AsyncIterator[None]:
     """Start with a library that has no storage yet. The tests' own library is restored at the end."""
-    from tasks.tables import Library
+    from tasks.db.tables import Library
 
     [own] = await Library.select()
     await Library.delete(force=True)

@@ -17,11 +17,11 @@ from piccolo.apps.migrations.tables import Migration
 from piccolo.table import Table
 from piccolo.utils.sql_values import convert_to_sql_value
 
-from tasks import library
-from tasks.database import DB, connected, now
-from tasks.search import parse
+from tasks.db.database import DB, connected, now
+from tasks.db.tables import ENDED, Attempt, Batch, Collection, CollectionItem, Job, JobTag, Output, Status, Undo, new_id
+from tasks.library import cards
+from tasks.library.query import parse
 from tasks.settings import settings
-from tasks.tables import ENDED, Attempt, Batch, Collection, CollectionItem, Job, JobTag, Output, Status, Undo, new_id
 
 Row = dict[str, Any]
 
@@ -81,7 +81,7 @@ async def main(last: str = "", shape: str = "") -> None:
             "schema": await Migration.raw(SCHEMA[DB.engine_type]),
             "expected": expected,
             "rows": {name: await Migration.raw(f'SELECT * FROM "{name}" ORDER BY id') for name in expected},
-            "found": await library.count(parse("fox")),
+            "found": await cards.count(parse("fox")),
         }
     sys.stdout.write(msgspec.json.encode(outcome).decode())
 

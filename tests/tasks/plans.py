@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from piccolo.querystring import QueryString
 
-from tasks.database import DB
-from tasks.sqlite_engine import KeptSQLiteEngine
-from tasks.tables import Job
+from tasks.db.database import DB
+from tasks.db.sqlite import KeptSQLiteEngine
+from tasks.db.tables import Job
 
 MANY = 1000  # rows: no query may sort more
 

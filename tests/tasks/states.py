@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from tasks import attempts, jobs
-from tasks.database import now
-from tasks.failures import Failure
-from tasks.replicate import Metrics, Prediction
-from tasks.tables import Attempt, Job, Output, new_id
+from tasks.db.database import now
+from tasks.db.tables import Attempt, Job, Output, new_id
+from tasks.errors import Failure
+from tasks.jobs import attempts, lifecycle
+from tasks.replicate.client import Metrics, Prediction
 
 LEASE = 30.0
 PASSING = Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
@@ -18,13 +18,13 @@ P1 = Prediction("p1", "failed", metrics=Metrics(predict_time=2.5))
 
 
 async def submitted(client: str = "", **more: Any) -> Job:
-    return await jobs.submit("a fox in the snow", "stability-ai/sdxl", {"width": 512}, client, **more)
+    return await lifecycle.submit("a fox in the snow", "stability-ai/sdxl", {"width": 512}, client, **more)
 
 
 async def claimed() -> Job:
     """Return a new job that a worker has claimed. No other job may be waiting."""
     job = await submitted()
-    claim = await jobs.claim(LEASE)
+    claim = await lifecycle.claim(LEASE)
     assert claim is not None
     assert claim.id == job.id
     return claim
@@ -55,7 +55,7 @@ async def left(attempt: bool = True) -> Job:
 
 async def taken_over() -> Job:
     """Return the job that is to be continued, claimed by another worker."""
-    job = await jobs.take_over(LEASE)
+    job = await lifecycle.take_over(LEASE)
     assert job is not None
     return job
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from tasks import jobs, library, worker
-from tasks.library import Card
+from tasks.db.tables import Job
+from tasks.files.storage import Storage
+from tasks.jobs import lifecycle
+from tasks.library import cards
+from tasks.library.cards import Card
 from tasks.settings import settings
-from tasks.storage import Storage
-from tasks.tables import Job
+from tasks.worker import process
 
 SDXL = "stability-ai/sdxl"
 FLUX = "black-forest-labs/flux-schnell"
@@ -21,7 +23,7 @@ FLUX = "black-forest-labs/flux-schnell"
 async def at_work() -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Run a worker, and stop it at the end at the latest. Yields a function that stops it and waits for its end."""
     stop = asyncio.Event()
-    running = asyncio.create_task(worker.run(stop))
+    running = asyncio.create_task(process.run(stop))
 
     async def stopped() -> None:
         stop.set()
@@ -54,13 +56,13 @@ async def until(job_id: UUID, wanted: Callable[[Card], bool], within: float = 60
 
 
 async def existing(job_id: UUID) -> Card:
-    card = await library.card(job_id)
+    card = await cards.by_id(job_id)
     assert card is not None
     return card
 
 
 async def ended(job: Job) -> Card:
-    return await until(job.id, lambda card: card.job.status in jobs.ENDED)
+    return await until(job.id, lambda card: card.job.status in lifecycle.ENDED)
 
 
 async def stored(key: str) -> bytes:
@@ -76,6 +78,6 @@ def files_of(job_id: UUID) -> set[str]:
 
 
 async def submitted(prompt: str, model: str = SDXL, **parameters: Any) -> Job:
-    return await jobs.submit(
+    return await lifecycle.submit(
         prompt, model, {"width": 64, "height": 64} if model == SDXL and not parameters else parameters
     )

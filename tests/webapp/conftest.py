@@ -14,10 +14,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
 @pytest.fixture(autouse=True)
 async def empty(empty: None) -> None:
     """Start each test with empty tables, no worker, and nothing cached from earlier tests."""
-    from tasks import estimates, events, months
-    from webapp import halted
+    from tasks.jobs import estimates
+    from tasks.library import months
+    from tasks.messaging import events
+    from webapp.render import halt_banner
 
-    await halted.look()
+    await halt_banner.look()
     await events.redis().delete(events.WORKERS)
     estimates.forget()
     months.forget()

@@ -2,29 +2,29 @@
 
 from hashlib import sha256
 
-from tasks import jobs
-from tasks.failures import Failure
+from tasks.db.tables import Job, Output, new_id
+from tasks.errors import Failure
+from tasks.files.storage import Storage
+from tasks.jobs import lifecycle
 from tasks.settings import settings
-from tasks.storage import Storage
-from tasks.tables import Job, Output, new_id
 
 
 async def completed(prompt: str = "a fox in the snow") -> Job:
     """Create a completed job whose file is called by the job's id below /media/, and has another name in storage."""
-    await jobs.submit(prompt, "stability-ai/sdxl", {"width": 512})
-    job = await jobs.claim(30)
+    await lifecycle.submit(prompt, "stability-ai/sdxl", {"width": 512})
+    job = await lifecycle.claim(30)
     assert job is not None
     storage, key = Storage.open(settings.storage_url), f"{job.id}.png"
-    await jobs.complete(job, [await kept(storage, key, b"picture", stored_key=f"{job.id}-0123456789ab.png")], 1.0)
+    await lifecycle.complete(job, [await kept(storage, key, b"picture", stored_key=f"{job.id}-0123456789ab.png")], 1.0)
     return job
 
 
 async def named(storage: Storage, key: str, content: bytes) -> None:
     """Create a completed job with a file that is called `key` below /media/."""
-    await jobs.submit("a fox with a file", "stability-ai/sdxl", {})
-    job = await jobs.claim(30)
+    await lifecycle.submit("a fox with a file", "stability-ai/sdxl", {})
+    job = await lifecycle.claim(30)
     assert job is not None
-    await jobs.complete(job, [await kept(storage, key, content)], 1.0)
+    await lifecycle.complete(job, [await kept(storage, key, content)], 1.0)
 
 
 async def kept(storage: Storage, key: str, content: bytes, position: int = 0, stored_key: str = "") -> Output:
@@ -38,8 +38,8 @@ async def kept(storage: Storage, key: str, content: bytes, position: int = 0, st
 
 
 async def failed() -> Job:
-    await jobs.submit("a fox in the snow", "stability-ai/sdxl", {})
-    job = await jobs.claim(30)
+    await lifecycle.submit("a fox in the snow", "stability-ai/sdxl", {})
+    job = await lifecycle.claim(30)
     assert job is not None
-    await jobs.fail(job, Failure("moderated", "The model's safety filter refused this."))
+    await lifecycle.fail(job, Failure("moderated", "The model's safety filter refused this."))
     return job

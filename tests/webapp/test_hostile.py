@@ -6,8 +6,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tasks import jobs
-from tasks.tables import Job
+from tasks.db.tables import Job
+from tasks.jobs import lifecycle
 from tests.webapp.doors import DOORS
 from tests.webapp.made import completed
 from tests.webapp.raw import FILES, FORM, JSON, Pairs, ask
@@ -140,7 +140,7 @@ async def test_a_search_that_cannot_be_is_refused(web: httpx.AsyncClient, q: str
     ],
 )  # fmt: skip
 async def test_as_many_terms_as_are_allowed_are_searched_for(web: httpx.AsyncClient, q: str) -> None:
-    await jobs.submit("fox", "stability-ai/sdxl", {})
+    await lifecycle.submit("fox", "stability-ai/sdxl", {})
     for path in ("/jobs.json", "/searches/count", "/", "/selection/count"):
         answer = await web.get(path, params={"q": q})
         assert answer.status_code == 200, answer.text
@@ -192,7 +192,7 @@ def multipart(name: bytes, content: bytes, filename: bytes | None = None) -> byt
 async def test_braces_are_searched_for_like_any_other_sign_beside_other_terms(
     web: httpx.AsyncClient, words: str
 ) -> None:
-    ids = [(await jobs.submit(f"a fox 0 in {{a}} 0 {number}", "stability-ai/sdxl", {})).id for number in range(3)]
+    ids = [(await lifecycle.submit(f"a fox 0 in {{a}} 0 {number}", "stability-ai/sdxl", {})).id for number in range(3)]
     query = {"q": f"{words} fox -tag:cat model:sdxl", "limit": "1"}
     page = (await web.get("/jobs.json", params=query)).json()
     assert [job["job_id"] for job in page["jobs"]] == [str(ids[2])]

@@ -10,9 +10,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tasks import batches, jobs, tidying
-from tasks.models import MAX_PROMPT_LENGTH
-from tasks.replicate import Replicate
+from tasks.admission import batches
+from tasks.curation import edits
+from tasks.jobs import lifecycle
+from tasks.models.registry import MAX_PROMPT_LENGTH
+from tasks.replicate.client import Replicate
 from tasks.standin.app import WEBHOOK_SECRET
 from tasks.standin.webhooks import signed
 from tests.stalls import longest_stall
@@ -112,8 +114,8 @@ async def test_what_is_longest_is_shown_and_compared_quickly(web: httpx.AsyncCli
     ids = []
     for number in range(60):
         prompt = f"{number}{text[number % 7 :]}{number}"[:MAX_PROMPT_LENGTH]
-        ids.append((await jobs.submit(prompt, "stability-ai/sdxl", {"negative_prompt": text * 3})).id)
-        await tidying.write(ids[-1], text)
+        ids.append((await lifecycle.submit(prompt, "stability-ai/sdxl", {"negative_prompt": text * 3})).id)
+        await edits.write(ids[-1], text)
     four = "&".join(f"job={job_id}" for job_id in ids[:4]).encode()
     for path, address in (
         ("/", b""), ("/compare", four), ("/jobs.json", b"limit=200"), (f"/jobs/{ids[0]}", b""),

@@ -1,0 +1,236 @@
+"""Rates, tags, collects, trashes and restores one job or all that match a condition, and undoes that.
+
+Each action takes the jobs that a condition selects, changes those that differ, and returns the outcome. It works from
+the newest to the oldest in portions. Each portion is a transaction that also records how to undo it, so that a process
+killed midway has done nothing that cannot be undone. The action announces up to MAX_ANNOUNCED jobs; open pages learn of
+the others when they next poll.
+"""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from piccolo.columns.combination import WhereRaw
+
+from tasks.curation import collections
+from tasks.curation.names import tag_name
+from tasks.curation.undoable import NOT_DELETED, ColumnEdit, Edit, RowEdit, note, on_the_list
+from tasks.db.database import DB, now
+from tasks.db.tables import Condition, Job, Undo, new_id
+from tasks.jobs import bulk
+from tasks.jobs.chunks import JOBS_PER_CHUNK, among, announced, breathe, portions
+from tasks.jobs.transitions import change
+from tasks.models.strict_json import is_text
+
+UNDO_WINDOW = timedelta(days=1)  # how long an action can be undone
+MAX_NOTES_LENGTH = 10_000  # characters
+MAX_TAGS = 100  # per job
+EDIT_LOCK = 0x74696479  # any number: the advisory lock on PostgreSQL for one portion at a time; SQLite has one writer
+
+ENDED = WhereRaw("job.status IN ('completed', 'failed', 'canceled')")
+COUNT_TAGS = "(SELECT count(*) FROM job_tag AS every WHERE every.job = job.id)"
+IN_TRASH = WhereRaw("job.trashed_at IS NOT NULL")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome of an action.
+
+    jobs: how many changed. undo: the id to undo it by; None when it cannot be undone. left_out: how many could not be
+    changed, because they still wait or run, or have MAX_TAGS tags. some: the first of the changed jobs, up to
+    MAX_ANNOUNCED.
+    """
+
+    jobs: int
+    undo: UUID | None = None
+    left_out: int = 0
+    some: Sequence[UUID] = ()
+
+
+def by_ids(job_ids: Sequence[UUID]) -> Condition:
+    """Return a condition that selects the jobs with these ids."""
+    if len(job_ids) > JOBS_PER_CHUNK:  # as one value: writing each id into the query takes a while
+        return among(job_ids, WhereRaw("true"))
+    return Job.id.is_in(list(job_ids)) if job_ids else WhereRaw("false")
+
+
+async def favourite(some: Condition, yes: bool = True) -> Outcome:
+    """Mark the jobs as favorites, or remove the mark."""
+    return await _do("favourite", "yes" if yes else "no", some)
+
+
+async def rate(some: Condition, stars: int) -> Outcome:
+    """Give the jobs 1 to 5 stars, or remove the stars with 0. Raises ValueError for any other number."""
+    if not 0 <= stars <= 5:
+        raise ValueError("A rating must be 0 to 5 stars.")
+    return await _do("rate", str(stars), some)
+
+
+async def tag(some: Condition, name: str) -> Outcome:
+    """Put a tag on the jobs, except those that have MAX_TAGS. Raises ValueError when the name cannot be a tag."""
+    kept = tag_name(name)
+    outcome = await _do("tag", kept, some, NOT_DELETED & WhereRaw(f"{COUNT_TAGS} < {{}}", MAX_TAGS))
+    full = NOT_DELETED & WhereRaw(f"{COUNT_TAGS} >= {{}}", MAX_TAGS) & _deed("tag", kept, now()).undone()
+    return replace(outcome, left_out=await Job.count().where(some & full))
+
+
+async def untag(some: Condition, name: str) -> Outcome:
+    """Remove a tag from the jobs. Raises ValueError when the name cannot be a tag."""
+    return await _do("untag", tag_name(name), some)
+
+
+async def collect(some: Condition, name: str) -> Outcome:
+    """Put the jobs into a collection, creating it if necessary. Raises ValueError when the name is not valid."""
+    return await _do("collect", str((await collections.named(name)).id), some)
+
+
+async def take_out(some: Condition, name: str) -> Outcome:
+    """Remove the jobs from a collection. Raises ValueError when there is none of this name."""
+    found = await collections.find(name)
+    if found is None:
+        raise ValueError(f'There is no collection named "{name}".')
+    return await _do("take out", str(found.id), some)
+
+
+async def trash(some: Condition) -> Outcome:
+    """Move the jobs that have ended to the trash. The others are left out."""
+    busy = some & NOT_DELETED & WhereRaw("job.trashed_at IS NULL AND job.status IN ('queued', 'running')")
+    left_out = await Job.count().where(busy)
+    outcome = await _do("trash", "", some, NOT_DELETED & ENDED)
+    return replace(outcome, left_out=left_out)
+
+
+async def restore(some: Condition) -> Outcome:
+    """Take the jobs out of the trash."""
+    return await _do("restore", "", some)
+
+
+async def retry(some: Condition) -> Outcome:
+    """Queue the failed and canceled jobs again. The cost cannot be undone. Raises QueueFull."""
+    return Outcome(await bulk.retry_all(some))
+
+
+async def delete(some: Condition) -> Outcome:
+    """Permanently delete those of the jobs that are in the trash. A worker removes their files."""
+    return Outcome(await bulk.delete_all(some, IN_TRASH))
+
+
+async def write(job_id: UUID, notes: str) -> Job | None:
+    """Save the notes on a job. Returns None when the job is deleted. Raises ValueError when they cannot be saved."""
+    if fault := fault_of_notes(notes):
+        raise ValueError(fault)
+    return await change((Job.id == job_id) & NOT_DELETED, {Job.notes: notes})
+
+
+def fault_of_notes(notes: str) -> str | None:
+    """Return why this text cannot be saved as notes, in a sentence, or None when it can."""
+    if len(notes) > MAX_NOTES_LENGTH:
+        return f"Notes can have up to {MAX_NOTES_LENGTH:,} characters."
+    return None if is_text(notes) else "The notes contain an invalid character."
+
+
+async def noted(undo_id: UUID) -> tuple[str, str, Outcome] | None:
+    """Return the action that can be undone, its argument (the id of a collection) and its outcome, or None."""
+    row = await Undo.select(Undo.action, Undo.argument).where(_portions_of(undo_id)).first()
+    if row is None:
+        return None
+    lengths = "SELECT sum(json_array_length(before)) AS jobs FROM undo WHERE id = {} OR part_of = {}"
+    [listed] = await Undo.raw(lengths, undo_id, undo_id)
+    return row["action"], row["argument"], Outcome(int(listed["jobs"] or 0), undo_id)
+
+
+async def undo(undo_id: UUID) -> Outcome | None:
+    """Undo an action on the jobs that are still as it left them. Returns None when that is no longer possible.
+
+    If the action is still running, all that it has done so far is undone, which also ends it. Two concurrent calls
+    share the work.
+    """
+    if not await Undo.exists().where(_portions_of(undo_id)):
+        return None
+    count, first = await announced(_taken_back(undo_id))
+    return Outcome(count, some=first)
+
+
+async def forget_undone() -> None:
+    """Delete the undo records of actions that are more than a day old."""
+    await Undo.delete().where(Undo.created_at < now() - UNDO_WINDOW)
+
+
+async def _do(action: str, argument: str, some: Condition, may: Condition = NOT_DELETED) -> Outcome:
+    """Run an action on the selected jobs. may: what is checked again of each job when its portion's turn comes."""
+    first = Undo(id=new_id(), created_at=now(), action=action, argument=argument)
+    count, changed = await announced(_done(first, some, may))
+    return Outcome(count, first.id if count else None, some=changed)
+
+
+async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[list[UUID]]:
+    """Run an action, and yield the changed jobs of each portion."""
+    deed, portion = _deed(first.action, first.argument, first.created_at), first
+    may = may & deed.undone()
+    async for job_ids in portions(some & may):
+        those = among(job_ids, may)
+        async with DB.transaction():
+            await _our_turn()
+            if portion is not first and not await Undo.exists().where(_portions_of(first.id)):
+                return  # it has been undone meanwhile
+            await Undo.insert(portion)
+            listed = await note(portion.id, those, deed.had)
+            if listed:
+                for statement in deed.do(on_the_list(portion.id), now()):
+                    await Job.raw("{}", statement)
+            else:
+                await Undo.delete().where(Undo.id == portion.id)
+        if listed:
+            yield [UUID(job_id) for job_id, _ in json.loads(listed)]
+            portion = Undo(
+                id=new_id(), part_of=first.id, created_at=first.created_at, action=first.action, argument=first.argument
+            )
+
+
+async def _taken_back(undo_id: UUID) -> AsyncIterator[list[UUID]]:
+    """Undo an action, and yield the changed jobs of each portion."""
+    asked = (Undo.id, Undo.action, Undo.argument, Undo.created_at)
+    while True:
+        async with DB.transaction():
+            await _our_turn()
+            row = await Undo.select(*asked).where(_portions_of(undo_id)).order_by(Undo.id).first()
+            if row is None:
+                return
+            deed = _deed(row["action"], row["argument"], row["created_at"])
+            which, *others = deed.undo(on_the_list(row["id"]), now())
+            changed = await Job.raw("{}", which)
+            for statement in others:
+                await Job.raw("{}", statement)
+            await Undo.delete().where(Undo.id == row["id"])
+        yield sorted((UUID(str(job["id"])) for job in changed), reverse=True)
+        if not await Undo.exists().where(_portions_of(undo_id)):
+            return
+        await breathe()
+
+
+def _portions_of(undo_id: UUID) -> Condition:
+    return (Undo.id == undo_id) | (Undo.part_of == undo_id)
+
+
+def _deed(action: str, argument: str, moment: object) -> Edit:
+    match action:
+        case "favourite":
+            return ColumnEdit(Job.favourite, argument == "yes", "boolean")
+        case "rate":
+            return ColumnEdit(Job.rating, int(argument), "smallint")
+        case "trash":
+            return ColumnEdit(Job.trashed_at, moment, "timestamptz")  # type: ignore[arg-type]
+        case "restore":
+            return ColumnEdit(Job.trashed_at, None, "timestamptz")
+        case "tag" | "untag":
+            return RowEdit("job_tag", "name", argument, action == "tag")
+        case "collect" | "take out":
+            return RowEdit("collection_item", "collection", UUID(argument), action == "collect")
+    raise ValueError(f"unknown action: {action}")
+
+
+async def _our_turn() -> None:
+    if DB.engine_type == "postgres":
+        await Undo.raw("SELECT pg_advisory_xact_lock({})", EDIT_LOCK)

@@ -1,0 +1,108 @@
+"""Empties the trash: deletes the jobs that were in it for long, then the files and the rows of deleted jobs.
+
+A deleted job counts as trashed (`trashed_at`) as long as something is left of it. So when a process is killed midway,
+the next run finds the job, by the same index as the trash itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from uuid import UUID
+
+from piccolo.columns.combination import WhereRaw
+
+from tasks.curation import edits
+from tasks.db.database import DB, now
+from tasks.db.tables import Attempt, CollectionItem, Condition, Job, JobTag, Output
+from tasks.errors import DatabaseAway, Failure
+from tasks.files import pending_files
+from tasks.files.storage import Storage
+from tasks.jobs import bulk
+from tasks.jobs.transitions import ERASED
+from tasks.settings import settings
+
+EMPTY_SECONDS = 60.0  # seconds between two runs
+JOBS_PER_CHUNK = 100  # jobs whose files are deleted at once
+CHUNK_PAUSE = 0.05  # seconds between two portions, so that other processes can write
+
+UNFINISHED = WhereRaw("job.deleted_at IS NOT NULL AND job.trashed_at IS NOT NULL")
+
+log = logging.getLogger(__name__)
+
+
+async def keep_emptying(storage: Storage) -> None:
+    """Run forever: delete jobs after TRASH_DAYS in the trash, what is left of deleted jobs, and unused files."""
+    while True:
+        try:
+            await pending_files.sweep(storage)
+            await edits.forget_undone()
+            await empty_old(storage)
+            await clear_all(storage)
+        except (DatabaseAway, Failure) as error:
+            log.warning("could not empty the trash yet: %s", error)
+        except Exception:
+            log.exception("could not empty the trash; trying again")
+        await asyncio.sleep(EMPTY_SECONDS)
+
+
+async def empty_old(storage: Storage) -> int:
+    """Permanently delete the jobs that have been in the trash for TRASH_DAYS. Returns how many there were.
+
+    Raises Failure when storage fails.
+    """
+    old = Job.trashed_at < now() - timedelta(days=settings.trash_days)
+    count = await bulk.delete_all(old, old)
+    await clear_all(storage)
+    return count
+
+
+async def clear_all(storage: Storage) -> None:
+    """Remove what is left of the deleted jobs. Raises Failure when storage fails."""
+    while portion := await _unfinished(WhereRaw("true")):
+        await _clear(storage, portion)
+        await asyncio.sleep(CHUNK_PAUSE)
+
+
+async def clear(storage: Storage, job_id: UUID) -> None:
+    """Remove what is left of one deleted job. Raises Failure when storage fails."""
+    await _clear(storage, await _unfinished(Job.id == job_id))
+
+
+async def _clear(storage: Storage, found: list[UUID]) -> None:
+    """Delete the files first, then all rows except the tombstones. Safe to repeat and to run concurrently."""
+    if not found:
+        return
+    await storage.delete(await files_of(found))
+    async with DB.transaction():
+        for table in (Output, Attempt, JobTag, CollectionItem):
+            await table.delete().where(table.job.is_in(found))
+        await Job.update({**ERASED, Job.trashed_at: None}).where(Job.id.is_in(found) & UNFINISHED)
+
+
+async def _unfinished(some: Condition) -> list[UUID]:
+    rows = await Job.select(Job.id).where(some & UNFINISHED).order_by(Job.trashed_at).limit(JOBS_PER_CHUNK)
+    return [row["id"] for row in rows]
+
+
+async def files_of(job_ids: Collection[UUID]) -> list[str]:
+    """Return the names in storage of these jobs' files, except those that other jobs share, as some demo jobs do.
+
+    Files that their workers stored and no output names are on another list: see tasks/files/pending_files.py.
+    """
+    outputs = await Output.objects().where(Output.job.is_in(list(job_ids))).order_by(Output.position)
+    if not outputs:
+        return []
+    same = Output.stored_key.is_in([output.stored_key for output in outputs if output.stored_key])
+    others = same & Output.job.not_in(list(job_ids))
+    shared = {row["stored_key"] for row in await Output.select(Output.stored_key).where(others)}
+    files = {name: None for output in outputs if output.stored_key not in shared for name in _stored(output)}
+    return list(files)
+
+
+def _stored(output: Output) -> Iterator[str]:
+    yield output.stored_key or output.key
+    if output.preview_key:
+        yield output.stored_preview_key or output.preview_key
+    if output.stored_thumbnail_key:
+        yield output.stored_thumbnail_key

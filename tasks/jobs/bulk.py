@@ -1,0 +1,124 @@
+"""Changes to many jobs at once, one function each: to a batch, or in portions to all jobs that match a condition.
+
+As in tasks/jobs/lifecycle.py, the changes are conditional, and they are announced after the commit.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from piccolo.query.functions.aggregate import Count
+
+from tasks.db.database import DB, from_now, now
+from tasks.db.tables import Batch, Condition, Job, Priority, Status
+from tasks.jobs import backlog, insert, queue
+from tasks.jobs.chunks import among, announced, portions
+from tasks.jobs.transitions import (
+    DELETABLE,
+    ENDED_BADLY,
+    announce_all,
+    change_all,
+    restarted,
+    row_as_job,
+    tombstone,
+    unclaimed,
+)
+from tasks.messaging import events
+from tasks.messaging.broker import generate_later
+from tasks.settings import settings
+
+
+async def submit_all(
+    batch: Batch,
+    cells: Iterable[tuple[str, str, Mapping[str, Any]]],
+    client: str = "",
+    priority: Priority = Priority.NORMAL,
+    finish_within: int | None = None,
+    made_from: UUID | None = None,
+) -> list[Job]:
+    """Insert a new batch and its jobs, all or none.
+
+    cells: prompt, model and parameters of each job, in the order of their places. The client gets as many turns as if
+    it had submitted the jobs one by one.
+    """
+    places, inserted = list(enumerate(cells)), list[dict[str, Any]]()
+    async with DB.transaction():
+        await Batch.insert(batch)
+        first = await queue.first_turn(client, int(priority))
+        for start in range(0, len(places), insert.JOBS_PER_INSERT):  # creating all rows at once takes a while
+            rows = [
+                insert.new_job(
+                    prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id,
+                    place,
+                )
+                for place, (prompt, model, parameters) in places[start : start + insert.JOBS_PER_INSERT]
+            ]  # fmt: skip
+            inserted += await Job.insert(*rows).returning(*Job.all_columns())
+    jobs = sorted((row_as_job(row) for row in inserted), key=lambda job: job.batch_place)
+    announce_all(job.id for job in jobs)
+    generate_later(len(jobs))
+    return jobs
+
+
+async def cancel_batch(batch_id: UUID) -> None:
+    """Cancel a batch's unfinished jobs: immediately if they have no prediction, else by asking a worker to."""
+    of_batch = Job.batch == batch_id
+    goes_on = of_batch & Job.status.is_in([Status.QUEUED, Status.RUNNING])
+    asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
+    waits_in_vain = of_batch & (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
+    await change_all(waits_in_vain, {Job.status: Status.CANCELED, **unclaimed(Status.CANCELED)})
+    announce_all(job.id for job in asked)
+    for job in asked:
+        if job.status == Status.RUNNING:
+            events.publish(events.CANCEL, job.id)
+        elif job.attempt is not None:
+            generate_later()
+
+
+async def retry_all(some: Condition) -> int:
+    """Requeue the failed and canceled jobs among `some`, and return how many there were.
+
+    Works in portions, each all or none. Raises QueueFull when there is no room for all of the jobs.
+    """
+    begun, count = now(), 0
+    to_do = ENDED_BADLY & (Job.changed_at < begun)  # jobs that fail again meanwhile are not retried
+    clients = Job.select(Job.client, Count().as_alias("jobs")).where(some & to_do).group_by(Job.client)
+    await backlog.make_room({row["client"]: row["jobs"] for row in await clients})
+    async for job_ids in portions(some & to_do, newest_first=False):
+        retried = await _retried(job_ids, to_do)
+        announce_all(retried)
+        generate_later(min(len(retried), settings.worker_concurrency))
+        count += len(retried)
+    return count
+
+
+async def delete_all(some: Condition, still: Condition) -> int:
+    """Delete the ended jobs among `some`, immediately and permanently, and return how many there were.
+
+    Works in portions, each all or none. still: the condition that each job must still meet when its portion is
+    processed. A worker removes what is left of the jobs: see tasks/curation/trash.py.
+    """
+    count, _ = await announced(_deleted_all(some, still & DELETABLE))
+    return count
+
+
+async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
+    alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
+    for row in await Job.select(Job.id, Job.client, Job.priority, Job.finish_within).where(among(job_ids, to_do)):
+        alike[row["client"], row["priority"], row["finish_within"]].append(row["id"])
+    retried: list[UUID] = []
+    async with DB.transaction():
+        for (client, priority, finish_within), ids in alike.items():
+            changes = {**restarted(client, priority, finish_within), Job.changed_at: now()}
+            rows = await Job.update(changes).where(among(ids, to_do)).returning(Job.id)
+            alike_again = [row["id"] for row in rows]
+            await queue.spread_turns(alike_again)
+            retried += alike_again
+    return retried
+
+
+async def _deleted_all(some: Condition, still: Condition) -> AsyncIterator[list[UUID]]:
+    async for job_ids in portions(some & still):
+        rows = await Job.update(tombstone()).where(among(job_ids, still)).returning(Job.id)
+        yield [row["id"] for row in rows]

@@ -1,0 +1,164 @@
+"""The leases that a worker process holds: renew them together, give up lost ones, and pass messages to the holders."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, TypeVar
+from uuid import UUID
+
+from tasks.background import end
+from tasks.db.tables import Job
+from tasks.errors import DatabaseAway, Failure
+from tasks.jobs import lifecycle
+from tasks.messaging import events
+from tasks.messaging.events import News
+from tasks.replicate.client import ENDED
+from tasks.settings import settings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Lease:
+    """A worker's hold on a job: the coroutine that runs the job, and the messages that arrived for it meanwhile.
+
+    until: when the lease ends by this process's monotonic clock, unless it is renewed before. cancel_requested: whether
+    a user wants the job canceled. told: set when there is a new cancel request, or `news` of the prediction.
+    """
+
+    job: Job
+    carrier: asyncio.Task[None]
+    until: float
+    cancel_requested: bool = False
+    news: News | None = None
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def holds(self) -> bool:
+        """Return whether the lease holds by this process's own clock, so that no other worker can have the job."""
+        return monotonic() < self.until
+
+    def call_off(self) -> None:
+        """Note that a user wants the job canceled."""
+        if not self.cancel_requested:
+            self.cancel_requested = True
+            self.told.set()
+
+    def hear(self, news: News) -> None:
+        """Note a webhook's news. News that the prediction has ended is not replaced by older news arriving later."""
+        if self.news is None or self.news.status not in ENDED:
+            self.news = news
+        self.told.set()
+
+    async def wait(self, seconds: float) -> News | None:
+        """Wait for `seconds`, or until a message arrives. Returns the news, or None when there is none."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.told.wait()
+        except TimeoutError:
+            pass
+        self.told.clear()
+        news, self.news = self.news, None
+        return news
+
+    async def unless_called_off(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` to its end. Stops it and raises Failure when a user requests to cancel the job meanwhile."""
+        unwanted_before = self.cancel_requested
+
+        async def called_off() -> None:
+            while self.cancel_requested == unwanted_before:
+                self.told.clear()
+                await self.told.wait()
+
+        working = asyncio.create_task(work)
+        tasks = [working, asyncio.create_task(called_off())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Failure("canceled", "Canceled.")
+            return working.result()
+        finally:
+            await end(*tasks)
+
+
+class Lost(asyncio.CancelledError):
+    """The loss of a lease: another worker has the job, so this one stops and writes nothing."""
+
+
+_held: dict[UUID, Lease] = {}
+
+
+@asynccontextmanager
+async def hold(job: Job) -> AsyncIterator[Lease]:
+    """Hold a claimed job's lease while the block runs. The block is canceled when the lease is lost."""
+    carrier = asyncio.current_task()
+    assert carrier is not None
+    lease = Lease(job, carrier, job.held_until, cancel_requested=job.cancel_requested)
+    _held[job.lease_token] = lease
+    try:
+        yield lease
+    finally:
+        _held.pop(job.lease_token, None)
+
+
+async def keep() -> None:
+    """Renew all held leases, three times per lease duration. Never returns."""
+    while True:
+        await asyncio.sleep(settings.lease_seconds / 3)
+        try:
+            await renew()
+        except DatabaseAway as away:
+            log.warning("leases could not be renewed: %s", away)
+        except Exception:
+            log.exception("leases could not be renewed; trying again")
+
+
+async def renew() -> None:
+    """Renew the held leases once. Gives up those that are gone, and notes which jobs a user wants canceled."""
+    before, asked = dict(_held), monotonic()
+    if not before:
+        return
+    renewed = await lifecycle.renew(before, settings.lease_seconds)
+    for token, lease in before.items():
+        if token in renewed:
+            lease.until = asked + settings.lease_seconds
+        elif token in _held:
+            log.warning("job %s: the lease is gone, leaving it to its new holder", lease.job.id)
+            lease.carrier.cancel()
+        if renewed.get(token):
+            lease.call_off()
+
+
+async def call_off_where_asked(lease: Lease) -> bool:
+    """Return whether a user wants this job canceled, and note it."""
+    renewed = await lifecycle.renew([lease.job.lease_token], settings.lease_seconds)
+    if renewed.get(lease.job.lease_token):
+        lease.call_off()
+    return lease.cancel_requested
+
+
+async def watch_for_cancels() -> None:
+    """Pass on cancel requests as soon as they arrive. `renew` finds a lost one."""
+    async for job_id in events.listen(events.CANCEL):
+        for lease in _of(job_id):
+            lease.call_off()
+
+
+async def watch_for_news() -> None:
+    """Pass on what webhooks report about predictions. A later poll of the prediction finds what was lost."""
+    async for news in events.listen_for_news():
+        for lease in _of(news.job):
+            lease.hear(news)
+
+
+def held() -> list[UUID]:
+    """Return the tokens of the leases that this process holds."""
+    return list(_held)
+
+
+def _of(job_id: UUID) -> Iterator[Lease]:
+    return (lease for lease in list(_held.values()) if lease.job.id == job_id)

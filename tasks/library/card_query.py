@@ -1,0 +1,57 @@
+"""Jobs read in one query with everything that belongs to them: their outputs, tags and collection names.
+
+The SQL is built only once: a row has so many columns that Piccolo takes longer to build the query than either database
+takes to answer it.
+"""
+
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tasks.db.database import DB
+from tasks.db.tables import Job, Output
+from tasks.library.labels import Labels
+
+ON_POSTGRES = DB.engine_type == "postgres"
+OBJECT, ARRAY = ("json_build_object", "json_agg") if ON_POSTGRES else ("json_object", "json_group_array")
+
+Whole = tuple[Job, list[Output], Labels]
+
+
+async def read(rest: str, *values: Any) -> list[Whole]:
+    """Return jobs with everything that belongs to them. rest: the SQL after FROM job, with a {} for each value."""
+    return [_whole(row) for row in await Job.raw(f"{SELECT_CARDS} {rest}", *values)]
+
+
+def _whole(row: dict[str, Any]) -> Whole:
+    outputs, tags, collections = (_listed(row.pop(name)) for name in ("outputs", "tags", "collections"))
+    job = Job(**row, _exists_in_db=True)
+    outputs.sort(key=itemgetter("position"))
+    return job, [_output(job.id, fields) for fields in outputs], Labels(tuple(sorted(tags)), tuple(sorted(collections)))
+
+
+def _listed(value: str | None) -> list[Any]:
+    return list(msgspec.json.decode(value)) if value else []
+
+
+def _output(job_id: UUID, fields: dict[str, Any]) -> Output:
+    return Output(**{**fields, "id": UUID(fields["id"]), "job": job_id}, _exists_in_db=True)
+
+
+def _query() -> str:
+    fields = ", ".join(f"'{name}', output.{name}" for name in (column._meta.name for column in Output.all_columns()))
+    return (
+        "SELECT job.*,"
+        f" CASE WHEN job.status = 'completed' THEN"
+        f" (SELECT {ARRAY}({OBJECT}({fields})) FROM output WHERE output.job = job.id) END AS outputs,"
+        f" (SELECT {ARRAY}(job_tag.name) FROM job_tag WHERE job_tag.job = job.id) AS tags,"
+        f" (SELECT {ARRAY}(collection.name) FROM collection_item"
+        " JOIN collection ON collection.id = collection_item.collection"
+        " WHERE collection_item.job = job.id) AS collections"
+        " FROM job"
+    )
+
+
+SELECT_CARDS = _query()

@@ -1,0 +1,176 @@
+"""Read jobs from the database: one by its id, a page of a search's results, or those that changed since a moment."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeGuard
+from uuid import UUID
+
+from tasks.db.coalesce import Rounds
+from tasks.db.tables import Attempt, Job, Output, Stage, Status
+from tasks.jobs import estimates, queue
+from tasks.library import card_query, filters
+from tasks.library.card_query import Whole
+from tasks.library.labels import NO_LABELS, Labels
+from tasks.library.paging import Place, Sort, ids_around, next_ids, number_found
+from tasks.library.query import Search
+from tasks.models.registry import SQUARE, usual_size
+
+MAX_COUNTED = 10_000  # the most jobs counted for a search; beyond this, it is only known that there are more
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A job as the gallery and the API show it.
+
+    outputs: in the provider's order. marks: the job's tags and collections. place: 1 for the next job to run; None when
+    the job does not wait for its turn or, in a list, is far back. starts_at: when its turn will likely come; None when
+    it has no place, or this is unknown.
+    """
+
+    job: Job
+    outputs: list[Output]
+    marks: Labels = NO_LABELS
+    place: int | None = None
+    starts_at: datetime | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that the user sent, by name."""
+        return dict(json.loads(self.job.parameters))
+
+    @property
+    def retrying(self) -> bool:
+        """Whether the job waits for a retry: for another attempt, or to continue the one under way."""
+        return self.job.status == Status.QUEUED and (self.job.retry_count > 0 or self.job.attempt is not None)
+
+    @property
+    def starting_since(self) -> datetime | None:
+        """When the wait for Replicate to start the model began, else None. It may take minutes, and is no failure."""
+        if self.job.status != Status.RUNNING or self.job.stage != Stage.STARTING or self.job.attempt is None:
+            return None
+        milliseconds = self.job.attempt.int >> 80  # a UUID of version 7 begins with its time
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+    @property
+    def deleted(self) -> bool:
+        """Whether only the tombstone is left."""
+        return self.job.deleted_at is not None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The width and height in pixels: of the first output, else as expected from the parameters."""
+        if self.outputs and self.outputs[0].width and self.outputs[0].height:
+            return self.outputs[0].width, self.outputs[0].height
+        return expected_size(self.parameters, usual_size(self.job.model))
+
+
+async def by_id(job_id: UUID) -> Card | None:
+    """Return one job, even a deleted one, or None. It has its place however far back it is."""
+    return await _looked_up(job_id)
+
+
+async def _look_up(job_ids: list[UUID]) -> list[Card | None]:
+    wanted = list(set(job_ids))  # many callers request the same job
+    found = [Card(*whole) for whole in await card_query.read("WHERE {}", Job.id.is_in(wanted).querystring)]
+    known = {card.job.id: card for card in await placed(found)}
+    return [known.get(job_id) for job_id in job_ids]
+
+
+_looked_up = Rounds(_look_up, 100)
+
+
+async def placed(cards: list[Card]) -> list[Card]:
+    """Return the cards with their places, however far back they are."""
+    waiting = [card.job for card in cards if card.job.status == Status.QUEUED and card.place is None]
+    if not waiting:
+        return cards
+    places = await queue.places(waiting)
+    return await _with_starts([replace(card, place=places.get(card.job.id, card.place)) for card in cards])
+
+
+async def by_ids(job_ids: Sequence[UUID]) -> list[Card]:
+    """Return these jobs, including deleted ones, newest first. Leaves out unknown ids."""
+    if not job_ids:
+        return []
+    these = Job.id.is_in(list(job_ids)).querystring
+    return await _as_cards(await card_query.read("WHERE {} ORDER BY job.id DESC", these))
+
+
+async def page(search: Search, sort: Sort, place: Place | None, count: int) -> tuple[list[Card], Place | None]:
+    """Return the next `count` jobs that a search finds from a place, in order, and the next page's place, if any."""
+    ids = await next_ids(search, sort, place, count + 1)
+    found = {card.job.id: card for card in await by_ids(ids[:count])}
+    shown = [found[job_id] for job_id in ids[:count] if job_id in found]
+    return shown, Place.behind(shown[-1].job, sort) if len(ids) > count and shown else None
+
+
+async def neighbours(job_id: UUID, search: Search, sort: Sort) -> tuple[UUID | None, UUID | None]:
+    """Return the ids of the jobs before and after one in the grid's order, among those that a search finds."""
+    job = await Job.objects().get(Job.id == job_id)
+    return await ids_around(search, sort, job) if job else (None, None)
+
+
+async def count(search: Search) -> int:
+    """Return how many jobs a search finds: exact up to MAX_COUNTED, and MAX_COUNTED + 1 when there are more."""
+    return await number_found(search, MAX_COUNTED + 1)
+
+
+async def found_among(job_ids: Sequence[UUID], search: Search) -> set[UUID]:
+    """Return which of these jobs a search finds."""
+    rows = await Job.raw("{}", filters.among(search, job_ids)) if job_ids else []
+    return {row["id"] for row in rows}
+
+
+async def changed_since(moment: datetime, count: int) -> list[Card]:
+    """Return up to `count` jobs that changed at `moment` or later, including deleted ones, in order of change."""
+    changed = "WHERE job.changed_at >= {} ORDER BY job.changed_at LIMIT {}"
+    return await _as_cards(await card_query.read(changed, moment, count))
+
+
+async def changes_since(moment: datetime, count: int, but: Collection[datetime] = ()) -> dict[UUID, datetime]:
+    """Return up to `count` jobs that changed at `moment` or later, but not at the moments `but`: id -> moment."""
+    query = Job.select(Job.id, Job.changed_at).where(Job.changed_at >= moment)
+    if but:
+        query = query.where(Job.changed_at.not_in(list(but)))
+    return {row["id"]: row["changed_at"] for row in await query.order_by(Job.changed_at).limit(count)}
+
+
+async def waiting() -> list[Card]:
+    """Return the jobs at the front of the queue."""
+    return await by_ids(list(await queue.front()))
+
+
+async def attempts(job_id: UUID) -> list[Attempt]:
+    """Return the attempts at a job, first to last."""
+    return await Attempt.objects().where(Attempt.job == job_id).order_by(Attempt.number)
+
+
+async def _as_cards(found: list[Whole]) -> list[Card]:
+    places = await queue.front() if any(job.status == Status.QUEUED for job, _, _ in found) else {}
+    return await _with_starts([Card(job, outputs, marks, places.get(job.id)) for job, outputs, marks in found])
+
+
+async def _with_starts(cards: list[Card]) -> list[Card]:
+    if not (waiting := {card.job.model for card in cards if card.place}):
+        return cards
+    outlook = await estimates.outlook(waiting)
+    return [
+        replace(card, starts_at=outlook.start(card.job.model, card.place)) if card.place else card for card in cards
+    ]
+
+
+def expected_size(parameters: dict[str, Any], usual: tuple[int, int] = SQUARE) -> tuple[int, int]:
+    """Return the likely size in pixels of a result of these parameters. usual: the size when they do not specify it."""
+    width, height = parameters.get("width"), parameters.get("height")
+    if _is_length(width) and _is_length(height):
+        return int(width), int(height)
+    across, _, down = str(parameters.get("aspect_ratio", "")).partition(":")
+    if across.isdigit() and down.isdigit() and int(across) and int(down):
+        return 1024 * int(across) // int(down) or 1, 1024
+    return usual
+
+
+def _is_length(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= 100_000

@@ -1,0 +1,177 @@
+"""The order of the gallery: its sorts, the places in it, and which jobs come next after a place.
+
+Pages use a keyset, not an offset: the millionth page costs as much as the first. Ids are UUIDs of version 7, so they
+sort by time. When the search has words, SQLite's full-text index is walked in its own order, in which jobs were
+inserted. That order differs from the ids' only for jobs of the same moment. So the walk ends when the page is full,
+however many jobs have the word.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from piccolo.columns.combination import WhereRaw
+from piccolo.querystring import QueryString
+
+from tasks.db.database import DB
+from tasks.db.tables import Condition, Job
+from tasks.library.filters import but_words, id_at, with_words, words_of, words_query
+from tasks.library.query import Search, first_moment, moment_after
+
+FEW = ("seed", "batch", "from", "tag", "collection")  # fields that match few jobs
+
+
+class Sort(StrEnum):
+    """An order of the gallery, named after what comes first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    FAVOURITES = "favourites"
+    """Favorites first, newest first; then the rest, newest first."""
+
+
+class NoPlace(Exception):
+    """The error of a cursor that is invalid, or that belongs to another sort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the order: directly after a job, or after where a job with its id would be.
+
+    favourite: whether it is among the favorites or among the rest, when favorites come first.
+    """
+
+    sort: Sort
+    job_id: UUID
+    favourite: bool = False
+
+    def __str__(self) -> str:
+        """Return the place as a cursor, which is opaque and made only here."""
+        mark = (self.sort[0].upper() if self.favourite else self.sort[0]).encode()
+        return urlsafe_b64encode(mark + self.job_id.bytes).decode().rstrip("=")
+
+    @classmethod
+    def of(cls, cursor: str, sort: Sort) -> "Place":
+        """Parse a cursor. Raises NoPlace."""
+        try:
+            read = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+            place = cls(sort, UUID(bytes=read[1:]), read[:1].isupper())
+        except ValueError:
+            raise NoPlace from None
+        if str(place) != cursor:
+            raise NoPlace
+        return place
+
+    @classmethod
+    def behind(cls, job: Job, sort: Sort) -> "Place":
+        """Return the place after a job."""
+        return cls(sort, job.id, sort == Sort.FAVOURITES and job.favourite)
+
+    @classmethod
+    def before_month(cls, month: str, sort: Sort) -> "Place":
+        """Return the place directly before the jobs of a month (2026-09). Favorites come by month, like other jobs."""
+        if sort == Sort.OLDEST:
+            return cls(sort, UUID(int=id_at(first_moment(month)).int - 1))
+        return cls(sort, id_at(moment_after(month)))
+
+
+async def next_ids(search: Search, sort: Sort, place: Place | None, count: int) -> list[UUID]:
+    """Return the ids of the next `count` jobs that a search finds, in their order."""
+    return await _walked(search, _parts(sort, place), count)
+
+
+async def number_found(search: Search, most: int) -> int:
+    """Return how many jobs a search finds, counted up to `most`."""
+    [row] = await Job.raw("SELECT count(*) AS number FROM ({}) AS found", _walk(search, _Part(ascending=False), most))
+    return int(row["number"])
+
+
+async def ids_around(search: Search, sort: Sort, job: Job) -> tuple[UUID | None, UUID | None]:
+    """Return the ids of the jobs before and after a job, in the order of the grid."""
+    behind = Place.behind(job, sort)
+    before = await _walked(search, _backwards(sort, behind), 1)
+    after = await _walked(search, _parts(sort, behind), 1)
+    return next(iter(before), None), next(iter(after), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the order, walked by id from `start` (exclusive): only favorites, only the rest, or all jobs."""
+
+    ascending: bool
+    start: UUID | None = None
+    favourite: bool | None = None
+
+
+def _parts(sort: Sort, place: Place | None) -> list[_Part]:
+    start = place.job_id if place else None
+    if sort != Sort.FAVOURITES:
+        return [_Part(sort == Sort.OLDEST, start)]
+    favourites, others = _Part(False, favourite=True), _Part(False, favourite=False)
+    if place is None:
+        return [favourites, others]
+    return [replace(favourites, start=start), others] if place.favourite else [replace(others, start=start)]
+
+
+def _backwards(sort: Sort, place: Place) -> list[_Part]:
+    if sort != Sort.FAVOURITES:
+        return [_Part(sort != Sort.OLDEST, place.job_id)]
+    own = _Part(True, place.job_id, place.favourite)
+    return [own] if place.favourite else [own, _Part(True, favourite=True)]
+
+
+async def _walked(search: Search, parts: Iterable[_Part], count: int) -> list[UUID]:
+    ids: list[UUID] = []
+    for part in parts:
+        if len(ids) < count:
+            rows = await Job.raw("{}", _walk(search, part, count - len(ids)))
+            ids += [row["id"] for row in rows]
+    return ids
+
+
+def _walk(search: Search, part: _Part, count: int) -> QueryString:
+    words = words_of(search)
+    if words and DB.engine_type == "sqlite" and not part.favourite:
+        return _walk_of_words(search, part, count)
+    where, beyond = _but_words(search, part), None
+    if part.start is not None:
+        where = where & (Job.id > part.start if part.ascending else Job.id < part.start)
+        beyond = QueryString(f"job_words.job {'>' if part.ascending else '<'} {{}}", part.start)
+    if words:
+        where = where & with_words(*words, beyond=beyond)
+    return Job.select(Job.id).where(where).order_by(Job.id, ascending=part.ascending).limit(count).querystrings[0]
+
+
+def _walk_of_words(search: Search, part: _Part, count: int) -> QueryString:
+    """Return SQLite's walk along its full-text index. CROSS JOIN keeps the table order, so that hits are not sorted."""
+    values: list[Any] = [words_query(*words_of(search)), _but_words(search, part).querystring]
+    start = ""
+    if part.start is not None:
+        first, then, sign = ("DESC", "<=", ">") if part.ascending else ("ASC", ">=", "<")
+        edge = 0 if part.ascending else 2**63 - 1
+        start = (
+            f" AND job_search.rowid {sign} coalesce((SELECT number FROM job_words WHERE job {then} {{}}"
+            f" ORDER BY job {first} LIMIT 1), {edge})"
+        )
+        values.append(part.start)
+    return QueryString(
+        "SELECT job.id FROM job_search CROSS JOIN job_words ON job_words.number = job_search.rowid"
+        " CROSS JOIN job ON job.id = job_words.job WHERE job_search MATCH {} AND {}"
+        f"{start} ORDER BY job_search.rowid {'ASC' if part.ascending else 'DESC'} LIMIT {{}}",
+        *values,
+        count,
+    )
+
+
+def _but_words(search: Search, part: _Part) -> Condition:
+    """Return the condition of a search, without its words, and of a part.
+
+    `IS` keeps SQLite from walking all favorites when the search itself finds only a few jobs by an index.
+    """
+    if part.favourite is None:
+        return but_words(search)
+    few = any(term.field in FEW and not term.negated for term in search.terms)
+    return but_words(search) & WhereRaw(f"job.favourite {'IS' if few else '='} {'true' if part.favourite else 'false'}")

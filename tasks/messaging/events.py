@@ -1,0 +1,196 @@
+"""Messages between processes through Redis: job changes, cancel requests, prediction news, and worker heartbeats.
+
+Redis carries hints only. A hint may be lost, duplicated or late, so every listener also polls the database. Nothing
+here waits long for Redis, and nothing fails without it.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from time import time
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from tasks.messaging.pipeline import Outbox
+from tasks.settings import settings
+
+log = logging.getLogger(__name__)
+
+CHANGED = "darkroom:changed"
+CANCEL = "darkroom:cancel"
+NEWS = "darkroom:news"
+WORKERS = "darkroom:workers"
+WORKER_SEEN_SECONDS = 30
+TIMEOUT = 2.0  # seconds; a later hint is useless
+CLOSE_TIMEOUT = 0.5  # seconds that Redis has to accept the last hints when a process stops
+MAX_CONNECTIONS = 20  # per process
+
+
+class Presence:
+    """The state of Redis as its callers find it. Logs one message when Redis goes away and one when it is back.
+
+    Callers have names, because Redis may accept one command and refuse another. Redis counts as back when every
+    caller that failed has succeeded again.
+    """
+
+    def __init__(self) -> None:
+        self._without: set[str] = set()
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis fails for at least one caller."""
+        return bool(self._without)
+
+    def failed(self, name: str, error: Exception) -> None:
+        """Note that the caller `name` could not reach Redis, or was refused."""
+        if not self._without:
+            place = settings.redis_place
+            log.warning("Redis at %s is not responding: jobs still run, live pages lag. (%s)", place, error)
+        self._without.add(name)
+
+    def worked(self, name: str) -> None:
+        """Note that Redis worked for the caller `name`."""
+        if self.away:
+            self._without.discard(name)
+            if not self._without:
+                log.info("Redis at %s is responding again.", settings.redis_place)
+
+
+presence = Presence()
+
+_clients: dict[asyncio.AbstractEventLoop, Redis] = {}
+_outboxes: dict[asyncio.AbstractEventLoop, Outbox] = {}
+
+
+def redis() -> Redis:
+    """Return this event loop's client. It fails without a retry, because callers can fall back on the database."""
+    loop = asyncio.get_running_loop()
+    if loop not in _clients:
+        pool = BlockingConnectionPool.from_url(
+            settings.queue_url, max_connections=MAX_CONNECTIONS, timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0),
+        )  # fmt: skip
+        _clients[loop] = Redis.from_pool(pool)
+    return _clients[loop]
+
+
+async def close() -> None:
+    """Send the pending hints if Redis accepts them soon, then close the client."""
+    loop = asyncio.get_running_loop()
+    outbox, client = _outboxes.pop(loop, None), _clients.pop(loop, None)
+    if outbox is not None:
+        await outbox.close(CLOSE_TIMEOUT)
+    if client is not None:
+        await client.aclose()
+
+
+class News(msgspec.Struct):
+    """A webhook's report on a job's prediction. status: Replicate's status. progress: 0 to 1, or None when unknown."""
+
+    job: UUID
+    status: str
+    progress: float | None = None
+
+
+def publish(channel: str, job_id: UUID) -> None:
+    """Publish a job's id on a channel. Call this after the commit. It returns immediately and never raises."""
+    _outbox().publish(channel, str(job_id))
+
+
+def tell(news: News) -> None:
+    """Send news of a prediction to the worker that follows it. Returns immediately and never raises."""
+    post("PUBLISH", NEWS, msgspec.json.encode(news))
+
+
+def post(*command: str | bytes) -> None:
+    """Send a command to Redis without waiting for its result. Returns immediately and never raises."""
+    _outbox().post(*command)
+
+
+def _outbox() -> Outbox:
+    loop = asyncio.get_running_loop()
+    if loop not in _outboxes:
+        _outboxes[loop] = Outbox(redis())
+    return _outboxes[loop]
+
+
+async def listen(channel: str) -> AsyncIterator[UUID]:
+    """Yield the job ids that are published on a channel. Never ends.
+
+    Reconnects when Redis was away; messages published in the meantime are lost.
+    """
+    async for message in _messages(channel):
+        for word in message.split():
+            try:
+                yield UUID(word.decode())
+            except ValueError:  # from a process of another version
+                log.debug("unknown hint: %.100r", word)
+
+
+async def listen_for_news() -> AsyncIterator[News]:
+    """Yield news of predictions. Never ends."""
+    async for message in _messages(NEWS):
+        try:
+            yield msgspec.json.decode(message, type=News)
+        except msgspec.DecodeError as error:  # from a process of another version
+            log.debug("unknown news: %s", error)
+
+
+async def _messages(channel: str) -> AsyncIterator[bytes]:
+    wait = 0.1
+    while True:
+        try:
+            async with redis().pubsub() as subscription, aclosing(_received(subscription)) as received:
+                await subscription.subscribe(channel)
+                async for message in received:
+                    if message["type"] == "message":
+                        yield message["data"]
+                    else:  # the confirmation of the subscription
+                        presence.worked(channel)
+                        wait = 0.1
+        except (RedisError, OSError) as error:
+            presence.failed(channel, error)
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, 2.0)
+
+
+async def _received(subscription: Any) -> AsyncGenerator[Any, None]:  # redis-py's PubSub is untyped
+    while True:
+        message = await subscription.get_message(timeout=TIMEOUT / 2)
+        if message is not None:
+            yield message
+
+
+async def worker_seen(worker: str, slots: int) -> None:
+    """Record that a worker is alive, and how many jobs it runs at once. Never raises."""
+    try:
+        await redis().zadd(WORKERS, {f"{worker} {slots}": time()})
+        presence.worked("writing")
+    except (RedisError, OSError) as error:
+        presence.failed("writing", error)
+
+
+async def worker_gone(worker: str, slots: int) -> None:
+    """Record that a worker has stopped. Never raises."""
+    try:
+        await redis().zrem(WORKERS, f"{worker} {slots}")
+    except (RedisError, OSError) as error:
+        log.debug("could not record that this worker stopped: %s", error)
+
+
+async def slots() -> int:
+    """Return how many jobs the workers seen in the last 30 seconds run at once; 0 when there is no worker.
+
+    Raises RedisError or OSError when Redis is away.
+    """
+    long_ago = time() - WORKER_SEEN_SECONDS
+    await redis().zremrangebyscore(WORKERS, "-inf", long_ago)
+    workers: Any = await redis().zrange(WORKERS, 0, -1)
+    return sum(int(worker.split()[1]) for worker in workers)

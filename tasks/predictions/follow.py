@@ -1,0 +1,139 @@
+"""Follow a prediction to its end: poll it from time to time, and react to the news that webhooks bring."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from random import uniform
+
+from tasks.backoff import WEBHOOK_POLL_SECONDS, polling_intervals
+from tasks.db.database import now
+from tasks.db.tables import Stage
+from tasks.errors import DatabaseAway, Failure
+from tasks.jobs import lifecycle
+from tasks.jobs.leases import Lease
+from tasks.predictions.polling import Poller
+from tasks.predictions.progress import progress
+from tasks.replicate.client import ENDED, UNSEEN, Prediction, Replicate
+from tasks.replicate.errors import NotFound, Throttled
+from tasks.settings import settings
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 120  # seconds after Replicate's own deadline until we stop polling
+MISSING_SECONDS = 60.0  # how long Replicate must say that it does not know a prediction until it counts as lost
+CANCEL_POLL_SECONDS = 1.0  # seconds between polls of a prediction that is being canceled
+
+State = tuple[Stage, float | None]
+
+
+async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Prediction:
+    """Follow a prediction until it has ended, and report its progress. Cancels it on request, or at the deadline.
+
+    Webhooks are hints: a prediction has ended only when Replicate's API says so. Raises Failure when Replicate has lost
+    the prediction.
+    """
+    clock = asyncio.get_running_loop().time
+    give_up_at = clock() + settings.prediction_timeout + GRACE_SECONDS
+    deadline = clock() + (lease.job.deadline_at - now()).total_seconds() if lease.job.deadline_at else give_up_at
+    looks = _Looks(prediction, poller, clock)
+    is_news = prediction.status != UNSEEN and not prediction.ended
+    told = await _tell(lease, (_stage(prediction.status), None), None) if is_news else None
+    called_off = False
+
+    def over() -> bool:
+        return lease.cancel_requested or clock() >= deadline
+
+    while not looks.prediction.ended:
+        was_over = over()
+        if was_over and not called_off:
+            called_off = await _called_off(prediction.id, poller.replicate)
+        news = await lease.wait(min(looks.interval, CANCEL_POLL_SECONDS if was_over else deadline - clock()))
+        has_ended = news is not None and news.status in ENDED
+        if has_ended:
+            looks.hurry()  # if the API does not say so yet, or does not answer, it soon will
+        elif news is not None and not was_over:
+            told = await _tell(lease, (_stage(news.status), news.progress), told)
+            continue
+        if was_over or not over():  # when it is over, cancel first, then poll
+            if clock() > give_up_at:
+                raise Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
+            seen = await looks.look(at_once=has_ended)
+            if not seen.ended:
+                told = await _tell(lease, (_stage(seen.status), progress(seen.logs)), told)
+    return looks.prediction
+
+
+class _Looks:
+    """The polls of one prediction. interval: seconds until the next poll."""
+
+    def __init__(self, prediction: Prediction, poller: Poller, clock: Callable[[], float]) -> None:
+        self.prediction = prediction
+        self._poller, self._clock = poller, clock
+        self._calm = settings.webhooks is not None  # webhooks report the progress
+        self._intervals: Iterator[float] = repeat(WEBHOOK_POLL_SECONDS) if self._calm else polling_intervals()
+        self.interval = 0.0 if prediction.status == UNSEEN else next(self._intervals)
+        self._missing_since: float | None = None
+
+    def hurry(self) -> None:
+        """Poll soon, and keep polling at short intervals from now on."""
+        self._calm, self._intervals = False, polling_intervals()
+
+    async def look(self, at_once: bool) -> Prediction:
+        """Return what Replicate reports now, or the last known state when Replicate does not answer.
+
+        The prediction continues without us. Raises Failure when Replicate has not known it for MISSING_SECONDS.
+        """
+        wait = 0.0
+        try:
+            seen = await self._poller.look(self.prediction.id, at_once)
+            seen.logs = seen.logs or self.prediction.logs  # a list of many predictions may omit the logs
+            self.prediction, self._missing_since = seen, None
+        except NotFound:
+            await self._missing()
+        except Failure as failure:
+            log.info("prediction %s: %s", self.prediction.id, failure)
+            wait = (failure.retry_after or 0.0) * uniform(1.0, 1.5)  # jitter, so that not all poll at once
+            if self._calm and not isinstance(failure, Throttled):
+                self.hurry()
+        self.interval = max(next(self._intervals), wait)
+        return self.prediction
+
+    async def _missing(self) -> None:
+        """Note that Replicate does not know the prediction. Raises Failure after MISSING_SECONDS of this.
+
+        One such answer does not prove that it is lost: a replica may be behind, or a gateway may be wrong.
+        """
+        self._missing_since = self._missing_since or self._clock()
+        log.warning("prediction %s: not found at Replicate", self.prediction.id)
+        if self._calm:
+            self.hurry()
+        if self._clock() - self._missing_since >= MISSING_SECONDS:
+            await _called_off(self.prediction.id, self._poller.replicate)
+            told = "Replicate no longer knows this prediction. It may have run, and been paid for."
+            raise Failure("prediction_lost", told)
+
+
+async def _called_off(prediction_id: str, replicate: Replicate) -> bool:
+    try:
+        await replicate.cancel(prediction_id)
+    except Failure as failure:
+        log.info("prediction %s: not canceled yet: %s", prediction_id, failure)
+        return False
+    return True
+
+
+def _stage(status: str) -> Stage:
+    return Stage.PROCESSING if status == "processing" else Stage.STARTING
+
+
+async def _tell(lease: Lease, state: State, told: State | None) -> State | None:
+    """Save the state if it is new; return the state saved last. What fails to save is saved with the next news."""
+    if state == told:
+        return told
+    try:
+        await lifecycle.report(lease.job, *state)
+    except DatabaseAway as away:
+        log.warning("job %s: %s", lease.job.id, away)
+        return told
+    return state

@@ -1,0 +1,60 @@
+"""Decide when another prediction may be created: as fast as Replicate allows, and while it accepts this account."""
+
+import asyncio
+
+from tasks.db.tables import Job
+from tasks.jobs import lifecycle
+from tasks.messaging.broker import generate_later
+from tasks.replicate import halts, rate_limit
+from tasks.replicate.circuit import Circuit
+from tasks.settings import settings
+
+LIMIT_CHECK_SECONDS = 1.0  # seconds between two checks of the limit: another worker may have given a token back
+
+_waiting = asyncio.Semaphore(1)
+
+
+async def next_job() -> Job | None:
+    """Claim the best waiting job as soon as its prediction may be created. Returns None when there is none.
+
+    The rate-limit token comes first and the claim second, so that the best job is chosen at the last moment. In each
+    process, one coroutine waits for a token and the others return None. The coroutine that waited passes the hint on
+    when it has a job.
+    """
+    must_wait = await rate_limit.take() > 0
+    if must_wait:
+        if _waiting.locked():
+            return None
+        async with _waiting:
+            while (wait := await rate_limit.take()) > 0:  # noqa: ASYNC110  # Redis has no event for this
+                await asyncio.sleep(min(wait, LIMIT_CHECK_SECONDS))
+    job = None
+    try:
+        job = await lifecycle.claim(settings.lease_seconds)
+    finally:
+        if job is None:
+            await rate_limit.give_back()
+    if job is not None and must_wait:
+        generate_later()
+    return job
+
+
+async def probe(circuit: Circuit) -> Job | None:
+    """Probe a halted queue from time to time: check whether Replicate works again, or claim a job as a probe.
+
+    The probe is not the job that met the halt, unless no other job waits; then it is that job, even before it is due.
+    Returns None when there is nothing to do. Raises Failure when the account is still refused.
+    """
+    stopped = await halts.current()
+    if stopped is None or not await halts.may_probe(stopped):
+        return None
+    if stopped.code == halts.AUTH:
+        await circuit.look()
+        await halts.lift()
+        return None
+    if stopped.code == halts.AWAY and not await circuit.is_answered():
+        return None
+    job = await lifecycle.claim_probe(settings.lease_seconds, stopped.job)
+    if job is None and stopped.code == halts.AWAY:
+        await halts.lift()
+    return job

@@ -1,0 +1,103 @@
+"""Runs a worker process: opens its resources, runs the task for every hint, and stops without losing work."""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from uuid import uuid4
+
+from taskiq.receiver import Receiver
+
+from tasks.background import alongside
+from tasks.curation import trash
+from tasks.db import database
+from tasks.errors import DatabaseAway, Failure
+from tasks.files import library_mark, outputs, uploads
+from tasks.files.storage import Storage
+from tasks.jobs import leases
+from tasks.messaging import events
+from tasks.messaging.broker import broker, generate_later
+from tasks.predictions import orphans
+from tasks.predictions.create import Provider
+from tasks.predictions.polling import Poller
+from tasks.replicate import halts
+from tasks.replicate.circuit import Circuit
+from tasks.replicate.client import Replicate
+from tasks.settings import settings
+from tasks.worker import generate, rescuer
+
+HEARTBEAT_SECONDS = 10.0  # seconds between two signs of life
+SWEEP_SECONDS = 3600.0  # seconds
+LAST_HEARTBEAT_TIMEOUT = 0.5  # seconds that storage has for the last sign of life
+
+log = logging.getLogger(__name__)
+
+
+async def run(stop: asyncio.Event, halted: bool = False) -> None:
+    """Work until `stop` is set, then release the leases and return.
+
+    halted: create no predictions until a user resumes the queue.
+    """
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(database.connected())
+        stack.push_async_callback(events.close)
+        tools = await _open_tools(stack)
+        await library_mark.begin(tools.storage)
+        if halted:
+            await halts.hold_by_hand()
+        generate.tools = tools
+        await broker.startup()
+        stack.push_async_callback(broker.shutdown)
+        duties = (
+            leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescuer.keep_looking(),
+            _show_signs_of_life(), _sweep(tools.storage), trash.keep_emptying(tools.storage),
+            library_mark.keep_watch(tools.storage, alive=True), orphans.keep_calling_off(tools.replicate),
+        )  # fmt: skip
+        async with alongside(*duties):
+            await _listen(stop)
+            await library_mark.leave_sign_of_life(tools.storage, LAST_HEARTBEAT_TIMEOUT)
+
+
+async def _listen(stop: asyncio.Event) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        receiver = Receiver(
+            broker, executor, max_async_tasks=settings.worker_concurrency, run_startup=False, wait_tasks_timeout=2
+        )
+        finish = asyncio.Event()
+        listening = asyncio.create_task(receiver.listen(finish))
+        generate_later()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        finish.set()
+        await generate.stop()
+        await listening
+
+
+async def _open_tools(stack: AsyncExitStack) -> generate.Tools:
+    replicate, files = Replicate(), outputs.files_client()
+    stack.push_async_callback(replicate.aclose)
+    stack.push_async_callback(files.aclose)
+    storage = Storage.open(settings.storage_url)
+    return generate.Tools(Provider(replicate, Circuit(replicate), storage), files, Poller(replicate))
+
+
+async def _show_signs_of_life() -> None:
+    name, slots = str(uuid4()), settings.worker_concurrency
+    try:
+        while True:
+            await events.worker_seen(name, slots)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+    finally:
+        await events.worker_gone(name, slots)
+
+
+async def _sweep(storage: Storage) -> None:
+    """Periodically remove half-written files that a killed process left in storage, and unused uploads."""
+    while True:
+        try:
+            await storage.sweep()
+            await uploads.sweep(storage)
+        except (Failure, DatabaseAway) as failure:
+            log.warning("could not sweep storage: %s", failure)
+        await asyncio.sleep(SWEEP_SECONDS)

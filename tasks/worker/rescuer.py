@@ -1,0 +1,64 @@
+"""Finds due jobs that have no hint, because a process crashed or a hint was lost.
+
+While Redis delivers no hints, all due jobs are found this way, and the process that finds a job runs it.
+"""
+
+import asyncio
+import logging
+from random import uniform
+
+from redis.exceptions import RedisError
+
+from tasks.db.tables import Condition, Job
+from tasks.errors import DatabaseAway
+from tasks.jobs import lifecycle, queue
+from tasks.messaging import events
+from tasks.messaging.broker import broker
+from tasks.replicate import halts
+from tasks.settings import settings
+from tasks.worker import generate
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 2.0  # seconds
+
+
+async def keep_looking() -> None:
+    """Look for forgotten work about every two seconds, forever."""
+    while True:
+        await asyncio.sleep(uniform(0.5, 1.5) * INTERVAL)
+        try:
+            await lifecycle.requeue()
+            await lifecycle.expire()
+            await rescue()
+        except DatabaseAway as away:
+            log.warning("could not check for forgotten jobs: %s", away)
+        except Exception:
+            log.exception("could not check for forgotten jobs; trying again")
+
+
+async def rescue() -> int:
+    """Send a hint for every due job that has none, up to as many as one worker carries. Returns how many were sent.
+
+    While Redis is away or accepts no hints, the jobs run in this process, as many as there is room for; then this
+    returns how many were started. While the queue is halted, jobs that need a prediction are not due: one hint, for the
+    probe, is enough.
+    """
+    halted = await halts.current() is not None
+    due = await _some(queue.resumed()) + (0 if halted else await _some(queue.waiting()))
+    wanted = min(due, settings.worker_concurrency) + halted
+    if not wanted:
+        return 0
+    missing = 0
+    try:
+        missing = max(0, wanted - await broker.waiting(wanted))
+        await broker.give(missing)
+        events.presence.worked("writing")
+    except (RedisError, OSError) as error:
+        events.presence.failed("writing", error)
+    return generate.start(wanted) if events.presence.away else missing
+
+
+async def _some(due: Condition) -> int:
+    """Return how many jobs match `due`, up to as many as one worker carries. Each condition has its own index."""
+    return len(await Job.select(Job.id).where(due).limit(settings.worker_concurrency))

@@ -1,0 +1,107 @@
+"""Decides what follows the failure of a job: another attempt, another try at the same attempt, or the job's end."""
+
+import logging
+from datetime import timedelta
+
+from tasks.backoff import retry_delay
+from tasks.db.database import now
+from tasks.db.tables import Attempt, Job
+from tasks.errors import Failure
+from tasks.jobs import attempts, lifecycle
+from tasks.jobs.leases import Lease
+from tasks.replicate import halts
+from tasks.replicate.client import Prediction
+from tasks.replicate.errors import AccountRefused, Throttled
+from tasks.settings import settings
+
+log = logging.getLogger(__name__)
+
+OUTPUTS_KEPT_FOR = timedelta(hours=1)  # by Replicate, from a prediction's end on (Replicate docs, data retention)
+LONGEST_SHIFT = 6  # failures that the wait grows with, where the cause should pass: up to 64 s
+FREE_SHIFT = 2  # up to 4 s
+REFUSED_SECONDS = 60.0  # until a job is sent again after the account was refused: other jobs run first
+LONGEST_REFUSED_SECONDS = 300.0
+
+
+async def give_up(lease: Lease, failure: Failure, prediction: Prediction | None) -> None:
+    """Try again later when that may help and a try is left. Otherwise end the job.
+
+    When the attempt may still produce a prediction, or has produced one and only its outputs could not be fetched or
+    stored, the later try continues the same attempt. Only a settled attempt is followed by another.
+    """
+    job = lease.job
+    log.warning("job %s: %s", job.id, failure)
+    if isinstance(failure, AccountRefused):
+        await halts.halt(failure, job.id)
+    attempt = await attempts.under_way(job)
+    failure = _without_hope(failure, job, attempt, prediction) or failure
+    if not await _end(lease, failure, attempt, prediction):
+        await _go_on_later(job, failure, attempt)
+
+
+def is_overdue(job: Job) -> bool:
+    """Return whether the deadline of a job has passed."""
+    return job.deadline_at is not None and job.deadline_at <= now()
+
+
+def output_gone() -> Failure:
+    """Return the failure of a job whose result Replicate made but has deleted."""
+    return Failure("output_gone", "Replicate no longer has the result: it keeps results for an hour.")
+
+
+async def _end(lease: Lease, failure: Failure, attempt: Attempt | None, prediction: Prediction | None) -> Job | None:
+    """End the attempt if it must end. Returns None when it continues later, or when another worker has the job."""
+    job = lease.job
+    settled = failure.settled or attempt is None
+    has_ended = prediction is not None and prediction.ended
+    if lease.cancel_requested and (settled or has_ended or not failure.passing or is_overdue(job)):
+        return await lifecycle.end_canceled(job, prediction)
+    if settled and isinstance(failure, AccountRefused):
+        return await lifecycle.put_back(job, failure, await _until_sent_again(job, failure))
+    if not failure.passing and not isinstance(failure, AccountRefused):
+        return await lifecycle.fail(job, failure, prediction)
+    if is_overdue(job):
+        return await lifecycle.fail(job, lifecycle.too_late(), prediction)
+    if settled and failure.free:
+        # Creates already wait for the halt, and for the rate limit that a 429 to a create has lowered.
+        is_paced = failure.code == halts.AWAY or (isinstance(failure, Throttled) and attempt is not None)
+        return await lifecycle.put_back(job, failure, 0.0 if is_paced else retry_delay(FREE_SHIFT, failure.retry_after))
+    if _counts(settled, failure) and job.retry_count + 1 >= settings.max_attempts:
+        return await lifecycle.fail(job, failure, prediction)
+    if settled:
+        return await lifecycle.postpone(job, failure, retry_delay(job.retry_count + 1, failure.retry_after), prediction)
+    return None
+
+
+async def _go_on_later(job: Job, failure: Failure, attempt: Attempt | None) -> None:
+    failures = min(1 + attempt.failures, LONGEST_SHIFT) if attempt is not None else 1
+    wait = retry_delay(failures, failure.retry_after)
+    await lifecycle.resume_later(job, failure, wait, counts=_counts(False, failure))
+
+
+def _counts(settled: bool, failure: Failure) -> bool:
+    """Return whether a failure counts toward the job's MAX_ATTEMPTS: a failed prediction, or an error of ours.
+
+    An outage of Replicate, its files or our storage does not count: only the job's deadline limits those retries.
+    """
+    return failure.code == "internal_error" or (settled and not failure.free)
+
+
+def _without_hope(failure: Failure, job: Job, attempt: Attempt | None, prediction: Prediction | None) -> Failure | None:
+    """Return the final failure when the outputs could not be brought in and a retry is useless, else None."""
+    if attempt is None or prediction is None or prediction.status != "succeeded" or not failure.passing:
+        return None
+    if failure.code == "output_unreadable":  # damaged in transit, or by the model
+        again = job.error_code == failure.code and attempt.failures + 1 >= settings.max_attempts
+        return Failure(failure.code, failure.message) if again else None
+    if prediction.completed_at is not None and now() - prediction.completed_at > OUTPUTS_KEPT_FOR:
+        gone = failure.code.startswith(("download_", "output_"))
+        return output_gone() if gone else None
+    return None
+
+
+async def _until_sent_again(job: Job, failure: Failure) -> float:
+    """Return the seconds until a job is sent again after the account was refused. They grow with each refusal."""
+    again = (Attempt.job == job.id) & (Attempt.error_code == failure.code)
+    times = await Attempt.count().where(again)
+    return float(min(REFUSED_SECONDS * max(1, times), LONGEST_REFUSED_SECONDS))

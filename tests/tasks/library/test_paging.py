@@ -1,0 +1,115 @@
+"""The order of the gallery: pages meet without gap or overlap, and neighbors are the same as on the page."""
+
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+
+from tasks.db.database import now
+from tasks.db.tables import Job, new_id
+from tasks.jobs import lifecycle
+from tasks.library import cards
+from tasks.library.paging import NoPlace, Place, Sort
+from tasks.library.query import Search, parse
+
+SEARCHES = ["", "fox", "fox -owl", "fav:yes", "fox fav:no", "in:trash", "fox model:sdxl", "zebra", "seed:7"]
+
+
+@pytest.fixture
+async def ids(empty: None) -> list[UUID]:
+    """Create nine jobs: every third a favorite, two in the trash. Returns their ids, oldest first."""
+    made = [await lifecycle.submit(f"fox {number}", "stability-ai/sdxl", {}) for number in range(9)]
+    for number, job in enumerate(made):
+        trashed_at = now() if number in (1, 7) else None
+        await Job.update(
+            {Job.favourite: number % 3 == 0, Job.trashed_at: trashed_at, Job.seed: 7 if number > 5 else None}
+        ).where(Job.id == job.id)
+    return [job.id for job in made]
+
+
+async def whole(search: Search, sort: Sort, size: int) -> list[UUID]:
+    """Return the ids of everything that a search finds, read page by page."""
+    found: list[UUID] = []
+    place: Place | None = None
+    while True:
+        card_list, place = await cards.page(search, sort, place, size)
+        found += [card.job.id for card in card_list]
+        if place is None:
+            return found
+        assert len(card_list) == size
+        assert Place.of(str(place), sort) == place
+
+
+@pytest.mark.parametrize("text", SEARCHES)
+async def test_pages_meet_without_gap_or_overlap_in_every_order(ids: list[UUID], text: str) -> None:
+    search = parse(text)
+    found = await whole(search, Sort.NEWEST, 50)
+    favourites = {row["id"] for row in await Job.select(Job.id).where(Job.favourite.eq(True))}
+    assert found == sorted(found, reverse=True)
+    for size in (1, 2, 3):
+        assert await whole(search, Sort.NEWEST, size) == found
+        assert await whole(search, Sort.OLDEST, size) == found[::-1]
+        assert await whole(search, Sort.FAVOURITES, size) == sorted(found, key=lambda job: job not in favourites)
+    assert await cards.count(search) == len(found)
+
+
+async def test_the_library_without_a_search_is_all_that_is_not_in_the_trash(ids: list[UUID]) -> None:
+    assert await whole(Search(), Sort.OLDEST, 50) == [job_id for n, job_id in enumerate(ids) if n not in (1, 7)]
+    assert await whole(parse("in:trash"), Sort.OLDEST, 50) == [ids[1], ids[7]]
+
+
+@pytest.mark.parametrize("text", ["", "fox", "in:trash", "fox seed:7"])
+@pytest.mark.parametrize("sort", list(Sort))
+async def test_neighbours_are_those_on_the_page(ids: list[UUID], text: str, sort: Sort) -> None:
+    search = parse(text)
+    order = [None, *await whole(search, sort, 50), None]
+    assert len(order) > 2
+    for (before, job_id), (_, after) in pairwise(pairwise(order)):
+        assert job_id is not None
+        assert await cards.neighbours(job_id, search, sort) == (before, after)
+
+
+async def test_one_that_the_search_does_not_find_has_the_neighbours_of_its_place(ids: list[UUID]) -> None:
+    assert await cards.neighbours(ids[1], Search(), Sort.NEWEST) == (ids[2], ids[0])
+    assert await cards.neighbours(new_id(), Search(), Sort.NEWEST) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["", "fox"])
+async def test_pages_go_on_behind_a_job_that_is_gone(ids: list[UUID], text: str) -> None:
+    _, place = await cards.page(parse(text), Sort.NEWEST, None, 2)
+    await Job.delete().where(Job.id == ids[6])
+    card_list, _ = await cards.page(parse(text), Sort.NEWEST, place, 1)
+    assert [card.job.id for card in card_list] == [ids[5]]
+
+
+async def test_more_than_are_counted_are_only_known_to_be_more(
+    ids: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "MAX_COUNTED", 5)
+    assert await cards.count(parse("fox")) == 6
+    assert await cards.count(parse("fav:yes")) == 3
+
+
+async def test_among_some_jobs_those_that_a_search_finds_are_told(ids: list[UUID]) -> None:
+    for text, found in (
+        ("", ids[2:5]),
+        ("fox", ids[2:5]),
+        ('"fox 3"', [ids[3]]),
+        ("fav:yes fox", [ids[3]]),
+        ("owl", []),
+    ):
+        assert await cards.found_among(ids[1:5], parse(text)) == set(found)
+    assert await cards.found_among([], parse("fox")) == set()
+
+
+@pytest.mark.parametrize("cursor", ["x", "newest", "bg", "é" * 23, "n" * 23, "A" * 24, "=", "bgGasMRdHns2lTPlDsJtdjI"])
+def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(NoPlace):
+        Place.of(cursor, Sort.OLDEST)
+
+
+def test_a_cursor_is_for_its_own_order() -> None:
+    place = Place(Sort.NEWEST, new_id())
+    assert Place.of(str(place), Sort.NEWEST) == place
+    with pytest.raises(NoPlace):
+        Place.of(str(place), Sort.FAVOURITES)

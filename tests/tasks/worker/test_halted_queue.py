@@ -1,0 +1,160 @@
+"""Replicate refuses the account, or asks us to slow down: jobs wait, requests stay few, and work resumes by itself."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from tasks.db.tables import Priority, Status
+from tasks.jobs import lifecycle
+from tasks.library import cards
+from tasks.messaging import events
+from tasks.replicate import halts, rate_limit
+from tasks.replicate.errors import AccountRefused
+from tasks.settings import settings
+from tasks.worker import dispatch, process
+from tests.conftest import Faults
+from tests.tasks.work import ended, existing, submitted, until, wait_until
+
+
+@pytest.fixture
+async def probing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halts, "MAX_PROBE_SECONDS", 0.3)
+
+
+@pytest.fixture
+async def emptied(database: None) -> None:
+    await events.redis().flushall()
+
+
+async def halted() -> bool:
+    return await halts.current() is not None
+
+
+async def requests_for(faults: Faults, status: int) -> int:
+    """Return how many of the 1000 requested answers with this status were given."""
+    rules = await faults.left()
+    return 1000 - sum(int(rule.get("times", 1)) for rule in rules if rule.get("status") == status)
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "provider_auth"), (402, "provider_billing")])
+async def test_an_account_that_is_refused_halts_the_queue_and_jobs_go_on_when_it_works_again(
+    probing: None, working: Faults, status: int, code: str
+) -> None:
+    await working.script({"on": "create", "do": "status", "status": status, "times": 1000})
+    await working.script({"on": "account", "do": "status", "status": status, "times": 1000})
+    many = [await submitted(f"fox {number} of a poor owner") for number in range(8)]
+    await wait_until(halted)
+    await asyncio.sleep(1.5)  # several times the wait until the next probe
+
+    async def waiting() -> bool:
+        return {(await existing(job.id)).job.status for job in many} == {Status.QUEUED}
+
+    await wait_until(waiting)  # except for the one that probes from time to time
+    stopped = await halts.current()
+    assert stopped is not None
+    assert stopped.code == code
+    assert await requests_for(working, status) <= 8 + 6, "those in flight at once, then one for each probe"
+    await working.clear()
+    for job in many:
+        card = await ended(job)
+        assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0)
+    assert not await halted()
+
+
+async def test_while_the_queue_is_halted_predictions_under_way_are_followed_to_their_end(working: Faults) -> None:
+    await working.script({"on": "create", "match": "early", "do": "run", "seconds": 1.5})
+    early = await submitted("an early fox")
+    await until(early.id, lambda card: card.job.stage == "processing")
+    await working.script({"on": "create", "do": "status", "status": 402, "times": 0})
+    late = await submitted("a belated fox")
+    await wait_until(halted)
+    assert (await ended(early)).job.status == Status.COMPLETED
+    assert (await existing(late.id)).job.status == Status.QUEUED
+
+
+async def test_while_the_queue_is_halted_by_hand_only_what_is_under_way_goes_on(probing: None, working: Faults) -> None:
+    await working.script({"on": "create", "match": "early", "do": "run", "seconds": 1.0})
+    early = await submitted("an early fox by hand")
+    await until(early.id, lambda card: card.job.stage == "processing")
+    await halts.hold_by_hand()
+    late = await submitted("a late fox by hand")
+    assert (await ended(early)).job.status == Status.COMPLETED
+    assert (await existing(late.id)).job.status == Status.QUEUED
+    assert await working.created("a late fox by hand") == []
+    await halts.resume()
+    assert (await ended(late)).job.status == Status.COMPLETED
+
+
+async def test_a_worker_that_starts_halted_claims_nothing(quick: None, faults: Faults) -> None:
+    job = await submitted("a fox for later")
+    stop = asyncio.Event()
+    working = asyncio.create_task(process.run(stop, halted=True))
+    await wait_until(halted)
+    stop.set()
+    await working
+    assert (await existing(job.id)).job.status == Status.QUEUED
+    assert await faults.created("a fox for later") == []
+
+
+async def test_of_all_workers_one_probes_a_halted_queue(probing: None, database: None) -> None:
+    await halts.halt(AccountRefused("provider_billing", "No credit."))
+    stopped = await halts.current()
+    assert stopped is not None
+    assert not any(await asyncio.gather(*(halts.may_probe(stopped) for _ in range(5))))
+    await asyncio.sleep(0.4)
+    assert sum(await asyncio.gather(*(halts.may_probe(stopped) for _ in range(5)))) == 1
+    await halts.lift()
+    assert not await halts.may_probe(stopped)
+
+
+async def test_to_be_asked_to_slow_down_is_no_failure_of_the_job(emptied: None, working: Faults) -> None:
+    await working.script(
+        {"on": "create", "match": "hasty", "do": "status", "status": 429, "retry_after": 1, "times": 6}
+    )
+    job = await submitted("a hasty fox")
+    card = await ended(job)
+    assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0)
+    codes = [attempt.error_code for attempt in await cards.attempts(job.id)]
+    assert codes == ["rate_limited"] * 6 + [None]
+    assert len(codes) > settings.max_attempts
+
+
+async def test_many_jobs_at_once_against_a_strict_limit_are_refused_a_handful_of_times(
+    emptied: None, working: Faults, standin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.__dict__, "creates_per_minute", 1200)  # several times what the stand-in allows
+    async with httpx.AsyncClient(base_url=standin) as control:
+        await control.post("/_standin/limit", json={"creates_per_minute": 240, "burst": 5, "others_per_minute": 60000})
+        try:
+            many = [await submitted(f"one of a crowd of foxes, {number}") for number in range(20)]
+            for job in many:
+                card = await until(job.id, lambda card: card.job.status in lifecycle.ENDED, within=60)
+                assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0)
+        finally:
+            await control.post("/_standin/limit", json={"creates_per_minute": 100000, "others_per_minute": 100000})
+    attempts = [attempt for job in many for attempt in await cards.attempts(job.id)]
+    refusals = [attempt for attempt in attempts if attempt.error_code == "rate_limited"]
+    assert len(refusals) < len(many), (
+        "those in flight at each lowering of the rate; without it every job, again and again"
+    )
+
+
+async def test_a_job_that_waits_for_the_limit_is_chosen_at_the_last_moment(
+    emptied: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = asyncio.Event()
+
+    async def take() -> float:
+        return 0.0 if free.is_set() else 0.01
+
+    monkeypatch.setattr(rate_limit, "take", take)
+    await submitted("an ordinary fox")
+    waiting = asyncio.create_task(dispatch.next_job())
+    await asyncio.sleep(0.05)
+    assert await dispatch.next_job() is None, "one waits for all"
+    urgent = await lifecycle.submit("an urgent fox", "stability-ai/sdxl", {}, priority=Priority.HIGH)
+    free.set()
+    job = await waiting
+    assert job is not None
+    assert job.id == urgent.id

@@ -1,0 +1,168 @@
+"""Tidying one job: by plain forms, by htmx, and by programs."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tasks.db.tables import Job, Undo
+from tasks.jobs import lifecycle
+from tests.webapp.made import completed, failed
+
+HTMX = {"HX-Request": "true", "HX-Current-URL": "http://darkroom.test/"}
+BROWSER = {"Accept": "text/html"}
+
+
+async def status(web: httpx.AsyncClient, job: Job) -> dict[str, Any]:
+    return dict((await web.get(f"/status/{job.id}")).json())
+
+
+async def test_a_plain_form_marks_a_favourite_and_leads_back(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    headers = BROWSER | {"Referer": f"http://darkroom.test/jobs/{job.id}"}
+    answer = await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "yes"}, headers=headers)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job.id}")
+    assert (await status(web, job))["favourite"] is True
+    await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "no"}, headers=headers)
+    assert "favourite" not in await status(web, job)
+
+
+async def test_htmx_gets_the_card_anew_and_on_its_page_the_whole_job(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    answer = await web.post(f"/jobs/{job.id}/rating", data={"rating": "4"}, headers=HTMX)
+    assert f'hx-target="#job-{job.id}" hx-swap="outerMorph"' in answer.text
+    assert 'aria-label="Rating: 4 of 5"' in answer.text
+    on_page = HTMX | {"HX-Current-URL": f"http://darkroom.test/jobs/{job.id}"}
+    answer = await web.post(f"/jobs/{job.id}/tags", data={"tag": "Cat, night sky"}, headers=on_page)
+    assert f'hx-target="#job-page-{job.id}"' in answer.text
+    assert 'href="/?q=tag%3A%22night+sky%22"' in answer.text
+    assert (await status(web, job))["tags"] == ["cat", "night sky"]
+
+
+async def test_a_card_that_its_page_does_not_find_any_more_stays_where_it_is_but_gets_no_new_place(
+    web: httpx.AsyncClient,
+) -> None:
+    job = await completed()
+    await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "yes"})
+    favourites = HTMX | {"HX-Current-URL": "http://darkroom.test/?q=fav:yes"}
+    answer = await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "no"}, headers=favourites)
+    assert f'hx-target="#job-{job.id}" hx-swap="outerMorph placed:false"' in answer.text
+
+
+async def test_the_trash_takes_a_print_away_with_a_way_back(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    answer = await web.post(f"/jobs/{job.id}/trash", headers=HTMX)
+    assert f'hx-target="#job-{job.id}" hx-swap="delete"' in answer.text
+    assert "Moved 1 print to the trash." in answer.text
+    assert "trashed_at" in await status(web, job)
+    [undo] = await Undo.select(Undo.id).output(as_list=True)
+    assert f'action="/undo/{undo}"' in answer.text
+    back = await web.post(f"/undo/{undo}", headers=HTMX)
+    assert f'hx-target="#job-{job.id}" hx-swap="outerMorph"' in back.text
+    assert "trashed_at" not in await status(web, job)
+
+
+async def test_without_script_the_trash_leads_to_a_page_with_the_undo(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    headers = BROWSER | {"Referer": "http://darkroom.test/?q=fox"}
+    answer = await web.post(f"/jobs/{job.id}/trash", headers=headers)
+    assert answer.status_code == 303
+    page = await web.get(answer.headers["location"], headers=BROWSER)
+    assert "Moved 1 print to the trash." in page.text
+    assert 'name="back" value="/?q=fox"' in page.text
+    undone = await web.post(answer.headers["location"].partition("?")[0], data={"back": "/?q=fox"}, headers=BROWSER)
+    assert (undone.status_code, undone.headers["location"]) == (303, "/?q=fox")
+    again = await web.get(answer.headers["location"], headers=BROWSER)
+    assert again.status_code == 404
+
+
+async def test_a_print_in_the_trash_says_so_on_its_page(web: httpx.AsyncClient) -> None:
+    job = await failed()
+    await web.post(f"/jobs/{job.id}/trash")
+    page = (await web.get(f"/jobs/{job.id}")).text
+    assert "It is deleted permanently after 30 days." in page
+    assert f'action="/jobs/{job.id}/restore"' in page
+    assert f'action="/jobs/{job.id}/delete"' in page
+    assert f'action="/jobs/{job.id}/retry"' not in page
+    answer = await web.post(f"/jobs/{job.id}/retry")
+    assert (answer.status_code, answer.json()["code"]) == (409, "in_trash")
+
+
+async def test_what_still_runs_is_not_thrown_away(web: httpx.AsyncClient) -> None:
+    job = await lifecycle.submit("a fox", "stability-ai/sdxl", {})
+    for answer in (await web.post(f"/jobs/{job.id}/trash"), await web.patch(f"/jobs/{job.id}", json={"trashed": True})):
+        assert (answer.status_code, answer.json()["code"]) == (409, "job_not_ended")
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("rating", {"rating": "6"}),
+        ("rating", {}),
+        ("tags", {"tag": "x" * 65}),
+        ("tags", {}),
+        ("collect", {"collection": ""}),
+        ("collect", {"take_out": "unknown"}),
+        ("notes", {"notes": "x" * 10_001}),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(web: httpx.AsyncClient, path: str, form: dict[str, str]) -> None:
+    job = await completed()
+    answer = await web.post(f"/jobs/{job.id}/{path}", data=form)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_collections_and_notes_are_kept_by_forms(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    await web.post(f"/jobs/{job.id}/collect", data={"collection": "For the wall"})
+    await web.post(f"/jobs/{job.id}/notes", data={"notes": "one\r\ntwo"})
+    shape = await status(web, job)
+    assert (shape["collections"], shape["notes"]) == (["For the wall"], "one\ntwo")
+    await web.post(f"/jobs/{job.id}/collect", data={"take_out": "for the wall"})
+    assert "collections" not in await status(web, job)
+
+
+async def test_a_program_changes_all_at_once(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    body = {"favourite": True, "rating": 3, "tags": ["Cat", "dog"], "notes": "kept", "trashed": True}
+    answer = await web.patch(f"/jobs/{job.id}", json=body)
+    assert answer.status_code == 200
+    shape = answer.json()
+    assert (shape["favourite"], shape["rating"], shape["tags"], shape["notes"]) == (True, 3, ["cat", "dog"], "kept")
+    assert "trashed_at" in shape
+    shape = (await web.patch(f"/jobs/{job.id}", json={"tags": ["dog", "big"], "trashed": False})).json()
+    assert (shape["tags"], shape["rating"], "trashed_at" in shape) == (["big", "dog"], 3, False)
+    shape = (await web.patch(f"/jobs/{job.id}", json={"favourite": False, "rating": 0, "tags": [], "notes": ""})).json()
+    assert not {"favourite", "rating", "tags", "notes"} & shape.keys()
+
+
+async def test_a_program_is_told_every_fault_and_nothing_is_changed(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    body = {"favourite": "yes", "rating": True, "tags": ["a,b"], "notes": 7, "trashed": 1, "colour": "red"}
+    answer = await web.patch(f"/jobs/{job.id}", json=body | {"favourite": 1})
+    assert answer.status_code == 422
+    pointers = {fault["pointer"] for fault in answer.json()["errors"]}
+    assert pointers == {"#/favourite", "#/rating", "#/tags", "#/notes", "#/trashed", "#/colour"}
+    broken = await web.patch(f"/jobs/{job.id}", content=b"{", headers={"Content-Type": "application/json"})
+    assert broken.status_code == 400
+    assert (await web.patch(f"/jobs/{job.id}", content=b"a=1")).status_code == 415
+
+
+async def test_a_deleted_job_takes_nothing_any_more(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    await lifecycle.delete(job.id)
+    for path in ("favourite", "rating", "tags", "collect", "notes", "trash", "restore"):
+        assert (await web.post(f"/jobs/{job.id}/{path}")).status_code == 410
+    assert (await web.patch(f"/jobs/{job.id}", json={})).status_code == 410
+
+
+async def test_a_job_has_a_hundred_tags_at_most_however_they_come(web: httpx.AsyncClient) -> None:
+    job = await lifecycle.submit("a fox", "m/m", {})
+    many = ",".join(f"tag {number}" for number in range(150))
+    answer = await web.post(f"/jobs/{job.id}/tags", data={"tag": many})
+    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (422, "A job can have at most 100 tags.")
+    assert len((await status(web, job))["tags"]) == 100
+    one_more = {"action": "tag", "tag": "one more", "job": str(job.id)}
+    assert (await web.post("/selection", data=one_more)).json()["left_out"] == 1
+    others = [f"other {number}" for number in range(100)]
+    assert sorted((await web.patch(f"/jobs/{job.id}", json={"tags": others})).json()["tags"]) == sorted(others)

@@ -1,0 +1,112 @@
+"""A print in the lightbox: the data in its card, its panel, and the links to its neighbors."""
+
+import html
+import json
+import re
+from uuid import UUID, uuid4
+
+import httpx
+
+from tasks.db.tables import Output, new_id
+from tasks.jobs import lifecycle
+from tasks.library import cards
+from tasks.library.paging import Sort
+from tasks.library.query import Search, parse
+from tests.webapp.made import completed
+
+
+async def submitted(*prompts: str) -> list[UUID]:
+    return [(await lifecycle.submit(prompt, "stability-ai/sdxl", {})).id for prompt in prompts]
+
+
+def ways(page: str) -> dict[str, str]:
+    """Return the addresses of the previous and the next job on a job's page."""
+    return {rel: html.unescape(href) for rel, href in re.findall(r'rel="(prev|next)" href="([^"]+)"', page)}
+
+
+async def test_the_neighbours_of_a_job_are_the_next_newer_and_the_next_older() -> None:
+    old, middle, new = await submitted("one", "two", "three")
+    assert await cards.neighbours(middle, Search(), Sort.NEWEST) == (new, old)
+    assert await cards.neighbours(new, Search(), Sort.NEWEST) == (None, middle)
+    assert await cards.neighbours(old, Search(), Sort.NEWEST) == (middle, None)
+    assert await cards.neighbours(middle, Search(), Sort.OLDEST) == (old, new)
+
+
+async def test_the_neighbours_are_among_what_is_searched_for() -> None:
+    old, _, _, new = await submitted("a fox", "a hare", "an owl", "a red fox")
+    assert await cards.neighbours(new, parse("fox"), Sort.NEWEST) == (None, old)
+    assert await cards.neighbours(old, parse("fox"), Sort.NEWEST) == (new, None)
+
+
+async def test_a_jobs_page_leads_on_within_the_search_it_was_opened_from(web: httpx.AsyncClient) -> None:
+    old, hare, new = await submitted("a fox", "a hare", "a red fox")
+    page = (await web.get(f"/jobs/{new}?q=fox&sort=newest")).text
+    assert ways(page) == {"next": f"/jobs/{old}?q=fox"}
+    assert f'href="/compare?job={new}&amp;job={old}"' in page
+    assert 'id="to-all" href="/?q=fox"' in page
+    assert ways((await web.get(f"/jobs/{new}")).text) == {"next": f"/jobs/{hare}"}
+
+
+async def test_a_card_leads_to_its_page_within_the_search_that_found_it(web: httpx.AsyncClient) -> None:
+    old, _, new = await submitted("a fox", "a hare", "a red fox")
+    sheet = (await web.get("/?q=fox&sort=oldest")).text
+    [address] = re.findall(rf'id="job-{old}-link"[^>]* href="([^"]+)"', sheet)
+    assert address == f"/jobs/{old}?q=fox&amp;sort=oldest"
+    assert ways((await web.get(html.unescape(address))).text) == {"next": f"/jobs/{new}?q=fox&sort=oldest"}
+    assert f'href="/jobs/{new}"' in (await web.get("/")).text
+
+
+async def test_a_search_that_is_unclear_does_not_hide_the_page(web: httpx.AsyncClient) -> None:
+    old, new = await submitted("one", "two")
+    page = await web.get(f"/jobs/{old}?q=rating:nine")
+    assert page.status_code == 200
+    assert ways(page.text)["prev"] == f"/jobs/{new}"
+
+
+async def test_a_finished_card_tells_the_lightbox_of_every_output(web: httpx.AsyncClient) -> None:
+    await submitted("several")
+    job = await lifecycle.claim(30)
+    assert job is not None
+    outputs = [
+        Output(
+            id=new_id(), position=at, key=f"{job.id}-{at}.png", kind="image", media_type="image/png", bytes=1,
+            sha256="", width=96, height=64, preview_key=f"{job.id}-{at}.preview.webp",
+        )
+        for at in range(2)
+    ]  # fmt: skip
+    await lifecycle.complete(job, outputs, None)
+    [slides] = re.findall('data-slides="([^"]+)" data-stack', (await web.get("/")).text)
+    assert json.loads(html.unescape(slides)) == [
+        {
+            "kind": "image",
+            "src": f"/media/{job.id}-{at}.png",
+            "width": 96,
+            "height": 64,
+            "msrc": f"/media/{job.id}-{at}.preview.webp",
+        }
+        for at in range(2)
+    ]
+
+
+async def test_the_panel_tells_prompt_model_and_settings(web: httpx.AsyncClient) -> None:
+    job = await completed("a fox in the panel")
+    panel = await web.get(f"/jobs/{job.id}/panel")
+    assert panel.status_code == 200
+    assert "<html" not in panel.text
+    assert "a fox in the panel" in panel.text
+    assert "stability-ai/sdxl" in panel.text
+    assert "<dt>width</dt><dd dir=\"auto\">512</dd>" in panel.text  # fmt: skip
+    assert (await web.get(f"/jobs/{uuid4()}/panel")).status_code == 404
+
+
+async def test_what_changes_with_a_release_is_asked_for_again_and_what_has_a_version_is_kept(
+    web: httpx.AsyncClient,
+) -> None:
+    kept = "public, max-age=31536000, immutable"
+    for path, caching in {
+        "/static/js/lightbox/viewer.js": "no-cache",
+        "/static/js/lightbox/viewer.js?v=abc": kept,
+        "/static/vendor/photoswipe-5.4.4.esm.min.js": kept,
+        "/static/vendor/icons.svg": "no-cache",
+    }.items():
+        assert (await web.get(path)).headers["cache-control"] == caching, path

@@ -1,0 +1,161 @@
+"""The composer, the form for a prompt: built from a model's schema, filled in, and parsed when it is sent."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.admission.matrix import quoted
+from tasks.errors import Fault
+from tasks.files import input_files
+from tasks.library import lineage
+from tasks.models import registry, strict_json
+from tasks.models.registry import Model
+from tasks.models.schemas import Schema
+from tasks.models.strict_json import Malformed
+from webapp.composer.controls import MAX_FILES, PREFIX, Control, controls, text, types
+from webapp.composer.matrix import MatrixFields, matrix_fields
+from webapp.render.views import CardView
+
+SEED = f"{PREFIX}seed"
+
+Form = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model that the user can choose."""
+
+    name: str
+    title: str
+    kind: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormFault:
+    """A fault, and the form field that it belongs to, if any."""
+
+    sentence: str
+    control: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """The filled-in form. source: the job that the new one is made from. lock: whether the next job keeps the seed."""
+
+    prompt: str
+    model: str
+    models: list[Choice]
+    controls: list[Control]
+    matrix: MatrixFields
+    faults: list[FormFault] = field(default_factory=list)
+    source: CardView | None = None
+    lock: bool = False
+
+
+async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ()) -> Composer:
+    """Return the form for a model, with what was typed and its faults. model: None when it is not known yet."""
+    shown = [FormFault(fault.message, _control_name(fault.pointer)) for fault in faults]
+    by_control = {fault.control: fault.sentence for fault in reversed(shown)}
+    choices = [
+        Choice(known.name, _title(known.name), known.kind, known.description) for known in await registry.known()
+    ]
+    made = list(controls(model, {name: _last(form, name) for name in form}, by_control)) if model else []
+    name = model.name if model else _last(form, "model") or _last(form, "other_model")
+    source = await lineage.source(_last(form, "made_from"))
+    view, matrix = CardView(source) if source else None, matrix_fields(form, name)
+    return Composer(_last(form, "prompt"), name, choices, made, matrix, shown, view, bool(_last(form, "lock")))
+
+
+def form_of(fields: Iterable[tuple[str, object]]) -> dict[str, list[str]]:
+    """Return the fields of a form or of a query string by their names."""
+    form: dict[str, list[str]] = {}
+    for name, value in fields:
+        form.setdefault(name, []).append(str(value))
+    return form
+
+
+def chosen_model(form: Form, default: str) -> str:
+    """Return the name of the model that was chosen or typed."""
+    if "model" not in form:
+        return default
+    return _last(form, "model") or _last(form, "other_model").strip()
+
+
+def typed_parameters(form: Form, model: Model) -> dict[str, Any]:
+    """Return the parameters in the form, converted to the types in the model's schema.
+
+    A value that cannot be converted stays text, so that validation finds its fault.
+    """
+    properties = model.input_schema["properties"]
+    parameters = {}
+    for name in form:
+        if name.startswith(PREFIX) and (typed := _last(form, name).strip()):
+            parameters[name.removeprefix(PREFIX)] = _typed(typed, properties.get(name.removeprefix(PREFIX), {}))
+    return parameters
+
+
+def made_from(form: Form) -> str | None:
+    """Return the id, as it is in the form, of the job that the new one is made from, if any."""
+    return _last(form, "made_from") or None
+
+
+def fitting(form: Form, model: Model | None) -> Form:
+    """Return the form without another model's parameters that this model does not accept, or not with these values."""
+    if model is None:
+        return form
+    parameters = input_files.checkable(model, typed_parameters(form, model))
+    wrong = {_control_name(fault.pointer) for fault in model.faults("any", parameters)}
+    return {name: values for name, values in form.items() if name not in wrong}
+
+
+def after(form: Form) -> Form:
+    """Return the form as it is after it was sent: without the seed, unless the seed is locked."""
+    return form if _last(form, "lock") else {name: values for name, values in form.items() if name != SEED}
+
+
+def as_query(
+    prompt: str, model: str, parameters: Mapping[str, Any], made_from: object = None, lock: bool = False
+) -> list[tuple[str, str]]:
+    """Return the fields of the query string that fills in the form. A prompt that looks like a matrix is escaped."""
+    more = [("made_from", str(made_from))] if made_from else []
+    return [
+        ("prompt", quoted(prompt)), *settings_query(model, parameters), *more, *([("lock", "on")] if lock else []),
+    ]  # fmt: skip
+
+
+def settings_query(model: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the fields of the query string for a model and its parameters alone."""
+    return [("model", model), *((f"{PREFIX}{name}", text(value)) for name, value in parameters.items())]
+
+
+def _typed(typed: str, schema: Schema) -> Any:
+    told = types(schema)
+    if "array" in told:
+        return typed.split(maxsplit=MAX_FILES)  # the rest stays one text, so that validation finds its fault
+    for choice in schema.get("enum", []):
+        if str(choice) == typed:
+            return choice
+    if {"integer", "number", "boolean", "object"} & set(told):
+        try:
+            return strict_json.decode(typed)
+        except Malformed:
+            return typed
+    return typed
+
+
+def _last(form: Form, name: str) -> str:
+    """Return a field's last value, because a switch sends its hidden "false" before its "true"."""
+    values = form.get(name) or [""]
+    return values[-1]
+
+
+def _control_name(pointer: str) -> str | None:
+    member, _, rest = pointer.removeprefix("/").partition("/")
+    if member == "parameters":
+        return PREFIX + rest.partition("/")[0] if rest else None
+    return member or None
+
+
+def _title(name: str) -> str:
+    return name.partition(":")[0].rpartition("/")[2]

@@ -1,0 +1,115 @@
+"""Files that users send as input for models: by POST /uploads, or with the composer's form."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from litestar import Request, Response, post
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency
+
+from tasks.db.tables import Upload
+from tasks.errors import Fault
+from tasks.files import uploads
+from tasks.files.media_types import MEDIA_TYPES
+from tasks.files.storage import Storage
+from tasks.files.uploads import Unfit
+from tasks.settings import settings
+from webapp.composer.controls import PREFIX
+from webapp.http.errors import Problem
+from webapp.http.forms import MAX_TEXT_BYTES
+
+AnyRequest = Request[Any, Any, Any]
+Form = Mapping[str, list[str]]
+
+FILE, FILES = "file:", "files:"  # before the name of a parameter: a file chosen for it, or files to add to its list
+MAX_BODY = uploads.MAX_UPLOAD_BYTES + MAX_TEXT_BYTES
+TOO_LARGE = {"too_large": ("upload_too_large", f"A file can be up to {settings.max_upload_mib} MiB.")}
+CHUNK_BYTES = 256 * 1024  # bytes
+STATUSES = {"upload_too_large": 413, "upload_type_refused": 415, "uploads_full": 507}
+
+
+@dataclass
+class Received:
+    """A received form and its files. Use it in an `async with`: if the block raises, the new files are deleted.
+
+    typed: its fields without the files. form: with the files' addresses. faults: what is wrong with the files.
+    """
+
+    storage: Storage
+    typed: dict[str, list[str]] = field(default_factory=dict)
+    form: dict[str, list[str]] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)  # keys of files that were not stored before
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            await uploads.discard(self.new, self.storage)
+
+
+@post("/uploads", status_code=201, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
+async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Response[dict[str, Any]]:
+    """Keep a file to use as input. Returns the address to name it by."""
+    if request.content_type[0] != "multipart/form-data":
+        raise Problem(415, "unsupported_media_type", "Send the file as multipart/form-data.")
+    files = [file for _, file in (await request.form()).items() if isinstance(file, UploadFile)]
+    if not files:
+        raise Problem(422, "upload_missing", "The form has no file.")
+    try:
+        kept = await uploads.keep(_pieces(files[0]), storage)
+    except Unfit as unfit:
+        raise Problem(STATUSES.get(unfit.code, 422), unfit.code, unfit.message) from unfit
+    return Response(_shape(kept), headers={"Location": f"/media/{kept.key}"})
+
+
+async def received(request: AnyRequest, storage: Storage) -> Received:
+    """Return a request's form, with each file stored and named by its address, and what is wrong with the files."""
+    sent, files = Received(storage), list[tuple[str, UploadFile]]()
+    for name, value in (await request.form()).items():
+        if isinstance(value, UploadFile):
+            files.append((name, value))
+        else:
+            sent.typed.setdefault(name, []).append(value)
+    sent.form = dict(sent.typed)
+    async with sent:
+        for name, file in files:
+            await _take_in(sent, name, file)
+    return sent
+
+
+async def _take_in(sent: Received, name: str, file: UploadFile) -> None:
+    several = name.startswith(FILES)
+    control = name.removeprefix(FILES if several else FILE)
+    try:
+        kept, is_new = await uploads.add(_pieces(file), sent.storage)
+    except Unfit as unfit:
+        sent.faults.append(Fault(f"/parameters/{control.removeprefix(PREFIX)}", f"{file.filename}: {unfit.message}"))
+        return
+    if is_new:
+        sent.new.append(kept.key)
+    address, before = f"/media/{kept.key}", (sent.form.get(control) or [""])[-1].strip()
+    sent.form[control] = [f"{before}\n{address}".strip() if several else address]
+
+
+async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await file.read(CHUNK_BYTES):
+        yield piece
+
+
+def _shape(kept: Upload) -> dict[str, Any]:
+    shape = {
+        "url": f"/media/{kept.key}",
+        "kind": MEDIA_TYPES[kept.key.rpartition(".")[2]].kind,
+        "media_type": kept.media_type,
+        "bytes": kept.bytes,
+        "width": kept.width,
+        "height": kept.height,
+        "sha256": kept.sha256,
+    }
+    return {name: value for name, value in shape.items() if value is not None}
+
+
+ROUTES = [upload]

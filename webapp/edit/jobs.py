@@ -1,0 +1,104 @@
+"""The actions on a job, for forms and for programs: POST /jobs/{job_id}/cancel, retry and delete."""
+
+from contextlib import suppress
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from tasks.curation import trash
+from tasks.db.tables import Job, Status
+from tasks.errors import Failure
+from tasks.files.storage import Storage
+from tasks.jobs import lifecycle
+from tasks.library.cards import Card
+from webapp.http.clients import by_htmx, came_from, page_of
+from webapp.http.errors import Problem, wants_html
+from webapp.http.requests import accepted, existing
+from webapp.listing.fragments import card_fragment, job_fragment
+from webapp.render.views import job_json
+
+AnyRequest = Request[Any, Any, Any]
+
+HTML = "text/html; charset=utf-8"
+
+
+@post("/jobs/{job_id:str}/cancel", status_code=200)
+async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Cancel a job, and report the outcome. It is not an error to cancel too late: the job shows how it ended."""
+    outcome, card = await _canceled(await existing(job_id))
+    if for_people(request):
+        return await shown(request, card)
+    shape = job_json(card) | {"cancel": outcome}
+    return accepted(card.job, shape) if outcome == "requested" else Response(shape)
+
+
+@post("/jobs/{job_id:str}/retry", status_code=200)
+async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Put a failed or canceled job back in the queue. A job that waits or runs is left as it is."""
+    again, card = await _retried(await existing(job_id))
+    if for_people(request):
+        return await shown(request, card)
+    if card.job.trashed_at is not None:
+        raise Problem(409, "in_trash", "This job is in the trash. Restore it first.")
+    if card.job.status == Status.COMPLETED:
+        raise Problem(409, "not_retryable", "This job is completed. There is nothing to retry.")
+    return accepted(card.job, job_json(card)) if again else Response(job_json(card))
+
+
+@post("/jobs/{job_id:str}/delete", status_code=200)
+async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDependency[Storage]) -> Response[Any]:
+    """Delete an ended job and its files permanently. When storage is unavailable, a worker deletes the files later."""
+    card = await existing(job_id)
+    if await lifecycle.delete(card.job.id) is None:
+        raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
+    with suppress(Failure):
+        await trash.clear(storage, card.job.id)
+    if not by_htmx(request):
+        return Redirect("/", status_code=303)
+    return Response("", media_type=HTML, headers={"HX-Redirect": "/"})
+
+
+async def _canceled(card: Card) -> tuple[str, Card]:
+    """Cancel a job. Return "dequeued", "requested" or "too_late", and the job as it is afterwards."""
+    while True:  # a job that changes between waiting and running may be missed: the cancel is then repeated
+        asked = await lifecycle.cancel(card.job.id)
+        card = await existing(str(card.job.id))
+        if outcome := _outcome(card.job) or (asked and _outcome(asked)):
+            return outcome, card
+
+
+def _outcome(job: Job) -> str | None:
+    if job.status == Status.CANCELED:
+        return "dequeued"
+    if job.status in lifecycle.ENDED:
+        return "too_late"
+    return "requested" if job.cancel_requested else None
+
+
+async def _retried(card: Card) -> tuple[bool, Card]:
+    """Retry a job. Return whether this made it wait again, and the job as it is afterwards."""
+    while True:
+        again = await lifecycle.retry(card.job.id) is not None
+        card = await existing(str(card.job.id))
+        if again or card.job.status not in (Status.FAILED, Status.CANCELED) or card.job.trashed_at is not None:
+            return again, card  # otherwise it ended just after the retry
+
+
+def for_people(request: AnyRequest) -> bool:
+    """Return whether the client is a browser, which gets HTML. A program gets JSON."""
+    return by_htmx(request) or wants_html(request)
+
+
+async def shown(request: AnyRequest, card: Card) -> Response[Any]:
+    """Return the response that shows a job after an action: on its own page or in the gallery."""
+    if not by_htmx(request):
+        return Redirect(came_from(request), status_code=303)
+    if page_of(request).path.startswith("/jobs/"):
+        return Response(await job_fragment(card), media_type=HTML)
+    return Response(card_fragment(card), media_type=HTML)
+
+
+ROUTES = [cancel, retry, delete]

@@ -1,0 +1,181 @@
+"""Actions on many jobs at once (POST /selection), and their undo (POST /undo/{undo_id})."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, post, route
+from litestar.datastructures import FormMultiDict, MultiDict
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect
+
+from tasks.curation import collections, edits
+from tasks.curation.edits import Outcome
+from tasks.curation.names import tag_name
+from tasks.db.tables import Condition, Job
+from tasks.library import filters, labels
+from tasks.library.query import Unclear, parse
+from webapp.edit.jobs import HTML, for_people
+from webapp.edit.notices import MAX_CARDS, anew, notice, words
+from webapp.http.clients import by_htmx, came_from, own_page
+from webapp.http.errors import Problem, not_found
+from webapp.http.methods import READ
+from webapp.render import templates
+
+AnyRequest = Request[Any, Any, Any]
+Fields = FormMultiDict | MultiDict[str]
+
+GONE = not_found("undo_gone", "This can no longer be undone.")
+MAX_NAMED_JOBS = 10_000  # jobs that a request may name one by one; for more it sends the search
+
+
+@post("/selection", status_code=200)
+async def act(request: AnyRequest) -> Response[Any]:
+    """Apply an action to the jobs named by `job` or, with `all`, to those that the search `q` finds."""
+    form = await request.form()
+    action, argument = _asked(form)
+    try:
+        outcome = await _done(action, argument, chosen(form))
+    except ValueError as error:
+        raise Problem(422, "invalid_selection", str(error)) from error
+    if by_htmx(request):
+        return await _told(request, action, await _kept(action, argument), outcome)
+    if not for_people(request):
+        return Response(_shape(outcome))
+    if outcome.undo is None:
+        return Redirect(came_from(request), status_code=303)
+    query = {"back": came_from(request), "left_out": str(outcome.left_out)}
+    return Redirect(f"/undo/{outcome.undo}", query_params=query, status_code=303)
+
+
+@route("/selection/count", http_method=READ)
+async def count(q: FromQuery[str] = "") -> Response[str]:
+    """Return how many jobs the search `q` finds, as words for the button that selects them all."""
+    found = await Job.count().where(_condition(q))
+    return Response(f"All {found:,} that match", media_type=HTML)
+
+
+@route("/selection/names", http_method=READ)
+async def names(tag: FromQuery[str | None] = None) -> Response[str]:
+    """Return completions of a typed tag (`tag`), or of a collection's name, as the options of a list."""
+    known = await collections.names() if tag is None else await labels.tags_in_use(tag)
+    return templates.page("parts/options.html", names=known)
+
+
+@route("/undo/{undo_id:str}", http_method=READ)
+async def done(undo_id: FromPath[str], back: FromQuery[str] = "/", left_out: FromQuery[int] = 0) -> Response[str]:
+    """Return a page that says what was done, with an undo button. Forms without script are redirected here."""
+    noted = await edits.noted(_id(undo_id))
+    if noted is None:
+        raise GONE
+    action, argument, outcome = noted
+    said = await words(action, argument, Outcome(outcome.jobs, left_out=max(0, left_out)))
+    return templates.page("done.html", words=said, undo=undo_id, back=own_page(back))
+
+
+@post("/undo/{undo_id:str}", status_code=200)
+async def undo(request: AnyRequest, undo_id: FromPath[str]) -> Response[Any]:
+    """Undo an action for those of its jobs that are still as it left them."""
+    outcome = await edits.undo(_id(undo_id))
+    if outcome is None:
+        raise GONE
+    if by_htmx(request):
+        return await _told(request, "undo", "", outcome)
+    if not for_people(request):
+        return Response(_shape(outcome))
+    return Redirect(own_page(str((await request.form()).get("back") or "/")), status_code=303)
+
+
+def chosen(fields: Fields) -> Condition:
+    """Return the jobs that a form or an address names. Raises Problem when it names none or is invalid."""
+    if fields.get("all"):
+        return _condition(str(fields.get("q") or ""))
+    try:
+        job_ids = [UUID(str(value)) for value in fields.getall("job", [])]
+    except ValueError:
+        raise Problem(422, "invalid_selection", "A job id is not a valid UUID.") from None
+    if not job_ids:
+        raise Problem(422, "nothing_selected", "Select at least one print.")
+    if len(job_ids) > MAX_NAMED_JOBS:
+        raise Problem(
+            422, "invalid_selection", f"At most {MAX_NAMED_JOBS:,} prints can be sent by id. Send the search instead."
+        )
+    return edits.by_ids(job_ids)
+
+
+def _condition(q: str) -> Condition:
+    try:
+        return filters.condition(parse(q))
+    except Unclear as unclear:
+        raise Problem(422, "unclear_search", str(unclear)) from unclear
+
+
+def _asked(form: FormMultiDict) -> tuple[str, str]:
+    """Return the action and its argument, which follows a colon or is in the field that belongs to the action."""
+    action, _, argument = str(form.get("action") or "").partition(":")
+    tag, collection = str(form.get("tag") or ""), str(form.get("collection") or "")
+    if action == "typed":  # Enter in one of the fields
+        action = "tag" if tag else "collect"
+    if action in ("tag", "untag"):
+        argument = argument or tag
+    if action in ("collect", "take out"):
+        argument = argument or collection
+    return action, argument
+
+
+async def _done(action: str, argument: str, some: Condition) -> Outcome:
+    match action:
+        case "favourite":
+            return await edits.favourite(some, argument != "no")
+        case "rate":
+            return await edits.rate(some, int(argument) if argument.isdecimal() else -1)
+        case "tag":
+            return await edits.tag(some, argument)
+        case "untag":
+            return await edits.untag(some, argument)
+        case "collect":
+            return await edits.collect(some, argument)
+        case "take out":
+            return await edits.take_out(some, argument)
+        case "trash":
+            return await edits.trash(some)
+        case "restore":
+            return await edits.restore(some)
+        case "retry":
+            return await edits.retry(some)
+        case "delete":
+            return await edits.delete(some)
+    raise ValueError(f"Unknown action {action!r}.")
+
+
+async def _told(request: AnyRequest, action: str, argument: str, outcome: Outcome) -> Response[Any]:
+    """Return the notice, with the cards that changed or, for many, a trigger that has the page reload its sheet."""
+    several = outcome.jobs > MAX_CARDS or (outcome.jobs > 0 and not outcome.some)
+    html = await notice(action, argument, outcome)
+    if not several:
+        html = await anew(request, outcome.some) + html
+    return Response(html, media_type=HTML, headers={"HX-Trigger": "sheet-stale"} if several else {})
+
+
+async def _kept(action: str, argument: str) -> str:
+    """Return the argument as the Undo row has it."""
+    if action in ("collect", "take out"):
+        found = await collections.find(" ".join(argument.split()))
+        return str(found.id) if found else ""
+    if action in ("tag", "untag"):
+        return tag_name(argument)
+    return (argument or "yes") if action == "favourite" else argument
+
+
+def _shape(outcome: Outcome) -> dict[str, Any]:
+    undo = {"undo": f"/undo/{outcome.undo}"} if outcome.undo else {}
+    return {"changed": outcome.jobs, "left_out": outcome.left_out} | undo
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise GONE from None
+
+
+ROUTES = [act, count, names, done, undo]

@@ -1,0 +1,179 @@
+"""The routes of batches: POST /batches, GET /batches/{batch_id}.json, the page of a batch and the composer's matrix."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Request, Response, post, route
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from tasks.admission import batches
+from tasks.admission.options import Options
+from tasks.db.tables import Batch
+from tasks.errors import Rejected
+from tasks.jobs import bulk
+from tasks.library.cards import Card
+from tasks.library.query import parse
+from tasks.models.registry import Model
+from tasks.replicate.client import Replicate
+from tasks.settings import settings
+from webapp.composer.form import after, chosen_model, compose, form_of, settings_query
+from webapp.composer.matrix import Asked, Form, Sent, count, in_the_form
+from webapp.gallery.batch_grid import laid_out
+from webapp.http.clients import by_htmx, client_of
+from webapp.http.errors import not_found, wants_html
+from webapp.http.methods import READ
+from webapp.http.requests import RETRY_AFTER, body_of, parameters_of, terms_of
+from webapp.listing.query import Sheet
+from webapp.render import templates
+from webapp.render.views import job_json
+
+AnyRequest = Request[Any, Any, Any]
+
+MEMBERS = ("prompt", "models", "seeds", "parameters", "priority", "finish_within", "made_from")
+HTML = "text/html; charset=utf-8"
+
+
+@post("/batches", status_code=202)
+async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
+    """Create a job for every combination of a matrix. All jobs are in the database when this responds, or none is."""
+    client, body = client_of(request), await body_of(request, MEMBERS)
+    batch, made = await batches.submit(
+        body.get("prompt"), body.get("models"), body.get("seeds"), parameters_of(body), replicate,
+        terms_of(body, client),
+    )  # fmt: skip
+    shape = {"batch_id": str(batch.id), "jobs": [{"job_id": str(job.id), "status": job.status} for job in made]}
+    return _accepted(batch, shape)
+
+
+@post("/batches/count", status_code=200)
+async def counted(request: AnyRequest) -> Response[str]:
+    """Return how many prints the composer's matrix makes, while the user types it."""
+    form = form_of((await request.form()).items())
+    sentence, fits = count(form, chosen_model(form, settings.default_model))
+    return templates.page("partials/count.html", counted=sentence, fits=fits)
+
+
+@route("/batches/{batch_id:str}", http_method=READ)
+async def shown(batch_id: FromPath[str]) -> Response[Any]:
+    """Return the page of a batch, or its JSON for programs when `.json` follows the id."""
+    if batch_id.endswith(".json"):
+        return await _as_json(await _existing(batch_id.removesuffix(".json")))
+    batch = await _existing(batch_id)
+    sheet = Sheet(parse(f"batch:{batch.id}"))
+    live = sheet.stream()  # before the cards are read: what changes meanwhile arrives as an event
+    return templates.page("batch.html", live=live, sheet=sheet, **await _context(batch))
+
+
+@route("/batches/{batch_id:str}/progress", http_method=READ)
+async def progress(batch_id: FromPath[str]) -> Response[str]:
+    """Return the progress of a batch, for its page."""
+    batch = await _existing(batch_id)
+    return templates.page("partials/batch.html", batch=batch, progress=await batches.progress(batch))
+
+
+@route("/batches/{batch_id:str}/grid", http_method=READ)
+async def grid(batch_id: FromPath[str]) -> Response[str]:
+    """Return the prints of a batch, for an open page that may have missed changes."""
+    batch = await _existing(batch_id)
+    return templates.page(
+        "partials/grid.html", batch=batch, grid=laid_out(batches.axes(batch), await batches.prints(batch))
+    )
+
+
+@post("/batches/{batch_id:str}/cancel", status_code=200)
+async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
+    """Cancel the jobs of a batch that have not ended. Responds with 202 while workers still have jobs to stop."""
+    batch = await _existing(batch_id)
+    await bulk.cancel_batch(batch.id)
+    if by_htmx(request):
+        return templates.page("partials/batch.html", batch=batch, progress=await batches.progress(batch))
+    if wants_html(request):
+        return Redirect(f"/batches/{batch.id}", status_code=303)
+    return await _as_json(batch, asked=True)
+
+
+async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, terms: Options) -> Batch:
+    """Submit the matrix in the composer's form. Raises Rejected, with faults at the form's fields, and Failure."""
+    try:
+        batch, _ = await batches.submit(asked.prompt, asked.models, asked.seeds, parameters, replicate, terms)
+    except Rejected as rejected:
+        raise in_the_form(rejected) from rejected
+    return batch
+
+
+async def matrix_sent(request: AnyRequest, batch: Batch, form: Form, model: Model | None) -> Response[Any]:
+    """Return the response to the form: a redirect to the batch's page or, for htmx, the composer with a link to it.
+
+    For htmx, an event makes the page empty the composer: js/matrix.js.
+    """
+    if not by_htmx(request):
+        return Redirect(f"/batches/{batch.id}", status_code=303)
+    kept = {name: values for name, values in after(form).items() if name not in ("seeds", "models")}
+    composer = await compose(kept, model)
+    composer = replace(composer, matrix=replace(composer.matrix, sent=Sent(batch.id, batch.jobs)))
+    return templates.page("partials/composer.html", composer=composer, headers={"HX-Trigger": "matrix:sent"})
+
+
+async def _existing(batch_id: str) -> Batch:
+    try:
+        batch = await batches.find(UUID(batch_id))
+    except ValueError:
+        batch = None
+    if batch is None:
+        raise not_found("batch_not_found", "There is no such batch.")
+    return batch
+
+
+async def _context(batch: Batch) -> dict[str, Any]:
+    cards, axes = await batches.prints(batch), batches.axes(batch)
+    return {
+        "batch": batch,
+        "progress": await batches.progress(batch),
+        "grid": laid_out(axes, cards),
+        "use_again": f"/?{urlencode(_as_it_was_written(batch, axes, cards))}",
+    }
+
+
+def _as_it_was_written(batch: Batch, axes: list[dict[str, Any]], cards: list[Card]) -> list[tuple[str, str]]:
+    """Return the fields of the query string that fills the composer with a batch's matrix."""
+    first = next((card for card in cards if not card.deleted), cards[0])
+    by_name = {axis["name"]: axis for axis in axes}
+    seeds = by_name.get("seed")
+    parameters = {name: value for name, value in first.parameters.items() if not (seeds and name == "seed")}
+    models = by_name["model"]["values"] if "model" in by_name else [first.job.model]
+    fields = [("prompt", batch.prompt), *settings_query(models[0], parameters)]
+    fields += [("models", name) for name in models[1:]]
+    if seeds:
+        values = seeds["values"]
+        fields.append(("seeds", str(len(values)) if seeds.get("random") else ", ".join(map(str, values))))
+    return fields
+
+
+async def _as_json(batch: Batch, asked: bool = False) -> Response[dict[str, Any]]:
+    """Return a batch for programs. asked: whether the caller requested an action, which may not be done yet."""
+    cards, progress = await batches.prints(batch), await batches.progress(batch)
+    shape = {
+        "batch_id": str(batch.id),
+        "prompt": batch.prompt,
+        "axes": batches.axes(batch),
+        "created_at": batch.created_at.isoformat().replace("+00:00", "Z"),
+        "counts": {**progress.counts, "deleted": progress.deleted},
+        "jobs": [job_json(card) for card in cards if not card.deleted],
+    }
+    if not progress.unfinished:
+        return Response(shape, headers={"Cache-Control": "no-store"})
+    if asked:
+        return _accepted(batch, shape)
+    return Response(shape, headers={"Cache-Control": "no-store", "Retry-After": RETRY_AFTER})
+
+
+def _accepted(batch: Batch, shape: dict[str, Any]) -> Response[dict[str, Any]]:
+    return Response(shape, status_code=202, headers={"Location": f"/batches/{batch.id}", "Retry-After": RETRY_AFTER})
+
+
+ROUTES = [submit, counted, shown, progress, grid, cancel]

@@ -1,0 +1,147 @@
+"""The gallery: its pages, its form, and the fragments that htmx requests."""
+
+from typing import Any
+
+from litestar import Request, Response, post, route
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect
+from markupsafe import escape
+
+from tasks.admission import admission
+from tasks.admission.admission import admit
+from tasks.admission.options import Options
+from tasks.db.tables import Batch, Job
+from tasks.errors import Failure, Fault, Rejected
+from tasks.files.storage import Storage
+from tasks.jobs.backlog import QueueFull
+from tasks.models import registry
+from tasks.models.registry import Model
+from tasks.replicate.client import Replicate
+from tasks.settings import settings
+from webapp.composer.form import Composer, after, chosen_model, compose, fitting, form_of, made_from, typed_parameters
+from webapp.composer.matrix import asked_for
+from webapp.composer.uploads import MAX_BODY, TOO_LARGE, Form, received
+from webapp.gallery.batches import matrix_sent, submit_matrix
+from webapp.gallery.lightbox import beside_context
+from webapp.http.clients import by_htmx, client_of, keep_session
+from webapp.http.errors import from_failure, from_queue_full, from_rejected
+from webapp.http.etag import revalidated
+from webapp.http.methods import READ
+from webapp.http.requests import existing
+from webapp.listing.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
+from webapp.listing.query import APPENDED, read
+from webapp.render import templates
+
+AnyRequest = Request[Any, Any, Any]
+HTML = "text/html; charset=utf-8"
+
+
+@route("/", http_method=READ)
+async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
+    """Return the gallery page: composer, finder and sheet. When htmx scrolls or searches, only what changes is sent."""
+    query = request.query_params
+    if by_htmx(request):
+        if request.headers.get("HX-Target") == "p#older":
+            return templates.page("partials/sheet.html", **await sheet_context(read(query), APPENDED))
+        return Response(await found_fragment(query), media_type=HTML)
+    composer, prints = await _filled_in(_query(request), replicate), await prints_context(query)
+    page = revalidated(request, templates.page("gallery.html", composer=composer, **prints), but=escape(prints["live"]))
+    keep_session(request, page)
+    return page
+
+
+@route("/composer", http_method=READ)
+async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
+    """Return the composer's controls for the model that was just chosen."""
+    return templates.page("partials/controls.html", composer=await _filled_in(_query(request), replicate, anew=True))
+
+
+@post("/jobs", status_code=200, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
+async def submit(
+    request: AnyRequest, replicate: NamedDependency[Replicate], storage: NamedDependency[Storage]
+) -> Response[Any]:
+    """Submit the composer's form as a job or, for a matrix, as a batch.
+
+    Returns the new card or, when the form is refused, the composer with the faults and without its files.
+    """
+    client, sent = client_of(request), await received(request, storage)
+    form = sent.form
+    name = chosen_model(form, settings.default_model)
+    try:
+        async with sent:
+            model = await _model(name, replicate)
+            parameters = typed_parameters(form, model) if model else {}
+            if sent.faults:
+                raise Rejected("invalid_parameters", sent.faults)
+            matrix, terms = asked_for(form, name), Options(client, made_from=made_from(form))
+            made: Batch | Job
+            if matrix.several:
+                made = await submit_matrix(matrix, parameters, replicate, terms)
+            else:
+                made = await admit(matrix.plain, name, parameters, replicate, terms)
+    except (Rejected, QueueFull, Failure) as error:
+        return await _refused(request, sent.typed, replicate, error)
+    if isinstance(made, Batch):
+        return await matrix_sent(request, made, form, model)
+    if not by_htmx(request):
+        return Redirect("/", status_code=303)
+    composer = templates.render("partials/composer.html", composer=await compose(after(form), model))
+    return Response(composer + card_fragment(await existing(str(made.id))), media_type=HTML)
+
+
+@route("/jobs/{job_id:str}", http_method=READ)
+async def job_page(
+    request: AnyRequest, job_id: FromPath[str], q: FromQuery[str] = "", sort: FromQuery[str] = ""
+) -> Response[str]:
+    """Return the page of one job, with links to its neighbors in the grid that it was opened from."""
+    card = await existing(job_id)
+    beside = await beside_context(card, q, sort)
+    page = templates.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
+    return revalidated(request, page)
+
+
+async def _refused(
+    request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | QueueFull | Failure
+) -> Response[str]:
+    match error:
+        case Rejected():
+            problem, faults = from_rejected(error), error.faults
+        case QueueFull():
+            problem, faults = from_queue_full(error), [Fault("", error.message)]
+        case _:
+            problem, faults = from_failure(error), [Fault("/model", error.message)]
+    composer = await _filled_in(form, replicate, faults)
+    if by_htmx(request):
+        return templates.page("partials/composer.html", problem.status, problem.headers, composer=composer)
+    return templates.page(
+        "gallery.html", problem.status, problem.headers, composer=composer, **await prints_context({})
+    )
+
+
+async def _filled_in(
+    form: Form, replicate: Replicate, faults: list[Fault] | None = None, anew: bool = False
+) -> Composer:
+    """Return the composer filled in from a form or an address, with a fault when the named model does not exist.
+
+    anew: the model was just chosen, so the parameters of the previous model may not fit it.
+    """
+    name = chosen_model(form, settings.default_model)
+    try:
+        model = await _model(name, replicate)
+    except Failure as failure:
+        model, faults = None, faults or [Fault("/model", failure.message)]
+    if model is None and name and not faults:
+        faults = [Fault("/model", f"Replicate has no model {name}.")]
+    return await compose(fitting(form, model) if anew else form, model, faults or [])
+
+
+async def _model(name: str, replicate: Replicate) -> Model | None:
+    return await registry.look_up(name, replicate) if admission.is_model_name(name) else None
+
+
+def _query(request: AnyRequest) -> Form:
+    return form_of(request.query_params.items())
+
+
+ROUTES = [gallery, controls, submit, job_page]

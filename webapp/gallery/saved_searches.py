@@ -1,0 +1,52 @@
+"""Counts searches (GET /searches/count); saves and deletes them by forms (POST /searches, /searches/{id}/delete)."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from litestar import Request, Response, post, route
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from tasks.curation import saved_searches
+from webapp.http.clients import by_htmx, came_from, page_of
+from webapp.http.methods import READ
+from webapp.listing.fragments import finder_fragment
+from webapp.listing.query import read
+from webapp.listing.search_bar import found
+
+AnyRequest = Request[Any, Any, Any]
+
+HTML = "text/html; charset=utf-8"
+
+
+@route("/searches/count", http_method=READ)
+async def count(request: AnyRequest) -> Response[str]:
+    """Return how many prints the search `q` finds now, in the finder's words."""
+    return Response(await found(read(request.query_params).search), media_type=HTML)
+
+
+@post("/searches", status_code=200)
+async def save(request: AnyRequest) -> Response[Any]:
+    """Save a search and its order under a name."""
+    form = await request.form()
+    sheet = read({"q": str(form.get("q", "")), "sort": str(form.get("sort", ""))})
+    await saved_searches.save(str(form.get("name", "")), sheet.search, sheet.sort)
+    return await _shown(request, sheet.address())
+
+
+@post("/searches/{search_id:uuid}/delete", status_code=200)
+async def forget(request: AnyRequest, search_id: FromPath[UUID]) -> Response[Any]:
+    """Delete a saved search."""
+    await saved_searches.forget(search_id)
+    return await _shown(request, came_from(request))
+
+
+async def _shown(request: AnyRequest, address: str) -> Response[Any]:
+    """Return the updated finder: a fragment for htmx, else a redirect to its page."""
+    if not by_htmx(request):
+        return Redirect(address, status_code=303)
+    return Response(await finder_fragment(dict(parse_qsl(page_of(request).query))), media_type=HTML)
+
+
+ROUTES = [count, save, forget]

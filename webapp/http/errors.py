@@ -1,0 +1,166 @@
+"""Error responses: HTML for people, problem+json (RFC 9457) for programs."""
+
+import logging
+import traceback
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from tasks.errors import DatabaseAway, Failure, Fault, Rejected
+from tasks.jobs.backlog import QueueFull
+from webapp.render import templates
+
+log = logging.getLogger(__name__)
+
+MAX_FRAMES = 30  # the innermost frames of an error, which are logged
+MAX_TRACEBACK_LENGTH = 10_000  # characters
+MAX_PATH_LENGTH = 200  # characters of a request's path in the log
+
+AnyRequest = Request[Any, Any, Any]
+
+CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    415: "unsupported_media_type",
+}
+SENTENCES = {
+    404: "There is nothing at this address.",
+    405: "This address does not support this method.",
+}
+
+
+@dataclass
+class Problem(Exception):
+    """An error to report to the client.
+
+    code: stable, for programs. detail: a sentence. faults: the errors, each with its place in the request.
+    """
+
+    status: int
+    code: str
+    detail: str
+    faults: list[Fault] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """Return RFC 9457's JSON with our `code`, and a JSON Pointer (RFC 6901, as a URI fragment) to each fault."""
+        shape: dict[str, Any] = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        if self.faults:
+            shape["errors"] = [{"pointer": f"#{fault.pointer}", "detail": fault.message} for fault in self.faults]
+        return shape
+
+
+def not_found(code: str, detail: str) -> Problem:
+    """Return a problem with status 404."""
+    return Problem(404, code, detail)
+
+
+def from_rejected(rejected: Rejected) -> Problem:
+    """Return the problem for a request that cannot become a job."""
+    return Problem(422, rejected.code, " ".join(fault.message for fault in rejected.faults), rejected.faults)
+
+
+def from_failure(failure: Failure) -> Problem:
+    """Return the problem for a failed request to Replicate, or for a file that could not be read."""
+    return Problem(503, failure.code, failure.message, headers={"Retry-After": str(ceil(failure.retry_after or 5))})
+
+
+def from_queue_full(full: QueueFull) -> Problem:
+    """Return the problem for a request for jobs that the queue has no room for."""
+    return Problem(429, "queue_full", full.message, headers={"Retry-After": str(full.retry_after)})
+
+
+def wants_html(request: AnyRequest) -> bool:
+    """Return whether a browser requests a page."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
+    """Return the response for a problem: HTML for clients that request HTML, otherwise problem+json."""
+    if not wants_html(request):
+        return Response(
+            problem.json(), status_code=problem.status, media_type="application/problem+json", headers=problem.headers
+        )
+    return templates.page(
+        "error.html",
+        problem.status,
+        problem.headers,
+        status=problem.status,
+        title=HTTPStatus(problem.status).phrase,
+        message=problem.detail,
+    )
+
+
+def _http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    status = error.status_code
+    if status >= 500:
+        return _unexpected(request, error)
+    problem = Problem(
+        status, CODES.get(status, "bad_request"), SENTENCES.get(status, error.detail), headers=dict(error.headers or {})
+    )
+    return answer(request, problem)
+
+
+def in_a_line(error: Exception) -> str:
+    """Return an error with its cause, for the log: the cause may name folders and buckets."""
+    behind = str(error.__cause__ or "").partition("\n")[0]
+    return f"{error} ({behind})" if behind else str(error)
+
+
+def _failure(request: AnyRequest, failure: Failure) -> Response[Any]:
+    log.warning("%s %s: %s", request.method, request.url.path, in_a_line(failure))
+    return answer(request, from_failure(failure))
+
+
+def _database_away(request: AnyRequest, away: DatabaseAway) -> Response[Any]:
+    log.warning("%s %s: %s", request.method, request.url.path, away)
+    detail = "The database is not responding. Try again in a moment."
+    return answer(request, Problem(503, "database_unavailable", detail, headers={"Retry-After": "2"}))
+
+
+def _no_text(request: AnyRequest, error: UnicodeDecodeError) -> Response[Any]:
+    """Return a 400 response: the bytes that are not UTF-8 came from the client.
+
+    Only requests are decoded, because the database holds text and files are bytes.
+    """
+    return answer(request, Problem(400, "bad_request", "The request contains bytes that are not UTF-8 text."))
+
+
+def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
+    path = request.url.path[:MAX_PATH_LENGTH].encode("unicode_escape").decode()  # it may contain line breaks
+    log.error("%s %s failed\n%s", request.method, path, _traceback(error), extra={"has_traceback": True})
+    return answer(
+        request, Problem(500, "internal_error", "Darkroom had an internal error. The operator can find it in the log.")
+    )
+
+
+def _traceback(error: Exception) -> str:
+    """Return an error's traceback. Omits the middle when it is long: it may have a thousand frames, or a huge value."""
+    told = "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
+    half = MAX_TRACEBACK_LENGTH // 2
+    return told if len(told) <= MAX_TRACEBACK_LENGTH else f"{told[:half]}\n[...]\n{told[-half:]}"
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    Problem: answer,
+    Rejected: lambda request, rejected: answer(request, from_rejected(rejected)),
+    QueueFull: lambda request, full: answer(request, from_queue_full(full)),
+    Failure: _failure,
+    DatabaseAway: _database_away,
+    HTTPException: _http_exception,
+    UnicodeDecodeError: _no_text,
+    Exception: _unexpected,
+}

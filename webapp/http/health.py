@@ -1,0 +1,80 @@
+"""Health checks: whether Darkroom is alive (/healthz), and whether it can work (/readyz)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from litestar import Response, route
+from litestar.di import NamedDependency
+
+from tasks.db.database import now
+from tasks.db.tables import Library
+from tasks.files import library_mark
+from tasks.files.storage import Storage
+from tasks.messaging import events
+from tasks.replicate import halts
+from webapp.http.methods import READ
+
+CHECK_TIMEOUT = 2.0  # seconds for each check
+
+
+@route("/healthz", http_method=READ)
+async def healthz() -> dict[str, str]:
+    """Return 200 while the process is alive."""
+    return {"status": "ok"}
+
+
+@route("/readyz", http_method=READ)
+async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object]]:
+    """Return 200 when database and storage accept writes and Redis and a worker are up; else 503 with the reasons.
+
+    A halted queue is reported, but counts as ready: an account that Replicate refuses is no reason to stop the website.
+    """
+    checks = {
+        "database": _database,
+        "redis": _redis,
+        "storage": lambda: _storage(storage),
+        "worker": _worker,
+    }
+    *answers, queue = await asyncio.gather(*(_answer(check) for check in [*checks.values(), _queue]))
+    ready = all(answer == "ok" for answer in answers)
+    body: dict[str, object] = {
+        "status": "ready" if ready else "not ready",
+        "checks": {**dict(zip(checks, answers, strict=True)), "queue": queue},
+    }
+    return Response(body, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+
+async def _database() -> None:
+    """Write to the database: a read succeeds even on a full disk or a replica."""
+    if not await Library.update({Library.checked_at: now()}, force=True).returning(Library.id):
+        raise RuntimeError("nothing was written: this library has no storage yet")
+
+
+async def _redis() -> None:
+    await events.redis().ping()
+
+
+async def _storage(storage: Storage) -> None:
+    if reason := await library_mark.check(storage, CHECK_TIMEOUT):
+        raise RuntimeError(reason)
+
+
+async def _worker() -> None:
+    if not await events.slots():
+        raise RuntimeError(f"no worker seen in the last {events.WORKER_SEEN_SECONDS} s")
+
+
+async def _queue() -> str | None:
+    halt = await halts.current()
+    return f"halted: {halt.message} (since {halt.since:%Y-%m-%d %H:%M:%S} UTC)" if halt else None
+
+
+async def _answer(check: Callable[[], Awaitable[object]]) -> str:
+    """Return what a check says, "ok" when it says nothing, or why it failed."""
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            return str(await check() or "ok")
+    except TimeoutError:
+        return f"no answer within {CHECK_TIMEOUT:.0f} s"
+    except Exception as error:  # whatever the driver raises: the failure is the answer
+        return f"{type(error).__name__}: {error}".splitlines()[0]

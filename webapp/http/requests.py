@@ -1,0 +1,81 @@
+"""What handlers share: reading the body of a request, finding the job it names, and accepting it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response
+
+from tasks.admission.options import Options
+from tasks.db.tables import Job
+from tasks.errors import Fault, Rejected
+from tasks.library import cards
+from tasks.library.cards import Card
+from tasks.models import strict_json
+from tasks.models.strict_json import Malformed
+from webapp.http.errors import Problem, not_found
+
+RETRY_AFTER = "1"  # seconds after which a program should poll again
+
+
+def accepted(job: Job, shape: dict[str, Any]) -> Response[dict[str, Any]]:
+    """Return a 202 response: the request will be carried out. Headers say where to poll the job's status, and when."""
+    return Response(shape, status_code=202, headers={"Location": f"/status/{job.id}", "Retry-After": RETRY_AFTER})
+
+
+async def existing(job_id: str) -> Card:
+    """Return the job with this id. Raises Problem: 404 when it never existed, 410 when it was deleted."""
+    try:
+        card = await cards.by_id(UUID(job_id))
+    except ValueError:
+        card = None
+    if card is None:
+        raise not_found("job_not_found", "There is no such job.")
+    if card.deleted:
+        raise Problem(410, "job_deleted", "This job was deleted.")
+    return card
+
+
+async def body_of(request: Request[Any, Any, Any], members: Sequence[str]) -> dict[str, object]:
+    """Return the JSON object that a program sent.
+
+    Raises Problem or Rejected when it sent anything else, and Rejected when the object has other members.
+    """
+    body = await json_object(request)
+    if unknown := [name for name in body if name not in members]:
+        faults = [
+            Fault(f"/{name}", f"There is no member {name!r}. The members are {', '.join(members)}.") for name in unknown
+        ]
+        raise Rejected("invalid_request", faults)
+    return body
+
+
+async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
+    """Return the JSON object that a program sent. Raises Problem or Rejected when it sent anything else."""
+    media_type, _ = request.content_type
+    if media_type != "application/json":
+        raise Problem(415, "unsupported_media_type", "The body must be JSON, sent with Content-Type: application/json.")
+    try:
+        body = strict_json.decode(await request.body())
+    except Malformed as malformed:
+        raise Problem(400, "malformed_json", f"The body is not valid JSON: {malformed}.") from malformed
+    if not isinstance(body, dict):
+        raise Rejected("invalid_request", [Fault("", "The body must be a JSON object.")])
+    return body
+
+
+def parameters_of(body: Mapping[str, object]) -> object:
+    """Return the parameters in a body, decoded when they are a string. Raises Rejected when that is not valid JSON."""
+    parameters = body.get("parameters")
+    if not isinstance(parameters, str):
+        return parameters
+    try:
+        return strict_json.decode(parameters)
+    except Malformed as malformed:
+        fault = Fault("/parameters", f"The parameters are not valid JSON: {malformed}.")
+        raise Rejected("invalid_parameters", [fault]) from malformed
+
+
+def terms_of(body: Mapping[str, object], client: str) -> Options:
+    """Return the terms that a body requests, besides what to make."""
+    return Options(client, body.get("priority"), body.get("finish_within"), body.get("made_from"))

@@ -1,0 +1,118 @@
+"""HTML fragments that replace parts of a page: the same for the response to a form and for a live event."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.errors import Fault, Rejected
+from tasks.library import cards
+from tasks.library.cards import Card
+from tasks.library.lineage import lineage
+from tasks.library.paging import Place
+from webapp.composer.reuse import uses
+from webapp.listing.query import PAGE, Sheet, read
+from webapp.listing.search_bar import finder
+from webapp.render import templates
+from webapp.render.views import AttemptView, CardView
+
+
+def card_face(card: Card) -> str:
+    """Return the HTML of a card as the gallery shows it."""
+    return templates.render("partials/card.html", card=CardView(card))
+
+
+def card_fragment(card: Card, face: str = "", found: bool = True, trash: bool = False) -> str:
+    """Return the fragment that puts a card in its place on a sheet, or removes it when the sheet must not show it.
+
+    face: the result of `card_face`, if it is already rendered. found: whether the sheet's search finds the card; a card
+    that it does not find stays if it is already on the page, but is not inserted (js/live.js). trash: whether the sheet
+    shows the trash.
+    """
+    target = f"#job-{card.job.id}"
+    if card.deleted or (card.job.trashed_at is not None) != trash:
+        return _partial(target, "delete")
+    return _partial(target, "outerMorph" if found else "outerMorph placed:false", face or card_face(card))
+
+
+async def job_fragment(card: Card) -> str:
+    """Return the fragment with all that a job's page shows of it, or the one that removes a deleted job."""
+    target = f"#job-page-{card.job.id}"
+    if card.deleted:
+        return _partial(target, "delete")
+    [placed] = await cards.placed([card])
+    context = await job_context(placed)
+    return _partial(target, "outerMorph", templates.render("partials/job.html", **context))
+
+
+async def sheet_fragment(sheet: Sheet) -> str:
+    """Return the fragment that replaces all cards of a sheet."""
+    return _partial("#sheet", "innerHTML", templates.render("partials/sheet.html", **await sheet_context(sheet)))
+
+
+async def found_fragment(query: Mapping[str, Any]) -> str:
+    """Return another sheet with its finder and its stream, or only the finder and its faults for an unclear search."""
+    context = await prints_context(query)
+    asked = _partial("#finder", "outerMorph", templates.render("partials/finder.html", **context))
+    if context["unclear"]:
+        return asked
+    live = _partial("#live", "outerHTML", templates.render("partials/live.html", **context))
+    return asked + live + _partial("#prints", "outerMorph", templates.render("partials/prints.html", **context))
+
+
+async def finder_fragment(query: Mapping[str, Any]) -> str:
+    """Return the finder alone."""
+    asked = await finder(query, *_sheet(query))
+    return _partial("#finder", "outerMorph", templates.render("partials/finder.html", finder=asked))
+
+
+def halt_fragment() -> str:
+    """Return the fragment that says why the queue is halted, or that it is not."""
+    return _partial("#halt", "outerMorph", templates.render("partials/halt.html"))
+
+
+async def prints_context(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the templates of the finder, the sheet and its stream need for a query string."""
+    sheet, faults = _sheet(query)
+    live = (sheet or Sheet()).stream()  # before the cards are read: what changes meanwhile arrives as an event
+    # Concurrently: counting the results takes as long as finding the first of them.
+    asked, shown = await asyncio.gather(finder(query, sheet, faults), _shown(sheet))
+    return {"finder": asked, "unclear": sheet is None, "live": live, **shown}
+
+
+async def sheet_context(sheet: Sheet, count: int = PAGE) -> dict[str, Any]:
+    """Return what the template of a sheet needs: its cards, and the address of the cards after them, if any."""
+    return _context_of(sheet, *await sheet.cards(count))
+
+
+def _sheet(query: Mapping[str, Any]) -> tuple[Sheet | None, list[Fault]]:
+    """Return the sheet that a query string requests, or what is wrong with the query string."""
+    try:
+        return read(query), []
+    except Rejected as rejected:
+        return None, rejected.faults
+
+
+async def _shown(sheet: Sheet | None) -> dict[str, Any]:
+    return await sheet_context(sheet) if sheet else _context_of(Sheet(), [], None)
+
+
+def _context_of(sheet: Sheet, card_list: list[Card], more: Place | None) -> dict[str, Any]:
+    older = sheet.address(more) if more else None
+    return {"sheet": sheet, "cards": [CardView(card) for card in card_list], "older": older}
+
+
+async def job_context(card: Card) -> dict[str, Any]:
+    """Return what the template of a job needs."""
+    related = await lineage(card.job)
+    return {
+        "card": CardView(card),
+        "attempts": [AttemptView(row) for row in await cards.attempts(card.job.id)],
+        "uses": await uses(card),
+        "made_from": CardView(related.made_from) if related.made_from else None,
+        "led_to": [CardView(child) for child in related.led_to],
+        "led_to_more": related.more,
+    }
+
+
+def _partial(target: str, swap: str, html: str = "") -> str:
+    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'

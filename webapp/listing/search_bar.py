@@ -1,0 +1,117 @@
+"""The finder: the search box and the controls around it, as the gallery's template receives them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from tasks.curation import saved_searches
+from tasks.db.tables import SavedSearch
+from tasks.errors import Fault
+from tasks.library import cards, months
+from tasks.library.paging import Place, Sort
+from tasks.library.query import FIELDS, Field, Search, Term, parse
+from webapp.listing.query import Sheet
+
+QUICK = {
+    "Favorites": "fav:yes",
+    "Pictures": "kind:image",
+    "Videos": "kind:video",
+    "Audio": "kind:audio",
+    "Failed": "status:failed",
+}
+"""Searches that take one click. Each is one term."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A search term that a click adds (not `on`) or removes (`on`)."""
+
+    words: str
+    address: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link. id: that of the saved search that it leads to, if it leads to one."""
+
+    words: str
+    address: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """The data for the template. text: as typed. found: the number of prints, in words; empty without a search."""
+
+    text: str
+    sheet: Sheet
+    faults: Sequence[Fault]
+    quick: list[Chip]
+    terms: list[Chip]
+    years: dict[str, list[Link]]
+    saved: list[Link]
+    found: str
+
+    @property
+    def clear(self) -> str:
+        """The address of the same sheet without a search."""
+        return replace(self.sheet, search=Search(), place=None).address()
+
+    @property
+    def sorts(self) -> list[Sort]:
+        """The ways to sort prints."""
+        return list(Sort)
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The fields that can be searched, for the help."""
+        return FIELDS
+
+
+async def finder(query: Mapping[str, Any], sheet: Sheet | None, faults: Sequence[Fault] = ()) -> Finder:
+    """Return the finder of a sheet. sheet: None when the search is unclear; the faults then say what is wrong."""
+    shown = sheet or Sheet()
+    quick = {words: parse(text).terms[0] for words, text in QUICK.items()}
+    return Finder(
+        text=query.get("q", "") if sheet is None else str(shown.search),
+        sheet=shown,
+        faults=faults,
+        quick=[_chip(shown, words, term) for words, term in quick.items()],
+        terms=[_chip(shown, str(term), term) for term in shown.search.terms if term not in quick.values()],
+        years=_by_year(await months.with_jobs(), shown),
+        saved=[_kept(row) for row in await saved_searches.saved()],
+        found=await found(shown.search) if shown.search else "",
+    )
+
+
+async def found(search: Search) -> str:
+    """Return, in words, how many prints a search finds."""
+    number = await cards.count(search)
+    if number > cards.MAX_COUNTED:
+        return f"More than {cards.MAX_COUNTED:,} prints"
+    return f"{number:,} print{'s' if number != 1 else ''}" if number else "No prints"
+
+
+def _chip(sheet: Sheet, words: str, term: Term) -> Chip:
+    on = term in sheet.search.terms
+    search = sheet.search.without(term) if on else Search((*sheet.search.terms, term))
+    return Chip(words, replace(sheet, search=search, place=None).address(), on)
+
+
+def _kept(row: SavedSearch) -> Link:
+    sort = {} if row.sort == Sort.NEWEST else {"sort": row.sort}
+    return Link(row.name, f"/?{urlencode({'q': row.query, **sort})}", str(row.id))
+
+
+def _by_year(known: list[str], sheet: Sheet) -> dict[str, list[Link]]:
+    """Return links to the months, by year. Favorites are not in time order, so their links sort by newest instead."""
+    sorted_by_time = sheet if sheet.sort != Sort.FAVOURITES else replace(sheet, sort=Sort.NEWEST)
+    years: dict[str, list[Link]] = {}
+    for month in known:
+        words = f"{date.fromisoformat(month + '-01'):%B}"
+        address = sorted_by_time.address(Place.before_month(month, sorted_by_time.sort))
+        years.setdefault(month[:4], []).append(Link(words, address))
+    return years

@@ -1,0 +1,74 @@
+"""GET /events: the live stream of a page, by server-sent events.
+
+A page that reconnects sends the id of the last event that it received as Last-Event-ID, and gets every card that
+changed since. This is plain ASGI: a parsed request would stay in memory for each of thousands of pages, as long as they
+are open.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from datetime import datetime
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from litestar import asgi
+from litestar.enums import ScopeType
+from litestar.types import Receive, Scope, Send
+from sse_starlette import EventSourceResponse
+
+from tasks.db.database import now
+from tasks.errors import Fault, Rejected
+from tasks.library import moments
+from webapp.http.errors import Problem, not_found
+from webapp.listing.query import read
+from webapp.live.hub import Hub
+
+PING_SECONDS = 15  # seconds
+
+
+@asgi("/events", copy_scope=False)
+async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stream the live events of a page: of a sheet of the gallery, or of one job."""
+    if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
+        raise Problem(405, "method_not_allowed", "This address does not support this method.", headers={"Allow": "GET"})
+    source = _source(scope["litestar_app"].state.hub, scope)
+    stream = _begun(source, await anext(source))  # begun here, so that DatabaseAway becomes the response
+    response = EventSourceResponse(stream, ping=PING_SECONDS, send_timeout=10, headers={"Cache-Control": "no-store"})
+    await response(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for the same ASGI types
+
+
+def _source(hub: Hub, scope: Scope) -> AsyncGenerator[bytes, None]:
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    if job := query.get("job"):
+        return hub.job_page(_id(job))
+    heard = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), "")
+    return hub.gallery(read(query), _moment(heard) if heard else _since(query))
+
+
+async def _begun(source: AsyncGenerator[bytes, None], first: bytes) -> AsyncIterator[bytes]:
+    async with aclosing(source):
+        yield first
+        async for event in source:
+            yield event
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise not_found("job_not_found", "There is no such job.") from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return moments.read(text)
+    except ValueError:
+        return now()
+
+
+def _since(query: Mapping[str, str]) -> datetime:
+    try:
+        return moments.read(query["since"]) if query.get("since") else now()
+    except ValueError:
+        fault = Fault("/since", "This must be a date and time in ISO 8601, from 1970 on.")
+        raise Rejected("invalid_query", [fault]) from None
