@@ -42,6 +42,39 @@ def away_when(*errors: type[BaseException]) -> Iterator[None]:
         raise DatabaseAway(f"The database is not responding: {type(error).__name__}: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error in a request.
+
+    pointer: the place in the body (RFC 6901). message: a sentence that says what is allowed.
+    """
+
+    pointer: str
+    message: str
+
+
+class Rejected(Exception):  # the domain's term: a request is rejected
+    """The error for a request that cannot become a job.
+
+    code: stable, for programs. faults: everything wrong with the request, each with its place.
+    """
+
+    def __init__(self, code: str, faults: list[Fault]) -> None:
+        super().__init__(code)
+        self.code = code
+        self.faults = faults
+
+
+def reject(faults: list[Fault]) -> None:
+    """Raise Rejected when there are faults.
+
+    Its code is invalid_prompt, invalid_model, ... when all faults are in one place, else invalid_request.
+    """
+    places = {fault.pointer.split("/")[1] for fault in faults}
+    if faults:
+        raise Rejected(f"invalid_{places.pop()}" if len(places) == 1 else "invalid_request", faults)
+
+
 def reason(status: str, error: object) -> Failure:
     """Return the failure of a prediction that ended without a result, from Replicate's free-text error.
 
@@ -130,36 +163,3 @@ def _storable(text: str, longest: int = 2000) -> str:
 
 def _in_a_line(text: str) -> str:
     return " ".join(text.split())
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An error in a request.
-
-    pointer: the place in the body (RFC 6901). message: a sentence that says what is allowed.
-    """
-
-    pointer: str
-    message: str
-
-
-class Rejected(Exception):  # the domain's term: a request is rejected
-    """The error for a request that cannot become a job.
-
-    code: stable, for programs. faults: everything wrong with the request, each with its place.
-    """
-
-    def __init__(self, code: str, faults: list[Fault]) -> None:
-        super().__init__(code)
-        self.code = code
-        self.faults = faults
-
-
-def reject(faults: list[Fault]) -> None:
-    """Raise Rejected when there are faults.
-
-    Its code is invalid_prompt, invalid_model, ... when all faults are in one place, else invalid_request.
-    """
-    places = {fault.pointer.split("/")[1] for fault in faults}
-    if faults:
-        raise Rejected(f"invalid_{places.pop()}" if len(places) == 1 else "invalid_request", faults)

@@ -24,7 +24,7 @@ INTERRUPTED = 130
 
 def main() -> int:
     """Run the command and return its exit code: 2, after one line on stderr, when a setting is wrong."""
-    if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts it from a checkout may have any Python)
+    if sys.version_info < (3, 11):  # noqa: UP036 (from a checkout it may be started with any Python)
         return _refuse("Darkroom needs Python 3.11 or newer; this is " + sys.version.split()[0])
     asked = _parser().parse_args()
     try:

@@ -27,6 +27,7 @@ from tasks.models.strict_json import is_text
 UNDO_WINDOW = timedelta(days=1)  # how long an action can be undone
 MAX_NOTES_LENGTH = 10_000  # characters
 MAX_TAGS = 100  # per job
+RATING_FAULT = "A rating must be 0 to 5 stars."
 EDIT_LOCK = 0x74696479  # any number: the advisory lock on PostgreSQL for one portion at a time; SQLite has one writer
 
 ENDED = WhereRaw("job.status IN ('completed', 'failed', 'canceled')")
@@ -64,7 +65,7 @@ async def favourite(some: Condition, yes: bool = True) -> Outcome:
 async def rate(some: Condition, stars: int) -> Outcome:
     """Give the jobs 1 to 5 stars, or remove the stars with 0. Raises ValueError for any other number."""
     if not 0 <= stars <= 5:
-        raise ValueError("A rating must be 0 to 5 stars.")
+        raise ValueError(RATING_FAULT)
     return await _do("rate", str(stars), some)
 
 

@@ -40,7 +40,7 @@ _idle: "list[Decoder]" = []
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The measures and previews of a file. None: the file has none.
+    """The measures and previews of a file, each None when the file has none.
 
     width, height: in pixels. duration: in seconds. preview: a WebP of at most PREVIEW pixels. thumbnail: a WebP of at
     most THUMBNAIL pixels, when the preview has more. placeholder: a data: URL.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -42,8 +43,10 @@ class Outbox:
 
     async def close(self, within: float) -> None:
         """Wait up to `within` seconds until everything posted is sent. What is not sent by then is lost."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self.emptied()
         if self._sending is not None:
-            await asyncio.wait([self._sending], timeout=within)
             await end(self._sending)
 
     def _begin(self) -> None:

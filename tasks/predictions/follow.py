@@ -37,8 +37,7 @@ async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Pr
     give_up_at = clock() + settings.prediction_timeout + GRACE_SECONDS
     deadline = clock() + (lease.job.deadline_at - now()).total_seconds() if lease.job.deadline_at else give_up_at
     looks = _Looks(prediction, poller, clock)
-    is_news = prediction.status != UNSEEN and not prediction.ended
-    told = await _tell(lease, (_stage(prediction.status), None), None) if is_news else None
+    told = await _tell(lease, _state(prediction), None)
     called_off = False
 
     def over() -> bool:
@@ -58,9 +57,7 @@ async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Pr
         if was_over or not over():  # when it is over, cancel first, then poll
             if clock() > give_up_at:
                 raise Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
-            seen = await looks.look(at_once=has_ended)
-            if not seen.ended:
-                told = await _tell(lease, (_stage(seen.status), progress(seen.logs)), told)
+            told = await _tell(lease, _state(await looks.look(at_once=has_ended)), told)
     return looks.prediction
 
 
@@ -123,13 +120,20 @@ async def _called_off(prediction_id: str, replicate: Replicate) -> bool:
     return True
 
 
+def _state(prediction: Prediction) -> State | None:
+    """Return how far a prediction is, or None when it is not known yet, or has ended."""
+    if prediction.status == UNSEEN or prediction.ended:
+        return None
+    return _stage(prediction.status), progress(prediction.logs)
+
+
 def _stage(status: str) -> Stage:
     return Stage.PROCESSING if status == "processing" else Stage.STARTING
 
 
-async def _tell(lease: Lease, state: State, told: State | None) -> State | None:
+async def _tell(lease: Lease, state: State | None, told: State | None) -> State | None:
     """Save the state if it is new; return the state saved last. What fails to save is saved with the next news."""
-    if state == told:
+    if state is None or state == told:
         return told
     try:
         await lifecycle.report(lease.job, *state)

@@ -3,9 +3,8 @@
 import resource
 from contextlib import suppress
 
-DEFAULT_LIMIT = (
-    2**20
-)  # used when there is no limit, or one so high that programs that loop over all descriptors take long
+# Used when there is no limit, or one so high that programs that loop over all descriptors take long.
+DEFAULT_LIMIT = 2**20
 
 
 def raise_limit() -> None:

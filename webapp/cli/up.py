@@ -24,17 +24,15 @@ from webapp.cli.instance_lock import locked
 from webapp.cli.parent_watch import Tether
 from webapp.cli.supervisor import Child, Part, end, tell
 
-GRACE, GRACE_AFTER = (
-    3.0,
-    1.0,
-)  # seconds for web and worker to end, and then for the parts they depend on: less than five in all
+# Seconds for web and worker to end, and then for the parts they depend on: less than five in all.
+GRACE, GRACE_AFTER = 3.0, 1.0
 MAX_SOCKET_PATH_BYTES = 100  # bytes: sun_path holds 104 on macOS, 108 on Linux
 PARENT_CHECK = 0.5  # seconds
 
 Outcome = tuple[str, int]
 """A line that says why everything ends, and the exit code."""
 Events = queue.SimpleQueue[Outcome | None]
-"""None is the web server's first answer. The queue's put may be called from a signal handler."""
+"""The events of a run. None stands for the web server's first answer. put() may be called from a signal handler."""
 
 
 def up(settings: Settings, with_parent: bool, halted: bool) -> int:

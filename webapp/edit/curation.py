@@ -16,7 +16,7 @@ from webapp.edit.jobs import HTML, for_people
 from webapp.edit.notices import anew, notice
 from webapp.http.clients import by_htmx, came_from
 from webapp.http.errors import Problem
-from webapp.http.requests import existing, json_object
+from webapp.http.requests import existing, json_object, unknown_members
 from webapp.render.views import job_json
 
 AnyRequest = Request[Any, Any, Any]
@@ -41,7 +41,7 @@ async def rating(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     """Set the stars of a job (`rating`: 0 to 5)."""
     card, stars = await existing(job_id), await _field(request, "rating")
     if stars not in ("0", "1", "2", "3", "4", "5"):
-        raise _refused("rating", "A rating must be 0 to 5 stars.")
+        raise _refused("rating", edits.RATING_FAULT)
     await edits.rate(_only(card), int(stars))
     return await _answer(request, job_id)
 
@@ -119,15 +119,11 @@ def _checked(body: Members) -> Members:
     checks: dict[str, Callable[[Any], str | None]] = {
         "favourite": lambda value: None if isinstance(value, bool) else "This must be true or false.",
         "trashed": lambda value: None if isinstance(value, bool) else "This must be true or false.",
-        "rating": lambda value: None if type(value) is int and 0 <= value <= 5 else "A rating must be 0 to 5 stars.",
+        "rating": lambda value: None if type(value) is int and 0 <= value <= 5 else edits.RATING_FAULT,
         "notes": lambda value: edits.fault_of_notes(value) if isinstance(value, str) else "This must be a string.",
         "tags": _fault_of_tags,
     }
-    faults = [
-        Fault(f"/{name}", f"There is no member {name!r}. The members are {', '.join(MEMBERS)}.")
-        for name in body
-        if name not in checks
-    ]
+    faults = unknown_members(body, MEMBERS)
     faults += [
         Fault(f"/{name}", fault) for name, value in body.items() if name in checks and (fault := checks[name](value))
     ]

@@ -80,7 +80,7 @@ async def _of_parts(pieces: AsyncIterator[bytes], boundary: str) -> Fields:
         return form.fields
     except ParserLimitReached as error:
         await form.close()
-        raise Problem(413, "too_many_fields", f"The form has more than {MAX_FIELDS:,} fields.") from error
+        raise _too_many(MAX_FIELDS, "fields") from error
     except (MultipartError, UnicodeError) as error:
         await form.close()
         raise Problem(400, "bad_request", "The form is not valid multipart/form-data in UTF-8.") from error

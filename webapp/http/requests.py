@@ -42,12 +42,15 @@ async def body_of(request: Request[Any, Any, Any], members: Sequence[str]) -> di
     Raises Problem or Rejected when it sent anything else, and Rejected when the object has other members.
     """
     body = await json_object(request)
-    if unknown := [name for name in body if name not in members]:
-        faults = [
-            Fault(f"/{name}", f"There is no member {name!r}. The members are {', '.join(members)}.") for name in unknown
-        ]
-        raise Rejected("invalid_request", faults)
+    if unknown := unknown_members(body, members):
+        raise Rejected("invalid_request", unknown)
     return body
+
+
+def unknown_members(body: Mapping[str, object], members: Sequence[str]) -> list[Fault]:
+    """Return a fault for each member of a body that is not one of `members`."""
+    told = f"The members are {', '.join(members)}."
+    return [Fault(f"/{name}", f"There is no member {name!r}. {told}") for name in body if name not in members]
 
 
 async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
