@@ -94,7 +94,7 @@ async def test_a_job_that_has_all_the_tags_it_may_have_is_left_out(monkeypatch: 
 
 @pytest.mark.parametrize("name", ["", "  ", "a,b", 'a "b"', "x" * 65, "a\x00b"])
 async def test_what_cannot_be_a_tag_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"A tag (must have|cannot contain|contains)"):
+    with pytest.raises(ValueError, match=r"A tag (must have 1 to 64 characters|cannot contain commas)"):
         await edits.tag(edits.by_ids([]), name)
 
 

@@ -153,7 +153,7 @@ async def test_collections_are_made_renamed_and_given_up_without_their_prints(we
     [path] = set(re.findall(r'action="(/collections/[0-9a-f-]{36})"', page.text))
     taken = await web.post("/collections", data={"name": "Wall"})
     assert taken.status_code == 422
-    assert "already exists" in taken.text
+    assert "A collection named" in taken.text
     await web.post(path, data={"name": "For the wall"})
     assert (await web.get(f"/status/{job.id}")).json()["collections"] == ["For the wall"]
     await web.post(f"{path}/delete")

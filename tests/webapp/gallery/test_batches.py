@@ -286,4 +286,4 @@ async def test_a_batch_used_again_fills_the_composer_as_it_was_written(web: http
 async def test_a_jobs_page_links_to_its_batch(web: httpx.AsyncClient) -> None:
     batch = await sent(web)
     text = (await web.get(f"/jobs/{batch['jobs'][2]['job_id']}")).text
-    assert f'href="/batches/{batch["batch_id"]}">Print 3' in text
+    assert f'href="/batches/{batch["batch_id"]}">Print 3<' in text
