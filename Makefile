@@ -19,7 +19,7 @@ help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 20
 
 run: $(VENV)/installed ## start everything on http://127.0.0.1:8000 (Ctrl-C stops it)
-	@exec $(BIN)/python -m webapp up --with-parent
+	@exec $(BIN)/python -m webapp up --with-parent $$PPID
 
 test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser, in a short storm
 	$(BIN)/python -m tests

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 
 from tests import chromium
 
-AT_A_TIME = max(2, os.cpu_count() or 2)  # parts; in each, two tests run at a time
+AT_A_TIME = max(3, os.cpu_count() or 3)  # parts; in each, two tests run at a time
 STOPPED = 128 + signal.SIGINT
 
 
@@ -34,15 +34,19 @@ class Outcome:
     said: str
 
 
-PARTS = (  # the longest first
-    Part("SQLite", "-n 2 --dist worksteal --ignore=tests/browser --ignore=tests/chaos/test_short.py"),
-    Part("browser", "-n 2 --dist worksteal tests/browser"),
+PARTS = (  # the longest first; each process of a part reads all its tests, so that smaller parts start sooner
+    Part(
+        "SQLite, tasks",
+        "-n 2 --dist worksteal tests --ignore=tests/webapp --ignore=tests/browser --ignore=tests/chaos/test_short.py",
+    ),
     Part(
         "PostgreSQL",
         "-n 2 --dist worksteal tests/tasks tests/webapp --ignore=tests/tasks/standin"
         " --ignore=tests/webapp/cli/test_up.py",
         {"TEST_DATABASE": "postgres"},
     ),
+    Part("browser", "-n 2 --dist worksteal tests/browser"),
+    Part("SQLite, webapp", "-n 2 --dist worksteal tests/webapp"),
     Part("storm", "tests/chaos/test_short.py"),
 )
 

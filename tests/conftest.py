@@ -115,11 +115,14 @@ async def empty(database: None) -> None:
 
     registry.forget()
     backlog.forget()
-    events.presence = events.Presence()
+    events.redis_health = events.RedisHealth()
     await events._outbox().emptied()
     await events.redis().delete(rate_limit.BUCKET_KEY)
-    for table in reversed(TABLES):
-        if table is not Library:  # its mark is in storage
+    tables = [table for table in reversed(TABLES) if table is not Library]  # its mark is in storage
+    full = ", ".join(f'EXISTS (SELECT 1 FROM "{name}") AS "{name}"' for name in (t._meta.tablename for t in tables))
+    [found] = await Library.raw(f"SELECT {full}")
+    for table in tables:
+        if found[table._meta.tablename]:
             await table.delete(force=True)
 
 

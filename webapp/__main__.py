@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("up", "worker"):
             command.add_argument("--halted", action="store_true", help="start no new work until `darkroom resume`")
         if name == "up":
-            command.add_argument("--with-parent", action="store_true", help="stop when the parent process ends")
+            command.add_argument("--with-parent", type=int, metavar="PID", help="stop when this parent process ends")
         if name == "demo-data":
             command.add_argument("count", type=_count, metavar="N", help="number of jobs")
             command.add_argument("--seed", type=int, default=0, help="a different seed makes different jobs")

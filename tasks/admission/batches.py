@@ -12,8 +12,9 @@ from tasks.admission import admission
 from tasks.admission.admission import known_model
 from tasks.admission.matrix import MAX_PRINTS, Axis, Cell, Parts, Unreadable, expand, read, size
 from tasks.admission.options import DEFAULTS, Options
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import ENDED, Batch, Job, Status, new_id
+from tasks.db.tables import ENDED, Batch, Job, Status
 from tasks.errors import Fault, Rejected, reject
 from tasks.files import input_files
 from tasks.jobs import backlog, bulk
@@ -80,7 +81,7 @@ async def submit(
     await backlog.make_room({client: len(cells)}, names)
     for model in known:
         await keep(model)
-    batch = Batch(id=new_id(), prompt=prompt, axes=_axes_json(axes, seeds), jobs=len(cells), created_at=now())
+    batch = Batch(id=ids.new(), prompt=prompt, axes=_axes_json(axes, seeds), jobs=len(cells), created_at=now())
     requests = [(cell.prompt, cell.model, _arguments(cell, given)) for cell in cells]
     return batch, await bulk.submit_all(batch, requests, client, terms.urgency, terms.seconds, terms.source)
 

@@ -8,8 +8,9 @@ from asyncpg.exceptions import UniqueViolationError
 from piccolo.columns.combination import WhereRaw
 
 from tasks.curation.names import collection_name
+from tasks.db import ids
 from tasks.db.database import DB, now
-from tasks.db.tables import Collection, CollectionItem, new_id
+from tasks.db.tables import Collection, CollectionItem
 from tasks.models.strict_json import is_text
 
 VISIBLE = "job.deleted_at IS NULL AND job.trashed_at IS NULL"
@@ -69,7 +70,7 @@ async def named(name: str) -> Collection:
     name = collection_name(name)
     found = await find(name)
     if found is None:
-        await Collection.insert(Collection(id=new_id(), name=name, created_at=now())).on_conflict(
+        await Collection.insert(Collection(id=ids.new(), name=name, created_at=now())).on_conflict(
             Collection.name, "DO NOTHING"
         )
         found = await find(name)

@@ -17,8 +17,10 @@ from piccolo.columns.combination import WhereRaw
 from tasks.curation import collections
 from tasks.curation.names import tag_name
 from tasks.curation.undoable import NOT_DELETED, ColumnEdit, Edit, RowEdit, note, on_the_list
+from tasks.db import ids
 from tasks.db.database import DB, now
-from tasks.db.tables import Condition, Job, Undo, new_id
+from tasks.db.dialect import one_transaction_at_a_time
+from tasks.db.tables import Condition, Job, Undo
 from tasks.jobs import bulk
 from tasks.jobs.chunks import JOBS_PER_CHUNK, among, announced, breathe, portions
 from tasks.jobs.transitions import change
@@ -28,7 +30,7 @@ UNDO_WINDOW = timedelta(days=1)  # how long an action can be undone
 MAX_NOTES_LENGTH = 10_000  # characters
 MAX_TAGS = 100  # per job
 RATING_FAULT = "A rating must be 0 to 5 stars."
-EDIT_LOCK = 0x74696479  # any number: the advisory lock on PostgreSQL for one portion at a time; SQLite has one writer
+EDIT_LOCK = 0x74696479  # for one portion at a time
 
 ENDED = WhereRaw("job.status IN ('completed', 'failed', 'canceled')")
 COUNT_TAGS = "(SELECT count(*) FROM job_tag AS every WHERE every.job = job.id)"
@@ -161,7 +163,7 @@ async def forget_undone() -> None:
 
 async def _do(action: str, argument: str, some: Condition, may: Condition = NOT_DELETED) -> Outcome:
     """Run an action on the selected jobs. may: what is checked again of each job when its portion's turn comes."""
-    first = Undo(id=new_id(), created_at=now(), action=action, argument=argument)
+    first = Undo(id=ids.new(), created_at=now(), action=action, argument=argument)
     count, changed = await announced(_done(first, some, may))
     return Outcome(count, first.id if count else None, some=changed)
 
@@ -173,7 +175,7 @@ async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[l
     async for job_ids in portions(some & may):
         those = among(job_ids, may)
         async with DB.transaction():
-            await _our_turn()
+            await one_transaction_at_a_time(EDIT_LOCK)
             if portion is not first and not await Undo.exists().where(_portions_of(first.id)):
                 return  # it has been undone meanwhile
             await Undo.insert(portion)
@@ -186,7 +188,11 @@ async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[l
         if listed:
             yield [UUID(job_id) for job_id, _ in json.loads(listed)]
             portion = Undo(
-                id=new_id(), part_of=first.id, created_at=first.created_at, action=first.action, argument=first.argument
+                id=ids.new(),
+                part_of=first.id,
+                created_at=first.created_at,
+                action=first.action,
+                argument=first.argument,
             )
 
 
@@ -195,7 +201,7 @@ async def _taken_back(undo_id: UUID) -> AsyncIterator[list[UUID]]:
     asked = (Undo.id, Undo.action, Undo.argument, Undo.created_at)
     while True:
         async with DB.transaction():
-            await _our_turn()
+            await one_transaction_at_a_time(EDIT_LOCK)
             row = await Undo.select(*asked).where(_portions_of(undo_id)).order_by(Undo.id).first()
             if row is None:
                 return
@@ -230,8 +236,3 @@ def _deed(action: str, argument: str, moment: object) -> Edit:
         case "collect" | "take out":
             return RowEdit("collection_item", "collection", UUID(argument), action == "collect")
     raise ValueError(f"unknown action: {action}")
-
-
-async def _our_turn() -> None:
-    if DB.engine_type == "postgres":
-        await Undo.raw("SELECT pg_advisory_xact_lock({})", EDIT_LOCK)

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import SavedSearch, new_id
+from tasks.db.tables import SavedSearch
 from tasks.errors import Fault, Rejected
 from tasks.library.paging import Sort
 from tasks.library.query import Search
@@ -27,7 +28,7 @@ async def save(name: str, search: Search, sort: Sort = Sort.NEWEST) -> None:
         raise Rejected("invalid_name", [Fault("/name", f"The name can have up to {LONGEST_NAME} characters.")])
     if not search:
         raise Rejected("invalid_query", [Fault("/q", "There is no search to save.")])
-    row = SavedSearch(id=new_id(), name=name, query=str(search), sort=sort, created_at=now())
+    row = SavedSearch(id=ids.new(), name=name, query=str(search), sort=sort, created_at=now())
     await SavedSearch.insert(row).on_conflict(
         SavedSearch.name, "DO UPDATE", [SavedSearch.query, SavedSearch.sort, SavedSearch.created_at]
     )

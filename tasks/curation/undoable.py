@@ -12,19 +12,11 @@ from uuid import UUID
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks.db.database import DB
-from tasks.db.tables import Condition, Job, Undo, new_id
+from tasks.db.dialect import JSON_ARRAY, JSON_EACH, JSON_GROUP_ARRAY, LOCK_ROWS, json_at, new_id, typed
+from tasks.db.tables import Condition, Job, Undo
 from tasks.jobs.chunks import one_by_one
 
 NOT_DELETED = WhereRaw("job.deleted_at IS NULL")
-ON_POSTGRES = DB.engine_type == "postgres"
-# 122 random bits, minus those that the time in a version 7 id replaces; in the form that Piccolo writes.
-RANDOM_ID_TAIL = (
-    "substr(CAST(gen_random_uuid() AS text), 16)"
-    if ON_POSTGRES
-    else "lower(substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
-)
-ID_PREFIX_LENGTH = 15  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +56,7 @@ class ColumnEdit:
 
         The first statement returns the ids of the restored jobs.
         """
-        had = f"CAST(listed.had AS {self.taken})" if ON_POSTGRES else "listed.had"
+        had = typed("listed.had", self.taken)
         return [
             QueryString(
                 # MATERIALIZED: otherwise SQLite reads the list again for every job.
@@ -130,13 +122,11 @@ class RowEdit:
         return WhereRaw(f"({own}) = {int(have)}", self.value)
 
     def _add(self, some: QueryString) -> QueryString:
-        # Ids are ordered by time, so indexes grow at their end. With random ids every portion would write to nearly all
-        # of their pages.
-        new_id_ = f"CAST({{}} || {RANDOM_ID_TAIL} AS uuid)" if ON_POSTGRES else f"{{}} || {RANDOM_ID_TAIL}"
+        value = typed("{}", "uuid" if isinstance(self.value, UUID) else "text")
         return QueryString(
-            f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {new_id_}, those.id, {self._typed}"
+            f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {{}}, those.id, {value}"
             " FROM ({}) AS those WHERE true ON CONFLICT DO NOTHING",
-            str(new_id())[:ID_PREFIX_LENGTH], self.value, some,
+            new_id(), self.value, some,
         )  # fmt: skip
 
     def _take(self, some: QueryString) -> QueryString:
@@ -147,26 +137,15 @@ class RowEdit:
             self.value, some,
         )  # fmt: skip
 
-    @property
-    def _typed(self) -> str:
-        """The placeholder of the value in a SELECT, where PostgreSQL cannot infer its type."""
-        return f"CAST({{}} AS {'uuid' if isinstance(self.value, UUID) else 'text'})" if ON_POSTGRES else "{}"
-
 
 Edit = ColumnEdit | RowEdit
 
 
 def on_the_list(undo_id: UUID) -> QueryString:
     """Return a query for the jobs that an Undo row lists: the id and the old value of each."""
-    if ON_POSTGRES:
-        return QueryString(
-            "SELECT CAST(item.value ->> 0 AS uuid) AS id, item.value ->> 1 AS had"
-            " FROM undo, json_array_elements(undo.before) AS item (value) WHERE undo.id = {}",
-            undo_id,
-        )
     return QueryString(
-        "SELECT json_extract(item.value, '$[0]') AS id, json_extract(item.value, '$[1]') AS had"
-        " FROM undo, json_each(undo.before) AS item WHERE undo.id = {}",
+        f"SELECT {typed(json_at('item.value', 0), 'uuid')} AS id, {json_at('item.value', 1)} AS had"
+        f" FROM undo, {JSON_EACH}(undo.before) AS item WHERE undo.id = {{}}",
         undo_id,
     )
 
@@ -177,12 +156,9 @@ async def note(undo_id: UUID, some: Condition, had: Any) -> str | None:
     Returns the recorded list as JSON: [[job id, old value], ...]. Returns None when no job matches.
     """
     chosen = Job.select(Job.id, had.as_alias("had")).where(some).order_by(Job.id, ascending=False)
-    if ON_POSTGRES:
-        chosen = chosen.lock_rows("NO KEY UPDATE")
-    listed = "json_agg(json_build_array(id, had))" if ON_POSTGRES else "json_group_array(json_array(id, had))"
+    listed = f"SELECT {JSON_GROUP_ARRAY}({JSON_ARRAY}(id, had)) FROM ({{}}{LOCK_ROWS}) AS chosen"
     [row] = await Undo.raw(
-        f"UPDATE undo SET before = coalesce((SELECT {listed} FROM ({{}}) AS chosen), '[]') WHERE id = {{}}"
-        " RETURNING before",
+        f"UPDATE undo SET before = coalesce(({listed}), '[]') WHERE id = {{}} RETURNING before",
         chosen.querystrings[0], undo_id,
     )  # fmt: skip
     return None if row["before"] == "[]" else str(row["before"])

@@ -7,12 +7,11 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import asyncpg
 from filelock import AsyncFileLock
 from piccolo.apps.migrations.tables import Migration
-from piccolo.querystring import QueryString
 
 from tasks.db.postgres import ShieldedPostgresEngine
 from tasks.db.sqlite import KeptSQLiteEngine
@@ -46,17 +45,6 @@ DB = _engine()
 def now() -> datetime:
     """Return the current time as rows hold it: timezone-aware, in UTC."""
     return datetime.now(UTC)
-
-
-def from_now(seconds: float = 0.0) -> datetime | QueryString:
-    """Return the time `seconds` from now by the database's clock, as a value for queries.
-
-    Leases and waits must not depend on which worker asks. SQLite uses this machine's clock, as does every process that
-    opens its file.
-    """
-    if DB.engine_type == "postgres":
-        return QueryString("now() + make_interval(secs => {})", float(seconds))
-    return now() + timedelta(seconds=seconds)
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """The database tables: jobs, their attempts and outputs, what users note on them, and the models' input schemas."""
 
 from enum import IntEnum, StrEnum
-from uuid import UUID as UUIDValue
 
 from piccolo.columns import (
     JSON,
@@ -18,7 +17,8 @@ from piccolo.columns import (
 )
 from piccolo.columns.combination import And, Or, Where, WhereRaw
 from piccolo.table import Table
-from uuid_utils.compat import uuid7
+
+from tasks.db import ids
 
 Condition = Where | WhereRaw | And | Or
 """What a query selects rows by."""
@@ -69,7 +69,7 @@ class Priority(IntEnum):
 class Batch(Table, tablename="batch"):
     """Jobs that were submitted together: every combination of the values that a prompt matrix lists."""
 
-    id = UUID(primary_key=True, default=uuid7)
+    id = UUID(primary_key=True, default=ids.new)
     prompt = Text()  # as submitted, with its {one|other}
     axes = JSON(default="[]")  # [{"name": ..., "values": [...]}, ...], slowest first; batch_place counts combinations
     jobs = SmallInt()  # number of jobs
@@ -79,7 +79,7 @@ class Batch(Table, tablename="batch"):
 class Job(Table, tablename="job"):
     """A prompt to turn into media. Only tasks/jobs/lifecycle.py and tasks/jobs/bulk.py change its status."""
 
-    id = UUID(primary_key=True, default=uuid7)
+    id = UUID(primary_key=True, default=ids.new)
     status = Varchar(length=16, default=Status.QUEUED)
     prompt = Text()
     model = Varchar(length=300)  # as requested: owner/name or owner/name:version
@@ -119,7 +119,7 @@ class Job(Table, tablename="job"):
 class Attempt(Table, tablename="attempt"):
     """An attempt at a job, written before the request that may cost money."""
 
-    id = UUID(primary_key=True, default=uuid7)
+    id = UUID(primary_key=True, default=ids.new)
     job = ForeignKey(references=Job, index=True)
     number = SmallInt()  # 1, 2, ... within the job
     created_at = Timestamptz()
@@ -137,7 +137,7 @@ class Attempt(Table, tablename="attempt"):
 class Output(Table, tablename="output"):
     """A file of a job's result, kept in our storage."""
 
-    id = UUID(primary_key=True, default=uuid7)
+    id = UUID(primary_key=True, default=ids.new)
     job = ForeignKey(references=Job, index=True)
     position = SmallInt()  # 0, 1, ... in the provider's order
     key = Varchar(length=100)  # its name below /media/
@@ -171,7 +171,7 @@ class PendingFile(Table, tablename="pending_file"):
 class JobTag(Table, tablename="job_tag"):
     """A tag that a user put on a job."""
 
-    id = UUID(primary_key=True, default=uuid7)
+    id = UUID(primary_key=True, default=ids.new)
     job = ForeignKey(references=Job, index=True)
     name = Varchar(length=64)
 
@@ -179,7 +179,7 @@ class JobTag(Table, tablename="job_tag"):
 class Collection(Table, tablename="collection"):
     """Jobs that a user grouped under a name."""
 
-    id = UUID(primary_key=True, default=uuid7)
+    id = UUID(primary_key=True, default=ids.new)
     name = Varchar(length=100, unique=True)
     created_at = Timestamptz()
 
@@ -187,7 +187,7 @@ class Collection(Table, tablename="collection"):
 class CollectionItem(Table, tablename="collection_item"):
     """A job in a collection."""
 
-    id = UUID(primary_key=True, default=uuid7)
+    id = UUID(primary_key=True, default=ids.new)
     collection = ForeignKey(references=Collection, index=False)
     job = ForeignKey(references=Job, index=True)
 
@@ -195,7 +195,7 @@ class CollectionItem(Table, tablename="collection_item"):
 class SavedSearch(Table, tablename="saved_search"):
     """A search that a user saved."""
 
-    id = UUID(primary_key=True, default=uuid7)
+    id = UUID(primary_key=True, default=ids.new)
     name = Varchar(length=100, unique=True)
     query = Text()
     sort = Varchar(length=16, default="newest")  # see tasks/library/paging.py
@@ -217,7 +217,7 @@ class Upload(Table, tablename="upload"):
 class Undo(Table, tablename="undo"):
     """The undo record of a portion of an action on many jobs: which jobs changed, and their previous values."""
 
-    id = UUID(primary_key=True, default=uuid7)
+    id = UUID(primary_key=True, default=ids.new)
     part_of = UUID(null=True, default=None, index=True)  # the first portion of the same action; None in the first
     created_at = Timestamptz()
     action = Varchar(length=16)  # see tasks/curation/edits.py
@@ -243,7 +243,7 @@ class Library(Table, tablename="library"):
     """This library, in one row. Its storage holds the same two facts, so that a restored backup is recognized."""
 
     id = SmallInt(primary_key=True, default=1)
-    uuid = UUID(default=uuid7)
+    uuid = UUID(default=ids.new)
     alive_at = Timestamptz()  # when a worker was last alive; 1970 until its storage has a mark
     checked_at = Timestamptz(null=True, default=None)  # when a write last tested whether writes are possible
 
@@ -263,8 +263,3 @@ TABLES: list[type[Table]] = [
     Batch, Job, Attempt, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo, Halt,
     Library, ModelSchema,
 ]  # fmt: skip
-
-
-def new_id() -> UUIDValue:
-    """Return a UUID of version 7. Such ids sort by the time they were made."""
-    return uuid7()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
+from tasks.db import ids
 from tasks.demo import words
 from tasks.demo.files import FILMS
 
@@ -58,12 +59,6 @@ def orders(count: int, until: datetime, chance: Random) -> Iterator[Order]:
         yield Order(moment, words.prompt(chance, subject) if subject else words.music(chance), model, subject)
 
 
-def id_at(moment: datetime, chance: Random) -> UUID:
-    """Return a UUID of version 7 as if it were made at this moment. Such ids sort by their time."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80 | 7 << 76 | chance.getrandbits(12) << 64
-                | 2 << 62 | chance.getrandbits(62))  # fmt: skip
-
-
 def _moments(count: int, until: datetime, chance: Random) -> list[datetime]:
     days = [int(SPAN.days * chance.random() ** GROWTH) for _ in range(count)]
     hours = chance.choices(range(24), HOURS, k=count)
@@ -77,7 +72,7 @@ def _moments(count: int, until: datetime, chance: Random) -> list[datetime]:
 def _batch(moment: datetime, chance: Random) -> list[Order]:
     subject, model = chance.choice(words.SUBJECTS), chance.choice(list(MODELS)[:2])
     written, axes, prompts = words.matrix(chance, subject)
-    matrix = Matrix(id_at(moment, chance), written, axes)
+    matrix = Matrix(ids.drawn_at(moment, chance), written, axes)
     return [
         Order(moment + timedelta(milliseconds=place), prompt, model, subject, matrix, place)
         for place, prompt in enumerate(prompts)

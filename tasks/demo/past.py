@@ -10,10 +10,11 @@ from uuid import UUID
 
 from piccolo.table import Table
 
+from tasks.db import ids
 from tasks.db.tables import Attempt, Batch, CollectionItem, Job, JobTag, Output, Status
 from tasks.demo import words
 from tasks.demo.files import Row, Shelf
-from tasks.demo.orders import Order, id_at, orders
+from tasks.demo.orders import Order, orders
 from tasks.errors import Failure, reason
 
 CLIENT = "demo"
@@ -46,7 +47,11 @@ def jobs(
         job = _job(order, until, earlier, chance)
         _add(rows, order, job, shelf, chance)
         if chance.random() < 0.02:
-            item = {"id": id_at(order.moment, chance), "collection": chance.choice(collections), "job": job["id"]}
+            item = {
+                "id": ids.drawn_at(order.moment, chance),
+                "collection": chance.choice(collections),
+                "job": job["id"],
+            }
             rows[CollectionItem].append(item)
         if len(rows[Job]) == at_once:
             earlier = [row["id"] for row in rows[Job][-MADE_FROM:]]
@@ -65,7 +70,7 @@ def _job(order: Order, until: datetime, earlier: list[UUID], chance: Random) -> 
     rated = status == Status.COMPLETED and chance.random() < 0.15
     trashed = until - chance.random() * IN_TRASH if chance.random() < 0.01 else None
     return {
-        "id": id_at(order.moment, chance), "status": status, "prompt": order.prompt, "model": order.model,
+        "id": ids.drawn_at(order.moment, chance), "status": status, "prompt": order.prompt, "model": order.model,
         "parameters": "{}", "kind": None,
         "client": CLIENT, "turn": 1, "created_at": order.moment, "due_at": order.moment, "started_at": started,
         "finished_at": finished, "changed_at": max(finished, trashed) if trashed else finished,
@@ -90,12 +95,12 @@ def _add(rows: Rows, order: Order, job: Row, shelf: Shelf, chance: Random) -> No
     if job["status"] == Status.COMPLETED:
         job["kind"] = kind
         rows[Output] += [
-            {**output, "id": id_at(order.moment, chance), "job": job["id"], "position": position}
+            {**output, "id": ids.drawn_at(order.moment, chance), "job": job["id"], "position": position}
             for position, output in enumerate(outputs)
         ]
     if chance.random() < 0.12:
         for name in chance.sample(words.TAGS, chance.choice((1, 1, 2, 3))):
-            rows[JobTag].append({"id": id_at(order.moment, chance), "job": job["id"], "name": name})
+            rows[JobTag].append({"id": ids.drawn_at(order.moment, chance), "job": job["id"], "name": name})
 
 
 def _made(order: Order, shelf: Shelf, chance: Random) -> tuple[Row, str, list[Row]]:
@@ -116,7 +121,7 @@ def _made(order: Order, shelf: Shelf, chance: Random) -> tuple[Row, str, list[Ro
 def _attempt(job: Row, parameters: Row, chance: Random) -> Row:
     seed = {"seed": job["seed"]} if job["seed"] is not None else {}
     return {
-        "id": id_at(job["created_at"], chance), "job": job["id"], "number": 1, "created_at": job["started_at"],
+        "id": ids.drawn_at(job["created_at"], chance), "job": job["id"], "number": 1, "created_at": job["started_at"],
         "finished_at": job["finished_at"], "version": job["model"], "prediction_id": f"{chance.getrandbits(128):026x}",
         "input": json.dumps({**seed, **parameters, "prompt": job["prompt"]}, ensure_ascii=False),
         "predict_time": (job["finished_at"] - job["started_at"]).total_seconds(),

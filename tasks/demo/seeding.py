@@ -3,15 +3,13 @@
 import logging
 from datetime import datetime
 from random import Random
-from typing import Any
 from uuid import UUID
 
-from piccolo.table import Table
-
 from tasks.db.database import DB, now
+from tasks.db.dialect import write_rows
+from tasks.db.full_text import IN_ORDER_OF_AGE
 from tasks.db.tables import TABLES, Collection, Job
 from tasks.demo import files, past, words
-from tasks.demo.files import Row
 from tasks.demo.past import Rows
 from tasks.files.storage import Storage
 
@@ -44,7 +42,7 @@ async def fill(
         await write(rows)
         written += len(rows[Job])
         log.info("%d of %d jobs", written, count)
-    if mixed and DB.engine_type == "sqlite":
+    if mixed and IN_ORDER_OF_AGE:
         await _put_words_in_order()
     await Job.raw("ANALYZE")  # so that query plans fit the library as it is now
 
@@ -70,15 +68,5 @@ async def write(rows: Rows) -> None:
     async with DB.transaction() as transaction:
         for table in TABLES:  # referenced tables come first
             if table in rows:
-                await _write_table(transaction.connection, table, rows[table])
-
-
-async def _write_table(connection: Any, table: type[Table], rows: list[Row]) -> None:
-    """Write many rows of the same columns in the fastest way of the database's driver: Piccolo's is too slow."""
-    names, records = list(rows[0]), [tuple(row.values()) for row in rows]
-    if DB.engine_type == "postgres":
-        await connection.copy_records_to_table(table._meta.tablename, records=records, columns=names)
-    else:
-        into = ", ".join(f'"{name}"' for name in names)
-        places = ", ".join("?" * len(names))
-        await connection.executemany(f"INSERT INTO {table._meta.tablename} ({into}) VALUES ({places})", records)
+                names, records = list(rows[table][0]), [tuple(row.values()) for row in rows[table]]
+                await write_rows(transaction.connection, table._meta.tablename, names, records)

@@ -13,11 +13,13 @@ from uuid import UUID
 
 import msgspec
 
-from tasks.db.database import DB, from_now
-from tasks.db.tables import Job, Library, Output, new_id
+from tasks.db import ids
+from tasks.db.database import DB
+from tasks.db.dialect import from_now
+from tasks.db.tables import Job, Library, Output
 from tasks.errors import DatabaseAway, Failure
 from tasks.files.storage import MARK, Storage, why
-from tasks.replicate import halts
+from tasks.replicate import circuit
 
 log = logging.getLogger(__name__)
 
@@ -146,8 +148,8 @@ async def _row() -> Library | None:
 async def _new_row(mark: Mark | None) -> Library:
     """Create the library's row. A database with jobs and no row, while a mark exists, is older than its first mark."""
     if mark is not None and await Job.exists():
-        await halts.hold("restored", _restored(None))
-    row = Library(id=1, uuid=mark.uuid if mark else new_id(), alive_at=NEVER_ALIVE)
+        await circuit.hold("restored", _restored(None))
+    row = Library(id=1, uuid=mark.uuid if mark else ids.new(), alive_at=NEVER_ALIVE)
     await Library.insert(row).on_conflict(action="DO NOTHING")
     return await Library.objects().get(Library.id == 1) or row
 
@@ -183,7 +185,7 @@ async def _hold_restored(row: Library, mark: Mark) -> None:
     async with DB.transaction():
         as_it_was = Library.alive_at == row.alive_at
         if await Library.update({Library.alive_at: mark.alive_at}).where(as_it_was).returning(Library.id):
-            await halts.hold("restored", _restored(row.alive_at))
+            await circuit.hold("restored", _restored(row.alive_at))
 
 
 def _restored(moment: datetime | None) -> str:

@@ -9,7 +9,7 @@ import asyncio
 
 from piccolo.columns.combination import WhereRaw
 
-from tasks.db.database import from_now
+from tasks.db.dialect import from_now
 from tasks.db.tables import Condition, PendingFile
 from tasks.files.storage import Storage
 

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Job, Upload, new_id
+from tasks.db.tables import Job, Upload
 from tasks.errors import DatabaseAway, Failure
 from tasks.files.decoder_pool import Decoded, decode
 from tasks.files.download import Scratch
@@ -149,7 +150,7 @@ async def _known(sha256: str) -> Upload | None:
 async def _written_down(scratch: Scratch, media: MediaType, seen: Decoded, quota: int) -> Upload:
     """Insert the upload's row before the file is stored: a file without a row would never be swept. Raises Unfit."""
     upload = Upload(
-        key=f"{KEY_PREFIX}{new_id()}.{media.extension}", media_type=media.name.partition(";")[0], bytes=scratch.size,
+        key=f"{KEY_PREFIX}{ids.new()}.{media.extension}", media_type=media.name.partition(";")[0], bytes=scratch.size,
         sha256=scratch.sha256, width=seen.width, height=seen.height, created_at=now(),
     )  # fmt: skip
     values = [getattr(upload, name) for name in COLUMN_NAMES]
@@ -171,8 +172,7 @@ async def _is_used(key: str) -> bool:
 def _first_after(key: str) -> UUID:
     """Return the smallest id that a job submitted after this upload may have. Both ids begin with the time."""
     given = UUID(key.removeprefix(KEY_PREFIX).partition(".")[0])
-    moment = datetime.fromtimestamp((given.int >> 80) / 1000, UTC) - CLOCK_TOLERANCE
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    return ids.first_at(ids.moment_of(given) - CLOCK_TOLERANCE)
 
 
 async def _remove(key: str, before: datetime, storage: Storage) -> bool:

@@ -13,9 +13,11 @@ from uuid import UUID
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
+from tasks.db import ids
 from tasks.db.database import DB, UNIQUE_VIOLATIONS, now
+from tasks.db.dialect import LOCK_ROWS
 from tasks.db.steps import step
-from tasks.db.tables import Attempt, Condition, Job, new_id
+from tasks.db.tables import Attempt, Condition, Job
 from tasks.errors import Failure
 from tasks.replicate.errors import OutcomeUnknown
 
@@ -31,7 +33,7 @@ INSERT_ATTEMPT = (
 )
 UPDATE_FENCED = (
     "UPDATE attempt SET %s FROM (SELECT id FROM job WHERE {}"
-    + (" FOR NO KEY UPDATE" if DB.engine_type == "postgres" else "")
+    + LOCK_ROWS
     + ") AS held WHERE attempt.job = held.id AND {} RETURNING attempt.id"
 )
 GIVEN_UP: Condition = WhereRaw("attempt.error_code = 'submission_unknown' AND attempt.finished_at IS NOT NULL")
@@ -53,7 +55,7 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
     Returns None when the lease is gone, an attempt is under way, or the job is to be canceled.
     """
     attempt = Attempt(
-        id=new_id(), job=job.id, number=1, version=version,
+        id=ids.new(), job=job.id, number=1, version=version,
         input=json.dumps(arguments, ensure_ascii=False), created_at=now(),
     )  # fmt: skip
     seed = arguments.get("seed") if type(arguments.get("seed")) is int else None

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from piccolo.query.functions.aggregate import Count
 
-from tasks.db.database import DB, from_now, now
+from tasks.db.database import DB, now
+from tasks.db.dialect import from_now
 from tasks.db.tables import Batch, Condition, Job, Priority, Status
 from tasks.jobs import backlog, insert, queue
 from tasks.jobs.chunks import among, announced, portions

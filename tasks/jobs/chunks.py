@@ -1,13 +1,12 @@
 """Change many jobs in portions, so that other writers need not wait until all of the jobs are changed."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 
-from tasks.db.database import DB
+from tasks.db.dialect import one_of
 from tasks.db.tables import Condition, Job
 from tasks.jobs.transitions import MAX_ANNOUNCED, announce_all
 
@@ -43,10 +42,7 @@ async def portions(some: Condition, newest_first: bool = True) -> AsyncIterator[
 
 def among(job_ids: Sequence[UUID], still: Condition) -> Condition:
     """Return the condition for the jobs among `job_ids`, however many, that still match."""
-    if DB.engine_type == "postgres":
-        return WhereRaw("job.id = ANY({})", list(job_ids)) & one_by_one(still)
-    listed = json.dumps([str(job_id) for job_id in job_ids])
-    return WhereRaw("job.id IN (SELECT value FROM json_each({}))", listed) & one_by_one(still)
+    return one_of(job_ids) & one_by_one(still)
 
 
 def one_by_one(some: Condition) -> Condition:

@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 from tasks.db.database import now
 from tasks.db.tables import Attempt, Job
 from tasks.jobs.queue import RUNNING
-from tasks.messaging import events
-from tasks.replicate import halts
+from tasks.messaging import presence
+from tasks.replicate import circuit
 from tasks.settings import settings
 
 COMPLETED = QueryString("'completed'")  # a literal: a bound value would not match the partial index of completed jobs
@@ -77,7 +77,7 @@ async def _glance() -> tuple[int, int]:
     until, slots, busy = _workers
     if monotonic() >= until:
         try:
-            slots = 0 if await halts.current() else await events.slots()
+            slots = 0 if await circuit.current() else await presence.slots()
         except (RedisError, OSError):
             slots = 0
         busy = await Job.count().where(Job.status == RUNNING) if slots else 0

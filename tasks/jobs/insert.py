@@ -10,9 +10,11 @@ from uuid import UUID
 
 from piccolo.querystring import QueryString
 
+from tasks.db import ids
 from tasks.db.coalesce import Rounds
-from tasks.db.database import DB, from_now, now
-from tasks.db.tables import Job, Priority, Status, new_id
+from tasks.db.database import DB, now
+from tasks.db.dialect import from_now
+from tasks.db.tables import Job, Priority, Status
 from tasks.settings import settings
 
 JOBS_PER_INSERT = 50  # the most jobs per transaction
@@ -48,7 +50,7 @@ def new_job(
     """
     moment, seconds = now(), finish_within or settings.finish_within
     return Job(
-        id=new_id(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
+        id=ids.new(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
         client=client, priority=priority, turn=turn, finish_within=seconds, deadline_at=from_now(seconds),
         status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
         made_from=made_from, batch=batch, batch_place=place,

@@ -13,7 +13,8 @@ from uuid import UUID, uuid4
 from piccolo.columns.combination import WhereRaw
 
 from tasks.db import tables
-from tasks.db.database import DB, from_now, now
+from tasks.db.database import DB, now
+from tasks.db.dialect import LOCK_FREE_ROWS, from_now
 from tasks.db.steps import step
 from tasks.db.tables import Attempt, Condition, Job, Output, Priority, Stage, Status
 from tasks.errors import Failure
@@ -265,10 +266,9 @@ async def _requeue(some: Condition) -> list[Job]:
 
 async def _take(among: Condition, order: str, lease_seconds: float, although_halted: bool = False) -> Job | None:
     may = among if although_halted else among & WhereRaw("NOT EXISTS (SELECT 1 FROM halt)")
-    locked = " FOR UPDATE SKIP LOCKED" if DB.engine_type == "postgres" else ""
     values = (uuid4(), from_now(lease_seconds), now(), may.querystring, among.querystring)
     asked = monotonic()
-    rows = await Job.raw(CLAIM_JOB % (order, locked), *values)
+    rows = await Job.raw(CLAIM_JOB % (order, LOCK_FREE_ROWS), *values)
     if not rows:
         return None
     job = row_as_job(rows[0])

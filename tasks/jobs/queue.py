@@ -12,13 +12,13 @@ from uuid import UUID
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks.db.database import DB, from_now
+from tasks.db.dialect import GREATEST, from_now, one_transaction_at_a_time
 from tasks.db.tables import Condition, Job
 
 QUEUED = QueryString("'queued'")  # literals: a partial index is not used for a bound value
 RUNNING = QueryString("'running'")
 
-TURN_LOCK = 0x7475726E  # any number, but the same in every process: PostgreSQL's advisory locks have no names
+TURN_LOCK = 0x7475726E
 
 PLACES_SHOWN = 50  # how far back in the queue the cards of a page show a job's place
 PLACES_COUNTED = 1000  # how far back the place of a single job is counted
@@ -65,9 +65,8 @@ def next_turn(client: str, priority: int) -> QueryString:
     waits = "FROM job WHERE status = 'queued' AND attempt IS NULL AND priority = {}"
     served = f"SELECT turn {waits} AND due_at <= {{}} AND turn > 0 ORDER BY turn, id LIMIT 1"
     own = f"SELECT max(turn) + 1 {waits} AND client = {{}}"
-    greatest = "greatest" if DB.engine_type == "postgres" else "max"
     return QueryString(
-        f"{greatest}(coalesce(({served}), 1), coalesce(({own}), 1))",
+        f"{GREATEST}(coalesce(({served}), 1), coalesce(({own}), 1))",
         priority, from_now(), priority, client,
     )  # fmt: skip
 
@@ -86,11 +85,10 @@ async def spread_turns(job_ids: Sequence[UUID]) -> None:
 async def first_turn(client: str, priority: int) -> int:
     """Return the turn of a client's next job, as a number.
 
-    When a client submits many jobs at once, each turn is one more than the last. Call this inside a transaction. On
-    PostgreSQL an advisory lock makes the client's other batches wait; SQLite has one writer anyway.
+    When a client submits many jobs at once, each turn is one more than the last. Call this inside a transaction: the
+    client's other batches wait for its end.
     """
-    if DB.engine_type == "postgres":
-        await Job.raw("SELECT pg_advisory_xact_lock({}, hashtext({}))", TURN_LOCK, client)
+    await one_transaction_at_a_time(TURN_LOCK, client)
     [row] = await Job.raw("SELECT {} AS turn", next_turn(client, priority))
     return int(row["turn"])
 

@@ -11,7 +11,8 @@ from uuid import UUID
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks.db.database import DB, from_now, now
+from tasks.db.database import DB, now
+from tasks.db.dialect import from_now
 from tasks.db.steps import Step, step
 from tasks.db.tables import ENDED, Attempt, Condition, Job, Output, PendingFile, Status
 from tasks.errors import Failure

@@ -10,12 +10,9 @@ from uuid import UUID
 
 import msgspec
 
-from tasks.db.database import DB
+from tasks.db.dialect import JSON_GROUP_ARRAY, JSON_OBJECT
 from tasks.db.tables import Job, Output
 from tasks.library.labels import Labels
-
-ON_POSTGRES = DB.engine_type == "postgres"
-OBJECT, ARRAY = ("json_build_object", "json_agg") if ON_POSTGRES else ("json_object", "json_group_array")
 
 Whole = tuple[Job, list[Output], Labels]
 
@@ -45,9 +42,9 @@ def _query() -> str:
     return (
         "SELECT job.*,"
         f" CASE WHEN job.status = 'completed' THEN"
-        f" (SELECT {ARRAY}({OBJECT}({fields})) FROM output WHERE output.job = job.id) END AS outputs,"
-        f" (SELECT {ARRAY}(job_tag.name) FROM job_tag WHERE job_tag.job = job.id) AS tags,"
-        f" (SELECT {ARRAY}(collection.name) FROM collection_item"
+        f" (SELECT {JSON_GROUP_ARRAY}({JSON_OBJECT}({fields})) FROM output WHERE output.job = job.id) END AS outputs,"
+        f" (SELECT {JSON_GROUP_ARRAY}(job_tag.name) FROM job_tag WHERE job_tag.job = job.id) AS tags,"
+        f" (SELECT {JSON_GROUP_ARRAY}(collection.name) FROM collection_item"
         " JOIN collection ON collection.id = collection_item.collection"
         " WHERE collection_item.job = job.id) AS collections"
         " FROM job"

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeGuard
 from uuid import UUID
 
+from tasks.db import ids
 from tasks.db.coalesce import Rounds
 from tasks.db.tables import Attempt, Job, Output, Stage, Status
 from tasks.jobs import estimates, queue
@@ -50,8 +51,7 @@ class Card:
         """When the wait for Replicate to start the model began, else None. It may take minutes, and is no failure."""
         if self.job.status != Status.RUNNING or self.job.stage != Stage.STARTING or self.job.attempt is None:
             return None
-        milliseconds = self.job.attempt.int >> 80  # a UUID of version 7 begins with its time
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return ids.moment_of(self.job.attempt)
 
     @property
     def deleted(self) -> bool:

@@ -1,22 +1,19 @@
 """Turn searches into conditions on jobs, the same for a gallery page, a bulk action and a live event."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks.db.database import DB
+from tasks.db import full_text, ids
+from tasks.db.dialect import by_own_index
+from tasks.db.full_text import Words
 from tasks.db.tables import Condition, Job
 from tasks.library.query import YES, Search, Term, first_moment, moment_after, rating_range
 
 VISIBLE = WhereRaw("job.deleted_at IS NULL AND job.trashed_at IS NULL")  # as in the index job_shown
-IN_TRASH = WhereRaw(
-    "job.deleted_at IS NULL AND job.trashed_at IS NOT NULL"
-    # otherwise SQLite would search all jobs for the few in the trash
-    + (" AND job.id IN (SELECT id FROM job WHERE trashed_at IS NOT NULL)" if DB.engine_type == "sqlite" else "")
-)
+IN_TRASH = WhereRaw(f"job.deleted_at IS NULL AND {by_own_index('trashed_at IS NOT NULL')}")
 
 MODEL_NAMES = (  # of models in use: walks the index from one to the next, however many jobs have each
     "WITH RECURSIVE names (model) AS (SELECT min(model) FROM job UNION ALL"
@@ -31,32 +28,20 @@ def condition(search: Search) -> Condition:
     Permanently deleted jobs are never found. Jobs in the trash are found only by a search of the trash.
     """
     words = words_of(search)
-    return but_words(search) & with_words(*words) if words else but_words(search)
+    return but_words(search) & full_text.having(words) if words else but_words(search)
 
 
-def words_of(search: Search) -> list[Term]:
+def words_of(search: Search) -> list[Words]:
     """Return the words and phrases that a job must have. The full-text index finds them."""
-    return [term for term in search.terms if not term.field and not term.negated]
+    return [_words(term) for term in search.terms if not term.field and not term.negated]
 
 
 def among(search: Search, job_ids: Sequence[UUID]) -> QueryString:
-    """Return a query that selects the ids of the given jobs that a search finds. It looks at few other jobs.
-
-    SQLite reads its full-text index only from the first to the last given job: jobs that change are mostly new
-    ones, at the end of the index.
-    """
+    """Return a query for the ids of the given jobs that a search finds. It looks at few other jobs."""
     words = words_of(search)
-    if not words or DB.engine_type == "postgres":
-        return Job.select(Job.id).where(Job.id.is_in(list(job_ids)) & condition(search)).querystrings[0]
-    these = QueryString(", ".join(["{}"] * len(job_ids)), *job_ids)
-    return QueryString(
-        "SELECT job.id FROM job_search CROSS JOIN job_words ON job_words.number = job_search.rowid"
-        " CROSS JOIN job ON job.id = job_words.job WHERE job_search MATCH {}"
-        " AND job_search.rowid >= (SELECT min(number) FROM job_words WHERE job IN ({}))"
-        " AND job_search.rowid <= (SELECT max(number) FROM job_words WHERE job IN ({}))"
-        " AND job_words.job IN ({}) AND {}",
-        words_query(*words), these, these, these, but_words(search).querystring,
-    )  # fmt: skip
+    if words and full_text.IN_ORDER_OF_AGE:
+        return full_text.select_among(words, job_ids, but_words(search))
+    return Job.select(Job.id).where(Job.id.is_in(list(job_ids)) & condition(search)).querystrings[0]
 
 
 def but_words(search: Search) -> Condition:
@@ -66,70 +51,14 @@ def but_words(search: Search) -> Condition:
     return _joined(" AND ", [found, *map(_matches, others)])
 
 
-def with_words(*terms: Term, beyond: QueryString | None = None) -> Condition:
-    """Return the condition for the jobs that have all these words.
-
-    beyond: a condition on `job_words.job` that excludes some of the jobs early.
-    """
-    if DB.engine_type == "postgres":
-        matching, values = f"SELECT job FROM job_words WHERE words @@ {_tsquery(*terms)}", []
-    else:
-        matching, values = (
-            (
-                "SELECT job_words.job FROM job_search JOIN job_words ON job_words.number = job_search.rowid"
-                " WHERE job_search MATCH {}"
-            ),
-            [words_query(*terms)],
-        )
-    if beyond is None:
-        return WhereRaw(f"job.id IN ({matching})", *values)
-    return WhereRaw(f"job.id IN ({matching} AND {{}})", *values, beyond)
-
-
-def words_query(*terms: Term) -> str:
-    """Return the query for all these words and phrases in the language of this database's full-text index."""
-    if DB.engine_type == "postgres":
-        escaped = [term.values[0].replace("\\", "\\\\").replace("'", "''") for term in terms]
-        return " & ".join(f"'{text}'{'' if term.phrase else ':*'}" for text, term in zip(escaped, terms, strict=True))
-    escaped = [term.values[0].replace('"', '""') for term in terms]
-    return " AND ".join(f'"{text}"{"" if term.phrase else " *"}' for text, term in zip(escaped, terms, strict=True))
-
-
-def id_at(moment: datetime) -> UUID:
-    """Return the least id that a job submitted at this moment can have: UUIDs of version 7 begin with the time."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
-
-
-def moment_of(job_id: UUID) -> datetime:
-    """Return when a job was submitted, to the millisecond, according to its id."""
-    return datetime.fromtimestamp((job_id.int >> 80) / 1000, UTC)
-
-
-def _without_words(term: Term) -> Condition:
-    """Return the condition for the jobs without this word or phrase.
-
-    On PostgreSQL each job that the walk passes is checked, so that the jobs with the word are not all collected first.
-    """
-    if DB.engine_type == "postgres":
-        has = f"SELECT 1 FROM job_words WHERE job_words.job = job.id AND words @@ {_tsquery(term)}"
-        return WhereRaw(f"NOT EXISTS ({has})")
-    return WhereRaw("NOT ({})", with_words(term).querystring)
-
-
-def _tsquery(*terms: Term) -> str:
-    """Return the full-text query as a literal.
-
-    Plans made once for all words take rare words for common ones, and walk through the whole library. Braces, even
-    doubled ones, are escaped: Piccolo 1.38 takes each for the placeholder of a value.
-    """
-    text = words_query(*terms).replace("\\", "\\\\").replace("'", "''").replace("{", r"\x7b").replace("}", r"\x7d")
-    return f"to_tsquery('simple', without_accents(E'{text}'))"
+def _words(term: Term) -> Words:
+    return Words(term.values[0], prefix=not term.phrase)
 
 
 def _matches(term: Term) -> Condition:
-    if term.negated and not term.field:
-        return _without_words(term)
-    any_of = _joined(" OR ", [_has(term.field, value) for value in term.values]) if term.field else with_words(term)
+    if not term.field:
+        return full_text.lacking(_words(term)) if term.negated else full_text.having([_words(term)])
+    any_of = _joined(" OR ", [_has(term.field, value) for value in term.values])
     return WhereRaw("NOT coalesce(({}), {})", any_of.querystring, False) if term.negated else any_of
 
 
@@ -162,11 +91,11 @@ def _has(field: str, value: str) -> Condition:
         case "seed":
             return WhereRaw("job.seed = {}", int(value))
         case "before":
-            return Job.id < id_at(first_moment(value))
+            return Job.id < ids.first_at(first_moment(value))
         case "after":
-            return Job.id >= id_at(first_moment(value))
+            return Job.id >= ids.first_at(first_moment(value))
         case "on":
-            return (Job.id >= id_at(first_moment(value))) & (Job.id < id_at(moment_after(value)))
+            return (Job.id >= ids.first_at(first_moment(value))) & (Job.id < ids.first_at(moment_after(value)))
         case "batch":
             return WhereRaw("job.batch = {}", UUID(value))
         case "from":
@@ -194,9 +123,7 @@ def _status(status: str) -> str:
     """Return the condition for a status, as in the indexes of the jobs that wait, run, or ended badly."""
     if status in ("failed", "canceled"):
         return f"job.status = '{status}' AND job.status IN ('failed', 'canceled')"
-    if status in ("queued", "running") and DB.engine_type == "sqlite":  # otherwise it would walk all jobs by id
-        return f"job.id IN (SELECT id FROM job WHERE status = '{status}')"
-    return f"job.status = '{status}'"
+    return by_own_index(f"status = '{status}'") if status in ("queued", "running") else f"job.status = '{status}'"
 
 
 def _containing(value: str) -> str:

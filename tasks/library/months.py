@@ -3,8 +3,9 @@
 from time import monotonic
 from uuid import UUID
 
+from tasks.db import ids
 from tasks.db.tables import Condition, Job
-from tasks.library.filters import VISIBLE, id_at, moment_of
+from tasks.library.filters import VISIBLE
 from tasks.library.query import first_moment
 
 MONTHS_TTL_SECONDS = 30.0  # seconds that an answer is cached
@@ -30,8 +31,8 @@ async def _months() -> list[str]:
     months: list[str] = []
     newest = await _newest(VISIBLE)
     while newest:
-        months.append(f"{moment_of(newest):%Y-%m}")
-        newest = await _newest(VISIBLE & (Job.id < id_at(first_moment(months[-1]))))
+        months.append(f"{ids.moment_of(newest):%Y-%m}")
+        newest = await _newest(VISIBLE & (Job.id < ids.first_at(first_moment(months[-1]))))
     return months
 
 

@@ -10,15 +10,14 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks.db.database import DB
+from tasks.db import full_text, ids
 from tasks.db.tables import Condition, Job
-from tasks.library.filters import but_words, id_at, with_words, words_of, words_query
+from tasks.library.filters import but_words, words_of
 from tasks.library.query import Search, first_moment, moment_after
 
 FEW = ("seed", "batch", "from", "tag", "collection")  # fields that match few jobs
@@ -74,8 +73,8 @@ class Place:
     def before_month(cls, month: str, sort: Sort) -> "Place":
         """Return the place directly before the jobs of a month (2026-09). Favorites come by month, like other jobs."""
         if sort == Sort.OLDEST:
-            return cls(sort, UUID(int=id_at(first_moment(month)).int - 1))
-        return cls(sort, id_at(moment_after(month)))
+            return cls(sort, ids.before(ids.first_at(first_moment(month))))
+        return cls(sort, ids.first_at(moment_after(month)))
 
 
 async def next_ids(search: Search, sort: Sort, place: Place | None, count: int) -> list[UUID]:
@@ -134,36 +133,15 @@ async def _walked(search: Search, parts: Iterable[_Part], count: int) -> list[UU
 
 def _walk(search: Search, part: _Part, count: int) -> QueryString:
     words = words_of(search)
-    if words and DB.engine_type == "sqlite" and not part.favourite:
-        return _walk_of_words(search, part, count)
     where, beyond = _but_words(search, part), None
+    if words and full_text.IN_ORDER_OF_AGE and not part.favourite:
+        return full_text.select_next(words, where, part.start, part.ascending, count)
     if part.start is not None:
         where = where & (Job.id > part.start if part.ascending else Job.id < part.start)
         beyond = QueryString(f"job_words.job {'>' if part.ascending else '<'} {{}}", part.start)
     if words:
-        where = where & with_words(*words, beyond=beyond)
+        where = where & full_text.having(words, beyond)
     return Job.select(Job.id).where(where).order_by(Job.id, ascending=part.ascending).limit(count).querystrings[0]
-
-
-def _walk_of_words(search: Search, part: _Part, count: int) -> QueryString:
-    """Return SQLite's walk along its full-text index. CROSS JOIN keeps the table order, so that hits are not sorted."""
-    values: list[Any] = [words_query(*words_of(search)), _but_words(search, part).querystring]
-    start = ""
-    if part.start is not None:
-        first, then, sign = ("DESC", "<=", ">") if part.ascending else ("ASC", ">=", "<")
-        edge = 0 if part.ascending else 2**63 - 1
-        start = (
-            f" AND job_search.rowid {sign} coalesce((SELECT number FROM job_words WHERE job {then} {{}}"
-            f" ORDER BY job {first} LIMIT 1), {edge})"
-        )
-        values.append(part.start)
-    return QueryString(
-        "SELECT job.id FROM job_search CROSS JOIN job_words ON job_words.number = job_search.rowid"
-        " CROSS JOIN job ON job.id = job_words.job WHERE job_search MATCH {} AND {}"
-        f"{start} ORDER BY job_search.rowid {'ASC' if part.ascending else 'DESC'} LIMIT {{}}",
-        *values,
-        count,
-    )
 
 
 def _but_words(search: Search, part: _Part) -> Condition:

@@ -60,10 +60,10 @@ class HintBroker(RedisStreamBroker):
                 async with Redis(connection_pool=self.connection_pool) as redis:
                     for fields in await self._read(redis):
                         yield fields[b"data"]
-                events.presence.worked("reading")
+                events.redis_health.worked("reading")
                 wait = 0.1
             except (RedisError, OSError) as error:
-                events.presence.failed("reading", error)
+                events.redis_health.failed("reading", error)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 2.0)
 

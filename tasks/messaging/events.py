@@ -1,4 +1,4 @@
-"""Messages between processes through Redis: job changes, cancel requests, prediction news, and worker heartbeats.
+"""Messages between processes through Redis: job changes, cancel requests and prediction news.
 
 Redis carries hints only. A hint may be lost, duplicated or late, so every listener also polls the database. Nothing
 here waits long for Redis, and nothing fails without it.
@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from time import time
 from typing import Any
 from uuid import UUID
 
@@ -26,14 +25,12 @@ log = logging.getLogger(__name__)
 CHANGED = "darkroom:changed"
 CANCEL = "darkroom:cancel"
 NEWS = "darkroom:news"
-WORKERS = "darkroom:workers"
-WORKER_SEEN_SECONDS = 30
 TIMEOUT = 2.0  # seconds; a later hint is useless
 CLOSE_TIMEOUT = 0.5  # seconds that Redis has to accept the last hints when a process stops
 MAX_CONNECTIONS = 20  # per process
 
 
-class Presence:
+class RedisHealth:
     """The state of Redis as its callers find it. Logs one message when Redis goes away and one when it is back.
 
     Callers have names, because Redis may accept one command and refuse another. Redis counts as back when every
@@ -63,7 +60,7 @@ class Presence:
                 log.info("Redis at %s is responding again.", settings.redis_place)
 
 
-presence = Presence()
+redis_health = RedisHealth()
 
 _clients: dict[asyncio.AbstractEventLoop, Redis] = {}
 _outboxes: dict[asyncio.AbstractEventLoop, Outbox] = {}
@@ -153,10 +150,10 @@ async def _messages(channel: str) -> AsyncIterator[bytes]:
                     if message["type"] == "message":
                         yield message["data"]
                     else:  # the confirmation of the subscription
-                        presence.worked(channel)
+                        redis_health.worked(channel)
                         wait = 0.1
         except (RedisError, OSError) as error:
-            presence.failed(channel, error)
+            redis_health.failed(channel, error)
         await asyncio.sleep(wait)
         wait = min(wait * 2, 2.0)
 
@@ -166,31 +163,3 @@ async def _received(subscription: Any) -> AsyncGenerator[Any, None]:  # redis-py
         message = await subscription.get_message(timeout=TIMEOUT / 2)
         if message is not None:
             yield message
-
-
-async def worker_seen(worker: str, slots: int) -> None:
-    """Record that a worker is alive, and how many jobs it runs at once. Never raises."""
-    try:
-        await redis().zadd(WORKERS, {f"{worker} {slots}": time()})
-        presence.worked("writing")
-    except (RedisError, OSError) as error:
-        presence.failed("writing", error)
-
-
-async def worker_gone(worker: str, slots: int) -> None:
-    """Record that a worker has stopped. Never raises."""
-    try:
-        await redis().zrem(WORKERS, f"{worker} {slots}")
-    except (RedisError, OSError) as error:
-        log.debug("could not record that this worker stopped: %s", error)
-
-
-async def slots() -> int:
-    """Return how many jobs the workers seen in the last 30 seconds run at once; 0 when there is no worker.
-
-    Raises RedisError or OSError when Redis is away.
-    """
-    long_ago = time() - WORKER_SEEN_SECONDS
-    await redis().zremrangebyscore(WORKERS, "-inf", long_ago)
-    workers: Any = await redis().zrange(WORKERS, 0, -1)
-    return sum(int(worker.split()[1]) for worker in workers)

@@ -21,7 +21,7 @@ from tasks.models import registry
 from tasks.models.registry import Model
 from tasks.predictions import orphans, webhooks
 from tasks.replicate import rate_limit
-from tasks.replicate.circuit import Circuit
+from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import UNSEEN, Prediction, Replicate
 from tasks.replicate.errors import (
     AccountRefused,
@@ -53,7 +53,7 @@ class Provider:
     """The dependencies for creating predictions: Replicate, its circuit breaker, and the storage of input files."""
 
     replicate: Replicate
-    circuit: Circuit
+    breaker: Breaker
     storage: Storage
 
 
@@ -87,7 +87,7 @@ async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction
         arguments = model.arguments(job.prompt, json.loads(job.parameters))
         sent = await input_files.sent(model, arguments, provider.storage, replicate)
     try:
-        async with provider.circuit.create(job.id, probing):
+        async with provider.breaker.create(job.id, probing):
             return await _to_its_end(_sent(lease, model, arguments, sent, replicate))
     except InvalidInput as refused:
         raise await _looked_up_anew(refused, model, replicate) from refused

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import IO
 from uuid import uuid4
 
-from tasks.db.database import from_now
+from tasks.db.dialect import from_now
 from tasks.db.tables import Job, PendingFile
 from tasks.errors import Failure
 from tasks.files.storage import Storage

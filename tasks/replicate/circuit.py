@@ -1,4 +1,10 @@
-"""A circuit breaker for creates: concurrent while they work, one at a time until one has, none during an outage."""
+"""A circuit breaker for Replicate: open while it refuses the account or does not answer, so that nothing is sent.
+
+It is shared by all workers: a row says that the circuit is open, which people read as "the queue is halted". Jobs stay
+queued meanwhile. From time to time it is half-open: one worker looks whether Replicate works again, or sends one job.
+
+A user may open it as well, and a restored library does. Then nothing is sent until a user closes it.
+"""
 
 import asyncio
 import logging
@@ -7,23 +13,104 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 from uuid import UUID
 
+from tasks.db.database import now
+from tasks.db.dialect import from_now
+from tasks.db.tables import Halt
 from tasks.errors import Failure
-from tasks.replicate import halts
+from tasks.messaging.broker import generate_later
 from tasks.replicate.client import Replicate
 from tasks.replicate.errors import OutcomeUnknown, Refused, Unreached
+from tasks.settings import settings
 
 log = logging.getLogger(__name__)
 
 CLOSED_SECONDS = 2.0  # after an answered create
 MAX_UNANSWERED = 3  # creates in a row, even if looks are answered
+AUTH = "provider_auth"
+BILLING = "provider_billing"
+AWAY = "provider_away"
+MANUAL_CODES = ["held", "restored"]
+"""The codes with which no probe closes the circuit: a user has to."""
+
+FIRST_PROBE_SECONDS = 1.0  # after Replicate did not answer; later waits are half as long as the outage has lasted
+MAX_PROBE_SECONDS = 30.0  # the longest wait between two probes
 
 
-class Circuit:
+async def current() -> Halt | None:
+    """Return why the circuit is open, or None when it is closed."""
+    return await Halt.objects().first()
+
+
+async def is_open(code: str) -> bool:
+    """Return whether the circuit is open for this reason."""
+    return await Halt.exists().where(Halt.code == code)
+
+
+async def trip(failure: Failure, job_id: UUID | None = None) -> None:
+    """Open the circuit for all workers, or keep it open. job_id: the job that met the failure."""
+    before = await current()
+    same = before if before is not None and before.code == failure.code else None
+    since = before.since if before is not None else now()
+    probe_at = from_now(_until_probe(failure.code, same))
+    row = Halt(id=1, code=failure.code, message=failure.message, since=since, probe_at=probe_at, job=job_id)
+    changes = {Halt.code: failure.code, Halt.message: failure.message, Halt.probe_at: probe_at, Halt.job: job_id}
+    await Halt.insert(row).on_conflict(
+        target=Halt.id, action="DO UPDATE", values=list(changes.items()), where=Halt.code.not_in(MANUAL_CODES)
+    )
+    if same is None:
+        told = f"The queue is halted: {failure.message} Jobs resume automatically once this is over."
+        log.error("%s%s", told, f" Detected on job {job_id}." if job_id else "")
+
+
+async def half_open(stopped: Halt) -> bool:
+    """Return whether it is this worker's turn to probe: of all workers, one gets a turn from time to time."""
+    due = (Halt.id == 1) & (Halt.probe_at <= from_now()) & Halt.code.not_in(MANUAL_CODES)
+    later = from_now(_until_probe(stopped.code, stopped))
+    return bool(await Halt.update({Halt.probe_at: later}).where(due).returning(Halt.id))
+
+
+async def close() -> None:
+    """Close the circuit because Replicate works again, and wake the workers."""
+    if await Halt.delete().where((Halt.id == 1) & Halt.code.not_in(MANUAL_CODES)).returning(Halt.id):
+        log.warning("The queue is running again.")
+        generate_later(settings.worker_concurrency)
+
+
+async def hold(code: str, message: str) -> None:
+    """Keep the circuit open until resume(): see MANUAL_CODES. Never replaces the code of a restored library."""
+    row = Halt(id=1, code=code, message=message, since=now(), probe_at=now())
+    changes = {Halt.code: code, Halt.message: message, Halt.job: None}
+    await Halt.insert(row).on_conflict(
+        target=Halt.id, action="DO UPDATE", values=list(changes.items()), where=Halt.code != "restored"
+    )
+    log.warning("The queue is halted: %s", message)
+
+
+async def hold_by_hand() -> None:
+    """Halt the queue at a user's request."""
+    await hold("held", "A user halted the queue. Run `darkroom resume` to continue.")
+
+
+async def resume() -> Halt | None:
+    """Close the circuit that only a user closes. Returns why it was open, or None when it was not."""
+    lifted = await Halt.delete().where(Halt.code.is_in(MANUAL_CODES)).returning(*Halt.all_columns())
+    return Halt(**lifted[0]) if lifted else None
+
+
+def _until_probe(code: str, before: Halt | None) -> float:
+    """Return the seconds until the next probe. In an outage, probes start soon and become less frequent."""
+    if code != AWAY:
+        return MAX_PROBE_SECONDS
+    lasted = (now() - before.since).total_seconds() if before is not None else 0.0
+    return min(max(lasted / 2, FIRST_PROBE_SECONDS), MAX_PROBE_SECONDS)
+
+
+class Breaker:
     """The circuit breaker with which one process creates predictions.
 
     Closed: any number at a time. Half-open, when no create was answered within CLOSED_SECONDS: one at a time, so that
-    an outage affects one job and not all waiting jobs. Open, for all workers: the queue is halted (see halts.py) with
-    `provider_away`, because a look was not answered either, or because MAX_UNANSWERED creates in a row were not.
+    an outage affects one job and not all waiting jobs. Open, for all workers, with `provider_away`: a look
+    was not answered either, or MAX_UNANSWERED creates in a row were not.
     """
 
     def __init__(self, replicate: Replicate, clock: Callable[[], float] = monotonic) -> None:
@@ -43,8 +130,8 @@ class Circuit:
         async with AsyncExitStack() as stack:
             if not self._is_closed():
                 await stack.enter_async_context(self._half_open)
-                if not self._is_closed() and not probing and await halts.current() is not None:
-                    raise Refused(halts.AWAY, "The queue is halted.", passing=True, settled=True)
+                if not self._is_closed() and not probing and await current() is not None:
+                    raise Refused(AWAY, "The queue is halted.", passing=True, settled=True)
             try:
                 yield
             except (Unreached, OutcomeUnknown):
@@ -81,6 +168,6 @@ class Circuit:
         self._closed_until = 0.0
         self._unanswered += 1
         async with self._looking:  # of creates that were sent together, one looks at a time
-            if await halts.is_open(halts.AWAY) or (self._unanswered < MAX_UNANSWERED and await self.is_answered()):
+            if await is_open(AWAY) or (self._unanswered < MAX_UNANSWERED and await self.is_answered()):
                 return
-            await halts.halt(Failure(halts.AWAY, "Replicate is not responding."), job_id)
+            await trip(Failure(AWAY, "Replicate is not responding."), job_id)

@@ -5,8 +5,8 @@ import asyncio
 from tasks.db.tables import Job
 from tasks.jobs import lifecycle
 from tasks.messaging.broker import generate_later
-from tasks.replicate import halts, rate_limit
-from tasks.replicate.circuit import Circuit
+from tasks.replicate import circuit, rate_limit
+from tasks.replicate.circuit import Breaker
 from tasks.settings import settings
 
 LIMIT_CHECK_SECONDS = 1.0  # seconds between two checks of the limit: another worker may have given a token back
@@ -39,22 +39,22 @@ async def next_job() -> Job | None:
     return job
 
 
-async def probe(circuit: Circuit) -> Job | None:
+async def probe(breaker: Breaker) -> Job | None:
     """Probe a halted queue from time to time: check whether Replicate works again, or claim a job as a probe.
 
     The probe is not the job that met the halt, unless no other job waits; then it is that job, even before it is due.
     Returns None when there is nothing to do. Raises Failure when the account is still refused.
     """
-    stopped = await halts.current()
-    if stopped is None or not await halts.may_probe(stopped):
+    stopped = await circuit.current()
+    if stopped is None or not await circuit.half_open(stopped):
         return None
-    if stopped.code == halts.AUTH:
-        await circuit.look()
-        await halts.lift()
+    if stopped.code == circuit.AUTH:
+        await breaker.look()
+        await circuit.close()
         return None
-    if stopped.code == halts.AWAY and not await circuit.is_answered():
+    if stopped.code == circuit.AWAY and not await breaker.is_answered():
         return None
     job = await lifecycle.claim_probe(settings.lease_seconds, stopped.job)
-    if job is None and stopped.code == halts.AWAY:
-        await halts.lift()
+    if job is None and stopped.code == circuit.AWAY:
+        await circuit.close()
     return job

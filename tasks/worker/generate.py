@@ -20,7 +20,7 @@ from tasks.predictions import create, follow
 from tasks.predictions.create import Provider
 from tasks.predictions.polling import Poller
 from tasks.predictions.store import store as store_files
-from tasks.replicate import halts
+from tasks.replicate import circuit
 from tasks.replicate.client import Prediction, Replicate
 from tasks.settings import settings
 from tasks.worker import dispatch
@@ -117,7 +117,7 @@ async def carry(lease: Lease, tools: Tools, probing: bool = False) -> None:
             raise lifecycle.too_late()
         prediction = await create.prediction_of(lease, tools.provider, probing)
         if probing:
-            await halts.lift()
+            await circuit.close()
         prediction = await follow.to_the_end(lease, prediction, tools.poller)
         if prediction.status in ("canceled", "aborted") and lease.cancel_requested:
             await lifecycle.end_canceled(job, prediction)
@@ -164,7 +164,7 @@ async def _hold_and_carry(job: Job, tools: Tools, probing: bool = False) -> None
 
 async def _probe(tools: Tools) -> Job | None:
     try:
-        return await dispatch.probe(tools.provider.circuit)
+        return await dispatch.probe(tools.provider.breaker)
     except Failure as failure:
         log.warning("The queue stays halted: %s", failure.message)
         return None

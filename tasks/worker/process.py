@@ -15,13 +15,13 @@ from tasks.errors import DatabaseAway, Failure
 from tasks.files import library_mark, outputs, uploads
 from tasks.files.storage import Storage
 from tasks.jobs import leases
-from tasks.messaging import events
+from tasks.messaging import events, presence
 from tasks.messaging.broker import broker, generate_later
 from tasks.predictions import orphans
 from tasks.predictions.create import Provider
 from tasks.predictions.polling import Poller
-from tasks.replicate import halts
-from tasks.replicate.circuit import Circuit
+from tasks.replicate import circuit
+from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from tasks.worker import generate, rescuer
@@ -44,7 +44,7 @@ async def run(stop: asyncio.Event, halted: bool = False) -> None:
         tools = await _open_tools(stack)
         await library_mark.begin(tools.storage)
         if halted:
-            await halts.hold_by_hand()
+            await circuit.hold_by_hand()
         generate.tools = tools
         await broker.startup()
         stack.push_async_callback(broker.shutdown)
@@ -79,17 +79,17 @@ async def _open_tools(stack: AsyncExitStack) -> generate.Tools:
     stack.push_async_callback(replicate.aclose)
     stack.push_async_callback(files.aclose)
     storage = Storage.open(settings.storage_url)
-    return generate.Tools(Provider(replicate, Circuit(replicate), storage), files, Poller(replicate))
+    return generate.Tools(Provider(replicate, Breaker(replicate), storage), files, Poller(replicate))
 
 
 async def _show_signs_of_life() -> None:
     name, slots = str(uuid4()), settings.worker_concurrency
     try:
         while True:
-            await events.worker_seen(name, slots)
+            await presence.worker_seen(name, slots)
             await asyncio.sleep(HEARTBEAT_SECONDS)
     finally:
-        await events.worker_gone(name, slots)
+        await presence.worker_gone(name, slots)
 
 
 async def _sweep(storage: Storage) -> None:

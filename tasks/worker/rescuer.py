@@ -14,7 +14,7 @@ from tasks.errors import DatabaseAway
 from tasks.jobs import lifecycle, queue
 from tasks.messaging import events
 from tasks.messaging.broker import broker
-from tasks.replicate import halts
+from tasks.replicate import circuit
 from tasks.settings import settings
 from tasks.worker import generate
 
@@ -44,7 +44,7 @@ async def rescue() -> int:
     returns how many were started. While the queue is halted, jobs that need a prediction are not due: one hint, for the
     probe, is enough.
     """
-    halted = await halts.current() is not None
+    halted = await circuit.current() is not None
     due = await _some(queue.resumed()) + (0 if halted else await _some(queue.waiting()))
     wanted = min(due, settings.worker_concurrency) + halted
     if not wanted:
@@ -53,10 +53,10 @@ async def rescue() -> int:
     try:
         missing = max(0, wanted - await broker.waiting(wanted))
         await broker.give(missing)
-        events.presence.worked("writing")
+        events.redis_health.worked("writing")
     except (RedisError, OSError) as error:
-        events.presence.failed("writing", error)
-    return generate.start(wanted) if events.presence.away else missing
+        events.redis_health.failed("writing", error)
+    return generate.start(wanted) if events.redis_health.away else missing
 
 
 async def _some(due: Condition) -> int:

@@ -9,7 +9,7 @@ from tasks.db.tables import Attempt, Job
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
 from tasks.jobs.leases import Lease
-from tasks.replicate import halts
+from tasks.replicate import circuit
 from tasks.replicate.client import Prediction
 from tasks.replicate.errors import AccountRefused, Throttled
 from tasks.settings import settings
@@ -32,7 +32,7 @@ async def give_up(lease: Lease, failure: Failure, prediction: Prediction | None)
     job = lease.job
     log.warning("job %s: %s", job.id, failure)
     if isinstance(failure, AccountRefused):
-        await halts.halt(failure, job.id)
+        await circuit.trip(failure, job.id)
     attempt = await attempts.under_way(job)
     failure = _without_hope(failure, job, attempt, prediction) or failure
     if not await _end(lease, failure, attempt, prediction):
@@ -64,7 +64,7 @@ async def _end(lease: Lease, failure: Failure, attempt: Attempt | None, predicti
         return await lifecycle.fail(job, lifecycle.too_late(), prediction)
     if settled and failure.free:
         # Creates already wait for the halt, and for the rate limit that a 429 to a create has lowered.
-        is_paced = failure.code == halts.AWAY or (isinstance(failure, Throttled) and attempt is not None)
+        is_paced = failure.code == circuit.AWAY or (isinstance(failure, Throttled) and attempt is not None)
         return await lifecycle.put_back(job, failure, 0.0 if is_paced else retry_delay(FREE_SHIFT, failure.retry_after))
     if _counts(settled, failure) and job.retry_count + 1 >= settings.max_attempts:
         return await lifecycle.fail(job, failure, prediction)

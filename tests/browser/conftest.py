@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,12 @@ class Darkroom:
         ledger = httpx.get(f"{self.standin}/_standin/ledger").json()
         return [row for row in ledger if row["input"].get("prompt") == prompt]
 
+    def probe(self) -> None:
+        """Let the halted queue be probed now, and not half a minute after it was halted."""
+        path = self.environment["DATABASE_URL"].removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+            connection.execute("UPDATE halt SET probe_at = since")
+
     def kill(self, part: str) -> None:
         """Kill a part. Darkroom then starts it again."""
         for directory in Path("/proc").iterdir():
@@ -98,7 +106,14 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
         "LEASE_SECONDS": "6",
     }
     with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "webapp", "up", "--with-parent"]  # ends even if the tests are killed
+        command = [
+            sys.executable,
+            "-m",
+            "webapp",
+            "up",
+            "--with-parent",
+            str(os.getpid()),
+        ]  # ends even if they are killed
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log)
     running = Darkroom(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{standin_port}", process, environment)
     try:

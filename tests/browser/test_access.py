@@ -72,7 +72,8 @@ def test_axe_finds_nothing_while_the_queue_is_halted_and_the_banner_fits(page: P
     expect(banner).to_contain_text("Replicate rejects the API token.", timeout=20_000)
     axe_finds_nothing(page)
     nothing_overflows(page)
-    expect(banner).to_have_text("", timeout=60_000)
+    darkroom.probe()
+    expect(banner).to_have_text("", timeout=20_000)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -114,7 +114,8 @@ def test_a_halt_of_the_queue_is_told_on_an_open_page_until_it_is_over(page: Page
     expect(banner).to_contain_text("has no credit")
     page.goto(f"/jobs/{job_id}")
     expect(banner).to_contain_text("has no credit")
-    expect(banner).to_have_text("", timeout=60_000)  # the probe comes after half a minute
+    darkroom.probe()
+    expect(banner).to_have_text("", timeout=LONG)
     expect(page.locator(f"#job-page-{job_id}")).to_have_attribute("data-status", "completed", timeout=LONG)
 
 

@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from tasks.db.database import from_now, now
-from tasks.db.tables import Halt, Job, Output, PendingFile, Stage, Status, Upload, new_id
+from tasks.db import ids
+from tasks.db.database import now
+from tasks.db.dialect import from_now
+from tasks.db.tables import Halt, Job, Output, PendingFile, Stage, Status, Upload
 from tasks.settings import settings
 from tests.chaos.records import Records
 
@@ -40,7 +42,7 @@ async def test_every_name_in_storage_is_read_that_a_row_gives(records: Records) 
 
 async def test_notes_of_files_are_read_and_made_old_with_their_removals(records: Records) -> None:
     for key, removed_at in (("a", None), ("b", now())):
-        await PendingFile(key=key, job=new_id(), claim=uuid4(), noted_at=now(), removed_at=removed_at).save()
+        await PendingFile(key=key, job=ids.new(), claim=uuid4(), noted_at=now(), removed_at=removed_at).save()
     assert await records.pending() == {"a"}
     old = (PendingFile.noted_at < from_now(-7000)) & (PendingFile.noted_at > from_now(-7400))
     assert await PendingFile.count().where(old) == 0

@@ -18,7 +18,7 @@ async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the waits between attempts for tests."""
     from tasks import backoff
     from tasks.predictions import follow, orphans
-    from tasks.replicate import halts
+    from tasks.replicate import circuit
     from tasks.worker import rescuer, retries
 
     monkeypatch.setattr(backoff, "MAX_DELAY_SECONDS", 0.05)
@@ -26,7 +26,7 @@ async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphans, "SEARCH_WINDOW", timedelta(seconds=1))
     monkeypatch.setattr(orphans, "LATE_SEARCH_SECONDS", 0.1)
     monkeypatch.setattr(orphans, "SWEEP_SECONDS", 0.1)
-    monkeypatch.setattr(halts, "FIRST_PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(circuit, "FIRST_PROBE_SECONDS", 0.1)
     monkeypatch.setattr(follow, "MISSING_SECONDS", 4.0)
     monkeypatch.setattr(rescuer, "INTERVAL", 0.1)
     monkeypatch.setattr(retries, "REFUSED_SECONDS", 0.1)
@@ -43,7 +43,7 @@ async def new_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.tasks.work import wait_until
 
     async def redis_is_there() -> bool:
-        return not events.presence.away
+        return not events.redis_health.away
 
     monkeypatch.setattr(broker, "queue_name", f"hints-{uuid4()}")
     await wait_until(redis_is_there)

@@ -17,8 +17,9 @@ from piccolo.apps.migrations.tables import Migration
 from piccolo.table import Table
 from piccolo.utils.sql_values import convert_to_sql_value
 
+from tasks.db import ids
 from tasks.db.database import DB, connected, now
-from tasks.db.tables import ENDED, Attempt, Batch, Collection, CollectionItem, Job, JobTag, Output, Status, Undo, new_id
+from tasks.db.tables import ENDED, Attempt, Batch, Collection, CollectionItem, Job, JobTag, Output, Status, Undo
 from tasks.library import cards
 from tasks.library.query import parse
 from tasks.settings import settings
@@ -130,7 +131,7 @@ def _rows(last: str) -> list[Table]:
             status=status, prompt=f"fox number {number}", model="m/m", parameters='{"width": 512}', client="somebody",
             turn=number, created_at=moment, changed_at=moment, due_at=moment, deadline_at=moment + timedelta(days=1),
             kind="image" if status is Status.COMPLETED else None, seed=number, notes="seen at dusk", rating=number,
-            batch=batch.id, batch_place=number, lease_token=new_id() if status is Status.RUNNING else None,
+            batch=batch.id, batch_place=number, lease_token=ids.new() if status is Status.RUNNING else None,
         )  # fmt: skip
         attempt = Attempt(
             job=job.id, number=1, created_at=moment, finished_at=moment if status in ENDED else None, version="m/m",

@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Attempt, Job, Output, new_id
+from tasks.db.tables import Attempt, Job, Output
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
 from tasks.replicate.client import Metrics, Prediction
@@ -80,7 +81,7 @@ async def passes(job_id: UUID, *moments: Any) -> None:
 
 def an_output(key: str = "a.png") -> Output:
     return Output(
-        id=new_id(), position=0, key=key, stored_key=f"stored-{key}", kind="image", media_type="image/png", bytes=3,
+        id=ids.new(), position=0, key=key, stored_key=f"stored-{key}", kind="image", media_type="image/png", bytes=3,
         sha256="0" * 64,
     )  # fmt: skip
 

@@ -16,10 +16,10 @@ async def empty(empty: None) -> None:
     """Start each test with empty tables, no worker, and nothing cached from earlier tests."""
     from tasks.jobs import estimates
     from tasks.library import months
-    from tasks.messaging import events
+    from tasks.messaging import events, presence
     from webapp.render import halt_banner
 
     await halt_banner.look()
-    await events.redis().delete(events.WORKERS)
+    await events.redis().delete(presence.WORKERS)
     estimates.forget()
     months.forget()

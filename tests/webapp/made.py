@@ -2,7 +2,8 @@
 
 from hashlib import sha256
 
-from tasks.db.tables import Job, Output, new_id
+from tasks.db import ids
+from tasks.db.tables import Job, Output
 from tasks.errors import Failure
 from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
@@ -32,7 +33,7 @@ async def kept(storage: Storage, key: str, content: bytes, position: int = 0, st
     stored_key = stored_key or f"stored-{key}"
     await storage.put(stored_key, content)
     return Output(
-        id=new_id(), position=position, key=key, stored_key=stored_key, kind="image", media_type="image/png",
+        id=ids.new(), position=position, key=key, stored_key=stored_key, kind="image", media_type="image/png",
         bytes=len(content), sha256=sha256(content).hexdigest(),
     )  # fmt: skip
 

@@ -85,11 +85,11 @@ def halt(settings: Settings) -> int:
     _log(settings)
     preflight.check_database(settings)
     from tasks.db.database import connected
-    from tasks.replicate import halts
+    from tasks.replicate import circuit
 
     async def hold() -> None:
         async with connected():
-            await halts.hold_by_hand()
+            await circuit.hold_by_hand()
 
     asyncio.run(hold())
     return 0
@@ -100,13 +100,13 @@ def resume(settings: Settings) -> int:
     _log(settings)
     preflight.check_database(settings)
     from tasks.db.database import connected
-    from tasks.replicate import halts
+    from tasks.replicate import circuit
 
     async def lift() -> str:
         async with connected():
-            if lifted := await halts.resume():
+            if lifted := await circuit.resume():
                 return f"Resumed the queue. It was halted since {lifted.since:%Y-%m-%d %H:%M:%S} UTC: {lifted.message}"
-            other = await halts.current()
+            other = await circuit.current()
         if other is None:
             return "The queue is not halted."
         return f"The queue was not halted by a user. It resumes automatically once this is over: {other.message}"

@@ -35,13 +35,13 @@ Events = queue.SimpleQueue[Outcome | None]
 """The events of a run. None stands for the web server's first answer. put() may be called from a signal handler."""
 
 
-def up(settings: Settings, with_parent: bool, halted: bool) -> int:
+def up(settings: Settings, parent: int | None, halted: bool) -> int:
     """Run everything until a signal, or until a part cannot be kept alive; then end it all. Returns the exit code.
 
-    with_parent: also end when the process that started this one is gone. halted: halt the queue first. (Only once: a
-    worker that dies and starts again must not halt it.) Raises SettingsError before anything starts.
+    parent: the id of the process that started this one, to end when it is gone. It is given, not asked for: by then it
+    may be gone already. halted: halt the queue first. (Only once: a worker that dies and starts again must not halt
+    it.) Raises SettingsError before anything starts.
     """
-    parent = os.getppid() if with_parent else None
     preflight.check(settings)
     preflight.check_database(settings)
     events: Events = queue.SimpleQueue()

@@ -12,6 +12,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from litestar import HttpMethod, Request, route
 from starlette.responses import Response
 
+from tasks.db import ids
 from tasks.db.database import now
 from tasks.db.tables import Condition, Job, Output
 from tasks.files.storage import Storage, unavailable
@@ -94,7 +95,7 @@ class _Outlet(RawIOBase):
 
 async def _cards(some: Condition) -> AsyncIterator[Card]:
     """Yield the jobs, newest first. They are read in portions, and nothing is held open between two portions."""
-    last = UUID(int=2**128 - 1)
+    last = ids.LAST
     while True:
         rows = (
             await Job.select(Job.id)

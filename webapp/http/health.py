@@ -10,8 +10,8 @@ from tasks.db.database import now
 from tasks.db.tables import Library
 from tasks.files import library_mark
 from tasks.files.storage import Storage
-from tasks.messaging import events
-from tasks.replicate import halts
+from tasks.messaging import events, presence
+from tasks.replicate import circuit
 from webapp.http.methods import READ
 
 CHECK_TIMEOUT = 2.0  # seconds for each check
@@ -60,12 +60,12 @@ async def _storage(storage: Storage) -> None:
 
 
 async def _worker() -> None:
-    if not await events.slots():
-        raise RuntimeError(f"no worker seen in the last {events.WORKER_SEEN_SECONDS} s")
+    if not await presence.slots():
+        raise RuntimeError(f"no worker seen in the last {presence.WORKER_SEEN_SECONDS} s")
 
 
 async def _queue() -> str | None:
-    halt = await halts.current()
+    halt = await circuit.current()
     return f"halted: {halt.message} (since {halt.since:%Y-%m-%d %H:%M:%S} UTC)" if halt else None
 
 

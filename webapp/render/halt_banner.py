@@ -1,7 +1,7 @@
 """What this process knows about a halt of the queue, so that every page can show it without a database query."""
 
 from tasks.db.tables import Halt
-from tasks.replicate import halts
+from tasks.replicate import circuit
 
 _known: Halt | None = None
 
@@ -14,4 +14,4 @@ def known() -> Halt | None:
 async def look() -> None:
     """Read the current halt from the database."""
     global _known
-    _known = await halts.current()
+    _known = await circuit.current()

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tasks.admission.matrix import Axis, Cell, Unreadable, expand, quoted, read, read_seeds, size
 
+pytestmark = pytest.mark.once
+
 SIGNS = st.text(alphabet=r"ab {|}\,", max_size=24)
 PLAIN = st.text(alphabet="abc ", min_size=1, max_size=6)
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

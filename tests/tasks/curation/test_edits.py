@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.curation import collections, edits
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Collection, CollectionItem, Job, JobTag, Undo, new_id
+from tasks.db.tables import Collection, CollectionItem, Job, JobTag, Undo
 from tasks.jobs import chunks, lifecycle
 from tasks.library import cards, filters, labels
 from tasks.library.query import parse
@@ -72,11 +73,11 @@ async def test_a_tag_is_put_on_found_and_taken_off_again() -> None:
     assert outcome.jobs == 1
     assert (await existing(second)).marks.tags == ("cat on mat",)
     assert await Job.count().where(filters.condition(parse('tag:"cat on mat"'))) == 2
-    await edits.undo(outcome.undo or new_id())
+    await edits.undo(outcome.undo or ids.new())
     assert (await existing(second)).marks.tags == ()
     off = await edits.untag(edits.by_ids([first, second]), "cat on mat")
     assert (off.jobs, await JobTag.count()) == (1, 0)
-    await edits.undo(off.undo or new_id())
+    await edits.undo(off.undo or ids.new())
     assert (await existing(first)).marks.tags == ("cat on mat",)
 
 
@@ -104,7 +105,7 @@ async def test_a_collection_is_made_by_its_name_and_stays_when_collecting_is_und
     outcome = await edits.collect(edits.by_ids([first, second]), "for the wall")
     assert outcome.jobs == 1
     assert (await existing(second)).marks.collections == ("For the Wall",)
-    await edits.undo(outcome.undo or new_id())
+    await edits.undo(outcome.undo or ids.new())
     assert await CollectionItem.count() == 1
     out = await edits.take_out(edits.by_ids([first, second]), "For the wall")
     assert (out.jobs, await CollectionItem.count(), await Collection.count()) == (1, 0, 1)
@@ -121,7 +122,7 @@ async def test_the_trash_takes_what_has_ended_and_says_how_many_it_left_out() ->
     assert (outcome.jobs, outcome.left_out) == (2, 2)
     assert {card.job.id for card in await cards.by_ids([running.id, waiting.id]) if card.job.trashed_at} == set()
     assert await Job.count().where(filters.condition(parse("in:trash"))) == 3
-    await edits.undo(outcome.undo or new_id())
+    await edits.undo(outcome.undo or ids.new())
     assert await Job.count().where(filters.condition(parse("in:trash"))) == 1
 
 
@@ -131,7 +132,7 @@ async def test_undo_of_a_restore_keeps_the_day_on_which_it_was_thrown_away() -> 
     await Job.update({Job.trashed_at: long_ago}).where(Job.id == first)
     outcome = await edits.restore(edits.by_ids([first]))
     assert await column(Job.trashed_at) == [None]
-    await edits.undo(outcome.undo or new_id())
+    await edits.undo(outcome.undo or ids.new())
     assert await column(Job.trashed_at) == [long_ago]
 
 
@@ -140,7 +141,7 @@ async def test_what_was_restored_and_thrown_away_again_stays_there() -> None:
     outcome = await edits.trash(edits.by_ids([first]))
     await edits.restore(edits.by_ids([first]))
     await edits.trash(edits.by_ids([first]))
-    undone = await edits.undo(outcome.undo or new_id())
+    undone = await edits.undo(outcome.undo or ids.new())
     assert undone is not None
     assert undone.jobs == 0
     assert await Job.count().where(filters.IN_TRASH) == 1

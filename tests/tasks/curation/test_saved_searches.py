@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.curation import saved_searches
-from tasks.db.tables import new_id
+from tasks.db import ids
 from tasks.errors import Rejected
 from tasks.library.paging import Sort
 from tasks.library.query import Search, parse
@@ -15,7 +15,7 @@ async def test_a_search_is_kept_under_its_name_and_forgotten() -> None:
     failed, foxes = await saved_searches.saved()
     assert (foxes.name, foxes.query) == ("Red foxes", 'FOX -"red fox" fav:yes')
     await saved_searches.forget(failed.id)
-    await saved_searches.forget(new_id())
+    await saved_searches.forget(ids.new())
     assert [search.name for search in await saved_searches.saved()] == ["Red foxes"]
 
 

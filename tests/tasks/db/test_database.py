@@ -14,10 +14,11 @@ import anyio
 import asyncpg
 import pytest
 
+from tasks.db import ids
 from tasks.db.database import DB, UNIQUE_VIOLATIONS, now
 from tasks.db.sqlite import KeptSQLiteEngine
 from tasks.db.steps import step
-from tasks.db.tables import Job, Priority, new_id
+from tasks.db.tables import Job, Priority
 from tasks.errors import DatabaseAway
 from tasks.jobs import insert, lifecycle
 from tasks.settings import ROOT
@@ -63,7 +64,7 @@ async def test_steps_are_done_all_or_none() -> None:
     moment = now()
     job = Job(prompt="p", model="m", due_at=moment, created_at=moment, changed_at=moment)
     insert = step(Job.insert(job))
-    nobody = Job.update({Job.prompt: "q"}).where(Job.id == new_id()).returning(Job.id)
+    nobody = Job.update({Job.prompt: "q"}).where(Job.id == ids.new()).returning(Job.id)
     assert await DB.run_steps([insert, step(nobody, must=True)]) is None
     assert await Job.count() == 0
     with pytest.raises(UNIQUE_VIOLATIONS):

@@ -26,6 +26,8 @@ from tests.conftest import Faults
 from tests.tasks.samples import picture
 from tests.tasks.work import SDXL, ended, stored, until
 
+pytestmark = pytest.mark.once
+
 NANO = "google/nano-banana"
 SMALL = picture(64, 48)
 

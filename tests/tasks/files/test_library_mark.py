@@ -17,7 +17,7 @@ from tasks.errors import Failure
 from tasks.files import library_mark
 from tasks.files.storage import MARK, Storage
 from tasks.jobs import lifecycle
-from tasks.replicate import halts
+from tasks.replicate import circuit
 from tasks.settings import settings
 from tasks.worker import generate
 from tests.conftest import Faults
@@ -86,7 +86,7 @@ async def restored_from(row: Library) -> None:
 
 
 async def why_halted() -> str:
-    halt = await halts.current()
+    halt = await circuit.current()
     return f"{halt.code}: {halt.message}" if halt else ""
 
 
@@ -228,8 +228,8 @@ async def test_a_restored_backup_begins_halted_once(folder: Path) -> None:
     for _ in range(2):  # a restart leaves it halted
         await library_mark.begin(opened(folder))
         await library_mark.leave_sign_of_life(storage)
-        assert await halts.current() is not None
-    assert await halts.resume() is not None
+        assert await circuit.current() is not None
+    assert await circuit.resume() is not None
     await library_mark.begin(opened(folder))
     assert await why_halted() == "", "it is told once"
 

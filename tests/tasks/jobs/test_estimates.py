@@ -12,8 +12,8 @@ from tasks.errors import Failure
 from tasks.jobs import attempts, estimates, lifecycle
 from tasks.library import cards
 from tasks.library.cards import Card
-from tasks.messaging import events
-from tasks.replicate import halts
+from tasks.messaging import events, presence
+from tasks.replicate import circuit
 from tests.newest import newest
 
 MODEL = "stability-ai/sdxl"
@@ -46,10 +46,10 @@ def test_no_more_jobs_start_than_may_be_created_in_a_minute() -> None:
 async def new_process(empty: None) -> AsyncIterator[None]:
     """Start with a process that remembers nothing, and without a worker."""
     estimates.forget()
-    await events.redis().delete(events.WORKERS)
+    await events.redis().delete(presence.WORKERS)
     yield
     estimates.forget()
-    await events.redis().delete(events.WORKERS)
+    await events.redis().delete(presence.WORKERS)
 
 
 async def made(seconds: float, model: str = MODEL) -> None:
@@ -82,7 +82,7 @@ async def busy(count: int) -> None:
 async def test_the_start_is_told_from_the_middle_one_of_the_models_latest_durations() -> None:
     for seconds in (2, 40, 3, 600, 50):
         await made(seconds)
-    await events.worker_seen("a-worker", 2)
+    await presence.worker_seen("a-worker", 2)
     await busy(2)
     card = await waiting()
     assert card.starts_at is not None
@@ -103,14 +103,14 @@ async def test_failed_attempts_do_not_count() -> None:
     assert len(rows) == 2
     outlook = await estimates.outlook([MODEL])
     assert outlook.durations == {}, "without a worker nothing is asked"
-    await events.worker_seen("a-worker", 1)
+    await presence.worker_seen("a-worker", 1)
     estimates.forget()
     assert (await estimates.outlook([MODEL])).durations[MODEL] == pytest.approx(20, abs=1)
 
 
 async def test_a_model_without_history_gets_no_estimate() -> None:
     await made(5)
-    await events.worker_seen("a-worker", 2)
+    await presence.worker_seen("a-worker", 2)
     assert (await waiting("nobody/knows")).starts_at is None
     assert (await waiting()).starts_at is not None
 
@@ -125,27 +125,27 @@ async def test_without_redis_there_is_no_estimate(monkeypatch: pytest.MonkeyPatc
         raise RedisError
 
     await made(5)
-    monkeypatch.setattr(events, "slots", away)
+    monkeypatch.setattr(presence, "slots", away)
     assert (await waiting()).starts_at is None
 
 
 async def test_while_the_queue_is_halted_there_is_no_estimate() -> None:
     await made(5)
-    await events.worker_seen("a-worker", 2)
-    await halts.halt(Failure("provider_billing", "No credit."))
+    await presence.worker_seen("a-worker", 2)
+    await circuit.trip(Failure("provider_billing", "No credit."))
     assert (await waiting()).starts_at is None
 
 
 async def test_what_does_not_wait_for_its_turn_has_no_estimate() -> None:
     await made(5)
-    await events.worker_seen("a-worker", 2)
+    await presence.worker_seen("a-worker", 2)
     await busy(1)
     assert [card.starts_at for card in await newest(5)] == [None, None]
 
 
 async def test_a_page_of_cards_asks_little_more_than_one_card(monkeypatch: pytest.MonkeyPatch) -> None:
     await made(5)
-    await events.worker_seen("a-worker", 2)
+    await presence.worker_seen("a-worker", 2)
     for _ in range(30):
         await lifecycle.submit("a fox", MODEL, {})
     asked, run = 0, type(DB).run_querystring

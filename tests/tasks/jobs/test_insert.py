@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 from piccolo.querystring import QueryString
 
+from tasks.db import ids
 from tasks.db.database import DB
-from tasks.db.tables import Job, Priority, new_id
+from tasks.db.tables import Job, Priority
 from tasks.jobs import insert, lifecycle
 from tasks.library import cards
 
@@ -45,9 +46,9 @@ async def test_those_of_one_client_that_come_at_once_have_turns_of_their_own() -
 
 
 async def test_one_that_cannot_be_written_does_not_keep_the_others_out() -> None:
-    taken = new_id()
+    taken = ids.new()
     await insert.insert_job(row(taken))
-    rows = [row(new_id()), row(taken), row(new_id())]
+    rows = [row(ids.new()), row(taken), row(ids.new())]
     first, second, third = await asyncio.gather(*(insert.insert_job(job) for job in rows), return_exceptions=True)
     assert isinstance(second, Exception)
     assert (first, third) == (None, None)

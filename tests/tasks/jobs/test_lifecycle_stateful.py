@@ -36,7 +36,7 @@ from tasks.jobs import attempts, lifecycle
 from tasks.jobs.leases import Lease, Lost
 from tasks.messaging import events
 from tasks.predictions import store
-from tasks.replicate import halts
+from tasks.replicate import circuit
 from tasks.replicate.client import Prediction
 from tests.tasks.states import FINAL, PASSING, an_output, passes
 
@@ -159,10 +159,10 @@ class Everybody(RuleBasedStateMachine):
     @precondition(lambda self: any(job.waits for job in self.jobs.values()))
     @rule(target=claims)
     def probe_while_halted(self) -> MultipleResults[Job]:
-        self.do(halts.halt(PASSING))
+        self.do(circuit.trip(PASSING))
         assert self.do(lifecycle.claim(LONG)) is None
         probe = self.do(lifecycle.claim_probe(LONG, None))
-        self.do(halts.lift())
+        self.do(circuit.close())
         assert probe is not None
         return self.hold([probe])
 
@@ -467,9 +467,9 @@ async def test_any_order_of_verbs_from_any_number_of_workers_keeps_the_invariant
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(events, "publish", lambda *_: None)
-    for module in (lifecycle, halts):  # thousands of hints, which other tests' workers would read
+    for module in (lifecycle, circuit):  # thousands of hints, which other tests' workers would read
         monkeypatch.setattr(module, "generate_later", lambda *_: None)
-    monkeypatch.setattr(halts.log, "disabled", True)
+    monkeypatch.setattr(circuit.log, "disabled", True)
     Everybody.loop = asyncio.get_running_loop()
     chosen = settings(
         max_examples=25 if DB.engine_type == "postgres" else 40,

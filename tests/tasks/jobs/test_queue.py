@@ -2,8 +2,9 @@
 
 import pytest
 
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Job, Priority, new_id
+from tasks.db.tables import Job, Priority
 from tasks.jobs import attempts, lifecycle, queue
 from tests.tasks.states import LEASE, PASSING, nothing, passes, row, submitted
 
@@ -25,7 +26,7 @@ async def a_crowd(client: str, count: int, first_turn: int = 1) -> None:
     moment = now()
     rows = [
         Job(
-            id=new_id(), prompt="p", model="m/m", client=client, turn=first_turn + number,
+            id=ids.new(), prompt="p", model="m/m", client=client, turn=first_turn + number,
             created_at=moment, changed_at=moment, due_at=moment,
         )
         for number in range(count)

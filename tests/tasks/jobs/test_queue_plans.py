@@ -11,9 +11,10 @@ import pytest
 from obstore.store import MemoryStore
 from piccolo.querystring import QueryString
 
+from tasks.db import ids
 from tasks.db.database import DB, now
 from tasks.db.steps import Step
-from tasks.db.tables import TABLES, Collection, Job, Library, Stage, Status, new_id
+from tasks.db.tables import TABLES, Collection, Job, Library, Stage, Status
 from tasks.demo import past, seeding
 from tasks.files import exports, media_files, pending_files
 from tasks.files.storage import Storage, Stored
@@ -48,12 +49,12 @@ async def many(database: None) -> None:
     for client in range(3):
         some = Job.id.is_in(newest[client:WAITING:3])
         await Job.update({**waiting, Job.client: f"c{client}"}).where(some)
-    await Job.update({Job.attempt: new_id()}).where(Job.id.is_in(newest[:RESUMED]))
+    await Job.update({Job.attempt: ids.new()}).where(Job.id.is_in(newest[:RESUMED]))
     running: dict[Any, Any] = {
         Job.status: Status.RUNNING,
         Job.lease_until: later,
         Job.finished_at: None,
-        Job.lease_token: new_id(),
+        Job.lease_token: ids.new(),
     }
     await Job.update(running).where(Job.id.is_in(newest[WAITING:]))
     await Job.raw("ANALYZE")
@@ -70,11 +71,11 @@ QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
     "requeue": lifecycle.requeue,
     "expire": lifecycle.expire,
     "rescue": rescuer.rescue,
-    "renew": lambda: lifecycle.renew([new_id()], 30),
+    "renew": lambda: lifecycle.renew([ids.new()], 30),
     "report": lambda: lifecycle.report(_held(), Stage.PROCESSING, 0.5),
     "begin an attempt": lambda: attempts.begin(_held(), "a/b", {"seed": 7}),
     "submit, with the next turn": lambda: lifecycle.submit("a fox", "a/b", {}, client="c1"),
-    "place": lambda: queue.places([Job(id=new_id()), Job(id=new_id())]),
+    "place": lambda: queue.places([Job(id=ids.new()), Job(id=ids.new())]),
     "front": queue.front,
     "how much waits": backlog._count,
 }
@@ -102,7 +103,7 @@ FEW = {
 
 
 def _held() -> Job:
-    return Job(id=new_id(), lease_token=new_id(), started_at=now())
+    return Job(id=ids.new(), lease_token=ids.new(), started_at=now())
 
 
 @pytest.mark.parametrize("name", QUEUE)
@@ -120,7 +121,7 @@ async def test_pages_and_files_ask_for_few_rows(name: str, monkeypatch: pytest.M
 @pytest.mark.parametrize("search", FIELDS)
 async def test_every_field_is_found_along_an_index(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for sort in Sort:
-        page = partial(paging.next_ids, parse(search), sort, Place(sort, new_id()), 49)
+        page = partial(paging.next_ids, parse(search), sort, Place(sort, ids.new()), 49)
         plan = await plans(page, monkeypatch)
         assert [table for table, index in read_to_the_end(plan) if not index] == [], "\n".join(plan)
 

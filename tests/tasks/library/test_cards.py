@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Job, Output, Stage, new_id
+from tasks.db.tables import Job, Output, Stage
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
 from tasks.jobs.queue import PLACES_SHOWN
@@ -26,7 +27,7 @@ async def test_outputs_come_in_the_providers_order_and_to_their_own_job() -> Non
         assert job is not None
         outputs = [
             Output(
-                id=new_id(),
+                id=ids.new(),
                 position=at,
                 key=f"{job.prompt}-{at}.png",
                 kind="image",

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Batch, Collection, CollectionItem, Job, JobTag, new_id
+from tasks.db.tables import Batch, Collection, CollectionItem, Job, JobTag
 from tasks.jobs import lifecycle
 from tasks.library import filters
 from tasks.library.query import parse
@@ -115,11 +116,11 @@ async def test_tags_collections_batches_and_lineage_find_their_jobs(known: dict[
     assert await found('collection:"for the wall"', known) == {"fox"}
     assert await found(f"batch:{batch.id}", known) == {"harbour"}
     assert await found(f"from:{known['fox']}", known) == {"harbour"}
-    assert await found(f"from:{new_id()}", known) == set()
+    assert await found(f"from:{ids.new()}", known) == set()
 
 
 async def test_dates_find_what_was_asked_for_then(known: dict[str, UUID]) -> None:
-    old = filters.id_at(datetime(2025, 2, 28, 23, 59, 59, tzinfo=UTC))
+    old = ids.first_at(datetime(2025, 2, 28, 23, 59, 59, tzinfo=UTC))
     await Job(id=old, prompt="an old fox", model="a/b", created_at=now(), changed_at=now(), due_at=now()).save()
     known = {"old": old, **known}
     assert await found("before:2026", known) == {"old"}

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tasks.db import ids
 from tasks.db.database import now
 from tasks.db.tables import Job
-from tasks.library import cards, filters, months
+from tasks.library import cards, months
 from tasks.library.paging import Place, Sort
 from tasks.library.query import parse
 
@@ -21,7 +22,7 @@ async def submitted(empty: None) -> None:
         moment = datetime(*day, 12, tzinfo=UTC)
         trashed_at = now() if day == (2025, 5, 5) else None
         await Job(
-            id=filters.id_at(moment), prompt="a fox", model="m/m", trashed_at=trashed_at,
+            id=ids.first_at(moment), prompt="a fox", model="m/m", trashed_at=trashed_at,
             created_at=moment, changed_at=moment, due_at=moment,
         ).save()  # fmt: skip
 
@@ -33,7 +34,7 @@ async def test_months_that_have_jobs_are_listed_newest_first(submitted: None) ->
 async def test_without_jobs_there_is_no_month_and_a_new_one_is_known_after_a_moment() -> None:
     months.forget()
     assert await months.with_jobs() == []
-    await Job(id=filters.id_at(now()), model="m/m", created_at=now(), changed_at=now(), due_at=now()).save()
+    await Job(id=ids.first_at(now()), model="m/m", created_at=now(), changed_at=now(), due_at=now()).save()
     assert await months.with_jobs() == []
     months.forget()
     assert await months.with_jobs() == [f"{now():%Y-%m}"]

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Job, new_id
+from tasks.db.tables import Job
 from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.library.paging import NoPlace, Place, Sort
@@ -16,7 +17,7 @@ SEARCHES = ["", "fox", "fox -owl", "fav:yes", "fox fav:no", "in:trash", "fox mod
 
 
 @pytest.fixture
-async def ids(empty: None) -> list[UUID]:
+async def nine(empty: None) -> list[UUID]:
     """Create nine jobs: every third a favorite, two in the trash. Returns their ids, oldest first."""
     made = [await lifecycle.submit(f"fox {number}", "stability-ai/sdxl", {}) for number in range(9)]
     for number, job in enumerate(made):
@@ -41,7 +42,7 @@ async def whole(search: Search, sort: Sort, size: int) -> list[UUID]:
 
 
 @pytest.mark.parametrize("text", SEARCHES)
-async def test_pages_meet_without_gap_or_overlap_in_every_order(ids: list[UUID], text: str) -> None:
+async def test_pages_meet_without_gap_or_overlap_in_every_order(nine: list[UUID], text: str) -> None:
     search = parse(text)
     found = await whole(search, Sort.NEWEST, 50)
     favourites = {row["id"] for row in await Job.select(Job.id).where(Job.favourite.eq(True))}
@@ -53,14 +54,14 @@ async def test_pages_meet_without_gap_or_overlap_in_every_order(ids: list[UUID],
     assert await cards.count(search) == len(found)
 
 
-async def test_the_library_without_a_search_is_all_that_is_not_in_the_trash(ids: list[UUID]) -> None:
-    assert await whole(Search(), Sort.OLDEST, 50) == [job_id for n, job_id in enumerate(ids) if n not in (1, 7)]
-    assert await whole(parse("in:trash"), Sort.OLDEST, 50) == [ids[1], ids[7]]
+async def test_the_library_without_a_search_is_all_that_is_not_in_the_trash(nine: list[UUID]) -> None:
+    assert await whole(Search(), Sort.OLDEST, 50) == [job_id for n, job_id in enumerate(nine) if n not in (1, 7)]
+    assert await whole(parse("in:trash"), Sort.OLDEST, 50) == [nine[1], nine[7]]
 
 
 @pytest.mark.parametrize("text", ["", "fox", "in:trash", "fox seed:7"])
 @pytest.mark.parametrize("sort", list(Sort))
-async def test_neighbours_are_those_on_the_page(ids: list[UUID], text: str, sort: Sort) -> None:
+async def test_neighbours_are_those_on_the_page(nine: list[UUID], text: str, sort: Sort) -> None:
     search = parse(text)
     order = [None, *await whole(search, sort, 50), None]
     assert len(order) > 2
@@ -69,36 +70,36 @@ async def test_neighbours_are_those_on_the_page(ids: list[UUID], text: str, sort
         assert await cards.neighbours(job_id, search, sort) == (before, after)
 
 
-async def test_one_that_the_search_does_not_find_has_the_neighbours_of_its_place(ids: list[UUID]) -> None:
-    assert await cards.neighbours(ids[1], Search(), Sort.NEWEST) == (ids[2], ids[0])
-    assert await cards.neighbours(new_id(), Search(), Sort.NEWEST) == (None, None)
+async def test_one_that_the_search_does_not_find_has_the_neighbours_of_its_place(nine: list[UUID]) -> None:
+    assert await cards.neighbours(nine[1], Search(), Sort.NEWEST) == (nine[2], nine[0])
+    assert await cards.neighbours(ids.new(), Search(), Sort.NEWEST) == (None, None)
 
 
 @pytest.mark.parametrize("text", ["", "fox"])
-async def test_pages_go_on_behind_a_job_that_is_gone(ids: list[UUID], text: str) -> None:
+async def test_pages_go_on_behind_a_job_that_is_gone(nine: list[UUID], text: str) -> None:
     _, place = await cards.page(parse(text), Sort.NEWEST, None, 2)
-    await Job.delete().where(Job.id == ids[6])
+    await Job.delete().where(Job.id == nine[6])
     card_list, _ = await cards.page(parse(text), Sort.NEWEST, place, 1)
-    assert [card.job.id for card in card_list] == [ids[5]]
+    assert [card.job.id for card in card_list] == [nine[5]]
 
 
 async def test_more_than_are_counted_are_only_known_to_be_more(
-    ids: list[UUID], monkeypatch: pytest.MonkeyPatch
+    nine: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cards, "MAX_COUNTED", 5)
     assert await cards.count(parse("fox")) == 6
     assert await cards.count(parse("fav:yes")) == 3
 
 
-async def test_among_some_jobs_those_that_a_search_finds_are_told(ids: list[UUID]) -> None:
+async def test_among_some_jobs_those_that_a_search_finds_are_told(nine: list[UUID]) -> None:
     for text, found in (
-        ("", ids[2:5]),
-        ("fox", ids[2:5]),
-        ('"fox 3"', [ids[3]]),
-        ("fav:yes fox", [ids[3]]),
+        ("", nine[2:5]),
+        ("fox", nine[2:5]),
+        ('"fox 3"', [nine[3]]),
+        ("fav:yes fox", [nine[3]]),
         ("owl", []),
     ):
-        assert await cards.found_among(ids[1:5], parse(text)) == set(found)
+        assert await cards.found_among(nine[1:5], parse(text)) == set(found)
     assert await cards.found_among([], parse("fox")) == set()
 
 
@@ -109,7 +110,7 @@ def test_what_is_no_cursor_is_refused(cursor: str) -> None:
 
 
 def test_a_cursor_is_for_its_own_order() -> None:
-    place = Place(Sort.NEWEST, new_id())
+    place = Place(Sort.NEWEST, ids.new())
     assert Place.of(str(place), Sort.NEWEST) == place
     with pytest.raises(NoPlace):
         Place.of(str(place), Sort.FAVOURITES)

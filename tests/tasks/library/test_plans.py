@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tasks.curation import edits
+from tasks.db import ids
 from tasks.db.database import DB, now
 from tasks.db.tables import Job
 from tasks.library import cards, filters, months
@@ -31,7 +32,7 @@ def _job(number: int) -> Job:
     moment = BEGIN + timedelta(hours=number)
     words = " ".join(f"w{number * step % 701}" for step in (1, 3, 7))
     return Job(
-        id=filters.id_at(moment),
+        id=ids.first_at(moment),
         prompt=f"a photograph {words} {'zebra' if number % 500 == 250 else ''}",
         model=f"m/{number % 5}",
         status="failed" if number % 100 == 0 else "completed",

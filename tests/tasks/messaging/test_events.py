@@ -6,7 +6,7 @@ from contextlib import suppress
 from redis.asyncio import Redis
 
 from tasks.background import alongside
-from tasks.db.tables import new_id
+from tasks.db import ids
 from tasks.messaging import events
 from tasks.messaging.pipeline import Outbox
 from tests.tasks.work import wait_until
@@ -14,7 +14,7 @@ from tests.tasks.work import wait_until
 
 async def test_of_two_hundred_changes_told_at_once_every_one_is_heard() -> None:
     listens, complete = asyncio.Event(), asyncio.Event()
-    missing = {new_id() for _ in range(200)}
+    missing = {ids.new() for _ in range(200)}
 
     async def listen() -> None:
         async for job_id in events.listen(events.CHANGED):
@@ -25,7 +25,7 @@ async def test_of_two_hundred_changes_told_at_once_every_one_is_heard() -> None:
 
     async with asyncio.timeout(20), alongside(listen()):
         while not listens.is_set():  # a hint is received only after the subscription is active
-            events.publish(events.CHANGED, new_id())
+            events.publish(events.CHANGED, ids.new())
             with suppress(TimeoutError):
                 await asyncio.wait_for(listens.wait(), 0.05)
         for job_id in list(missing):
@@ -34,7 +34,7 @@ async def test_of_two_hundred_changes_told_at_once_every_one_is_heard() -> None:
 
 
 async def test_what_is_posted_at_once_goes_out_in_its_order() -> None:
-    name = f"test:{new_id()}"
+    name = f"test:{ids.new()}"
     for number in range(100):
         events.post("RPUSH", name, str(number))
 
@@ -47,7 +47,7 @@ async def test_what_is_posted_at_once_goes_out_in_its_order() -> None:
 
 
 async def test_a_redis_that_is_away_does_not_keep_later_hints_from_going_out() -> None:
-    name = f"test:{new_id()}"
+    name = f"test:{ids.new()}"
     async with Redis.from_url("unix:///nowhere/valkey.sock") as away:
         outbox = Outbox(away)
         outbox.post("SET", name, "lost")

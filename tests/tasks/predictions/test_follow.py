@@ -23,6 +23,8 @@ from tasks.settings import settings
 from tests.conftest import Faults
 from tests.tasks.work import SDXL, ended, existing, submitted, until, wait_until
 
+pytestmark = pytest.mark.once
+
 LONG_BEFORE_THE_SAFETY_POLL = 20.0  # seconds
 LONG_BEFORE_ITS_OWN_END = 30.0  # seconds; the prediction takes 60
 
@@ -217,7 +219,10 @@ async def test_at_the_deadline_it_is_canceled_although_news_keep_coming(followin
     assert (await end).status == "canceled"
 
 
-async def test_a_prediction_that_replicate_has_forgotten_is_lost(following: Following) -> None:
+async def test_a_prediction_that_replicate_has_forgotten_is_lost(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "MISSING_SECONDS", 1.0)
     following.prediction = Prediction("neverheardof", UNSEEN)
     with pytest.raises(Failure) as raised:
         await following.to_the_end()

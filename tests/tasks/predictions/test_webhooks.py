@@ -29,6 +29,8 @@ from tests.servers import free_port
 from tests.tasks.work import ended, submitted, until, wait_until
 from webapp.cli.parent_watch import Tether
 
+pytestmark = pytest.mark.once
+
 LONG_BEFORE_THE_SAFETY_POLL = 20.0  # seconds
 
 

@@ -14,18 +14,20 @@ from tasks.db.database import now
 from tasks.db.tables import Halt, Job, Status
 from tasks.errors import Failure
 from tasks.library.cards import Card
-from tasks.replicate import halts
-from tasks.replicate.circuit import MAX_UNANSWERED, Circuit
+from tasks.replicate import circuit
+from tasks.replicate.circuit import MAX_UNANSWERED, Breaker
 from tasks.replicate.client import Replicate
 from tasks.replicate.errors import OutcomeUnknown, Refused, Unreached
 from tests.conftest import Faults
 from tests.tasks.work import ended, existing, submitted, wait_until
 
+pytestmark = pytest.mark.once
+
 JOBS = 20
 
 
 async def are_halted(code: str) -> bool:
-    return await halts.is_open(code)
+    return await circuit.is_open(code)
 
 
 async def queued(prompt: str, count: int = JOBS) -> list[Job]:
@@ -39,15 +41,15 @@ async def all_ended(many: list[Job]) -> list[Card]:
 async def test_an_outage_of_everything_meets_one_job_and_the_others_wait_without_a_try(working: Faults) -> None:
     await working.script({"on": "any", "do": "html502", "lasting": 2})
     many = await queued("a fox in the dark")
-    await wait_until(lambda: are_halted(halts.AWAY))
-    stopped = await halts.current()
+    await wait_until(lambda: are_halted(circuit.AWAY))
+    stopped = await circuit.current()
     assert stopped is not None
     assert stopped.job in {job.id for job in many}
     cards = await all_ended(many)
     unlucky = [card.job.error_code for card in cards if card.job.status != Status.COMPLETED]
     assert unlucky in ([], ["submission_unknown"])
     assert {card.job.retry_count for card in cards} == {0}
-    assert await halts.current() is None
+    assert await circuit.current() is None
 
 
 async def test_without_a_network_no_job_is_lost_however_long_it_lasts(
@@ -62,7 +64,7 @@ async def test_without_a_network_no_job_is_lost_however_long_it_lasts(
 
     monkeypatch.setattr(Replicate, "_sent", sent)
     many = await queued("a fox beyond the wire")
-    await wait_until(lambda: are_halted(halts.AWAY))
+    await wait_until(lambda: are_halted(circuit.AWAY))
     await asyncio.sleep(2)  # many times as long as five attempts take here
     assert {(await existing(job.id)).job.status for job in many} <= {Status.QUEUED, Status.RUNNING}
     away = False
@@ -84,19 +86,19 @@ async def test_one_forbidden_prompt_fails_alone(working: Faults) -> None:
     card = await ended(forbidden)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "forbidden")
     assert {card.job.status for card in await all_ended(others)} == {Status.COMPLETED}
-    assert await halts.current() is None
+    assert await circuit.current() is None
 
 
 async def test_a_403_to_the_account_itself_halts_the_queue_and_names_the_job(working: Faults) -> None:
     refused = {"do": "status", "status": 403, "times": 0}
     await working.script({"on": "create", **refused}, {"on": "account", **refused})
     job = await submitted("a fox of a locked account")
-    await wait_until(lambda: are_halted(halts.AUTH))
-    stopped = await halts.current()
+    await wait_until(lambda: are_halted(circuit.AUTH))
+    stopped = await circuit.current()
     assert stopped is not None
     assert stopped.job == job.id
     await working.clear()
-    await halts.lift()
+    await circuit.close()
     assert (await ended(job)).job.status == Status.COMPLETED
 
 
@@ -144,27 +146,27 @@ UNREACHED = Unreached("provider_unreachable", "Replicate could not be reached.",
 @pytest.fixture
 async def account() -> AsyncIterator[Account]:
     yield Account()
-    await halts.lift()
+    await circuit.close()
 
 
-def circuit_of(account: Account, clock: list[float]) -> Circuit:
-    return Circuit(account, clock=lambda: clock[0])  # type: ignore[arg-type]  # all that it uses of Replicate
+def breaker_of(account: Account, clock: list[float]) -> Breaker:
+    return Breaker(account, clock=lambda: clock[0])  # type: ignore[arg-type]  # all that it uses of Replicate
 
 
-async def create(circuit: Circuit, failure: Failure | None = None, probing: bool = False) -> None:
+async def create(breaker: Breaker, failure: Failure | None = None, probing: bool = False) -> None:
     with suppress(Failure):
-        async with circuit.create(uuid4(), probing):
+        async with breaker.create(uuid4(), probing):
             if failure is not None:
                 raise failure
 
 
-async def together(circuit: Circuit, count: int) -> int:
+async def together(breaker: Breaker, count: int) -> int:
     """Begin `count` creates that hang. Returns how many are under way at once."""
     under_way, go_on = 0, asyncio.Event()
 
     async def hanging() -> None:
         nonlocal under_way
-        async with circuit.create(uuid4()):
+        async with breaker.create(uuid4()):
             under_way += 1
             await go_on.wait()
 
@@ -183,64 +185,64 @@ async def together(circuit: Circuit, count: int) -> int:
 
 async def test_creates_go_one_at_a_time_until_one_was_answered_lately(account: Account) -> None:
     clock = [100.0]
-    circuit = circuit_of(account, clock)
-    assert await together(circuit, 5) == 1
-    assert await together(circuit, 5) == 5
+    breaker = breaker_of(account, clock)
+    assert await together(breaker, 5) == 1
+    assert await together(breaker, 5) == 5
     clock[0] += 60
-    assert await together(circuit, 5) == 1
-    await create(circuit, Refused("invalid_input", "No."))
-    assert await together(circuit, 5) == 5, "a refusal is an answer"
+    assert await together(breaker, 5) == 1
+    await create(breaker, Refused("invalid_input", "No."))
+    assert await together(breaker, 5) == 5, "a refusal is an answer"
 
 
 @pytest.mark.parametrize("failure", [LOST, UNREACHED], ids=["lost", "unreached"])
 async def test_a_create_and_a_look_that_are_not_answered_halt_the_queue(account: Account, failure: Failure) -> None:
-    circuit = circuit_of(account, [100.0])
+    breaker = breaker_of(account, [100.0])
     account.failure = UNREACHED
-    await create(circuit, failure)
-    assert await halts.is_open(halts.AWAY)
+    await create(breaker, failure)
+    assert await circuit.is_open(circuit.AWAY)
     with pytest.raises(Refused) as refused:
-        async with circuit.create(uuid4()):
+        async with breaker.create(uuid4()):
             pytest.fail("nothing is created while the queue is halted")
-    assert (refused.value.code, refused.value.settled, refused.value.free) == (halts.AWAY, True, True)
+    assert (refused.value.code, refused.value.settled, refused.value.free) == (circuit.AWAY, True, True)
 
 
 async def test_a_look_that_is_refused_is_answered(account: Account) -> None:
-    circuit = circuit_of(account, [100.0])
+    breaker = breaker_of(account, [100.0])
     account.failure = Refused("rate_limited", "Slowly.")
-    await create(circuit, LOST)
-    assert not await halts.is_open(halts.AWAY)
+    await create(breaker, LOST)
+    assert not await circuit.is_open(circuit.AWAY)
 
 
 async def test_a_few_creates_in_a_row_that_are_not_answered_halt_the_queue_although_looks_are(
     account: Account,
 ) -> None:
-    circuit = circuit_of(account, [100.0])
+    breaker = breaker_of(account, [100.0])
     for _ in range(MAX_UNANSWERED - 1):
-        await create(circuit, LOST)
-    await create(circuit)
+        await create(breaker, LOST)
+    await create(breaker)
     for _ in range(MAX_UNANSWERED - 1):
-        await create(circuit, LOST)
-    assert not await halts.is_open(halts.AWAY)
-    await create(circuit, LOST)
-    assert await halts.is_open(halts.AWAY)
+        await create(breaker, LOST)
+    assert not await circuit.is_open(circuit.AWAY)
+    await create(breaker, LOST)
+    assert await circuit.is_open(circuit.AWAY)
 
 
 async def test_a_probe_is_created_although_the_queue_is_halted(account: Account) -> None:
-    circuit = circuit_of(account, [100.0])
-    await halts.halt(Failure(halts.AWAY, "Replicate is not responding."))
-    async with circuit.create(uuid4(), probing=True):
+    breaker = breaker_of(account, [100.0])
+    await circuit.trip(Failure(circuit.AWAY, "Replicate is not responding."))
+    async with breaker.create(uuid4(), probing=True):
         pass
 
 
 async def test_of_creates_that_fail_together_one_looks(account: Account) -> None:
-    circuit = circuit_of(account, [100.0])
+    breaker = breaker_of(account, [100.0])
     account.failure = UNREACHED
-    await create(circuit)
+    await create(breaker)
     ready, go_on = asyncio.Semaphore(0), asyncio.Event()
 
     async def failing() -> None:
         with suppress(Failure):
-            async with circuit.create(uuid4()):
+            async with breaker.create(uuid4()):
                 ready.release()
                 await go_on.wait()
                 raise LOST
@@ -255,12 +257,12 @@ async def test_of_creates_that_fail_together_one_looks(account: Account) -> None
 
 @pytest.mark.parametrize(("lasted", "wait"), [(0, 1.0), (6, 3.0), (30, 15.0), (600, 30.0)])
 async def test_an_outage_is_probed_soon_and_then_less_and_less_often(lasted: float, wait: float) -> None:
-    await halts.halt(Failure(halts.AWAY, "Replicate is not responding."))
+    await circuit.trip(Failure(circuit.AWAY, "Replicate is not responding."))
     now_due = now() - timedelta(seconds=lasted)
     await Halt.update({Halt.since: now_due, Halt.probe_at: now_due}, force=True)
-    stopped = await halts.current()
+    stopped = await circuit.current()
     assert stopped is not None
-    assert await halts.may_probe(stopped)
-    stopped = await halts.current()
+    assert await circuit.half_open(stopped)
+    stopped = await circuit.current()
     assert stopped is not None
     assert (stopped.probe_at - now()).total_seconds() == pytest.approx(wait, abs=1)

@@ -9,17 +9,19 @@ from tasks.db.tables import Priority, Status
 from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.messaging import events
-from tasks.replicate import halts, rate_limit
+from tasks.replicate import circuit, rate_limit
 from tasks.replicate.errors import AccountRefused
 from tasks.settings import settings
 from tasks.worker import dispatch, process
 from tests.conftest import Faults
 from tests.tasks.work import ended, existing, submitted, until, wait_until
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 async def probing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halts, "MAX_PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(circuit, "MAX_PROBE_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ async def emptied(database: None) -> None:
 
 
 async def halted() -> bool:
-    return await halts.current() is not None
+    return await circuit.current() is not None
 
 
 async def requests_for(faults: Faults, status: int) -> int:
@@ -51,7 +53,7 @@ async def test_an_account_that_is_refused_halts_the_queue_and_jobs_go_on_when_it
         return {(await existing(job.id)).job.status for job in many} == {Status.QUEUED}
 
     await wait_until(waiting)  # except for the one that probes from time to time
-    stopped = await halts.current()
+    stopped = await circuit.current()
     assert stopped is not None
     assert stopped.code == code
     assert await requests_for(working, status) <= 8 + 6, "those in flight at once, then one for each probe"
@@ -77,12 +79,12 @@ async def test_while_the_queue_is_halted_by_hand_only_what_is_under_way_goes_on(
     await working.script({"on": "create", "match": "early", "do": "run", "seconds": 1.0})
     early = await submitted("an early fox by hand")
     await until(early.id, lambda card: card.job.stage == "processing")
-    await halts.hold_by_hand()
+    await circuit.hold_by_hand()
     late = await submitted("a late fox by hand")
     assert (await ended(early)).job.status == Status.COMPLETED
     assert (await existing(late.id)).job.status == Status.QUEUED
     assert await working.created("a late fox by hand") == []
-    await halts.resume()
+    await circuit.resume()
     assert (await ended(late)).job.status == Status.COMPLETED
 
 
@@ -98,14 +100,14 @@ async def test_a_worker_that_starts_halted_claims_nothing(quick: None, faults: F
 
 
 async def test_of_all_workers_one_probes_a_halted_queue(probing: None, database: None) -> None:
-    await halts.halt(AccountRefused("provider_billing", "No credit."))
-    stopped = await halts.current()
+    await circuit.trip(AccountRefused("provider_billing", "No credit."))
+    stopped = await circuit.current()
     assert stopped is not None
-    assert not any(await asyncio.gather(*(halts.may_probe(stopped) for _ in range(5))))
+    assert not any(await asyncio.gather(*(circuit.half_open(stopped) for _ in range(5))))
     await asyncio.sleep(0.4)
-    assert sum(await asyncio.gather(*(halts.may_probe(stopped) for _ in range(5)))) == 1
-    await halts.lift()
-    assert not await halts.may_probe(stopped)
+    assert sum(await asyncio.gather(*(circuit.half_open(stopped) for _ in range(5)))) == 1
+    await circuit.close()
+    assert not await circuit.half_open(stopped)
 
 
 async def test_to_be_asked_to_slow_down_is_no_failure_of_the_job(emptied: None, working: Faults) -> None:

@@ -18,6 +18,8 @@ from tasks.worker import retries
 from tests.conftest import Faults
 from tests.tasks.work import ended, submitted, until
 
+pytestmark = pytest.mark.once
+
 SDXL = "stability-ai/sdxl"
 
 

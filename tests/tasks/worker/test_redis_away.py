@@ -18,7 +18,7 @@ from tasks.db.tables import Job, Status
 from tasks.jobs import lifecycle
 from tasks.messaging import events
 from tasks.messaging.broker import HintBroker, broker
-from tasks.replicate import halts
+from tasks.replicate import circuit
 from tasks.settings import settings
 from tasks.worker import generate, process
 from tests import servers
@@ -26,6 +26,8 @@ from tests.conftest import Faults
 from tests.processes import Process, answers, environment
 from tests.tasks.work import at_work, submitted, until, wait_until
 from webapp.cli.parent_watch import Tether
+
+pytestmark = pytest.mark.once
 
 LOST, FOUND = "is not responding: jobs still run", "is responding again"
 
@@ -36,7 +38,7 @@ async def redis_at(url: str) -> AsyncIterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events, "_clients", {})
         patch.setattr(events, "_outboxes", {})
-        patch.setattr(events, "presence", events.Presence())
+        patch.setattr(events, "redis_health", events.RedisHealth())
         patch.setattr(events, "settings", settings.model_copy(update={"redis_url": url}))
         patch.setattr(broker, "connection_pool", HintBroker(url).connection_pool)
         yield
@@ -192,7 +194,7 @@ async def test_while_redis_is_away_a_cancel_reaches_the_worker(
 async def test_while_redis_is_away_a_halted_queue_is_probed(
     without_redis: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(halts, "MAX_PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(circuit, "MAX_PROBE_SECONDS", 0.3)
     await faults.script({"on": "create", "do": "status", "status": 402, "times": 1000})
     async with at_work():
         job = await submitted("a fox without credit")
@@ -202,7 +204,7 @@ async def test_while_redis_is_away_a_halted_queue_is_probed(
 
 
 async def halted() -> bool:
-    return await halts.current() is not None
+    return await circuit.current() is not None
 
 
 async def test_a_worker_that_stops_hands_on_what_it_carries_without_hints(without_redis: None, faults: Faults) -> None:

@@ -26,7 +26,7 @@ from tasks.messaging.broker import broker
 from tasks.models import registry
 from tasks.predictions.create import Provider
 from tasks.predictions.polling import Poller
-from tasks.replicate.circuit import Circuit
+from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import Prediction, Replicate
 from tasks.settings import settings
 from tasks.worker import generate, rescuer
@@ -136,7 +136,7 @@ async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_f
     async with aclosing(Replicate()) as replicate, outputs.files_client() as files:
         async with leases.hold(await claimed()) as lease:
             carrying = asyncio.create_task(
-                generate.carry(lease, Tools(Provider(replicate, Circuit(replicate), frozen), files, Poller(replicate)))
+                generate.carry(lease, Tools(Provider(replicate, Breaker(replicate), frozen), files, Poller(replicate)))
             )
             await frozen.reached.wait()
         lease.until = monotonic()
@@ -148,7 +148,7 @@ async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_f
         async with leases.hold(await claimed()) as another:
             storage = Storage.open(settings.storage_url)
             await generate.carry(
-                another, Tools(Provider(replicate, Circuit(replicate), storage), files, Poller(replicate))
+                another, Tools(Provider(replicate, Breaker(replicate), storage), files, Poller(replicate))
             )
         frozen.thawed.set()
         await asyncio.wait([carrying])

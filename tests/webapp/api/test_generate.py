@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Attempt, Job, Output, Stage, new_id
+from tasks.db.tables import Attempt, Job, Output, Stage
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
-from tasks.messaging import events
+from tasks.messaging import presence
 
 EXAMPLE = {"prompt": "A futuristic city at sunset", "parameters": '{"width":512,"height":512}'}
 
@@ -145,7 +146,7 @@ async def test_a_job_whose_files_cannot_be_stored_tells_why_it_waits_though_it_d
 
 async def test_a_waiting_job_tells_its_place_and_when_its_turn_will_likely_come(web: httpx.AsyncClient) -> None:
     await made_in(40)
-    await events.worker_seen("a-worker", 1)
+    await presence.worker_seen("a-worker", 1)
     await posted(web)
     assert await lifecycle.claim(30)
     body = await status(web, (await posted(web))["job_id"])
@@ -224,7 +225,7 @@ async def test_a_completed_job_tells_where_each_output_is_and_what_it_is(web: ht
     job = await lifecycle.claim(30)
     assert job is not None
     picture = Output(
-        id=new_id(),
+        id=ids.new(),
         position=0,
         key=f"{job_id}.png",
         kind="image",
@@ -237,7 +238,7 @@ async def test_a_completed_job_tells_where_each_output_is_and_what_it_is(web: ht
         placeholder="data:image/webp;base64,AA==",
     )
     film = Output(
-        id=new_id(),
+        id=ids.new(),
         position=1,
         key=f"{job_id}-1.mp4",
         kind="video",

@@ -177,12 +177,21 @@ def test_it_starts_again_at_once_after_a_kill_9_and_ends_with_what_started_it(up
     wait_until(up.ready, START)
     process.kill()
     process.wait()
-    code = f"import subprocess; subprocess.run([{sys.executable!r}, '-m', 'webapp', 'up', '--with-parent'])"
+    run = f"subprocess.run([{sys.executable!r}, '-m', 'webapp', 'up', '--with-parent', str(os.getpid())])"
+    code = f"import os, subprocess; {run}"
     starter = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=up.environment, stdout=subprocess.DEVNULL)
     wait_until(lambda: up.ready() and _parts_of(up) >= PARTS, START)
     starter.kill()
     starter.wait()
     wait_until(lambda: not _processes_of(up), 6 * END)  # on a busy machine, they are still starting
+
+
+def test_it_ends_also_if_what_started_it_is_gone_before_it_looks(up: Up) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    process = up.start(words=["--with-parent", str(gone.pid)])
+    assert process.wait(START) == 0
+    assert not _processes_of(up)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")

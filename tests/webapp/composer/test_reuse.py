@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tasks.curation import edits
-from tasks.db.tables import Job, new_id
+from tasks.db import ids
+from tasks.db.tables import Job
 from tasks.jobs import attempts, lifecycle
 from tests.newest import newest
 from tests.webapp.made import completed
@@ -61,7 +62,7 @@ async def test_a_finished_card_offers_the_same_uses_and_leads_to_them_without_sc
         [address] = re.findall(rf'id="use-{job.id}-{name}"[^>]* href="([^"]+)"', menu.text)
         assert unescape(address) == await link(web, job, name)
     assert f'id="job-{waiting.id}"' in sheet.text
-    assert (await web.get(f"/jobs/{new_id()}/uses")).status_code == 404
+    assert (await web.get(f"/jobs/{ids.new()}/uses")).status_code == 404
 
 
 async def test_a_print_in_the_trash_is_not_used(web: httpx.AsyncClient) -> None:

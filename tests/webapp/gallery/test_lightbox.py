@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from tasks.db.tables import Output, new_id
+from tasks.db import ids
+from tasks.db.tables import Output
 from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.library.paging import Sort
@@ -69,7 +70,7 @@ async def test_a_finished_card_tells_the_lightbox_of_every_output(web: httpx.Asy
     assert job is not None
     outputs = [
         Output(
-            id=new_id(), position=at, key=f"{job.id}-{at}.png", kind="image", media_type="image/png", bytes=1,
+            id=ids.new(), position=at, key=f"{job.id}-{at}.png", kind="image", media_type="image/png", bytes=1,
             sha256="", width=96, height=64, preview_key=f"{job.id}-{at}.preview.webp",
         )
         for at in range(2)

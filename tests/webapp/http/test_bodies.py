@@ -18,6 +18,8 @@ from webapp.app import create_app
 from webapp.http.bodies import MAX_BODY_BYTES, MAX_QUERY_FIELDS
 from webapp.http.forms import MAX_FIELDS, MAX_FILES, MAX_TEXT_BYTES, _of_text
 
+pytestmark = pytest.mark.once
+
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=x"
 

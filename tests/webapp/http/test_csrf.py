@@ -11,6 +11,8 @@ from tasks.settings import settings
 from webapp.app import create_app
 from webapp.http import csrf
 
+pytestmark = pytest.mark.once
+
 FORM = {"prompt": "a fox in the snow"}
 OURS = "http://darkroom.test"
 

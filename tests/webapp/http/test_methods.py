@@ -7,6 +7,8 @@ import pytest
 
 from webapp.app import create_app
 
+pytestmark = pytest.mark.once
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 SAMPLES = {"uuid": "019ab0c4-5d1e-7b36-9533-e50ac26d7632", "str": "019ab0c4-5d1e-7b36-9533-e50ac26d7632", "path": "x"}
 PATHS = [re.sub(r"\{\w+:(\w+)\}", lambda kind: SAMPLES[kind[1]], route.path) for route in create_app().routes]

@@ -21,6 +21,8 @@ from tests.waiting import wait_until
 from webapp.cli import open_files
 from webapp.http.protocol import MAX_HEAD_BYTES, MIN_BODY_RATE, PatientProtocol
 
+pytestmark = pytest.mark.once
+
 SHORT = 0.5  # seconds
 MANY = 1000  # connections
 LARGE = 30 * 2**20  # bytes: more than the system buffers

@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from tasks.background import alongside, end
+from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Job, new_id
+from tasks.db.tables import Job
 from tasks.errors import DatabaseAway, Failure
 from tasks.jobs import lifecycle, queue
 from tasks.library import cards
@@ -19,7 +20,7 @@ from tasks.library.cards import Card
 from tasks.library.paging import Place, Sort
 from tasks.library.query import Search, parse
 from tasks.messaging import events
-from tasks.replicate import halts
+from tasks.replicate import circuit
 from webapp.http.errors import Problem
 from webapp.listing.fragments import card_face, job_fragment
 from webapp.listing.query import Sheet
@@ -207,31 +208,31 @@ async def test_retrying_cards_say_why(hub: Hub) -> None:
 async def test_a_halt_of_the_queue_appears_on_open_pages_and_goes_by_itself(hub: Hub) -> None:
     job = await submitted()
     async with gallery(hub) as page, opened(hub.job_page(job.id)) as job_page:
-        await halts.halt(Failure("provider_billing", "No credit."))
+        await circuit.trip(Failure("provider_billing", "No credit."))
         for one in (page, job_page):
             message = await one.hears('hx-target="#halt"', "has no credit", "resume automatically", "/account/billing")
             assert not message.startswith("id:"), "it is no change of a job, to catch up from"
             one.got.clear()
-        await halts.lift()
+        await circuit.close()
         for one in (page, job_page):
             assert "credit" not in await one.hears('hx-target="#halt"')
 
 
 async def test_a_halt_is_told_also_to_a_page_that_was_away_when_it_began_or_ended(hub: Hub) -> None:
-    await halts.halt(Failure("provider_auth", "The token."))
+    await circuit.trip(Failure("provider_auth", "The token."))
     await halt_banner.look()
     async with gallery(hub) as page:
         await page.hears('hx-target="#halt"', "rejects the API token", "REPLICATE_API_TOKEN")
-    await halts.lift()
+    await circuit.close()
     await halt_banner.look()
     async with gallery(hub) as page:
         assert "rejects" not in await page.hears('hx-target="#halt"')
 
 
 async def test_a_halt_is_known_to_a_process_that_no_page_looks_at(hub: Hub) -> None:
-    await halts.halt(Failure("provider_auth", "The token."))
+    await circuit.trip(Failure("provider_auth", "The token."))
     await until(lambda: halt_banner.known() is not None)
-    await halts.lift()
+    await circuit.close()
     await until(lambda: halt_banner.known() is None)
 
 
@@ -432,7 +433,7 @@ async def test_listening_goes_on_after_an_error_that_nobody_expected(monkeypatch
         listened += 1
         if listened == 1:
             raise RuntimeError("Nobody expected this.")
-        yield new_id()
+        yield ids.new()
 
     monkeypatch.setattr("webapp.live.hub.POLL_SECONDS", 0.01)
     monkeypatch.setattr(events, "listen", listen)
@@ -472,7 +473,7 @@ async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
     monkeypatch.setattr(sent, "BULK_SIZE", 5)
     foxes = [await submitted() for _ in range(3)]
     owls = [
-        Job(id=new_id(), prompt="an owl", model="m/m", created_at=now(), changed_at=now(), due_at=now())
+        Job(id=ids.new(), prompt="an owl", model="m/m", created_at=now(), changed_at=now(), due_at=now())
         for _ in range(40)
     ]
     oldest = Sheet(sort=Sort.OLDEST, place=Place(Sort.OLDEST, foxes[0].id))
