@@ -71,8 +71,8 @@ async def test_no_text_is_met_with_a_server_error(
                         path = "/".join(text.decode(errors="replace") if p[:1] == "{" else p for p in parts)
                         await fine(web, door.method, path)
                     case "query":
-                        for value in {as_sent, text}:
-                            await fine(web, door.method, filled, sent + value)
+                        for spelled in {as_sent, text}:
+                            await fine(web, door.method, filled, sent + spelled)
                     case "form":
                         await fine(web, "POST", filled, b"", sent + as_sent, FORM)
                         if text in BYTES:

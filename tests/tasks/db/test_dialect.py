@@ -1,6 +1,7 @@
 """The two databases differ in one place."""
 
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
@@ -21,7 +22,7 @@ async def test_the_ids_that_a_query_makes_are_of_this_moment_and_all_different()
     ten = " UNION ALL ".join(["SELECT 1 AS one"] * 10)
     first = ids.new()
     made = sorted(row["id"] for row in await Job.raw(f"SELECT {{}} AS id FROM ({ten}) AS ten", new_id()))
-    made = [made_id if hasattr(made_id, "version") else ids.UUID(made_id) for made_id in made]
+    made = [made_id if hasattr(made_id, "version") else UUID(made_id) for made_id in made]
     assert all(one < other for one, other in pairwise(made))
     for made_id in made:
         assert made_id.version == 7
