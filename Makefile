@@ -41,8 +41,9 @@ format: $(VENV)/installed-dev ## put the code into its standard form
 format-check: $(VENV)/installed-dev
 	$(BIN)/python -m ruff format --check .
 
-lint: $(VENV)/installed-dev ## look for mistakes and bad habits (ruff)
+lint: $(VENV)/installed-dev ## look for mistakes and bad habits (ruff), and for imports that are not declared (deptry)
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m deptry tasks webapp
 
 types: $(VENV)/installed-dev ## check the types, strictly (mypy)
 	$(BIN)/python -m mypy
@@ -60,8 +61,8 @@ screenshots: $(VENV)/installed-dev ## make the README's pictures
 lock: ## pin the requirements anew, with hashes (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(LOCK) $(LEFT_OUT:%=--no-emit-package %) pyproject.toml -o requirements.txt
-	$(LOCK) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
-	$(LOCK) --extra bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
+	$(LOCK) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(LOCK) --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 
 clean: ## remove what was installed and cached; data/ and media/ stay
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results

@@ -42,7 +42,7 @@ PARTS = (  # the longest first; each process of a part reads all its tests, so t
     Part(
         "PostgreSQL",
         "-n 2 --dist worksteal tests/tasks tests/webapp --ignore=tests/tasks/standin"
-        " --ignore=tests/webapp/cli/test_up.py",
+        " --ignore=tests/webapp/cli/test_up.py --ignore=tests/webapp/test_openapi.py",
         {"TEST_DATABASE": "postgres"},
     ),
     Part("browser", "-n 2 --dist worksteal tests/browser"),

@@ -108,13 +108,17 @@ async def database() -> AsyncIterator[None]:
 async def empty(database: None) -> None:
     """Start each test with empty tables, no limit that another test met, and no hints on the way to Redis."""
     from tasks.db.tables import TABLES, Library
-    from tasks.jobs import backlog
+    from tasks.jobs import backlog, estimates
+    from tasks.library import months
     from tasks.messaging import events
     from tasks.models import registry
     from tasks.replicate import rate_limit
 
-    registry.forget()
-    backlog.forget()
+    for cached in (
+        registry.stored, registry.fetch, backlog.count_waiting, estimates.slots, estimates.typical_duration,
+        months.with_jobs,
+    ):  # fmt: skip
+        cached.cache_clear()
     events.redis_health = events.RedisHealth()
     await events._outbox().emptied()
     await events.redis().delete(rate_limit.BUCKET_KEY)

@@ -7,6 +7,7 @@ import argparse
 import gc
 import os
 import sys
+from importlib import metadata
 
 PARTS = {
     "up": "run everything on this machine: web, worker, Valkey and, without a REPLICATE_API_TOKEN, the stand-in",
@@ -40,6 +41,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="darkroom", description="A self-hosted darkroom for generative media.")
+    parser.add_argument("--version", action="version", version=f"darkroom {metadata.version('darkroom')}")
     parser.add_argument(
         "--tether", type=int, help=argparse.SUPPRESS
     )  # children of `up` end when `up` is gone: webapp/cli/parent_watch.py

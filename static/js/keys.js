@@ -24,7 +24,7 @@ const TABLE = [
   { group: "Prints", keys: ["End"], act: () => move("last") },
   { group: "Prints", keys: ["Enter"], shown: ["Enter"], words: "Open", act: () => false }, // the browser's own: it is a link
   { group: "Prints", keys: ["Escape"], shown: ["Esc"], words: "Close, or clear the selection", act: () => press(".pswp__button--close") || clear() },
-  { group: "This print", keys: ["f"], shown: ["F"], words: "Toggle favorite", act: () => act("favourite") },
+  { group: "This print", keys: ["f"], shown: ["F"], words: "Toggle favorite", act: () => act("favorite") },
   { group: "This print", keys: STARS, shown: ["1–5", "0"], words: "Rate, or remove the rating", act: (key) => act("rate", key) },
   { group: "This print", keys: ["0"], act: () => act("rate", "0") },
   { group: "This print", keys: ["t"], shown: ["T"], words: "Tag", act: tag },

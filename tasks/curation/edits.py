@@ -59,9 +59,9 @@ def by_ids(job_ids: Sequence[UUID]) -> Condition:
     return Job.id.is_in(list(job_ids)) if job_ids else WhereRaw("false")
 
 
-async def favourite(some: Condition, yes: bool = True) -> Outcome:
+async def favorite(some: Condition, yes: bool = True) -> Outcome:
     """Mark the jobs as favorites, or remove the mark."""
-    return await _do("favourite", "yes" if yes else "no", some)
+    return await _do("favorite", "yes" if yes else "no", some)
 
 
 async def rate(some: Condition, stars: int) -> Outcome:
@@ -223,8 +223,8 @@ def _portions_of(undo_id: UUID) -> Condition:
 
 def _deed(action: str, argument: str, moment: object) -> Edit:
     match action:
-        case "favourite":
-            return ColumnEdit(Job.favourite, argument == "yes", "boolean")
+        case "favorite":
+            return ColumnEdit(Job.favorite, argument == "yes", "boolean")
         case "rate":
             return ColumnEdit(Job.rating, int(argument), "smallint")
         case "trash":

@@ -110,7 +110,7 @@ class Job(Table, tablename="job"):
     batch = ForeignKey(references=Batch, null=True, default=None, index=False)
     batch_place = SmallInt(null=True, default=None)  # 0, 1, ... within the batch
     made_from = UUID(null=True, default=None)  # the job whose result or settings it was made from
-    favourite = Boolean(default=False)
+    favorite = Boolean(default=False)
     rating = SmallInt(default=0)  # 1 to 5 stars; 0 when it is not rated
     notes = Text(default="")
     trashed_at = Timestamptz(null=True, default=None)  # when it was put into the trash; deleted some time later

@@ -79,7 +79,7 @@ def _job(order: Order, until: datetime, earlier: list[UUID], chance: Random) -> 
         "seed": chance.randrange(2**31) if order.model != "minimax/hailuo-02" else None,
         "batch": order.matrix.id if order.matrix else None, "batch_place": order.place,
         "made_from": chance.choice(earlier) if earlier and chance.random() < 0.08 else None,
-        "favourite": liked, "rating": chance.choices(range(1, 6), (1, 2, 4, 6, 5))[0] if rated else 0,
+        "favorite": liked, "rating": chance.choices(range(1, 6), (1, 2, 4, 6, 5))[0] if rated else 0,
         "notes": chance.choice(words.NOTES) if chance.random() < 0.01 else "", "trashed_at": trashed,
     }  # fmt: skip
 

@@ -41,7 +41,7 @@ MOODS = ("calm", "melancholic", "hopeful", "tense", "playful", "dreamy", "solemn
 INSTRUMENTS = ("piano", "strings", "acoustic guitar", "analogue synthesizer", "marimba", "cello", "harp", "choir")
 GENRES = ("lo-fi", "ambient", "baroque", "jazz waltz", "minimal techno", "folk", "film score", "bossa nova")
 TAGS = (
-    "animals", "architecture", "birthday", "blue", "book cover", "cards", "client", "experiment", "favourites",
+    "animals", "architecture", "birthday", "blue", "book cover", "cards", "client", "experiment", "favorites",
     "flowers", "for print", "game", "grain", "holiday", "idea", "keep", "landscape", "later", "logo", "moodboard",
     "night", "people", "poster", "reference", "series", "sketch", "square", "test", "texture", "wallpaper",
 )  # fmt: skip

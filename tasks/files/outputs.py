@@ -18,6 +18,7 @@ from tasks.files.decoder_pool import Decoded, decode
 from tasks.files.download import DATA_URL, Scratch, allowed, fetch, own_origin
 from tasks.files.media_types import MEDIA_TYPES, PREVIEW_SUFFIX, THUMBNAIL_SUFFIX, MediaType, sniff
 from tasks.files.ssrf import PublicTransport
+from tasks.replicate.client import USER_AGENT
 from tasks.settings import settings
 
 Schema = Mapping[str, Any]
@@ -131,7 +132,7 @@ def files_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=PublicTransport(limits, exempt),
         timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
-        headers={"User-Agent": "darkroom", "Accept-Encoding": "identity"},
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none: a file's cookies would reach the next one
     )
 

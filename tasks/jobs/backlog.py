@@ -13,10 +13,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
+from async_lru import alru_cache
+
 from tasks.db.database import now
 from tasks.db.tables import Job
 from tasks.jobs import estimates
-from tasks.models.lookups import Lookups
 from tasks.settings import settings
 
 COUNT_TTL_SECONDS = 1.0  # for which this process caches the count of waiting jobs
@@ -53,9 +54,6 @@ class Waiting:
         self.clients[_peer(client)].add(client)
 
 
-_counted: Lookups[Waiting] = Lookups(COUNT_TTL_SECONDS, COUNT_TTL_SECONDS, most=1)
-
-
 async def client_in_line(client: str) -> str:
     """Return the client that a job waits as.
 
@@ -63,7 +61,7 @@ async def client_in_line(client: str) -> str:
     waiting.
     """
     peer = _peer(client)
-    in_line = (await _known()).clients.get(peer, set())
+    in_line = (await count_waiting()).clients.get(peer, set())
     return client if client in in_line or len(in_line) < MAX_NAMES_PER_PEER else _nameless(peer)
 
 
@@ -72,7 +70,7 @@ async def make_room(jobs: Mapping[str, int], models: Collection[str] = ()) -> No
 
     models: the models of the jobs, for the estimate. Raises QueueFull.
     """
-    waiting, wanted = await _known(), Counter[str]()
+    waiting, wanted = await count_waiting(), Counter[str]()
     for client, count in jobs.items():
         wanted[_peer(client)] += count
     beyond = waiting.jobs + wanted.total() - settings.max_waiting
@@ -89,16 +87,9 @@ async def make_room(jobs: Mapping[str, int], models: Collection[str] = ()) -> No
         waiting.add(client, count)
 
 
-def forget() -> None:
-    """Clear the cached count, as in a new process."""
-    _counted.forget()
-
-
-async def _known() -> Waiting:
-    return await _counted.find("", _count) or Waiting()
-
-
-async def _count() -> Waiting:
+@alru_cache(maxsize=1, ttl=COUNT_TTL_SECONDS)
+async def count_waiting() -> Waiting:
+    """Return the count of waiting jobs as this process knows it."""
     waiting = Waiting()
     for row in await Job.raw(COUNT_WAITING):
         waiting.add(row["client"], row["jobs"])

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from statistics import median
-from time import monotonic
 
+from async_lru import alru_cache
 from piccolo.querystring import QueryString
 from redis.exceptions import RedisError
 
@@ -21,10 +21,8 @@ COMPLETED = QueryString("'completed'")  # a literal: a bound value would not mat
 
 SAMPLE_JOBS = 20  # the latest completed jobs of a model
 DURATION_TTL_SECONDS = 30.0  # seconds that this process caches how long a model takes
+MAX_MODELS = 256  # whose durations this process caches
 WORKERS_TTL_SECONDS = 1.0  # seconds that it caches how busy the workers are
-
-_durations: dict[str, tuple[float, float | None]] = {}  # model -> (when the entry expires, seconds)
-_workers: tuple[float, int, int] = (0.0, 0, 0)  # when the entry expires, slots, and how many slots are taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,44 +57,23 @@ def wait(place: int, slots: int, busy: int, duration: float, per_minute: float) 
 
 async def outlook(models: Collection[str]) -> Outlook:
     """Return how fast the queue moves now for jobs of these models. Answers are cached to spare the database."""
-    slots, busy = await _glance()
-    found = {model: await _duration(model) for model in models} if slots else {}
-    return Outlook(slots, busy, {model: seconds for model, seconds in found.items() if seconds is not None})
+    all_slots, busy = await slots()
+    found = {model: await typical_duration(model) for model in models} if all_slots else {}
+    return Outlook(all_slots, busy, {model: seconds for model, seconds in found.items() if seconds is not None})
 
 
-def forget() -> None:
-    """Clear the caches, so that they are as empty as in a new process."""
-    global _workers
-    _durations.clear()
-    _workers = (0.0, 0, 0)
-
-
-async def _glance() -> tuple[int, int]:
+@alru_cache(maxsize=1, ttl=WORKERS_TTL_SECONDS)
+async def slots() -> tuple[int, int]:
     """Return the workers' slots and how many are taken: (0, 0) without workers, without Redis, or in a halted queue."""
-    global _workers
-    until, slots, busy = _workers
-    if monotonic() >= until:
-        try:
-            slots = 0 if await circuit.current() else await presence.slots()
-        except (RedisError, OSError):
-            slots = 0
-        busy = await Job.count().where(Job.status == RUNNING) if slots else 0
-        _workers = monotonic() + WORKERS_TTL_SECONDS, slots, busy
-    return slots, busy
+    try:
+        slots = 0 if await circuit.current() else await presence.slots()
+    except (RedisError, OSError):
+        slots = 0
+    return slots, await Job.count().where(Job.status == RUNNING) if slots else 0
 
 
-async def _duration(model: str) -> float | None:
-    moment = monotonic()
-    until, seconds = _durations.get(model, (0.0, None))
-    if moment >= until:
-        seconds = await _typical_duration(model)
-        for old in [name for name, (until, _) in _durations.items() if moment >= until]:
-            del _durations[old]
-        _durations[model] = moment + DURATION_TTL_SECONDS, seconds
-    return seconds
-
-
-async def _typical_duration(model: str) -> float | None:
+@alru_cache(maxsize=MAX_MODELS, ttl=DURATION_TTL_SECONDS)
+async def typical_duration(model: str) -> float | None:
     """Return the median duration of the latest successful attempts, from before the request to the last file stored.
 
     Returns None when there are none.

@@ -85,7 +85,7 @@ def _has(field: str, value: str) -> Condition:
             held = f"SELECT job FROM collection_item WHERE collection IN ({named})"
             return WhereRaw(f"job.id IN ({held})", value.lower(), value)
         case "fav":
-            return WhereRaw(f"job.favourite = {'true' if value.lower() in YES else 'false'}")
+            return WhereRaw(f"job.favorite = {'true' if value.lower() in YES else 'false'}")
         case "rating":
             return WhereRaw(f"job.rating IN ({', '.join(map(str, rating_range(value))) or 'NULL'})")
         case "seed":

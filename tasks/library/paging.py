@@ -28,7 +28,7 @@ class Sort(StrEnum):
 
     NEWEST = "newest"
     OLDEST = "oldest"
-    FAVOURITES = "favourites"
+    FAVORITES = "favorites"
     """Favorites first, newest first; then the rest, newest first."""
 
 
@@ -40,16 +40,16 @@ class NoPlace(Exception):
 class Place:
     """A place in the order: directly after a job, or after where a job with its id would be.
 
-    favourite: whether it is among the favorites or among the rest, when favorites come first.
+    favorite: whether it is among the favorites or among the rest, when favorites come first.
     """
 
     sort: Sort
     job_id: UUID
-    favourite: bool = False
+    favorite: bool = False
 
     def __str__(self) -> str:
         """Return the place as a cursor, which is opaque and made only here."""
-        mark = (self.sort[0].upper() if self.favourite else self.sort[0]).encode()
+        mark = (self.sort[0].upper() if self.favorite else self.sort[0]).encode()
         return urlsafe_b64encode(mark + self.job_id.bytes).decode().rstrip("=")
 
     @classmethod
@@ -67,7 +67,7 @@ class Place:
     @classmethod
     def behind(cls, job: Job, sort: Sort) -> "Place":
         """Return the place after a job."""
-        return cls(sort, job.id, sort == Sort.FAVOURITES and job.favourite)
+        return cls(sort, job.id, sort == Sort.FAVORITES and job.favorite)
 
     @classmethod
     def before_month(cls, month: str, sort: Sort) -> "Place":
@@ -102,24 +102,24 @@ class _Part:
 
     ascending: bool
     start: UUID | None = None
-    favourite: bool | None = None
+    favorite: bool | None = None
 
 
 def _parts(sort: Sort, place: Place | None) -> list[_Part]:
     start = place.job_id if place else None
-    if sort != Sort.FAVOURITES:
+    if sort != Sort.FAVORITES:
         return [_Part(sort == Sort.OLDEST, start)]
-    favourites, others = _Part(False, favourite=True), _Part(False, favourite=False)
+    favorites, others = _Part(False, favorite=True), _Part(False, favorite=False)
     if place is None:
-        return [favourites, others]
-    return [replace(favourites, start=start), others] if place.favourite else [replace(others, start=start)]
+        return [favorites, others]
+    return [replace(favorites, start=start), others] if place.favorite else [replace(others, start=start)]
 
 
 def _backwards(sort: Sort, place: Place) -> list[_Part]:
-    if sort != Sort.FAVOURITES:
+    if sort != Sort.FAVORITES:
         return [_Part(sort != Sort.OLDEST, place.job_id)]
-    own = _Part(True, place.job_id, place.favourite)
-    return [own] if place.favourite else [own, _Part(True, favourite=True)]
+    own = _Part(True, place.job_id, place.favorite)
+    return [own] if place.favorite else [own, _Part(True, favorite=True)]
 
 
 async def _walked(search: Search, parts: Iterable[_Part], count: int) -> list[UUID]:
@@ -134,7 +134,7 @@ async def _walked(search: Search, parts: Iterable[_Part], count: int) -> list[UU
 def _walk(search: Search, part: _Part, count: int) -> QueryString:
     words = words_of(search)
     where, beyond = _but_words(search, part), None
-    if words and full_text.IN_ORDER_OF_AGE and not part.favourite:
+    if words and full_text.IN_ORDER_OF_AGE and not part.favorite:
         return full_text.select_next(words, where, part.start, part.ascending, count)
     if part.start is not None:
         where = where & (Job.id > part.start if part.ascending else Job.id < part.start)
@@ -149,7 +149,7 @@ def _but_words(search: Search, part: _Part) -> Condition:
 
     `IS` keeps SQLite from walking all favorites when the search itself finds only a few jobs by an index.
     """
-    if part.favourite is None:
+    if part.favorite is None:
         return but_words(search)
     few = any(term.field in FEW and not term.negated for term in search.terms)
-    return but_words(search) & WhereRaw(f"job.favourite {'IS' if few else '='} {'true' if part.favourite else 'false'}")
+    return but_words(search) & WhereRaw(f"job.favorite {'IS' if few else '='} {'true' if part.favorite else 'false'}")

@@ -4,17 +4,16 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache, partial
-from time import monotonic
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import jsonschema_rs
 import msgspec
+from async_lru import alru_cache
 
 from tasks.db.database import now
 from tasks.db.tables import ModelSchema
 from tasks.errors import Fault
-from tasks.models.lookups import Lookups
 from tasks.models.schemas import Path, Schema, faults, plain, validator
 from tasks.models.strict_json import MOST
 from tasks.replicate.client import RemoteModel, Replicate
@@ -38,14 +37,10 @@ PROMPT_FIELDS = ("prompt", "text")
 
 MODEL_TTL_SECONDS = 5.0  # seconds that this process caches a model
 MAX_CACHED_MODELS = 256  # models
-LOOKUP_TTL_SECONDS = 300.0  # that a looked-up model is cached while no job uses it
-UNKNOWN_TTL_SECONDS = 60.0  # that a name unknown to Replicate is cached
+LOOKUP_TTL_SECONDS = 60.0  # that Replicate's answer is cached while no job uses the model, or it knows no such model
 
 MAX_PROMPT_LENGTH = 10_000  # characters
 MAX_SEED = 2**31 - 1
-
-_remembered: dict[str, tuple[float, "Model"]] = {}  # name -> when the entry expires, and the model
-_lookups: Lookups["Model"] = Lookups(LOOKUP_TTL_SECONDS, UNKNOWN_TTL_SECONDS, MAX_CACHED_MODELS)
 
 
 @dataclass(frozen=True)
@@ -131,12 +126,12 @@ async def look_up(name: str, replicate: Replicate) -> Model | None:
 
     Replicate's answer is cached for a while, even when it knows no such model. Concurrent callers share one request.
     """
-    return await stored(name) or await _lookups.find(name, partial(_fetch, name, replicate))
+    return await stored(name) or await fetch(name, replicate)
 
 
 async def keep(model: Model) -> None:
     """Store a looked-up model because a job uses it now. From then on it is one of the models to choose from."""
-    if _lookups.pop(model.name) is not None:
+    if await stored(model.name) is None:
         await _store(model)
 
 
@@ -145,28 +140,18 @@ async def refresh(name: str, replicate: Replicate) -> Model | None:
 
     Returns None when Replicate knows no such model. Raises Failure when the request to Replicate fails.
     """
-    model = await _fetch(name, replicate)
+    fetch.cache_invalidate(name, replicate)
+    model = await fetch(name, replicate)
     if model is not None:
         await _store(model)
     return model
 
 
+@alru_cache(maxsize=MAX_CACHED_MODELS, ttl=MODEL_TTL_SECONDS)
 async def stored(name: str) -> Model | None:
     """Return a model by its name, without a request to Replicate. It may be a few seconds old."""
-    until, model = _remembered.get(name, (0.0, None))
-    if model is not None and monotonic() < until:
-        return model
     row = await ModelSchema.objects().where(ModelSchema.name == name).first()
-    model = _from_row(row) if row is not None else built_in(name)
-    if model is not None:
-        _remember(model)
-    return model
-
-
-def forget() -> None:
-    """Empty the caches, as they are in a new process."""
-    _remembered.clear()
-    _lookups.forget()
+    return _from_row(row) if row is not None else built_in(name)
 
 
 async def known() -> list[Model]:
@@ -190,7 +175,9 @@ def built_in(name: str) -> Model | None:
     return _from_remote(name, remote)
 
 
-async def _fetch(name: str, replicate: Replicate) -> Model | None:
+@alru_cache(maxsize=MAX_CACHED_MODELS, ttl=LOOKUP_TTL_SECONDS)
+async def fetch(name: str, replicate: Replicate) -> Model | None:
+    """Return a model as Replicate describes it, or None when it knows no such model. Raises Failure."""
     owner_and_name, _, version = name.partition(":")
     try:
         remote = await replicate.model(owner_and_name)
@@ -212,13 +199,7 @@ async def _store(model: Model) -> None:
     await ModelSchema.insert(ModelSchema({ModelSchema.name: model.name, **changes})).on_conflict(
         target=ModelSchema.name, action="DO UPDATE", values=list(changes)
     )
-    _remember(model)
-
-
-def _remember(model: Model) -> None:
-    if len(_remembered) >= MAX_CACHED_MODELS:
-        _remembered.clear()
-    _remembered[model.name] = monotonic() + MODEL_TTL_SECONDS, model
+    stored.cache_invalidate(model.name)
 
 
 def _from_remote(name: str, remote: RemoteModel, pinned: bool = False) -> Model:

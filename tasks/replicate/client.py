@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
+from importlib import metadata
 from time import monotonic
 from typing import IO, Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ METADATA_TIMEOUT = 10.0  # seconds to wait for a model's parameters: a user wait
 MAX_CONNECTIONS = 40  # requests; the others wait here, because httpx scans all its waiting requests at each response
 LIMITS = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=2.0)
 """Idle connections expire well before a server closes them: a POST on a closed one would have an unknown outcome."""
+USER_AGENT = f"darkroom/{metadata.version('darkroom')}"
 WEBHOOK_EVENTS = ["start", "logs", "completed"]
 MAX_PAGES = 10  # of 100 predictions each
 PAUSE_SECONDS = 5.0  # after a 429 that does not say how long to wait
@@ -138,7 +140,7 @@ class Replicate:
         token = settings.replicate_api_token.get_secret_value() or "stand-in"
         self._client = httpx.AsyncClient(
             base_url=settings.api_url,
-            headers={"Authorization": f"Bearer {token}", "User-Agent": "darkroom/0.1"},
+            headers={"Authorization": f"Bearer {token}", "User-Agent": USER_AGENT},
             timeout=TIMEOUT,
             limits=LIMITS,
             transport=transport,

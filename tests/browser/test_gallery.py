@@ -268,8 +268,8 @@ def test_behind_a_proxy_that_is_not_known_a_button_says_what_is_to_be_done(page:
 
     job_id = darkroom.post("a fox behind a proxy")
     page.goto("/")
-    page.route("**/favourite", proxied)
+    page.route("**/favorite", proxied)
     page.locator(f"#job-{job_id}").hover()
-    page.locator(f"#job-{job_id}-favourite").click()
+    page.locator(f"#job-{job_id}-favorite").click()
     expect(page.locator("#notice")).to_contain_text("the operator must set PUBLIC_URL")
     expect(page.locator(f"#job-{job_id}")).to_have_count(1)

@@ -97,7 +97,7 @@ STILL = """document.addEventListener("htmx:before:swap", ({ detail }) => {
     if (window.pressed) detail.tasks.length = 0;
 })"""
 
-PRESSED = {"f": "favourite", "3": "rate 3", "0": "rate 0", "t": "tag", "x": "select", "Delete": "trash"}
+PRESSED = {"f": "favorite", "3": "rate 3", "0": "rate 0", "t": "tag", "x": "select", "Delete": "trash"}
 
 FORMS = """() => {
     window.pressed = [];
@@ -109,7 +109,7 @@ FORMS = """() => {
     };
     for (const card of document.querySelectorAll("#sheet > .card")) {
         card.querySelectorAll("[data-action], .card-select").forEach(own => own.remove());
-        for (const action of ["favourite", "rate", "tag", "trash"]) {
+        for (const action of ["favorite", "rate", "tag", "trash"]) {
             const form = document.createElement("form");
             form.dataset.action = action;
             for (const value of action === "rate" ? ["0", "1", "2", "3", "4", "5"] : [""]) {

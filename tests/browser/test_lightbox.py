@@ -186,15 +186,15 @@ def test_what_is_said_of_a_print_is_seen_and_changed_in_the_lightbox(
     page.goto("/")
     open_lightbox(page, prints["first"])
     expect(page.get_by_label("Rated 4 of 5")).to_be_visible()
-    favourite = page.locator(".pswp__button--favourite")
-    expect(favourite).to_have_attribute("aria-pressed", "false")
-    favourite.click()
-    expect(favourite).to_have_attribute("aria-pressed", "true")
-    wait_until(lambda: darkroom.status(prints["first"]).get("favourite") is True)
+    favorite = page.locator(".pswp__button--favorite")
+    expect(favorite).to_have_attribute("aria-pressed", "false")
+    favorite.click()
+    expect(favorite).to_have_attribute("aria-pressed", "true")
+    wait_until(lambda: darkroom.status(prints["first"]).get("favorite") is True)
     page.keyboard.press("ArrowRight")
-    expect(favourite).to_have_count(1)
+    expect(favorite).to_have_count(1)
     expect(page.get_by_label("Rated 4 of 5")).to_have_count(0)
-    httpx.patch(first, json={"rating": 0, "favourite": False}).raise_for_status()
+    httpx.patch(first, json={"rating": 0, "favorite": False}).raise_for_status()
 
 
 def test_near_the_end_older_prints_are_fetched(page: Page, prints: dict[str, UUID]) -> None:

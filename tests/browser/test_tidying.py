@@ -26,17 +26,17 @@ def in_trash(darkroom: Darkroom, ids: list[UUID]) -> list[bool]:
     return ["trashed_at" in darkroom.status(job_id) for job_id in ids]
 
 
-def test_a_favourite_is_seen_at_once_in_another_tab(page: Page, darkroom: Darkroom) -> None:
+def test_a_favorite_is_seen_at_once_in_another_tab(page: Page, darkroom: Darkroom) -> None:
     _, [job_id] = made(darkroom)
     page.goto("/")
     other = page.context.new_page()
     other.goto("/")
-    heart = f"#job-{job_id}-favourite"
+    heart = f"#job-{job_id}-favorite"
     page.locator(f"#job-{job_id}").hover()
     page.locator(heart).click()
     for tab in (page, other):
         expect(tab.locator(heart)).to_have_attribute("aria-pressed", "true")
-    assert darkroom.status(job_id)["favourite"] is True
+    assert darkroom.status(job_id)["favorite"] is True
     page.locator(heart).click()
     expect(other.locator(heart)).to_have_attribute("aria-pressed", "false")
 
@@ -137,7 +137,7 @@ def test_axe_finds_nothing_where_one_tidies_and_nothing_overflows(page: Page, da
     word, ids = made(darkroom, 2)
     form = {"action": "collect", "collection": word, "job": str(ids[0])}
     httpx.post(f"{darkroom.url}/selection", data=form).raise_for_status()
-    httpx.patch(f"{darkroom.url}/jobs/{ids[0]}", json={"favourite": True, "rating": 4, "tags": ["sea"]})
+    httpx.patch(f"{darkroom.url}/jobs/{ids[0]}", json={"favorite": True, "rating": 4, "tags": ["sea"]})
     if place == "trash":
         httpx.post(f"{darkroom.url}/jobs/{ids[0]}/trash").raise_for_status()
     page.emulate_media(reduced_motion="reduce")
@@ -183,7 +183,7 @@ def test_without_script_a_print_is_marked_thrown_away_restored_and_deleted(no_sc
     no_script.get_by_label("New tag").fill("sea")
     no_script.locator(f"#job-{job_id}-add-tag").click()
     shape = darkroom.status(job_id)
-    assert (shape["rating"], shape["favourite"], shape["tags"]) == (4, True, ["sea"])
+    assert (shape["rating"], shape["favorite"], shape["tags"]) == (4, True, ["sea"])
     no_script.get_by_role("button", name="Trash").click()
     no_script.goto(f"/?q=in:trash+{word}")
     no_script.locator(f"#job-{job_id}-restore").click(force=True)

@@ -277,7 +277,7 @@ def test_no_button_of_a_card_has_a_form_which_would_make_cards_slow_to_come_and_
 
 def test_what_runs_under_the_pointer_while_the_page_scrolls_shows_no_marks(page: Page, library: Library) -> None:
     library.open(page)
-    heart = page.locator(f"#job-{library.ids[-1]}-favourite")
+    heart = page.locator(f"#job-{library.ids[-1]}-favorite")
     page.locator(f"#job-{library.ids[-1]}-link").hover()
     expect(heart).to_be_visible()
     scrolled = "heart => { dispatchEvent(new Event('scroll')); return getComputedStyle(heart).display }"

@@ -19,8 +19,20 @@ from piccolo.utils.sql_values import convert_to_sql_value
 
 from tasks.db import ids
 from tasks.db.database import DB, connected, now
-from tasks.db.tables import ENDED, Attempt, Batch, Collection, CollectionItem, Job, JobTag, Output, Status, Undo
-from tasks.library import cards
+from tasks.db.tables import (
+    ENDED,
+    Attempt,
+    Batch,
+    Collection,
+    CollectionItem,
+    Job,
+    JobTag,
+    Output,
+    SavedSearch,
+    Status,
+    Undo,
+)
+from tasks.library import paging
 from tasks.library.query import parse
 from tasks.settings import settings
 
@@ -59,6 +71,9 @@ SCHEMA = {
 }
 
 
+AMERICAN = "2026-11-29T20:50:00:000000"
+"""From this migration on, columns and values have these words and no longer their British spelling."""
+BRITISH = {"favorite": "favourite", "favorites": "favourites"}
 MENDED = "2026-11-29T02:20:00:000000"
 """From this migration on, a prediction belongs to one attempt, and every library has the additions above."""
 
@@ -82,7 +97,7 @@ async def main(last: str = "", shape: str = "") -> None:
             "schema": await Migration.raw(SCHEMA[DB.engine_type]),
             "expected": expected,
             "rows": {name: await Migration.raw(f'SELECT * FROM "{name}" ORDER BY id') for name in expected},
-            "found": await cards.count(parse("fox")),
+            "found": await paging.number_found(parse("fox"), most=100),
         }
     sys.stdout.write(msgspec.json.encode(outcome).decode())
 
@@ -105,14 +120,20 @@ async def _fill(last: str) -> dict[str, list[Row]]:
     for row in _rows(last):
         table = type(row)._meta
         there = {column["name"] for column in await Migration.raw(COLUMNS[DB.engine_type], table.tablename)}
-        columns = [column for column in table.columns if column._meta.name in there]
+        columns = [column for column in table.columns if _spelled(column._meta.name, last) in there]
         if columns:
-            names, places = (", ".join(f'"{c._meta.name}"' for c in columns), ", ".join(["{}"] * len(columns)))
-            values = [convert_to_sql_value(row[column._meta.name], column) for column in columns]
+            names = ", ".join(f'"{_spelled(column._meta.name, last)}"' for column in columns)
+            places = ", ".join(["{}"] * len(columns))
+            values = [_spelled(convert_to_sql_value(row[column._meta.name], column), last) for column in columns]
             await Migration.raw(f'INSERT INTO "{table.tablename}" ({names}) VALUES ({places})', *values)
-            known = {c._meta.name: row[c._meta.name] for c in table.columns if c._meta.name in there | FOUND_OUT}
+            filled = {column._meta.name for column in columns} | FOUND_OUT
+            known = {c._meta.name: row[c._meta.name] for c in table.columns if c._meta.name in filled}
             expected.setdefault(table.tablename, []).append(known)
     return expected
+
+
+def _spelled(word: Any, last: str) -> Any:
+    return BRITISH[word] if last < AMERICAN and isinstance(word, str) and word in BRITISH else word
 
 
 def _rows(last: str) -> list[Table]:
@@ -125,12 +146,14 @@ def _rows(last: str) -> list[Table]:
         Batch(prompt="{a|b} fox", jobs=2, created_at=moment),
         Collection(name="foxes", created_at=moment),
     )
-    rows: list[Table] = [batch, collection, Undo(created_at=moment, action="tag", argument="wild")]
+    rows: list[Table] = [batch, collection, Undo(created_at=moment, action="favorite", argument="yes")]
+    rows.append(SavedSearch(name="foxes", query="fox", sort="favorites", created_at=moment))
     for number, status in enumerate(Status):
         job = Job(
             status=status, prompt=f"fox number {number}", model="m/m", parameters='{"width": 512}', client="somebody",
             turn=number, created_at=moment, changed_at=moment, due_at=moment, deadline_at=moment + timedelta(days=1),
             kind="image" if status is Status.COMPLETED else None, seed=number, notes="seen at dusk", rating=number,
+            favorite=number % 2 == 0,
             batch=batch.id, batch_place=number, lease_token=ids.new() if status is Status.RUNNING else None,
         )  # fmt: skip
         attempt = Attempt(

@@ -13,13 +13,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
 
 @pytest.fixture(autouse=True)
 async def empty(empty: None) -> None:
-    """Start each test with empty tables, no worker, and nothing cached from earlier tests."""
-    from tasks.jobs import estimates
-    from tasks.library import months
+    """Start each test with empty tables, no worker, and no halt."""
     from tasks.messaging import events, presence
     from webapp.render import halt_banner
 
     await halt_banner.look()
     await events.redis().delete(presence.WORKERS)
-    estimates.forget()
-    months.forget()

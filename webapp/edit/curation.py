@@ -25,14 +25,14 @@ Members = dict[str, object]
 T = TypeVar("T")
 
 TOO_MANY_TAGS = f"A job can have at most {edits.MAX_TAGS} tags."
-MEMBERS = ("favourite", "rating", "tags", "notes", "trashed")
+MEMBERS = ("favorite", "rating", "tags", "notes", "trashed")
 
 
-@post("/jobs/{job_id:str}/favourite", status_code=200)
-async def favourite(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Mark a job as a favorite (`favourite`: yes), or remove the mark (no)."""
+@post("/jobs/{job_id:str}/favorite", status_code=200)
+async def favorite(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Mark a job as a favorite (`favorite`: yes), or remove the mark (no)."""
     card = await existing(job_id)
-    await edits.favourite(_only(card), await _field(request, "favourite") != "no")
+    await edits.favorite(_only(card), await _field(request, "favorite") != "no")
     return await _answer(request, job_id)
 
 
@@ -93,14 +93,14 @@ async def restore(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 
 @patch("/jobs/{job_id:str}", status_code=200)
 async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Change any of `favourite`, `rating`, `tags`, `notes` and `trashed` of a job. `tags` replaces all of its tags."""
+    """Change any of `favorite`, `rating`, `tags`, `notes` and `trashed` of a job. `tags` replaces all of its tags."""
     card, asked = await existing(job_id), _checked(await json_object(request))
     one = _only(card)
     if "trashed" in asked:
         outcome = await (edits.trash if asked["trashed"] else edits.restore)(one)
         _check_left_out(outcome)
-    if "favourite" in asked:
-        await edits.favourite(one, bool(asked["favourite"]))
+    if "favorite" in asked:
+        await edits.favorite(one, bool(asked["favorite"]))
     if isinstance(stars := asked.get("rating"), int):
         await edits.rate(one, stars)
     if isinstance(wanted := asked.get("tags"), list):
@@ -117,7 +117,7 @@ async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 def _checked(body: Members) -> Members:
     """Return the requested changes. Raises Rejected with every fault in them."""
     checks: dict[str, Callable[[Any], str | None]] = {
-        "favourite": lambda value: None if isinstance(value, bool) else "This must be true or false.",
+        "favorite": lambda value: None if isinstance(value, bool) else "This must be true or false.",
         "trashed": lambda value: None if isinstance(value, bool) else "This must be true or false.",
         "rating": lambda value: None if type(value) is int and 0 <= value <= 5 else edits.RATING_FAULT,
         "notes": lambda value: edits.fault_of_notes(value) if isinstance(value, str) else "This must be a string.",
@@ -189,4 +189,4 @@ def _check_left_out(outcome: Outcome) -> None:
         raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
 
 
-ROUTES = [favourite, rating, tags, collect, notes, trash, restore, change]
+ROUTES = [favorite, rating, tags, collect, notes, trash, restore, change]

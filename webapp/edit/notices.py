@@ -51,7 +51,7 @@ async def words(action: str, argument: str, outcome: Outcome) -> str:
         name = await collections.name_of(UUID(argument))
         quoted = f"“{name}”" if name else "a deleted collection"
     said = {
-        "favourite": f"Added {prints} to favorites" if argument == "yes" else f"Removed {prints} from favorites",
+        "favorite": f"Added {prints} to favorites" if argument == "yes" else f"Removed {prints} from favorites",
         "rate": f"Rated {prints} {argument} {'star' if argument == '1' else 'stars'}"
         if argument != "0"
         else f"Removed the rating from {prints}",

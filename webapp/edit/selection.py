@@ -124,8 +124,8 @@ def _asked(form: FormMultiDict) -> tuple[str, str]:
 
 async def _done(action: str, argument: str, some: Condition) -> Outcome:
     match action:
-        case "favourite":
-            return await edits.favourite(some, argument != "no")
+        case "favorite":
+            return await edits.favorite(some, argument != "no")
         case "rate":
             return await edits.rate(some, int(argument) if argument.isdecimal() else -1)
         case "tag":
@@ -163,7 +163,7 @@ async def _kept(action: str, argument: str) -> str:
         return str(found.id) if found else ""
     if action in ("tag", "untag"):
         return tag_name(argument)
-    return (argument or "yes") if action == "favourite" else argument
+    return (argument or "yes") if action == "favorite" else argument
 
 
 def _shape(outcome: Outcome) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _kept(row: SavedSearch) -> Link:
 
 def _by_year(known: list[str], sheet: Sheet) -> dict[str, list[Link]]:
     """Return links to the months, by year. Favorites are not in time order, so their links sort by newest instead."""
-    sorted_by_time = sheet if sheet.sort != Sort.FAVOURITES else replace(sheet, sort=Sort.NEWEST)
+    sorted_by_time = sheet if sheet.sort != Sort.FAVORITES else replace(sheet, sort=Sort.NEWEST)
     years: dict[str, list[Link]] = {}
     for month in known:
         words = f"{date.fromisoformat(month + '-01'):%B}"

@@ -136,7 +136,7 @@ def job_json(card: Card) -> dict[str, Any]:
         "seed": job.seed,
         "made_from": _id(job.made_from),
         "batch": _id(job.batch),
-        "favourite": job.favourite or None,
+        "favorite": job.favorite or None,
         "rating": job.rating or None,
         "tags": list(card.marks.tags) or None,
         "collections": list(card.marks.collections) or None,

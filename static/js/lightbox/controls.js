@@ -2,7 +2,7 @@
 
 export function addControls(pswp, panel) {
   pswp.on("uiRegister", () => {
-    for (const control of [told, place, stars, favourite, save, about]) pswp.ui.registerElement(control(pswp, panel));
+    for (const control of [told, place, stars, favorite, save, about]) pswp.ui.registerElement(control(pswp, panel));
   });
 }
 
@@ -47,20 +47,20 @@ function stars(pswp) {
 }
 
 /** Return a favorite button that clicks the one on the print's card. */
-function favourite(pswp) {
+function favorite(pswp) {
   return {
-    name: "favourite",
+    name: "favorite",
     order: 7,
     isButton: true,
     title: "Favorite",
     html: icon("heart") + icon("heart-fill"),
     onInit: (button) =>
       always(pswp, () => {
-        const own = mark(pswp, "favourite");
+        const own = mark(pswp, "favorite");
         button.hidden = !own;
         button.setAttribute("aria-pressed", own?.getAttribute("aria-pressed") ?? "false");
       }),
-    onClick: () => mark(pswp, "favourite")?.click(),
+    onClick: () => mark(pswp, "favorite")?.click(),
   };
 }
 

@@ -41,12 +41,12 @@ async def column(name: Any) -> list[Any]:
 
 async def test_one_and_many_take_the_same_road_and_only_what_is_not_so_changes() -> None:
     first, second, third = await ended()
-    one = await edits.favourite(edits.by_ids([first]))
+    one = await edits.favorite(edits.by_ids([first]))
     assert (one.jobs, list(one.some)) == (1, [first])
-    rest = await edits.favourite(filters.condition(parse("fox")))
+    rest = await edits.favorite(filters.condition(parse("fox")))
     assert (rest.jobs, set(rest.some)) == (2, {second, third})
-    assert await column(Job.favourite) == [True, True, True]
-    nothing = await edits.favourite(filters.condition(parse("fox")))
+    assert await column(Job.favorite) == [True, True, True]
+    nothing = await edits.favorite(filters.condition(parse("fox")))
     assert (nothing.jobs, nothing.undo, nothing.some) == (0, None, ())
     assert await Undo.count() == 2
 
@@ -184,7 +184,7 @@ async def test_notes_are_kept_and_found() -> None:
 
 async def test_what_was_done_more_than_a_day_ago_is_not_undone() -> None:
     [first] = await ended(1)
-    old = await edits.favourite(edits.by_ids([first]))
+    old = await edits.favorite(edits.by_ids([first]))
     new = await edits.rate(edits.by_ids([first]), 3)
     await Undo.update({Undo.created_at: now() - timedelta(hours=25)}).where(Undo.id == old.undo)
     await edits.forget_undone()
@@ -227,7 +227,7 @@ async def test_tags_in_use_are_completed() -> None:
 
 
 ACTIONS = st.one_of(
-    st.tuples(st.just("favourite"), st.booleans()),
+    st.tuples(st.just("favorite"), st.booleans()),
     st.tuples(st.just("rate"), st.integers(0, 5)),
     st.tuples(st.sampled_from(["tag", "untag"]), st.sampled_from(["cat", "dog"])),
     st.tuples(st.just("collect"), st.just("wall")),
@@ -255,4 +255,4 @@ async def test_all_that_was_done_is_undone_from_the_last_to_the_first(done: list
 
 async def state(ids: list[UUID]) -> list[Any]:
     found = await cards.by_ids(ids)
-    return [(card.job.favourite, card.job.rating, card.job.trashed_at, card.marks) for card in found]
+    return [(card.job.favorite, card.job.rating, card.job.trashed_at, card.marks) for card in found]

@@ -76,11 +76,11 @@ async def test_each_job_comes_once_by_age_and_from_the_newest_none_that_was_subm
 
 
 async def test_what_is_found_no_more_because_of_the_change_is_changed_to_its_end(ids: list[UUID]) -> None:
-    outcome = await edits.favourite(found("fav:no"))
+    outcome = await edits.favorite(found("fav:no"))
     assert (outcome.jobs, list(outcome.some), await count("fav:yes")) == (COUNT, ids[::-1], COUNT)
     assert outcome.undo is not None
     assert await Undo.count() == 6
-    assert await edits.noted(outcome.undo) == ("favourite", "yes", edits.Outcome(COUNT, outcome.undo))
+    assert await edits.noted(outcome.undo) == ("favorite", "yes", edits.Outcome(COUNT, outcome.undo))
     await edits.trash(found())
     restored = await edits.restore(found("in:trash"))
     assert (restored.jobs, await count("")) == (COUNT, COUNT)
@@ -128,7 +128,7 @@ async def test_two_undos_at_once_take_each_job_back_once(ids: list[UUID]) -> Non
 
 
 async def test_what_was_done_in_one_is_still_taken_back(ids: list[UUID]) -> None:
-    outcome = await edits.favourite(found())
+    outcome = await edits.favorite(found())
     listed = ", ".join(f'["{job_id}", false]' for job_id in ids)  # as one row had it before there were portions
     await Undo.delete().where(Undo.part_of.is_not_null())
     await Undo.update({Undo.before: f"[{listed}]"}).where(Undo.id == outcome.undo)

@@ -43,12 +43,10 @@ def test_no_more_jobs_start_than_may_be_created_in_a_minute() -> None:
 
 
 @pytest.fixture(autouse=True)
-async def new_process(empty: None) -> AsyncIterator[None]:
-    """Start with a process that remembers nothing, and without a worker."""
-    estimates.forget()
+async def without_workers(empty: None) -> AsyncIterator[None]:
+    """Start and end without a worker."""
     await events.redis().delete(presence.WORKERS)
     yield
-    estimates.forget()
     await events.redis().delete(presence.WORKERS)
 
 
@@ -104,7 +102,7 @@ async def test_failed_attempts_do_not_count() -> None:
     outlook = await estimates.outlook([MODEL])
     assert outlook.durations == {}, "without a worker nothing is asked"
     await presence.worker_seen("a-worker", 1)
-    estimates.forget()
+    estimates.slots.cache_clear()
     assert (await estimates.outlook([MODEL])).durations[MODEL] == pytest.approx(20, abs=1)
 
 

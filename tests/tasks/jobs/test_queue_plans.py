@@ -77,7 +77,7 @@ QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
     "submit, with the next turn": lambda: lifecycle.submit("a fox", "a/b", {}, client="c1"),
     "place": lambda: queue.places([Job(id=ids.new()), Job(id=ids.new())]),
     "front": queue.front,
-    "how much waits": backlog._count,
+    "how much waits": backlog.count_waiting,
 }
 PAGES: dict[str, Callable[[], Awaitable[Any]]] = {
     "changed since": lambda: cards.changed_since(now(), 200),

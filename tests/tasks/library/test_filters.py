@@ -83,7 +83,7 @@ async def test_a_job_that_is_gone_is_not_found(known: dict[str, UUID]) -> None:
 
 async def test_fields_find_what_a_job_is(known: dict[str, UUID]) -> None:
     await mark(known["fox"], model="black-forest-labs/flux_schnell", status="failed", seed=7, kind="image")
-    await mark(known["foxes"], status="canceled", kind="video", favourite=True, rating=4)
+    await mark(known["foxes"], status="canceled", kind="video", favorite=True, rating=4)
     assert await found("model:FLUX_", known) == {"fox"}
     assert await found("model:flux%s", known) == set()
     assert await found("-model:FLUX_", known) == {"foxes", "harbour", "quote"}

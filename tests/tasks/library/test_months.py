@@ -17,7 +17,6 @@ DAYS = [(2024, 12, 31), (2025, 1, 1), (2025, 1, 31), (2025, 9, 14), (2026, 2, 1)
 @pytest.fixture
 async def submitted(empty: None) -> None:
     """Create a job on each of the days, and one in the trash."""
-    months.forget()
     for day in sorted([*DAYS, (2025, 5, 5)]):
         moment = datetime(*day, 12, tzinfo=UTC)
         trashed_at = now() if day == (2025, 5, 5) else None
@@ -32,11 +31,10 @@ async def test_months_that_have_jobs_are_listed_newest_first(submitted: None) ->
 
 
 async def test_without_jobs_there_is_no_month_and_a_new_one_is_known_after_a_moment() -> None:
-    months.forget()
     assert await months.with_jobs() == []
     await Job(id=ids.first_at(now()), model="m/m", created_at=now(), changed_at=now(), due_at=now()).save()
     assert await months.with_jobs() == []
-    months.forget()
+    months.with_jobs.cache_clear()
     assert await months.with_jobs() == [f"{now():%Y-%m}"]
 
 

@@ -23,7 +23,7 @@ async def nine(empty: None) -> list[UUID]:
     for number, job in enumerate(made):
         trashed_at = now() if number in (1, 7) else None
         await Job.update(
-            {Job.favourite: number % 3 == 0, Job.trashed_at: trashed_at, Job.seed: 7 if number > 5 else None}
+            {Job.favorite: number % 3 == 0, Job.trashed_at: trashed_at, Job.seed: 7 if number > 5 else None}
         ).where(Job.id == job.id)
     return [job.id for job in made]
 
@@ -45,12 +45,12 @@ async def whole(search: Search, sort: Sort, size: int) -> list[UUID]:
 async def test_pages_meet_without_gap_or_overlap_in_every_order(nine: list[UUID], text: str) -> None:
     search = parse(text)
     found = await whole(search, Sort.NEWEST, 50)
-    favourites = {row["id"] for row in await Job.select(Job.id).where(Job.favourite.eq(True))}
+    favorites = {row["id"] for row in await Job.select(Job.id).where(Job.favorite.eq(True))}
     assert found == sorted(found, reverse=True)
     for size in (1, 2, 3):
         assert await whole(search, Sort.NEWEST, size) == found
         assert await whole(search, Sort.OLDEST, size) == found[::-1]
-        assert await whole(search, Sort.FAVOURITES, size) == sorted(found, key=lambda job: job not in favourites)
+        assert await whole(search, Sort.FAVORITES, size) == sorted(found, key=lambda job: job not in favorites)
     assert await cards.count(search) == len(found)
 
 
@@ -113,4 +113,4 @@ def test_a_cursor_is_for_its_own_order() -> None:
     place = Place(Sort.NEWEST, ids.new())
     assert Place.of(str(place), Sort.NEWEST) == place
     with pytest.raises(NoPlace):
-        Place.of(str(place), Sort.FAVOURITES)
+        Place.of(str(place), Sort.FAVORITES)

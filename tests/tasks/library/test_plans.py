@@ -36,7 +36,7 @@ def _job(number: int) -> Job:
         prompt=f"a photograph {words} {'zebra' if number % 500 == 250 else ''}",
         model=f"m/{number % 5}",
         status="failed" if number % 100 == 0 else "completed",
-        favourite=number % 50 == 0,
+        favorite=number % 50 == 0,
         trashed_at=moment if number % 200 == 7 else None,
         created_at=moment,
         changed_at=moment,
@@ -50,14 +50,13 @@ async def test_the_gallerys_queries_scan_and_sort_but_a_little() -> None:
     assert await troubles(Job.select(Job.id).order_by(Job.prompt).limit(5).run())
     found = []
     for sort in Sort:
-        words = ["photograph", "zebra"] if sort != Sort.FAVOURITES else []
+        words = ["photograph", "zebra"] if sort != Sort.FAVORITES else []
         for text in ("", "status:failed", "status:running", "fav:yes", "in:trash", *words):
             for place in (None, Place(sort, middle)):
                 found += await troubles(cards.page(parse(text), sort, place, 60))
             found += await troubles(cards.neighbours(middle, parse(text), sort))
     month = Place.before_month("2026-03", Sort.NEWEST)
     found += await troubles(cards.page(parse("photograph"), Sort.NEWEST, month, 60))
-    months.forget()
     found += await troubles(months.with_jobs())
     found += await troubles(cards.count(parse("zebra")))  # for a word that most jobs have, every match is counted
     found += await troubles(cards.found_among([middle], parse("photograph")))
@@ -68,9 +67,9 @@ async def test_the_gallerys_queries_scan_and_sort_but_a_little() -> None:
 async def test_what_very_many_have_of_late_is_not_taken_for_rare_when_it_is_taken_back() -> None:
     await library_of_months()
     everything = filters.condition(parse(""))
-    for action in (edits.trash(everything), edits.favourite(everything), edits.tag(everything, "new")):
+    for action in (edits.trash(everything), edits.favorite(everything), edits.tag(everything, "new")):
         done = await action
         assert done.undo is not None
         assert done.jobs > JOBS / 2
         found = await plan(edits.undo(done.undo))
-        assert not set(re.findall(r"\w+", found)) & {"job_trashed", "job_favourite"}, found
+        assert not set(re.findall(r"\w+", found)) & {"job_trashed", "job_favorite"}, found

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from time import monotonic
 from typing import Any
 
 import httpx
@@ -11,7 +10,7 @@ import pytest
 from tasks.db.database import now
 from tasks.db.tables import ModelSchema
 from tasks.errors import Failure
-from tasks.models import lookups, registry
+from tasks.models import registry
 from tasks.models.registry import BUILT_IN, Model
 from tasks.replicate.client import Replicate
 
@@ -103,13 +102,14 @@ async def test_a_thousand_looks_for_one_name_at_the_same_moment_share_one_reques
     assert provider.asked == ["/models/no/such"]
 
 
-async def test_an_unknown_name_is_remembered_as_unknown_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_name_is_remembered_as_unknown_for_a_while() -> None:
     provider = Provider(404)
     for _ in range(1000):
         assert await registry.look_up("no/such", provider.replicate) is None
     assert provider.asked == ["/models/no/such"]
-    monkeypatch.setattr(lookups, "monotonic", lambda: monotonic() + registry.UNKNOWN_TTL_SECONDS)
-    assert await registry.look_up("no/such", Provider(remote()).replicate) is not None
+    provider.answer = remote()
+    registry.fetch.cache_clear()
+    assert await registry.look_up("no/such", provider.replicate) is not None
 
 
 async def test_that_replicate_was_away_is_not_remembered() -> None:
@@ -135,14 +135,13 @@ async def test_a_refreshed_model_is_the_new_one_from_then_on() -> None:
     assert await ModelSchema.count() == 1
 
 
-async def test_what_another_process_was_told_of_a_model_is_known_some_seconds_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_what_another_process_was_told_of_a_model_is_known_some_seconds_later() -> None:
     provider = Provider(500)
     await registry.refresh("someone/something", Provider(remote()).replicate)
-    await ModelSchema.update({ModelSchema.version: NEWER}).where(ModelSchema.name == "someone/something")
     remembered = await registry.find("someone/something", provider.replicate)
-    monkeypatch.setattr(registry, "monotonic", lambda: monotonic() + registry.MODEL_TTL_SECONDS)
+    await ModelSchema.update({ModelSchema.version: NEWER}).where(ModelSchema.name == "someone/something")
+    assert await registry.find("someone/something", provider.replicate) is remembered
+    registry.stored.cache_clear()
     found = await registry.find("someone/something", provider.replicate)
     assert remembered is not None
     assert found is not None

@@ -182,7 +182,7 @@ async def test_a_model_whose_version_is_gone_is_looked_up_anew_and_tried_again(w
     await registry.refresh(SDXL, replicate)
     await replicate.aclose()
     await ModelSchema.update({ModelSchema.version: "0" * 64}, force=True)
-    registry.forget()
+    registry.stored.cache_clear()
     card = await ended(await submitted("an outdated fox"))
     assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 1)
     versions = [attempt.version for attempt in await cards.attempts(card.job.id)]

@@ -24,10 +24,9 @@ async def ended(web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> Job:
     changed = settings.model_copy(update={"max_waiting": 4, "max_waiting_per_client": 2})
     for module in (backlog, batches):
         monkeypatch.setattr(module, "settings", changed)
-    monkeypatch.setattr(backlog._counted, "_seconds", 60.0)
     canceled = await submitted("")
     await lifecycle.cancel(canceled.id)
-    backlog.forget()
+    backlog.count_waiting.cache_clear()
     for name in ("one", "other"):
         assert (await web.post("/generate", json=PROMPT, headers={"X-Client": name})).status_code == 202
     return canceled

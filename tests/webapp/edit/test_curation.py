@@ -17,14 +17,14 @@ async def status(web: httpx.AsyncClient, job: Job) -> dict[str, Any]:
     return dict((await web.get(f"/status/{job.id}")).json())
 
 
-async def test_a_plain_form_marks_a_favourite_and_leads_back(web: httpx.AsyncClient) -> None:
+async def test_a_plain_form_marks_a_favorite_and_leads_back(web: httpx.AsyncClient) -> None:
     job = await completed()
     headers = BROWSER | {"Referer": f"http://darkroom.test/jobs/{job.id}"}
-    answer = await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "yes"}, headers=headers)
+    answer = await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "yes"}, headers=headers)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job.id}")
-    assert (await status(web, job))["favourite"] is True
-    await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "no"}, headers=headers)
-    assert "favourite" not in await status(web, job)
+    assert (await status(web, job))["favorite"] is True
+    await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "no"}, headers=headers)
+    assert "favorite" not in await status(web, job)
 
 
 async def test_htmx_gets_the_card_anew_and_on_its_page_the_whole_job(web: httpx.AsyncClient) -> None:
@@ -43,9 +43,9 @@ async def test_a_card_that_its_page_does_not_find_any_more_stays_where_it_is_but
     web: httpx.AsyncClient,
 ) -> None:
     job = await completed()
-    await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "yes"})
-    favourites = HTMX | {"HX-Current-URL": "http://darkroom.test/?q=fav:yes"}
-    answer = await web.post(f"/jobs/{job.id}/favourite", data={"favourite": "no"}, headers=favourites)
+    await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "yes"})
+    favorites = HTMX | {"HX-Current-URL": "http://darkroom.test/?q=fav:yes"}
+    answer = await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "no"}, headers=favorites)
     assert f'hx-target="#job-{job.id}" hx-swap="outerMorph placed:false"' in answer.text
 
 
@@ -124,25 +124,25 @@ async def test_collections_and_notes_are_kept_by_forms(web: httpx.AsyncClient) -
 
 async def test_a_program_changes_all_at_once(web: httpx.AsyncClient) -> None:
     job = await completed()
-    body = {"favourite": True, "rating": 3, "tags": ["Cat", "dog"], "notes": "kept", "trashed": True}
+    body = {"favorite": True, "rating": 3, "tags": ["Cat", "dog"], "notes": "kept", "trashed": True}
     answer = await web.patch(f"/jobs/{job.id}", json=body)
     assert answer.status_code == 200
     shape = answer.json()
-    assert (shape["favourite"], shape["rating"], shape["tags"], shape["notes"]) == (True, 3, ["cat", "dog"], "kept")
+    assert (shape["favorite"], shape["rating"], shape["tags"], shape["notes"]) == (True, 3, ["cat", "dog"], "kept")
     assert "trashed_at" in shape
     shape = (await web.patch(f"/jobs/{job.id}", json={"tags": ["dog", "big"], "trashed": False})).json()
     assert (shape["tags"], shape["rating"], "trashed_at" in shape) == (["big", "dog"], 3, False)
-    shape = (await web.patch(f"/jobs/{job.id}", json={"favourite": False, "rating": 0, "tags": [], "notes": ""})).json()
-    assert not {"favourite", "rating", "tags", "notes"} & shape.keys()
+    shape = (await web.patch(f"/jobs/{job.id}", json={"favorite": False, "rating": 0, "tags": [], "notes": ""})).json()
+    assert not {"favorite", "rating", "tags", "notes"} & shape.keys()
 
 
 async def test_a_program_is_told_every_fault_and_nothing_is_changed(web: httpx.AsyncClient) -> None:
     job = await completed()
-    body = {"favourite": "yes", "rating": True, "tags": ["a,b"], "notes": 7, "trashed": 1, "colour": "red"}
-    answer = await web.patch(f"/jobs/{job.id}", json=body | {"favourite": 1})
+    body = {"favorite": "yes", "rating": True, "tags": ["a,b"], "notes": 7, "trashed": 1, "colour": "red"}
+    answer = await web.patch(f"/jobs/{job.id}", json=body | {"favorite": 1})
     assert answer.status_code == 422
     pointers = {fault["pointer"] for fault in answer.json()["errors"]}
-    assert pointers == {"#/favourite", "#/rating", "#/tags", "#/notes", "#/trashed", "#/colour"}
+    assert pointers == {"#/favorite", "#/rating", "#/tags", "#/notes", "#/trashed", "#/colour"}
     broken = await web.patch(f"/jobs/{job.id}", content=b"{", headers={"Content-Type": "application/json"})
     assert broken.status_code == 400
     assert (await web.patch(f"/jobs/{job.id}", content=b"a=1")).status_code == 415
@@ -151,7 +151,7 @@ async def test_a_program_is_told_every_fault_and_nothing_is_changed(web: httpx.A
 async def test_a_deleted_job_takes_nothing_any_more(web: httpx.AsyncClient) -> None:
     job = await completed()
     await lifecycle.delete(job.id)
-    for path in ("favourite", "rating", "tags", "collect", "notes", "trash", "restore"):
+    for path in ("favorite", "rating", "tags", "collect", "notes", "trash", "restore"):
         assert (await web.post(f"/jobs/{job.id}/{path}")).status_code == 410
     assert (await web.patch(f"/jobs/{job.id}", json={})).status_code == 410
 

@@ -54,7 +54,7 @@ async def test_after_very_many_changes_the_sheet_comes_anew(
     monkeypatch.setattr("webapp.edit.selection.MAX_CARDS", 2)
     for _ in range(3):
         await completed()
-    answer = await web.post("/selection", data={"action": "favourite:yes", "all": "1", "q": ""}, headers=HTMX)
+    answer = await web.post("/selection", data={"action": "favorite:yes", "all": "1", "q": ""}, headers=HTMX)
     assert answer.headers["hx-trigger"] == "sheet-stale"
     assert "Added 3 prints to favorites." in answer.text
     assert "#job-" not in answer.text

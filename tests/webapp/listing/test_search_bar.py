@@ -49,7 +49,7 @@ async def test_what_is_searched_for_is_shown_and_stays_in_the_box(web: httpx.Asy
 
 
 async def test_chips_take_a_term_out_and_put_one_in(web: httpx.AsyncClient) -> None:
-    await submitted("a fox", favourite=True)
+    await submitted("a fox", favorite=True)
     page = await web.get("/", params={"q": "fox fav:yes", "sort": "oldest"})
     found = links(page.text)
     assert found["Remove fox"] == "/?q=fav%3Ayes&sort=oldest"
@@ -59,10 +59,10 @@ async def test_chips_take_a_term_out_and_put_one_in(web: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize(
-    ("sort", "order"), [("newest", [2, 1, 0]), ("oldest", [0, 1, 2]), ("favourites", [1, 2, 0]), ("", [2, 1, 0])]
+    ("sort", "order"), [("newest", [2, 1, 0]), ("oldest", [0, 1, 2]), ("favorites", [1, 2, 0]), ("", [2, 1, 0])]
 )
 async def test_prints_are_sorted_as_asked_for(web: httpx.AsyncClient, sort: str, order: list[int]) -> None:
-    ids = [await submitted(f"fox {number}", favourite=number == 1) for number in range(3)]
+    ids = [await submitted(f"fox {number}", favorite=number == 1) for number in range(3)]
     page = await web.get("/", params={"q": "fox", "sort": sort})
     assert card_ids(page.text) == [ids[number] for number in order]
     assert ("data-first-page" in page.text) == (sort in ("newest", "")), "elsewhere new prints have no place"
@@ -79,7 +79,7 @@ async def test_more_of_what_was_found_is_a_link_away_and_keeps_the_search(web: h
 async def test_a_month_is_jumped_to_within_a_search(web: httpx.AsyncClient) -> None:
     fox = await submitted("a fox")
     await submitted("an owl")
-    page = await web.get("/", params={"q": "fox", "sort": "favourites"})
+    page = await web.get("/", params={"q": "fox", "sort": "favorites"})
     there = await web.get(links(page.text)[f"{now():%B %Y}"])
     assert card_ids(there.text) == [fox]
     assert links(there.text)["Back to the newest"] == "/?q=fox"
@@ -147,12 +147,12 @@ async def test_a_search_is_saved_listed_and_forgotten_by_forms(web: httpx.AsyncC
 
 
 async def test_a_search_is_saved_with_its_order(web: httpx.AsyncClient) -> None:
-    page = await web.get("/?q=fox&sort=favourites")
+    page = await web.get("/?q=fox&sort=favorites")
     [form] = re.findall(r'<form class="finder-save".*?</form>', page.text, re.S)
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)">', form))
     answer = await web.post("/searches", data=fields | {"name": "Foxes"})
-    assert answer.headers["location"] == "/?q=fox&sort=favourites"
-    assert links((await web.get("/")).text)["Foxes"] == "/?q=fox&sort=favourites"
+    assert answer.headers["location"] == "/?q=fox&sort=favorites"
+    assert links((await web.get("/")).text)["Foxes"] == "/?q=fox&sort=favorites"
 
 
 async def test_htmx_gets_the_finder_of_its_page_when_a_search_was_saved(web: httpx.AsyncClient) -> None:

@@ -419,7 +419,7 @@ async def test_a_search_that_fails_as_all_get_their_cards_anew_ends_its_own_page
         opened(hub.gallery(FOXES, later)) as failed,
         opened(hub.gallery(Sheet(parse("snow")), later)) as searched,
     ):
-        await Job.update({Job.favourite: True, Job.changed_at: now()}, force=True)  # all at once, and without a hint
+        await Job.update({Job.favorite: True, Job.changed_at: now()}, force=True)  # all at once, and without a hint
         for one in (page, searched):
             await one.hears('hx-target="#sheet"', made[0].id)
         await until(lambda: failed.ended)
@@ -488,7 +488,7 @@ async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
             await page.hears(owl.id)
         for one in (page, searched, further, job_page):
             one.got.clear()
-        await Job.update({Job.favourite: True, Job.changed_at: now()}, force=True)
+        await Job.update({Job.favorite: True, Job.changed_at: now()}, force=True)
         assert str(owls[0].id) in await page.hears('hx-target="#sheet"')
         assert str(owls[0].id) not in await searched.hears('hx-target="#sheet"', *(fox.id for fox in foxes))
         assert str(foxes[0].id) not in await further.hears('hx-target="#sheet"', foxes[1].id)
