@@ -104,10 +104,12 @@ class ShieldedPostgresEngine(PostgresEngine):
             pool.terminate()
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
+        """Run a query as Piccolo does. Raises DatabaseAway."""
         with away_when(*UNAVAILABLE_ERRORS):
             return await super().run_querystring(querystring, in_pool)
 
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
+        """Run a statement of a migration as Piccolo does. Raises DatabaseAway."""
         with away_when(*UNAVAILABLE_ERRORS):
             return await super().run_ddl(ddl, in_pool)
 
@@ -141,6 +143,7 @@ class ShieldedPostgresEngine(PostgresEngine):
         """Do nothing: a committed transaction is already durable."""
 
     def transaction(self, allow_nested: bool = True) -> ShieldedTransaction:
+        """Return a transaction. Inside of another one, it is that one."""
         return ShieldedTransaction(engine=self, allow_nested=allow_nested)
 
 

@@ -173,16 +173,19 @@ class KeptSQLiteEngine(SQLiteEngine):
         super().__init__(path=path, timeout=BUSY_TIMEOUT)
 
     def connections(self) -> _Connections:
+        """Return the connections of this event loop."""
         if self._connections is None or self._connections.loop is not asyncio.get_running_loop():
             self._connections = _Connections()
         return self._connections
 
     async def writer(self, connections: _Connections) -> _Connection:
+        """Return the one connection that writes, opening it when there is none. Hold `write_lock` to use it."""
         if connections.writer is None:
             connections.writer = await self.get_connection()
         return connections.writer
 
     async def get_connection(self) -> _Connection:
+        """Open a connection."""
         connection = _Connection(partial(sqlite3.connect, **self.connection_kwargs), FETCHED_ROWS)
         connection._thread.daemon = True  # a connection left open must not keep the process alive
         await connection
@@ -247,12 +250,13 @@ class KeptSQLiteEngine(SQLiteEngine):
                 return await writer.fetch_steps(compiled)
 
     async def make_durable(self) -> None:
-        """Make committed transactions survive a power cut. (Before a checkpoint they survive only a kill.)"""
+        """Make committed transactions survive a power cut. Before a checkpoint they survive only a kill."""
         await self._run_in_new_connection("PRAGMA wal_checkpoint(PASSIVE)")
 
     def transaction(
         self, transaction_type: TransactionType = TransactionType.immediate, allow_nested: bool = True
     ) -> KeptTransaction:
+        """Return a transaction. Inside of another one, it is that one."""
         return KeptTransaction(engine=self, transaction_type=transaction_type, allow_nested=allow_nested)
 
     async def close(self) -> None:

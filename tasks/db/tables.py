@@ -240,7 +240,7 @@ class Halt(Table, tablename="halt"):
 
 
 class Library(Table, tablename="library"):
-    """This library, in one row. Its storage holds the same two facts, so that a restored backup is recognized."""
+    """The library, in one row. Its storage holds the same two facts, so that a restored backup is recognized."""
 
     id = SmallInt(primary_key=True, default=1)
     uuid = UUID(default=ids.new)

@@ -52,8 +52,7 @@ async def _collection(name: str, moment: datetime) -> UUID:
     if (found := await Collection.objects().get(Collection.name == name)) is None:
         found = Collection(name=name, created_at=moment)
         await found.save()
-    id: UUID = found.id
-    return id
+    return UUID(str(found.id))
 
 
 async def _put_words_in_order() -> None:

@@ -31,10 +31,12 @@ class Download:
 
     @property
     def size(self) -> int:
+        """The size in bytes of the file with its edits."""
         return resulting_size(self.stored.size, self.edits)
 
     @property
     def etag(self) -> str:
+        """The ETag: the stored file's own, and with edits one that changes with them."""
         if not self.edits:
             return self.stored.etag
         imprint = sha256(b"".join(edit.content for edit in self.edits)).hexdigest()

@@ -22,6 +22,7 @@ class OurNameOnly:
         self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it with 421."""
         if scope["type"] == "http":
             try:
                 hosts.check(scope, self._names)

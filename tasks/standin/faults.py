@@ -188,6 +188,7 @@ class Late(Response):
         self.answer, self.after = answer, after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait, then send the response."""
         await asyncio.sleep(self.after)
         await self.answer(scope, receive, send)
 
@@ -200,6 +201,7 @@ class Cut(Response):
         self.half, self.after = half, after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what there is, then close the connection."""
         if self.half is not None:
             await self.half(scope, receive, _halving(send))
         if self.after:

@@ -39,10 +39,12 @@ class Tools:
 
     @property
     def replicate(self) -> Replicate:
+        """The client of Replicate."""
         return self.provider.replicate
 
     @property
     def storage(self) -> Storage:
+        """The storage of files."""
         return self.provider.storage
 
 

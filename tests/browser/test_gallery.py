@@ -260,7 +260,7 @@ def test_a_jobs_page_develops_live_and_is_thrown_away(page: Page, darkroom: Dark
 
 
 def test_behind_a_proxy_that_is_not_known_a_button_says_what_is_to_be_done(page: Page, darkroom: Darkroom) -> None:
-    """This is over plain HTTP, where browsers do not send Sec-Fetch-Site."""
+    """Over plain HTTP, browsers do not send Sec-Fetch-Site."""
 
     def proxied(route: Route) -> None:
         sent = {name: value for name, value in route.request.headers.items() if name != "sec-fetch-site"}

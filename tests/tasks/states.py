@@ -87,5 +87,5 @@ def an_output(key: str = "a.png") -> Output:
 
 
 def nothing(*values: object) -> bool:
-    """Return whether all values are None. (Piccolo types nullable columns as if they were not nullable.)"""
+    """Return whether all values are None. Piccolo types nullable columns as if they were not nullable."""
     return all(value is None for value in values)

@@ -180,6 +180,7 @@ class InALine(logging.Formatter):
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+        """Return the message on one line."""
         line = super().formatMessage(record)
         kept = "\n" if getattr(record, "has_traceback", False) else ""
         return "".join(sign if sign.isprintable() or sign in kept else repr(sign)[1:-1] for sign in line)

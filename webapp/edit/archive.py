@@ -130,7 +130,7 @@ def _entry(name: str, modified: datetime) -> ZipInfo:
 
 
 def _name(card: Card, output: Output) -> str:
-    """Return a readable file name, with enough of the id to be unique: 2026-11-25 a-red-fox 0ab0c45d1e7b36.png"""
+    """Return a readable file name, unique by a part of the id, as in `2026-11-25 a-red-fox 0ab0c45d1e7b36.png`."""
     words = re.sub(r"[^\w]+", "-", card.job.prompt, flags=re.ASCII).strip("-_").lower()[:60].strip("-")
     number = f"-{output.position + 1}" if len(card.outputs) > 1 else ""
     ending = output.key.rpartition(".")[2]

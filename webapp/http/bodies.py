@@ -23,6 +23,8 @@ class BoundedBodies:
     """
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
+        """Return the application behind this middleware."""
+
         async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != ScopeType.HTTP:
                 await app(scope, receive, send)

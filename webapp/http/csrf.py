@@ -38,6 +38,7 @@ class OurOwnOnly:
         self._warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it with 400, 403 or 421."""
         if scope["type"] == ScopeType.HTTP:
             try:
                 hosts.check(scope, self._names)

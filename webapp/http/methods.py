@@ -20,6 +20,8 @@ class AllowedMethods:
     """
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
+        """Return the application behind this middleware."""
+
         async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != ScopeType.HTTP or scope["method"] != HttpMethod.OPTIONS:
                 await app(scope, receive, send)

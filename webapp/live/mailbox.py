@@ -10,7 +10,7 @@ Key = TypeVar("Key")
 
 
 class Mailbox:
-    """The events that one page has not read yet. (An empty asyncio.Queue takes 3 KiB, a Mailbox a tenth of it.)"""
+    """The events that one page has not read yet. An empty asyncio.Queue takes 3 KiB, a Mailbox a tenth of it."""
 
     __slots__ = ("_closed", "_events", "_waiter")
 
