@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -11,12 +11,10 @@ from ssl import SSLContext
 import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tasks.standin import delivery
-from tasks.standin.door import OurNameOnly
 from tasks.standin.predictions import Predictions
 from tasks.standin.problems import Problem, of_status
 from tasks.standin.room import Room
@@ -35,19 +33,17 @@ def create_app(
     token: str | None = None,
     webhook_secret: str = WEBHOOK_SECRET,
     clock: Callable[[], int] = time.time_ns,
-    hosts: Collection[str] = (),
     control: bool = False,
 ) -> Starlette:
     """Return a stand-in that stores its predictions and files in `folder`, and loads those already stored.
 
     pace: 1 means a plausible second or two for a picture; 0.1 is ten times as fast. token: the only accepted token;
-    None accepts any. webhook_secret: "whsec_" and base64. clock: returns Unix nanoseconds. hosts: the stand-in's names,
-    in addition to loopback's. control: whether to serve /_standin, where tests add fault rules.
+    None accepts any. webhook_secret: "whsec_" and base64. clock: returns Unix nanoseconds. control: whether to
+    serve /_standin, where tests add fault rules.
     """
     room = Room(Predictions(folder / "predictions"), Uploads(folder / "uploads"), pace, token, webhook_secret, clock)
     app = Starlette(
         routes=routes(control),
-        middleware=[Middleware(OurNameOnly, names=frozenset(hosts))],
         exception_handlers={Problem: _told, HTTPException: _of_starlette},
         lifespan=_lifespan,
     )

@@ -1,36 +1,16 @@
-"""The checks that every API request passes: the Host header, the token, the rate limit, and injected faults."""
+"""The checks that every API request passes: the token, the rate limit, and injected faults."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tasks import hosts
 from tasks.standin.faults import afterwards, instead
 from tasks.standin.problems import Json, Problem, malformed, throttled, unauthenticated
 from tasks.standin.room import Room, room_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class OurNameOnly:
-    """Middleware that accepts only the stand-in's own names as Host, because another site's name may resolve to it."""
-
-    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
-        self._app, self._names = app, names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it with 421."""
-        if scope["type"] == "http":
-            try:
-                hosts.check(scope, self._names)
-            except hosts.Misdirected as error:
-                problem = Problem(error.status, {"detail": error.detail, "status": error.status})
-                await problem.answer()(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 def guarded(on: str, endpoint: Endpoint) -> Endpoint:

@@ -6,13 +6,15 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import uvicorn
 import uvloop
 
-from tasks import hosts, preflight
+from tasks import preflight
 from tasks.settings import Settings, SettingsError
 from webapp.cli import sockets
+from webapp.http.hosts import HostGuard
 from webapp.http.protocol import PatientProtocol
 
 REFUSED = 2
@@ -44,9 +46,9 @@ def standin(settings: Settings, descriptor: int | None) -> int:
     listening = sockets.for_standin(settings) if descriptor is None else socket.socket(fileno=descriptor)
     from tasks.standin.app import create_app
 
-    names = settings.host_names | {hosts.name_of(settings.api_url)}
+    names = settings.host_names | {urlsplit(settings.api_url).hostname or ""}
     folder, control = settings.data_dir / "standin", settings.standin_control
-    return _serve(lambda: create_app(folder, hosts=names, control=control), listening, settings)
+    return _serve(lambda: HostGuard(create_app(folder, control=control), names), listening, settings)
 
 
 def worker(settings: Settings, halted: bool) -> int:

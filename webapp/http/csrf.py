@@ -2,7 +2,7 @@
 
 Browsers report where a request comes from (Sec-Fetch-Site, in older browsers Origin), and pages cannot change it. So
 the forms need no CSRF token, and one rendered card can be sent to every page. Programs send neither header, and are let
-through. A request must also name this server by a name of ours: see tasks/hosts.py.
+through. A request must also name this server by a name of ours: see hosts.py.
 """
 
 import logging
@@ -14,8 +14,8 @@ from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from tasks import hosts
 from tasks.settings import settings
+from webapp.http import hosts
 from webapp.http.errors import AnyRequest, Problem, answer
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
-from urllib.parse import urlsplit
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOST_HEADER = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{0,5})?")
 MAX_QUOTED_LENGTH = 100  # characters of an unknown name that an error message quotes
@@ -24,6 +26,24 @@ class Misdirected(Exception):
 
     status: int
     detail: str
+
+
+class HostGuard:
+    """An application that answers only requests which name this server: 400 or 421 to all others."""
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] == "http":
+            try:
+                check(scope, self._names)
+            except Misdirected as error:
+                problem = {"detail": error.detail, "status": error.status}
+                await JSONResponse(problem, error.status, media_type="application/problem+json")(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def check(scope: Mapping[str, Any], names: Collection[str]) -> None:
@@ -46,11 +66,6 @@ def check(scope: Mapping[str, Any], names: Collection[str]) -> None:
             f"This server is not known as {name[:MAX_QUOTED_LENGTH]}. If the name is correct, the operator must add it"
             " to ALLOWED_HOSTS.",
         )
-
-
-def name_of(url: str) -> str:
-    """Return the server's name in a URL, or "" when it has none."""
-    return urlsplit(url).hostname or ""
 
 
 def _is_loopback(name: str) -> bool:

@@ -1,11 +1,13 @@
 """A request is accepted if it calls this server by a name of its own, or by the address that it arrived at."""
 
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tasks import hosts
-from tasks.hosts import Misdirected, check
+from tasks.standin.app import create_app
+from webapp.http.hosts import HostGuard, Misdirected, check
 
 pytestmark = pytest.mark.once
 
@@ -120,7 +122,11 @@ def test_little_is_said_of_a_long_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "name"), [("http://standin:8010/v1", "standin"), ("https://[::1]:1/", "::1"), ("", "")]
+    ("host", "status"), [("evil.example", 421), ("", 400), ("standin:8010", 404), ("localhost", 404)]
 )
-def test_the_name_in_an_address(url: str, name: str) -> None:
-    assert hosts.name_of(url) == name
+async def test_the_stand_in_behind_it_answers_to_its_own_names_only(tmp_path: Path, host: str, status: int) -> None:
+    guarded = HostGuard(create_app(tmp_path), {"standin"})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://standin") as client:
+        answer = await client.get("/nothing", headers={"Host": host})
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
