@@ -88,7 +88,7 @@ def reason(status: str, error: object) -> Failure:
     for pattern, code, message, passing in REASONS:
         if re.search(pattern, details, re.IGNORECASE):
             return Failure(code, message, passing, settled=True, details=details)
-    return Failure("model_error", _told(_in_a_line(details)), settled=True, details=details)
+    return Failure("model_error", _sentence(_in_a_line(details)), settled=True, details=details)
 
 
 REASONS: tuple[tuple[str, str, str, bool], ...] = (
@@ -147,7 +147,7 @@ TECHNICAL = re.compile(
 MAX_SENTENCE_LENGTH = 300  # characters; a longer text does not count as a sentence
 
 
-def _told(text: str) -> str:
+def _sentence(text: str) -> str:
     """Return the message for the user about a model's error. Quotes the model's own text if it is a plain sentence."""
     if not text:
         return "The model failed without giving a reason. Try again, or change the prompt or settings."

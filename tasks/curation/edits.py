@@ -42,14 +42,14 @@ class Outcome:
     """The outcome of an action.
 
     jobs: how many changed. undo: the id to undo it by; None when it cannot be undone. left_out: how many could not be
-    changed, because they still wait or run, or have MAX_TAGS tags. some: the first of the changed jobs, up to
+    changed, because they still wait or run, or have MAX_TAGS tags. job_ids: the first of the changed jobs, up to
     MAX_ANNOUNCED.
     """
 
     jobs: int
     undo: UUID | None = None
     left_out: int = 0
-    some: Sequence[UUID] = ()
+    job_ids: Sequence[UUID] = ()
 
 
 def by_ids(job_ids: Sequence[UUID]) -> Condition:
@@ -59,65 +59,65 @@ def by_ids(job_ids: Sequence[UUID]) -> Condition:
     return Job.id.is_in(list(job_ids)) if job_ids else WhereRaw("false")
 
 
-async def favorite(some: Condition, yes: bool = True) -> Outcome:
+async def favorite(where: Condition, yes: bool = True) -> Outcome:
     """Mark the jobs as favorites, or remove the mark."""
-    return await _do("favorite", "yes" if yes else "no", some)
+    return await _do("favorite", "yes" if yes else "no", where)
 
 
-async def rate(some: Condition, stars: int) -> Outcome:
+async def rate(where: Condition, stars: int) -> Outcome:
     """Give the jobs 1 to 5 stars, or remove the stars with 0. Raises ValueError for any other number."""
     if not 0 <= stars <= 5:
         raise ValueError(RATING_FAULT)
-    return await _do("rate", str(stars), some)
+    return await _do("rate", str(stars), where)
 
 
-async def tag(some: Condition, name: str) -> Outcome:
+async def tag(where: Condition, name: str) -> Outcome:
     """Put a tag on the jobs, except those that have MAX_TAGS. Raises ValueError when the name cannot be a tag."""
     kept = tag_name(name)
-    outcome = await _do("tag", kept, some, NOT_DELETED & WhereRaw(f"{COUNT_TAGS} < {{}}", MAX_TAGS))
+    outcome = await _do("tag", kept, where, NOT_DELETED & WhereRaw(f"{COUNT_TAGS} < {{}}", MAX_TAGS))
     full = NOT_DELETED & WhereRaw(f"{COUNT_TAGS} >= {{}}", MAX_TAGS) & _deed("tag", kept, now()).undone()
-    return replace(outcome, left_out=await Job.count().where(some & full))
+    return replace(outcome, left_out=await Job.count().where(where & full))
 
 
-async def untag(some: Condition, name: str) -> Outcome:
+async def untag(where: Condition, name: str) -> Outcome:
     """Remove a tag from the jobs. Raises ValueError when the name cannot be a tag."""
-    return await _do("untag", tag_name(name), some)
+    return await _do("untag", tag_name(name), where)
 
 
-async def collect(some: Condition, name: str) -> Outcome:
+async def collect(where: Condition, name: str) -> Outcome:
     """Put the jobs into a collection, creating it if necessary. Raises ValueError when the name is not valid."""
-    return await _do("collect", str((await collections.named(name)).id), some)
+    return await _do("collect", str((await collections.named(name)).id), where)
 
 
-async def take_out(some: Condition, name: str) -> Outcome:
+async def take_out(where: Condition, name: str) -> Outcome:
     """Remove the jobs from a collection. Raises ValueError when there is none of this name."""
     found = await collections.find(name)
     if found is None:
         raise ValueError(f'There is no collection named "{name}".')
-    return await _do("take out", str(found.id), some)
+    return await _do("take out", str(found.id), where)
 
 
-async def trash(some: Condition) -> Outcome:
+async def trash(where: Condition) -> Outcome:
     """Move the jobs that have ended to the trash. The others are left out."""
-    busy = some & NOT_DELETED & WhereRaw("job.trashed_at IS NULL AND job.status IN ('queued', 'running')")
+    busy = where & NOT_DELETED & WhereRaw("job.trashed_at IS NULL AND job.status IN ('queued', 'running')")
     left_out = await Job.count().where(busy)
-    outcome = await _do("trash", "", some, NOT_DELETED & ENDED)
+    outcome = await _do("trash", "", where, NOT_DELETED & ENDED)
     return replace(outcome, left_out=left_out)
 
 
-async def restore(some: Condition) -> Outcome:
+async def restore(where: Condition) -> Outcome:
     """Take the jobs out of the trash."""
-    return await _do("restore", "", some)
+    return await _do("restore", "", where)
 
 
-async def retry(some: Condition) -> Outcome:
+async def retry(where: Condition) -> Outcome:
     """Queue the failed and canceled jobs again. The cost cannot be undone. Raises QueueFull."""
-    return Outcome(await bulk.retry_all(some))
+    return Outcome(await bulk.retry_all(where))
 
 
-async def delete(some: Condition) -> Outcome:
+async def delete(where: Condition) -> Outcome:
     """Permanently delete those of the jobs that are in the trash. A worker removes their files."""
-    return Outcome(await bulk.delete_all(some, IN_TRASH))
+    return Outcome(await bulk.delete_all(where, IN_TRASH))
 
 
 async def write(job_id: UUID, notes: str) -> Job | None:
@@ -153,7 +153,7 @@ async def undo(undo_id: UUID) -> Outcome | None:
     if not await Undo.exists().where(_portions_of(undo_id)):
         return None
     count, first = await announced(_taken_back(undo_id))
-    return Outcome(count, some=first)
+    return Outcome(count, job_ids=first)
 
 
 async def forget_undone() -> None:
@@ -161,19 +161,19 @@ async def forget_undone() -> None:
     await Undo.delete().where(Undo.created_at < now() - UNDO_WINDOW)
 
 
-async def _do(action: str, argument: str, some: Condition, may: Condition = NOT_DELETED) -> Outcome:
-    """Run an action on the selected jobs. may: what is checked again of each job when its portion's turn comes."""
+async def _do(action: str, argument: str, where: Condition, allowed: Condition = NOT_DELETED) -> Outcome:
+    """Run an action on the selected jobs. allowed: what is checked again of each job when its portion's turn comes."""
     first = Undo(id=ids.new(), created_at=now(), action=action, argument=argument)
-    count, changed = await announced(_done(first, some, may))
-    return Outcome(count, first.id if count else None, some=changed)
+    count, changed = await announced(_done(first, where, allowed))
+    return Outcome(count, first.id if count else None, job_ids=changed)
 
 
-async def _done(first: Undo, some: Condition, may: Condition) -> AsyncIterator[list[UUID]]:
+async def _done(first: Undo, where: Condition, allowed: Condition) -> AsyncIterator[list[UUID]]:
     """Run an action, and yield the changed jobs of each portion."""
     deed, portion = _deed(first.action, first.argument, first.created_at), first
-    may = may & deed.undone()
-    async for job_ids in portions(some & may):
-        those = among(job_ids, may)
+    allowed = allowed & deed.undone()
+    async for job_ids in portions(where & allowed):
+        those = among(job_ids, allowed)
         async with DB.transaction():
             await one_transaction_at_a_time(EDIT_LOCK)
             if portion is not first and not await Undo.exists().where(_portions_of(first.id)):

@@ -80,8 +80,8 @@ async def _clear(storage: Storage, found: list[UUID]) -> None:
         await Job.update({**ERASED, Job.trashed_at: None}).where(Job.id.is_in(found) & UNFINISHED)
 
 
-async def _unfinished(some: Condition) -> list[UUID]:
-    rows = await Job.select(Job.id).where(some & UNFINISHED).order_by(Job.trashed_at).limit(JOBS_PER_CHUNK)
+async def _unfinished(where: Condition) -> list[UUID]:
+    rows = await Job.select(Job.id).where(where & UNFINISHED).order_by(Job.trashed_at).limit(JOBS_PER_CHUNK)
     return [row["id"] for row in rows]
 
 

@@ -121,20 +121,20 @@ class RowEdit:
         own = f"SELECT count(*) FROM {self.table} AS own WHERE own.job = job.id AND own.{self.column} = {{}}"
         return WhereRaw(f"({own}) = {int(have)}", self.value)
 
-    def _add(self, some: QueryString) -> QueryString:
+    def _add(self, where: QueryString) -> QueryString:
         value = typed("{}", "uuid" if isinstance(self.value, UUID) else "text")
         return QueryString(
             f"INSERT INTO {self.table} (id, job, {self.column}) SELECT {{}}, those.id, {value}"
             " FROM ({}) AS those WHERE true ON CONFLICT DO NOTHING",
-            new_id(), self.value, some,
+            new_id(), self.value, where,
         )  # fmt: skip
 
-    def _take(self, some: QueryString) -> QueryString:
+    def _take(self, where: QueryString) -> QueryString:
         return QueryString(
             # IS TRUE: rows are found by their jobs, not among all rows with this value.
             f"DELETE FROM {self.table}"
             f" WHERE ({self.column} = {{}}) IS TRUE AND job IN (SELECT id FROM ({{}}) AS those)",
-            self.value, some,
+            self.value, where,
         )  # fmt: skip
 
 
@@ -150,12 +150,12 @@ def on_the_list(undo_id: UUID) -> QueryString:
     )
 
 
-async def note(undo_id: UUID, some: Condition, had: Any) -> str | None:
+async def note(undo_id: UUID, where: Condition, had: Any) -> str | None:
     """Record in an Undo row the jobs that match a condition, with their values, and lock them until the commit.
 
     Returns the recorded list as JSON: [[job id, old value], ...]. Returns None when no job matches.
     """
-    chosen = Job.select(Job.id, had.as_alias("had")).where(some).order_by(Job.id, ascending=False)
+    chosen = Job.select(Job.id, had.as_alias("had")).where(where).order_by(Job.id, ascending=False)
     listed = f"SELECT {JSON_GROUP_ARRAY}({JSON_ARRAY}(id, had)) FROM ({{}}{LOCK_ROWS}) AS chosen"
     [row] = await Undo.raw(
         f"UPDATE undo SET before = coalesce(({listed}), '[]') WHERE id = {{}} RETURNING before",
@@ -164,5 +164,5 @@ async def note(undo_id: UUID, some: Condition, had: Any) -> str | None:
     return None if row["before"] == "[]" else str(row["before"])
 
 
-def _touch(some: QueryString, moment: datetime) -> QueryString:
-    return QueryString("UPDATE job SET changed_at = {} WHERE id IN (SELECT id FROM ({}) AS those)", moment, some)
+def _touch(where: QueryString, moment: datetime) -> QueryString:
+    return QueryString("UPDATE job SET changed_at = {} WHERE id IN (SELECT id FROM ({}) AS those)", moment, where)

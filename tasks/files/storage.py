@@ -71,14 +71,14 @@ class Storage:
 
     async def put(self, key: str, content: IO[bytes] | bytes) -> None:
         """Store a file under a key, replacing any earlier one. An open file is read from its current position."""
-        with _told_apart():
+        with _as_failures():
             await self._must_be_ours()
             await self._write(key, content)
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete files. A missing file is not an error."""
         for key in keys:  # one by one: a folder's bulk delete stops at the first missing file
-            with _told_apart():
+            with _as_failures():
                 try:
                     await self._store.delete_async(key)
                 except FileNotFoundError:
@@ -86,7 +86,7 @@ class Storage:
 
     async def head(self, key: str) -> Stored | None:
         """Return the metadata of a file, or None when there is none."""
-        with _told_apart():
+        with _as_failures():
             try:
                 meta = await self._store.head_async(key)
             except FileNotFoundError:
@@ -99,7 +99,7 @@ class Storage:
         """Yield the bytes from `start` up to, but not including, `end`. Holds nothing open between two pieces."""
         for offset in range(start, end, PIECE):
             until = min(offset + PIECE, end)
-            with _told_apart():
+            with _as_failures():
                 piece = await self._store.get_range_async(key, start=offset, end=until)
             if len(piece) < until - offset:  # the file was cut short meanwhile
                 raise unavailable()
@@ -113,7 +113,7 @@ class Storage:
         """
         if not isinstance(self._place, Path):
             return 0
-        with _told_apart():
+        with _as_failures():
             return await asyncio.to_thread(_sweep, self._place, datetime.now(UTC) - older_than)
 
     async def check(self, within: float = 5.0) -> str | None:
@@ -130,7 +130,7 @@ class Storage:
 
     async def mark(self) -> bytes | None:
         """Return the library's mark, or None when there is none."""
-        with _told_apart(), suppress(FileNotFoundError):
+        with _as_failures(), suppress(FileNotFoundError):
             if isinstance(self._place, Path):
                 return await asyncio.to_thread((self._place / MARK).read_bytes)
             return bytes(await (await self._place.get_async(MARK)).bytes_async())
@@ -138,13 +138,13 @@ class Storage:
 
     async def set_mark(self, content: bytes) -> None:
         """Write the library's mark, replacing the old one. It is on the disk when this returns."""
-        with _told_apart():
+        with _as_failures():
             await self._must_be_ours()
             await self._write(MARK, content)
 
     async def make(self, mark: bytes) -> None:
         """Make this a library's storage: create the folder, if it is a folder, and write the mark."""
-        with _told_apart():
+        with _as_failures():
             if isinstance(self._place, Path):
                 await asyncio.to_thread(self._place.mkdir, parents=True, exist_ok=True)
             await self._write(MARK, mark)
@@ -218,7 +218,7 @@ def _sweep(folder: Path, before: datetime) -> int:
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
+def _as_failures() -> Iterator[None]:
     """Raise a failure that may pass in place of storage's own errors while the block runs.
 
     The text of those errors has paths and buckets, which are not for users.

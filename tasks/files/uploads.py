@@ -137,8 +137,8 @@ async def _seen(scratch: Scratch, media: MediaType) -> Decoded:
         return await decode(scratch.file, media)
     except Failure as failure:
         too_large = failure.code == "output_too_large"
-        told = "has more pixels than Darkroom can open" if too_large else "is damaged and cannot be opened"
-        raise Unfit("upload_unreadable", f"The {media.kind} {told}.") from failure
+        message = "has more pixels than Darkroom can open" if too_large else "is damaged and cannot be opened"
+        raise Unfit("upload_unreadable", f"The {media.kind} {message}.") from failure
 
 
 async def _known(sha256: str) -> Upload | None:

@@ -84,8 +84,8 @@ async def record_prediction(job: Job, attempt: Attempt, prediction_id: str) -> b
     try:
         return await _mark(job, {"prediction_id": prediction_id}, Attempt.id == attempt.id)
     except UNIQUE_VIOLATIONS as error:
-        told = "Replicate returned a prediction that belongs to another attempt."
-        raise OutcomeUnknown("provider_error", told, passing=True) from error
+        message = "Replicate returned a prediction that belongs to another attempt."
+        raise OutcomeUnknown("provider_error", message, passing=True) from error
 
 
 async def adopt(job: Job, attempt: Attempt, prediction_id: str) -> Attempt | None:

@@ -77,16 +77,16 @@ async def cancel_batch(batch_id: UUID) -> None:
             generate_later()
 
 
-async def retry_all(some: Condition) -> int:
+async def retry_all(where: Condition) -> int:
     """Requeue the failed and canceled jobs among `some`, and return how many there were.
 
     Works in portions, each all or none. Raises QueueFull when there is no room for all of the jobs.
     """
     begun, count = now(), 0
     to_do = ENDED_BADLY & (Job.changed_at < begun)  # jobs that fail again meanwhile are not retried
-    clients = Job.select(Job.client, Count().as_alias("jobs")).where(some & to_do).group_by(Job.client)
+    clients = Job.select(Job.client, Count().as_alias("jobs")).where(where & to_do).group_by(Job.client)
     await backlog.make_room({row["client"]: row["jobs"] for row in await clients})
-    async for job_ids in portions(some & to_do, newest_first=False):
+    async for job_ids in portions(where & to_do, newest_first=False):
         retried = await _retried(job_ids, to_do)
         announce_all(retried)
         generate_later(min(len(retried), settings.worker_concurrency))
@@ -94,13 +94,13 @@ async def retry_all(some: Condition) -> int:
     return count
 
 
-async def delete_all(some: Condition, still: Condition) -> int:
+async def delete_all(where: Condition, still: Condition) -> int:
     """Delete the ended jobs among `some`, immediately and permanently, and return how many there were.
 
     Works in portions, each all or none. still: the condition that each job must still meet when its portion is
     processed. A worker removes what is left of the jobs: see tasks/curation/trash.py.
     """
-    count, _ = await announced(_deleted_all(some, still & DELETABLE))
+    count, _ = await announced(_deleted_all(where, still & DELETABLE))
     return count
 
 
@@ -119,7 +119,7 @@ async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
     return retried
 
 
-async def _deleted_all(some: Condition, still: Condition) -> AsyncIterator[list[UUID]]:
-    async for job_ids in portions(some & still):
+async def _deleted_all(where: Condition, still: Condition) -> AsyncIterator[list[UUID]]:
+    async for job_ids in portions(where & still):
         rows = await Job.update(tombstone()).where(among(job_ids, still)).returning(Job.id)
         yield [row["id"] for row in rows]

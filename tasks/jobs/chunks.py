@@ -15,7 +15,7 @@ JOBS_PER_SELECT = 20 * JOBS_PER_CHUNK  # jobs that one query finds, because the 
 CHUNK_PAUSE = 0.005  # seconds between two portions: other processes poll whether SQLite's file is free
 
 
-async def portions(some: Condition, newest_first: bool = True) -> AsyncIterator[list[UUID]]:
+async def portions(where: Condition, newest_first: bool = True) -> AsyncIterator[list[UUID]]:
     """Yield the ids of the jobs that a condition finds, in portions, each job once, by age.
 
     Do not call this inside a transaction. There are several queries, but each begins where the last one ended. So it
@@ -26,7 +26,7 @@ async def portions(some: Condition, newest_first: bool = True) -> AsyncIterator[
     while True:
         found: list[UUID] = (
             await Job.select(Job.id)
-            .where(some & beyond)
+            .where(where & beyond)
             .order_by(Job.id, ascending=not newest_first)
             .limit(JOBS_PER_SELECT)
             .output(as_list=True)
@@ -45,13 +45,13 @@ def among(job_ids: Sequence[UUID], still: Condition) -> Condition:
     return one_of(job_ids) & one_by_one(still)
 
 
-def one_by_one(some: Condition) -> Condition:
+def one_by_one(where: Condition) -> Condition:
     """Return the same condition, but checked on each job that is found otherwise: no index is walked for it.
 
     After a change to very many jobs the databases still believe that the changed state is rare. They would walk through
     all of the changed jobs for every portion, or even for every job of a portion.
     """
-    return WhereRaw("({}) IS TRUE", some.querystring)
+    return WhereRaw("({}) IS TRUE", where.querystring)
 
 
 async def breathe() -> None:
@@ -66,8 +66,8 @@ async def announced(changed: AsyncIterator[list[UUID]]) -> tuple[int, Sequence[U
     """
     count, first = 0, list[UUID]()
     async for job_ids in changed:
-        told = job_ids[: MAX_ANNOUNCED - len(first)]
-        announce_all(told)
-        first += told
+        announced_ids = job_ids[: MAX_ANNOUNCED - len(first)]
+        announce_all(announced_ids)
+        first += announced_ids
         count += len(job_ids)
     return count, tuple(first)

@@ -28,7 +28,7 @@ class Lease:
     """A worker's hold on a job: the coroutine that runs the job, and the messages that arrived for it meanwhile.
 
     until: when the lease ends by this process's monotonic clock, unless it is renewed before. cancel_requested: whether
-    a user wants the job canceled. told: set when there is a new cancel request, or `news` of the prediction.
+    a user wants the job canceled. woken: set when there is a new cancel request, or `news` of the prediction.
     """
 
     job: Job
@@ -36,7 +36,7 @@ class Lease:
     until: float
     cancel_requested: bool = False
     news: News | None = None
-    told: asyncio.Event = field(default_factory=asyncio.Event)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def holds(self) -> bool:
         """Return whether the lease holds by this process's own clock, so that no other worker can have the job."""
@@ -46,22 +46,22 @@ class Lease:
         """Note that a user wants the job canceled."""
         if not self.cancel_requested:
             self.cancel_requested = True
-            self.told.set()
+            self.woken.set()
 
     def hear(self, news: News) -> None:
         """Note a webhook's news. News that the prediction has ended is not replaced by older news arriving later."""
         if self.news is None or self.news.status not in ENDED:
             self.news = news
-        self.told.set()
+        self.woken.set()
 
     async def wait(self, seconds: float) -> News | None:
         """Wait for `seconds`, or until a message arrives. Returns the news, or None when there is none."""
         try:
             async with asyncio.timeout(seconds):
-                await self.told.wait()
+                await self.woken.wait()
         except TimeoutError:
             pass
-        self.told.clear()
+        self.woken.clear()
         news, self.news = self.news, None
         return news
 
@@ -71,8 +71,8 @@ class Lease:
 
         async def called_off() -> None:
             while self.cancel_requested == unwanted_before:
-                self.told.clear()
-                await self.told.wait()
+                self.woken.clear()
+                await self.woken.wait()
 
         working = asyncio.create_task(work)
         tasks = [working, asyncio.create_task(called_off())]

@@ -155,7 +155,7 @@ async def postpone(job: Job, failure: Failure, wait: float, known: Prediction | 
     return await _unless_canceled(await end_without_result(job, queued_for(wait, failure), failure, known))
 
 
-async def put_back(job: Job, failure: Failure, wait: float = 0.0) -> Job | None:
+async def unclaim(job: Job, failure: Failure, wait: float = 0.0) -> Job | None:
     """Put a job back in its place in the queue, as if it had not been tried: nothing was created.
 
     When it has to wait for `wait` seconds, the failure is saved as the reason.
@@ -255,8 +255,8 @@ def too_late() -> Failure:
     return Failure("deadline", "It did not finish within the time allowed.")
 
 
-async def _requeue(some: Condition) -> list[Job]:
-    back = await change_all(some & Job.attempt.is_null(), {**queued_for(0), **unclaimed(Status.QUEUED)})
+async def _requeue(where: Condition) -> list[Job]:
+    back = await change_all(where & Job.attempt.is_null(), {**queued_for(0), **unclaimed(Status.QUEUED)})
     for job in back:
         announce(job)
         await _unless_canceled(job)
@@ -265,8 +265,8 @@ async def _requeue(some: Condition) -> list[Job]:
 
 
 async def _take(among: Condition, order: str, lease_seconds: float, although_halted: bool = False) -> Job | None:
-    may = among if although_halted else among & WhereRaw("NOT EXISTS (SELECT 1 FROM halt)")
-    values = (uuid4(), from_now(lease_seconds), now(), may.querystring, among.querystring)
+    allowed = among if although_halted else among & WhereRaw("NOT EXISTS (SELECT 1 FROM halt)")
+    values = (uuid4(), from_now(lease_seconds), now(), allowed.querystring, among.querystring)
     asked = monotonic()
     rows = await Job.raw(CLAIM_JOB % (order, LOCK_FREE_ROWS), *values)
     if not rows:

@@ -105,6 +105,6 @@ async def places(jobs: Sequence[Job]) -> dict[UUID, int]:
 
     Leaves out jobs that do not wait for their turn, and jobs behind place PLACES_COUNTED.
     """
-    these = Job.id.is_in([job.id for job in jobs]).querystring
-    rows = await Job.raw(COUNT_AHEAD, from_now(), PLACES_COUNTED, from_now(), these)
+    given = Job.id.is_in([job.id for job in jobs]).querystring
+    rows = await Job.raw(COUNT_AHEAD, from_now(), PLACES_COUNTED, from_now(), given)
     return {row["id"]: 1 + int(row["ahead"]) for row in rows if row["ahead"] < PLACES_COUNTED}

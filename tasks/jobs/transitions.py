@@ -129,9 +129,9 @@ def _saved(job: Job, outputs: Sequence[Output]) -> list[Step]:
 
 def queued_for(seconds: float, failure: Failure | None = None, counts: bool = True) -> Changes:
     """Return the changes that make a job wait `seconds`. counts: whether `failure` counts as one of its retries."""
-    told = reason_of(failure) if failure else {}
+    reason = reason_of(failure) if failure else {}
     counted = {Job.retry_count: Job.retry_count + 1} if failure and counts else {}
-    return {Job.status: Status.QUEUED, Job.due_at: from_now(seconds), Job.turn: 0, **told, **counted}
+    return {Job.status: Status.QUEUED, Job.due_at: from_now(seconds), Job.turn: 0, **reason, **counted}
 
 
 def unclaimed(status: Status) -> Changes:

@@ -94,8 +94,8 @@ async def by_ids(job_ids: Sequence[UUID]) -> list[Card]:
     """Return these jobs, including deleted ones, newest first. Leaves out unknown ids."""
     if not job_ids:
         return []
-    these = Job.id.is_in(list(job_ids)).querystring
-    return await _as_cards(await card_query.read("WHERE {} ORDER BY job.id DESC", these))
+    given = Job.id.is_in(list(job_ids)).querystring
+    return await _as_cards(await card_query.read("WHERE {} ORDER BY job.id DESC", given))
 
 
 async def page(search: Search, sort: Sort, place: Place | None, count: int) -> tuple[list[Card], Place | None]:

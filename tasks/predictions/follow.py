@@ -37,7 +37,7 @@ async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Pr
     give_up_at = clock() + settings.prediction_timeout + GRACE_SECONDS
     deadline = clock() + (lease.job.deadline_at - now()).total_seconds() if lease.job.deadline_at else give_up_at
     looks = _Looks(prediction, poller, clock)
-    told = await _tell(lease, _state(prediction), None)
+    reported = await _report(lease, _state(prediction), None)
     called_off = False
 
     def over() -> bool:
@@ -52,12 +52,12 @@ async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Pr
         if has_ended:
             looks.hurry()  # if the API does not say so yet, or does not answer, it soon will
         elif news is not None and not was_over:
-            told = await _tell(lease, (_stage(news.status), news.progress), told)
+            reported = await _report(lease, (_stage(news.status), news.progress), reported)
             continue
         if was_over or not over():  # when it is over, cancel first, then poll
             if clock() > give_up_at:
                 raise Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
-            told = await _tell(lease, _state(await looks.look(at_once=has_ended)), told)
+            reported = await _report(lease, _state(await looks.look(at_once=has_ended)), reported)
     return looks.prediction
 
 
@@ -107,8 +107,8 @@ class _Looks:
             self.hurry()
         if self._clock() - self._missing_since >= MISSING_SECONDS:
             await _called_off(self.prediction.id, self._poller.replicate)
-            told = "Replicate no longer knows this prediction. It may have run, and been paid for."
-            raise Failure("prediction_lost", told)
+            reported = "Replicate no longer knows this prediction. It may have run, and been paid for."
+            raise Failure("prediction_lost", reported)
 
 
 async def _called_off(prediction_id: str, replicate: Replicate) -> bool:
@@ -131,13 +131,13 @@ def _stage(status: str) -> Stage:
     return Stage.PROCESSING if status == "processing" else Stage.STARTING
 
 
-async def _tell(lease: Lease, state: State | None, told: State | None) -> State | None:
+async def _report(lease: Lease, state: State | None, reported: State | None) -> State | None:
     """Save the state if it is new; return the state saved last. What fails to save is saved with the next news."""
-    if state is None or state == told:
-        return told
+    if state is None or state == reported:
+        return reported
     try:
         await lifecycle.report(lease.job, *state)
     except DatabaseAway as away:
         log.warning("job %s: %s", lease.job.id, away)
-        return told
+        return reported
     return state

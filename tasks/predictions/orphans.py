@@ -57,8 +57,8 @@ async def find(lease: Lease, attempt: Attempt, replicate: Replicate) -> Predicti
         raise Failure(looked.code, looked.message, passing=True)
     left = (SEARCH_WINDOW - (now() - attempt.created_at)).total_seconds()
     if left > 0:
-        told = "Replicate's answer was unclear. Searching its list for the prediction."
-        raise Failure("provider_error", told, passing=True, retry_after=min(left, LATE_SEARCH_SECONDS))
+        message = "Replicate's answer was unclear. Searching its list for the prediction."
+        raise Failure("provider_error", message, passing=True, retry_after=min(left, LATE_SEARCH_SECONDS))
     return None
 
 
@@ -116,8 +116,8 @@ async def _listed(attempt: Attempt, replicate: Replicate) -> Sequence[Prediction
     own = [prediction for prediction in predictions if webhook and prediction.webhook == webhook]
     alike = own or list(_alike(attempt, predictions))
     if alike and not own and await attempts.twin_in_flight(attempt, _files(attempt)):
-        told = "An identical request is under way. Waiting to see whose prediction is listed."
-        raise Failure("provider_error", told, passing=True)
+        message = "An identical request is under way. Waiting to see whose prediction is listed."
+        raise Failure("provider_error", message, passing=True)
     return alike
 
 
@@ -125,9 +125,9 @@ def _alike(attempt: Attempt, predictions: Sequence[Prediction]) -> Iterator[Pred
     files, model = _files(attempt), attempt.version.partition(":")[0].lower()
     wanted = attempts.without(files, json.loads(attempt.input))
     for prediction in predictions:
-        told = (prediction.model or "").lower()
+        listed = (prediction.model or "").lower()
         # Replicate used to run official models under internal names.
-        of_model = not told or told == model or told.partition("/")[0].startswith("replicate")
+        of_model = not listed or listed == model or listed.partition("/")[0].startswith("replicate")
         has_input = prediction.input is not None and attempts.without(files, prediction.input) == wanted
         if of_model and has_input and prediction.webhook is None:
             yield prediction
@@ -157,6 +157,6 @@ async def _called_off(attempt: Attempt, prediction_id: str, replicate: Replicate
     except NotFound:  # it does not exist yet, or no longer exists
         return False
     log.warning("prediction %s appeared after its attempt had ended, and was canceled", prediction_id)
-    told = "Its prediction appeared after the attempt had ended, and was canceled."
-    await Attempt.update({Attempt.error_code: "found_late", Attempt.error: told}).where(Attempt.id == attempt.id)
+    message = "Its prediction appeared after the attempt had ended, and was canceled."
+    await Attempt.update({Attempt.error_code: "found_late", Attempt.error: message}).where(Attempt.id == attempt.id)
     return True

@@ -58,8 +58,8 @@ async def trip(failure: Failure, job_id: UUID | None = None) -> None:
         target=Halt.id, action="DO UPDATE", values=list(changes.items()), where=Halt.code.not_in(MANUAL_CODES)
     )
     if same is None:
-        told = f"The queue is halted: {failure.message} Jobs resume automatically once this is over."
-        log.error("%s%s", told, f" Detected on job {job_id}." if job_id else "")
+        message = f"The queue is halted: {failure.message} Jobs resume automatically once this is over."
+        log.error("%s%s", message, f" Detected on job {job_id}." if job_id else "")
 
 
 async def half_open(stopped: Halt) -> bool:

@@ -85,8 +85,8 @@ def refusal(response: httpx.Response) -> Failure:
             kind = OutcomeDoubtful if status in (500, 503) and detail else OutcomeUnknown
             return kind("provider_error", "Replicate had an internal error.", True, _retry_after(response, body))
         case status:
-            told = f"Replicate returned an unexpected status ({status})."
-            return OutcomeUnknown("provider_error", told, True, _retry_after(response, body))
+            message = f"Replicate returned an unexpected status ({status})."
+            return OutcomeUnknown("provider_error", message, True, _retry_after(response, body))
 
 
 def token_refused() -> AccountRefused:

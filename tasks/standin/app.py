@@ -44,7 +44,7 @@ def create_app(
     room = Room(Predictions(folder / "predictions"), Uploads(folder / "uploads"), pace, token, webhook_secret, clock)
     app = Starlette(
         routes=routes(control),
-        exception_handlers={Problem: _told, HTTPException: _of_starlette},
+        exception_handlers={Problem: _answer, HTTPException: _of_starlette},
         lifespan=_lifespan,
     )
     app.router.redirect_slashes = False
@@ -75,7 +75,7 @@ def _resume(room: Room) -> None:
             deliver(room, record)
 
 
-async def _told(_: Request, problem: Exception) -> Response:
+async def _answer(_: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
     return problem.answer()
 

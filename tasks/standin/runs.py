@@ -96,7 +96,7 @@ async def _create(request: Request, body: Json, model: catalogue.Model, version:
         deadline=None if deadline is None else now + deadline,
         error=outputs.refusal(name, given),
     )
-    record = _told(request, record)
+    record = _reported(request, record)
     room.predictions.save(record)
     if record.webhook:
         deliver(room, record)
@@ -111,7 +111,7 @@ async def _create(request: Request, body: Json, model: catalogue.Model, version:
     return _answer(request, record, 201, headers)
 
 
-def _told(request: Request, record: Record) -> Record:
+def _reported(request: Request, record: Record) -> Record:
     """Return the record, changed as the request's fault rule says."""
     rule = rule_of(request)
     if rule is not None and rule.unlisted:

@@ -57,7 +57,7 @@ async def _end(lease: Lease, failure: Failure, attempt: Attempt | None, predicti
     if lease.cancel_requested and (settled or has_ended or not failure.passing or is_overdue(job)):
         return await lifecycle.end_canceled(job, prediction)
     if settled and isinstance(failure, AccountRefused):
-        return await lifecycle.put_back(job, failure, await _until_sent_again(job, failure))
+        return await lifecycle.unclaim(job, failure, await _until_sent_again(job, failure))
     if not failure.passing and not isinstance(failure, AccountRefused):
         return await lifecycle.fail(job, failure, prediction)
     if is_overdue(job):
@@ -65,7 +65,7 @@ async def _end(lease: Lease, failure: Failure, attempt: Attempt | None, predicti
     if settled and failure.free:
         # Creates already wait for the halt, and for the rate limit that a 429 to a create has lowered.
         is_paced = failure.code == circuit.AWAY or (isinstance(failure, Throttled) and attempt is not None)
-        return await lifecycle.put_back(job, failure, 0.0 if is_paced else retry_delay(FREE_SHIFT, failure.retry_after))
+        return await lifecycle.unclaim(job, failure, 0.0 if is_paced else retry_delay(FREE_SHIFT, failure.retry_after))
     if _counts(settled, failure) and job.retry_count + 1 >= settings.max_attempts:
         return await lifecycle.fail(job, failure, prediction)
     if settled:

@@ -69,10 +69,10 @@ class Child:
             if code == WRONG_SETTING:
                 return self._give_up(f"The {self.part.name} cannot run with these settings (see above).", WRONG_SETTING)
             if recent == DEATHS:
-                line = f"The {self.part.name} ended {DEATHS} times within {WITHIN:.0f} s, last with {_told(code)}."
+                line = f"The {self.part.name} ended {DEATHS} times within {WITHIN:.0f} s, last with {_described(code)}."
                 return self._give_up(line, 1)
             wait = min(2.0 ** (recent - 1), MAX_RESTART_SECONDS)
-            say(self.part.name, f"ended with {_told(code)}; restarting in {wait:.0f} s")
+            say(self.part.name, f"ended with {_described(code)}; restarting in {wait:.0f} s")
             self._ending.wait(wait)
         return None
 
@@ -143,5 +143,5 @@ def _pass_on(name: str, speech: IO[bytes]) -> None:
             say(name, line.decode(errors="replace").rstrip())
 
 
-def _told(code: int) -> str:
+def _described(code: int) -> str:
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

@@ -123,8 +123,8 @@ def controls(model: Model, values: Mapping[str, str], faults: Mapping[str | None
 
 def types(schema: Schema) -> list[str]:
     """Return the JSON types that a parameter may have."""
-    told = schema.get("type", "string")
-    return told if isinstance(told, list) else [told]
+    kinds = schema.get("type", "string")
+    return kinds if isinstance(kinds, list) else [kinds]
 
 
 def text(value: object) -> str:
@@ -141,10 +141,10 @@ def _kind(name: str, schema: Schema, choices: Sequence[str]) -> str:
         return "shape" if sum(RATIO.fullmatch(choice) is not None for choice in choices) > 1 else "choice"
     if input_files.takes_file(schema):
         return "files" if input_files.is_list(schema) else "file"
-    told = types(schema)
-    if "integer" in told:
+    kinds = types(schema)
+    if "integer" in kinds:
         return "seed" if name == "seed" else "integer"
-    return next((kind for kind, type_ in (("number", "number"), ("switch", "boolean")) if type_ in told), "text")
+    return next((kind for kind, type_ in (("number", "number"), ("switch", "boolean")) if type_ in kinds), "text")
 
 
 def _shapes(choices: Sequence[str]) -> list[Shape]:

@@ -130,13 +130,13 @@ def settings_query(model: str, parameters: Mapping[str, Any]) -> list[tuple[str,
 
 
 def _typed(typed: str, schema: Schema) -> Any:
-    told = types(schema)
-    if "array" in told:
+    kinds = types(schema)
+    if "array" in kinds:
         return typed.split(maxsplit=MAX_FILES)  # the rest stays one text, so that validation finds its fault
     for choice in schema.get("enum", []):
         if str(choice) == typed:
             return choice
-    if {"integer", "number", "boolean", "object"} & set(told):
+    if {"integer", "number", "boolean", "object"} & set(kinds):
         try:
             return strict_json.decode(typed)
         except Malformed:

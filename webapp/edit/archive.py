@@ -34,18 +34,18 @@ async def download(request: Request[Any, Any, Any]) -> Response:
     The jobs are those named by `job` or, with `all`, those that the search `q` finds.
     """
     asked = await request.form() if request.method == HttpMethod.POST else request.query_params
-    some = chosen(asked)
+    where = chosen(asked)
     headers = {
         "Content-Disposition": f'attachment; filename="darkroom-{now():%Y-%m-%d-%H%M%S}.zip"',
         "Cache-Control": "no-store",
     }
     if request.method == HttpMethod.HEAD:
         return Response(headers=headers, media_type="application/zip")
-    pieces = archive(some, request.app.state.storage)
+    pieces = archive(where, request.app.state.storage)
     return await streamed("selection.zip", pieces, headers=headers | {"Content-Type": "application/zip"})
 
 
-async def archive(some: Condition, storage: Storage) -> AsyncIterator[bytes]:
+async def archive(where: Condition, storage: Storage) -> AsyncIterator[bytes]:
     """Yield the zip piece by piece: the files, then metadata.json with the JSON shape of every job.
 
     The files are stored uncompressed, because pictures do not get smaller. A missing file is noted in metadata.json.
@@ -54,7 +54,7 @@ async def archive(some: Condition, storage: Storage) -> AsyncIterator[bytes]:
     outlet, missing = _Outlet(), set[str]()
     ids = bytearray()  # of the jobs in the zip: metadata.json describes the same jobs, whatever changes meanwhile
     with ZipFile(outlet, "w", ZIP_STORED) as archive:
-        async for card in _cards(some):
+        async for card in _cards(where):
             ids += card.job.id.bytes
             for output in card.outputs:
                 async for piece in _file(archive, outlet, storage, output, _name(card, output), missing):
@@ -93,13 +93,13 @@ class _Outlet(RawIOBase):
         return b"".join(pieces)
 
 
-async def _cards(some: Condition) -> AsyncIterator[Card]:
+async def _cards(where: Condition) -> AsyncIterator[Card]:
     """Yield the jobs, newest first. They are read in portions, and nothing is held open between two portions."""
     last = ids.LAST
     while True:
         rows = (
             await Job.select(Job.id)
-            .where(some & (Job.id < last))
+            .where(where & (Job.id < last))
             .order_by(Job.id, ascending=False)
             .limit(JOBS_PER_CHUNK)
         )

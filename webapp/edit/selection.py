@@ -38,7 +38,7 @@ async def act(request: AnyRequest) -> Response[Any]:
     except ValueError as error:
         raise Problem(422, "invalid_selection", str(error)) from error
     if by_htmx(request):
-        return await _told(request, action, await _kept(action, argument), outcome)
+        return await _notice(request, action, await _kept(action, argument), outcome)
     if not for_people(request):
         return Response(_shape(outcome))
     if outcome.undo is None:
@@ -79,7 +79,7 @@ async def undo(request: AnyRequest, undo_id: FromPath[str]) -> Response[Any]:
     if outcome is None:
         raise GONE
     if by_htmx(request):
-        return await _told(request, "undo", "", outcome)
+        return await _notice(request, "undo", "", outcome)
     if not for_people(request):
         return Response(_shape(outcome))
     return Redirect(own_page(str((await request.form()).get("back") or "/")), status_code=303)
@@ -122,37 +122,37 @@ def _asked(form: FormMultiDict) -> tuple[str, str]:
     return action, argument
 
 
-async def _done(action: str, argument: str, some: Condition) -> Outcome:
+async def _done(action: str, argument: str, where: Condition) -> Outcome:
     match action:
         case "favorite":
-            return await edits.favorite(some, argument != "no")
+            return await edits.favorite(where, argument != "no")
         case "rate":
-            return await edits.rate(some, int(argument) if argument.isdecimal() else -1)
+            return await edits.rate(where, int(argument) if argument.isdecimal() else -1)
         case "tag":
-            return await edits.tag(some, argument)
+            return await edits.tag(where, argument)
         case "untag":
-            return await edits.untag(some, argument)
+            return await edits.untag(where, argument)
         case "collect":
-            return await edits.collect(some, argument)
+            return await edits.collect(where, argument)
         case "take out":
-            return await edits.take_out(some, argument)
+            return await edits.take_out(where, argument)
         case "trash":
-            return await edits.trash(some)
+            return await edits.trash(where)
         case "restore":
-            return await edits.restore(some)
+            return await edits.restore(where)
         case "retry":
-            return await edits.retry(some)
+            return await edits.retry(where)
         case "delete":
-            return await edits.delete(some)
+            return await edits.delete(where)
     raise ValueError(f"Unknown action {action!r}.")
 
 
-async def _told(request: AnyRequest, action: str, argument: str, outcome: Outcome) -> Response[Any]:
+async def _notice(request: AnyRequest, action: str, argument: str, outcome: Outcome) -> Response[Any]:
     """Return the notice, with the cards that changed or, for many, a trigger that has the page reload its sheet."""
-    several = outcome.jobs > MAX_CARDS or (outcome.jobs > 0 and not outcome.some)
+    several = outcome.jobs > MAX_CARDS or (outcome.jobs > 0 and not outcome.job_ids)
     html = await notice(action, argument, outcome)
     if not several:
-        html = await anew(request, outcome.some) + html
+        html = await anew(request, outcome.job_ids) + html
     return Response(html, media_type=HTML, headers={"HX-Trigger": "sheet-stale"} if several else {})
 
 

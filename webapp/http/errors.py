@@ -149,9 +149,9 @@ def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
 
 def _traceback(error: Exception) -> str:
     """Return an error's traceback. Omits the middle when it is long: it may have a thousand frames, or a huge value."""
-    told = "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
+    text = "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
     half = MAX_TRACEBACK_LENGTH // 2
-    return told if len(told) <= MAX_TRACEBACK_LENGTH else f"{told[:half]}\n[...]\n{told[-half:]}"
+    return text if len(text) <= MAX_TRACEBACK_LENGTH else f"{text[:half]}\n[...]\n{text[-half:]}"
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

@@ -49,8 +49,8 @@ async def body_of(request: Request[Any, Any, Any], members: Sequence[str]) -> di
 
 def unknown_members(body: Mapping[str, object], members: Sequence[str]) -> list[Fault]:
     """Return a fault for each member of a body that is not one of `members`."""
-    told = f"The members are {', '.join(members)}."
-    return [Fault(f"/{name}", f"There is no member {name!r}. {told}") for name in body if name not in members]
+    message = f"The members are {', '.join(members)}."
+    return [Fault(f"/{name}", f"There is no member {name!r}. {message}") for name in body if name not in members]
 
 
 async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:

@@ -48,7 +48,7 @@ class Hub:
         self._job_pages: dict[UUID, set[Mailbox]] = {}
         self._hinted: set[UUID] = set()
         self._hint = asyncio.Event()
-        self._told = Sent(10 * sse.OVERLAP)
+        self._sent = Sent(10 * sse.OVERLAP)
         self._front: list[UUID] = []
         self._halt = ""
         self._troubles: set[object] = set()
@@ -107,11 +107,11 @@ class Hub:
 
     async def _tell(self, card_list: Sequence[Card], again: bool = False) -> None:
         known = {card.job.id: card.job.changed_at for card in card_list}
-        untold = known if again else self._told.untold(known)
-        news = sorted((card for card in card_list if card.job.id in untold), key=lambda card: card.job.changed_at)
+        unsent = known if again else self._sent.unsent(known)
+        news = sorted((card for card in card_list if card.job.id in unsent), key=lambda card: card.job.changed_at)
         await self._tell_galleries(news)
         await self._tell_job_pages(news)
-        self._told.tell(news)
+        self._sent.add(news)
 
     async def _tell_galleries(self, news: list[Card]) -> None:
         """Send changes to the pages of each search. Pages without a search come first, because they need no query."""
@@ -133,13 +133,13 @@ class Hub:
                     send(inboxes, sse.event(await job_fragment(card), card.job.changed_at))
 
     async def _tell_all_since(self, since: datetime) -> None:
-        changes = await cards.changes_since(since, MAX_CHANGES, self._told.at_once)
-        untold = self._told.untold(changes)
-        if len(untold) > MAX_CARD_EVENTS or len(changes) == MAX_CHANGES:
+        changes = await cards.changes_since(since, MAX_CHANGES, self._sent.at_once)
+        unsent = self._sent.unsent(changes)
+        if len(unsent) > MAX_CARD_EVENTS or len(changes) == MAX_CHANGES:
             await self._tell_anew(changes)
             return
-        for start in range(0, len(untold), sse.MAX_CATCH_UP):
-            await self._tell(await cards.by_ids(untold[start : start + sse.MAX_CATCH_UP]))
+        for start in range(0, len(unsent), sse.MAX_CATCH_UP):
+            await self._tell(await cards.by_ids(unsent[start : start + sse.MAX_CATCH_UP]))
 
     async def _tell_anew(self, changes: Mapping[UUID, datetime]) -> None:
         """Send every page all its cards again."""
@@ -147,7 +147,7 @@ class Hub:
             async with self._apart(sheet.search, inboxes):
                 send(inboxes, await sse.anew(sheet, max(changes.values())))
         await self._tell_job_pages(await cards.by_ids(list(self._job_pages)))
-        self._told.tell_at_once(changes)
+        self._sent.add_bulk(changes)
 
     async def _tell_places(self) -> None:
         """Send new places when the front of the queue moves: the rows of the jobs behind it do not change then."""

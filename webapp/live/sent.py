@@ -22,15 +22,15 @@ class Sent:
         self._memory = memory
         self._changes: dict[UUID, datetime] = {}
 
-    def untold(self, changes: Mapping[UUID, datetime]) -> list[UUID]:
+    def unsent(self, changes: Mapping[UUID, datetime]) -> list[UUID]:
         """Return the jobs whose changes were not sent."""
         return [job_id for job_id, moment in changes.items() if self._changes.get(job_id) != moment]
 
-    def tell(self, cards: list[Card]) -> None:
+    def add(self, cards: list[Card]) -> None:
         """Remember that these cards were sent, and forget old changes."""
         self._remember({card.job.id: card.job.changed_at for card in cards})
 
-    def tell_at_once(self, changes: Mapping[UUID, datetime]) -> None:
+    def add_bulk(self, changes: Mapping[UUID, datetime]) -> None:
         """Remember these changes, and the moments with so many changes that `changes` may hold only some of them."""
         self._remember(changes)
         self.at_once |= {moment for moment, jobs in Counter(changes.values()).items() if jobs > BULK_SIZE}

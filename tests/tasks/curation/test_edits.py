@@ -42,12 +42,12 @@ async def column(name: Any) -> list[Any]:
 async def test_one_and_many_take_the_same_road_and_only_what_is_not_so_changes() -> None:
     first, second, third = await ended()
     one = await edits.favorite(edits.by_ids([first]))
-    assert (one.jobs, list(one.some)) == (1, [first])
+    assert (one.jobs, list(one.job_ids)) == (1, [first])
     rest = await edits.favorite(filters.condition(parse("fox")))
-    assert (rest.jobs, set(rest.some)) == (2, {second, third})
+    assert (rest.jobs, set(rest.job_ids)) == (2, {second, third})
     assert await column(Job.favorite) == [True, True, True]
     nothing = await edits.favorite(filters.condition(parse("fox")))
-    assert (nothing.jobs, nothing.undo, nothing.some) == (0, None, ())
+    assert (nothing.jobs, nothing.undo, nothing.job_ids) == (0, None, ())
     assert await Undo.count() == 2
 
 
@@ -61,7 +61,7 @@ async def test_undo_takes_back_exactly_what_changed_and_works_once() -> None:
     await edits.rate(edits.by_ids([third]), 1)
     undone = await edits.undo(outcome.undo)
     assert undone is not None
-    assert (undone.jobs, list(undone.some)) == (1, [first])
+    assert (undone.jobs, list(undone.job_ids)) == (1, [first])
     assert await column(Job.rating) == [2, 5, 1]
     assert await edits.undo(outcome.undo) is None
 
@@ -87,7 +87,7 @@ async def test_a_job_that_has_all_the_tags_it_may_have_is_left_out(monkeypatch: 
     for name in ("cat", "dog"):
         await edits.tag(edits.by_ids([first]), name)
     outcome = await edits.tag(edits.by_ids([first, second]), "bird")
-    assert (outcome.jobs, list(outcome.some), outcome.left_out) == (1, [second], 1)
+    assert (outcome.jobs, list(outcome.job_ids), outcome.left_out) == (1, [second], 1)
     assert (await existing(first)).marks.tags == ("cat", "dog")
     again = await edits.tag(edits.by_ids([first]), "cat")
     assert (again.jobs, again.left_out) == (0, 0)

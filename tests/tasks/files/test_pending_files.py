@@ -119,7 +119,7 @@ ENDS: dict[str, Callable[[Job], Awaitable[object]]] = {
     "failed, then tried again": fail_and_retry,
     "canceled": lifecycle.end_canceled,
     "postponed": lambda job: lifecycle.postpone(job, PASSING, 0.0),
-    "put back": lambda job: lifecycle.put_back(job, PASSING),
+    "put back": lambda job: lifecycle.unclaim(job, PASSING),
     "to be resumed": lambda job: lifecycle.resume_later(job, PASSING, 0.0),
     "left by a worker that was killed": leave,
     "handed back by a worker that stops": lambda job: lifecycle.release([job.lease_token]),

@@ -33,8 +33,8 @@ async def ending(end: str, job: Job, known: Prediction | None) -> Job | None:
         return await lifecycle.fail(job, FINAL, known)
     if end == "postpone":
         return await lifecycle.postpone(job, PASSING, 0.0, known)
-    if end == "put_back":
-        return await lifecycle.put_back(job, PASSING)
+    if end == "unclaim":
+        return await lifecycle.unclaim(job, PASSING)
     return await lifecycle.end_canceled(job, known)
 
 
@@ -119,15 +119,15 @@ async def test_what_an_attempt_met_is_noted_and_does_not_end_it() -> None:
     assert (await row(job)).attempt == attempt.id
 
 
-@pytest.mark.parametrize("end", ["complete", "fail", "postpone", "put_back", "end_canceled"])
+@pytest.mark.parametrize("end", ["complete", "fail", "postpone", "unclaim", "end_canceled"])
 async def test_an_attempt_ends_with_what_becomes_of_its_job(end: str) -> None:
     job, attempt = await begun()
-    if end != "put_back":  # put_back is for a prediction that was refused
+    if end != "unclaim":  # unclaim is for a prediction that was refused
         await attempts.record_prediction(job, attempt, P1.id)
     assert await ending(end, job, P1) is not None
     ended = await kept(attempt)
     assert ended.finished_at is not None
-    assert ended.predict_time == (None if end == "put_back" else 2.5)
+    assert ended.predict_time == (None if end == "unclaim" else 2.5)
     assert (ended.error_code is None) == (end == "complete")
     assert nothing((await row(job)).attempt)
 
@@ -196,19 +196,19 @@ async def test_when_webhook_and_worker_learn_of_the_prediction_at_once_both_are_
         await lifecycle.delete(job.id)
 
 
-@pytest.mark.parametrize("end", ["fail", "postpone", "put_back", "end_canceled"])
+@pytest.mark.parametrize("end", ["fail", "postpone", "unclaim", "end_canceled"])
 async def test_an_attempt_whose_prediction_was_told_meanwhile_does_not_end_without_it(end: str) -> None:
     """The worker finds no prediction and settles the attempt, but during its search a webhook named one."""
     job, attempt = await begun()
     assert await attempts.claim_prediction(attempt.id, "p1") == job.id  # the worker does not know it
     before = (await row(job)).to_dict(), (await kept(attempt)).to_dict()
     assert await ending(end, job, None) is None
-    if end != "put_back":
+    if end != "unclaim":
         assert await ending(end, job, Prediction("p2", "failed")) is None
     assert ((await row(job)).to_dict(), (await kept(attempt)).to_dict()) == before
 
 
-@pytest.mark.parametrize("end", ["fail", "postpone", "put_back", "end_canceled"])
+@pytest.mark.parametrize("end", ["fail", "postpone", "unclaim", "end_canceled"])
 async def test_when_a_webhook_names_a_prediction_as_its_attempt_ends_either_counts(end: str) -> None:
     for _ in range(10):
         job, attempt = await begun()

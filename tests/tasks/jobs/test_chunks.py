@@ -77,7 +77,7 @@ async def test_each_job_comes_once_by_age_and_from_the_newest_none_that_was_subm
 
 async def test_what_is_found_no_more_because_of_the_change_is_changed_to_its_end(ids: list[UUID]) -> None:
     outcome = await edits.favorite(found("fav:no"))
-    assert (outcome.jobs, list(outcome.some), await count("fav:yes")) == (COUNT, ids[::-1], COUNT)
+    assert (outcome.jobs, list(outcome.job_ids), await count("fav:yes")) == (COUNT, ids[::-1], COUNT)
     assert outcome.undo is not None
     assert await Undo.count() == 6
     assert await edits.noted(outcome.undo) == ("favorite", "yes", edits.Outcome(COUNT, outcome.undo))
@@ -86,7 +86,7 @@ async def test_what_is_found_no_more_because_of_the_change_is_changed_to_its_end
     assert (restored.jobs, await count("")) == (COUNT, COUNT)
     undone = await edits.undo(outcome.undo)
     assert undone is not None
-    assert (undone.jobs, list(undone.some), await count("fav:yes")) == (COUNT, ids[::-1], 0)
+    assert (undone.jobs, list(undone.job_ids), await count("fav:yes")) == (COUNT, ids[::-1], 0)
     assert await edits.noted(outcome.undo) is None
 
 

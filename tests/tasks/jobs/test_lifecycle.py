@@ -89,7 +89,7 @@ async def test_a_job_whose_lease_ran_out_goes_to_another_worker_and_its_old_one_
     assert await lifecycle.complete(old, [an_output()], 1.0) is None
     assert await lifecycle.fail(old, FINAL) is None
     assert await lifecycle.postpone(old, PASSING, 0.0) is None
-    assert await lifecycle.put_back(old, PASSING) is None
+    assert await lifecycle.unclaim(old, PASSING) is None
     assert await lifecycle.resume_later(old, PASSING, 0.0) is None
     assert await lifecycle.end_canceled(old) is None
     assert await attempts.begin(old, "owner/name", {}) is None
@@ -326,7 +326,7 @@ def seconds_until(moment: Any) -> float:
 
 async def test_a_job_that_is_put_back_is_as_if_it_had_not_been_tried() -> None:
     job, attempt = await begun()
-    waiting = await lifecycle.put_back(job, FINAL)
+    waiting = await lifecycle.unclaim(job, FINAL)
     assert waiting is not None
     assert (waiting.status, waiting.retry_count, waiting.deadline_at) == ("queued", 0, job.deadline_at)
     assert nothing(waiting.error, waiting.error_code, waiting.attempt, waiting.lease_token, waiting.lease_until)
@@ -344,7 +344,7 @@ async def test_a_job_that_is_put_back_runs_before_those_that_came_after_it() -> 
         await submitted()
     job = await lifecycle.claim(LEASE)
     assert job is not None
-    await lifecycle.put_back(job, FINAL)
+    await lifecycle.unclaim(job, FINAL)
     again = await lifecycle.claim(LEASE)
     assert again is not None
     assert again.id == first.id
@@ -582,7 +582,7 @@ async def goes_back(back: str, job: Job) -> Job | None:
     if back == "postponed":
         return await lifecycle.postpone(job, PASSING, 60.0, P1)
     if back == "put back":
-        return await lifecycle.put_back(job, PASSING)
+        return await lifecycle.unclaim(job, PASSING)
     if back == "going on later":
         return await lifecycle.resume_later(job, PASSING, 60.0)
     if back == "given back":

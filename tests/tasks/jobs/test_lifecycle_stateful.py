@@ -231,12 +231,12 @@ class Everybody(RuleBasedStateMachine):
 
     @rule(
         claim=claims,
-        how=st.sampled_from(["complete", "fail", "end_canceled", "postpone", "put_back"]),
+        how=st.sampled_from(["complete", "fail", "end_canceled", "postpone", "unclaim"]),
         wait=WAITS,
         informed=st.booleans(),
     )
     def end(self, claim: Job, how: str, wait: float, informed: bool) -> None:
-        known, may = self.what_it_knows(claim, informed and how != "put_back")
+        known, may = self.what_it_knows(claim, informed and how != "unclaim")
         if how == "complete":
             if informed:
                 self.store(claim)
@@ -257,7 +257,7 @@ class Everybody(RuleBasedStateMachine):
             if self.write(claim, lifecycle.postpone(claim, PASSING, wait, known), may):
                 self.ended(claim.id, Status.QUEUED)
                 self.wait(claim.id, wait, counts=True)
-        elif self.write(claim, lifecycle.put_back(claim, PASSING), may):
+        elif self.write(claim, lifecycle.unclaim(claim, PASSING), may):
             self.ended(claim.id, Status.QUEUED)
             self.wait(claim.id, 0.0, counts=False)
 

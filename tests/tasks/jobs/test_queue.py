@@ -138,7 +138,7 @@ async def test_a_job_that_comes_back_goes_first_in_its_priority(back: str) -> No
     if back == "postponed":
         await lifecycle.postpone(last, PASSING, 0.0)
     elif back == "put back":
-        await lifecycle.put_back(last, PASSING)
+        await lifecycle.unclaim(last, PASSING)
     elif back == "going on later":
         await lifecycle.resume_later(last, PASSING, 0.0)
     elif back == "left":
@@ -153,7 +153,7 @@ async def test_a_newcomer_stands_behind_a_job_that_came_back_also_where_nobody_e
     await many("b", 1)
     tried = await lifecycle.claim(LEASE)
     assert tried is not None
-    await lifecycle.put_back(tried, PASSING)
+    await lifecycle.unclaim(tried, PASSING)
     [newcomer] = await many("a", 1)
     assert (newcomer.turn, (await row(tried)).turn) == (1, 0)
     assert await next_clients(2) == "ba"

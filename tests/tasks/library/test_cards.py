@@ -86,7 +86,7 @@ async def test_a_job_that_comes_back_to_its_prediction_is_retrying_whether_it_co
 
 async def test_a_job_that_was_put_back_waits_as_if_it_had_not_been_tried() -> None:
     job, _ = await begun()
-    await lifecycle.put_back(job, Failure("provider_billing", "No credit."))
+    await lifecycle.unclaim(job, Failure("provider_billing", "No credit."))
     card = await cards.by_id(job.id)
     assert card is not None
     assert (card.retrying, card.place) == (False, 1)

@@ -139,7 +139,7 @@ async def test_a_probe_that_is_refused_costs_no_try_and_does_not_go_first_again(
         assert probe.id == expected.id
         await attempts.begin(probe, "m/m:1", {})
         await circuit.trip(BILLING, probe.id)
-        back = await lifecycle.put_back(probe, BILLING)
+        back = await lifecycle.unclaim(probe, BILLING)
         assert back is not None
         assert (back.status, back.retry_count) == ("queued", 0)
         assert nothing(back.error_code)
@@ -152,7 +152,7 @@ async def test_the_job_that_met_the_halt_is_the_probe_where_no_other_waits_befor
     await attempts.begin(only, "m/m:1", {})
     await circuit.trip(BILLING, only.id)
     assert (await stopped()).job == only.id
-    assert await lifecycle.put_back(only, BILLING, wait=300.0) is not None
+    assert await lifecycle.unclaim(only, BILLING, wait=300.0) is not None
     await time_to_probe()
     probe = await dispatch.probe(breaker)
     assert probe is not None
