@@ -13,13 +13,17 @@ LEFT_OUT := polyfactory faker tzdata rich-click rich pygments markdown-it-py mdu
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos bench check format format-check lint types contracts migrations screenshots lock clean
+.PHONY: help run dev test chaos bench check format format-check lint types contracts migrations screenshots lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 20
 
 run: $(VENV)/installed ## start everything on http://127.0.0.1:8000 (Ctrl-C stops it)
 	@exec $(BIN)/python -m webapp up --with-parent $$PPID
+
+dev: $(VENV)/installed-dev ## like run, with a detailed log, and started again whenever a file changes
+	@LOG_LEVEL=debug exec $(BIN)/python -m watchfiles \
+	  'sh -c "exec $(BIN)/python -m webapp up --with-parent $$PPID"' tasks webapp static
 
 test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser, in a short storm
 	$(BIN)/python -m tests

@@ -163,9 +163,9 @@ def _serve(create_app: Callable[[], object], listening: socket.socket, settings:
 
 
 def _log(settings: Settings) -> None:
-    """Log our own messages at LOG_LEVEL, and those of libraries too, but only from WARNING when it is INFO."""
+    """Log our own messages from LOG_LEVEL on, and those of libraries from the next higher level than DEBUG and INFO."""
     ours = settings.log_level.upper()
-    theirs = "WARNING" if ours == "INFO" else ours
+    theirs = {"DEBUG": "INFO", "INFO": "WARNING"}.get(ours, ours)
     handler = logging.StreamHandler()
     handler.setFormatter(InALine("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
     logging.basicConfig(handlers=[handler], level=theirs)
