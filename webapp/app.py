@@ -121,7 +121,7 @@ def create_app() -> Litestar:
 @route("/docs", http_method=READ)
 async def docs() -> Response[str]:
     """Return the API reference as a page."""
-    return templates.page("docs.html")
+    return templates.page("pages/docs.html")
 
 
 @route("/schema/openapi.json", http_method=READ)

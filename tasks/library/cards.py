@@ -106,7 +106,7 @@ async def page(search: Search, sort: Sort, place: Place | None, count: int) -> t
     return shown, Place.behind(shown[-1].job, sort) if len(ids) > count and shown else None
 
 
-async def neighbours(job_id: UUID, search: Search, sort: Sort) -> tuple[UUID | None, UUID | None]:
+async def neighbors(job_id: UUID, search: Search, sort: Sort) -> tuple[UUID | None, UUID | None]:
     """Return the ids of the jobs before and after one in the grid's order, among those that a search finds."""
     job = await Job.objects().get(Job.id == job_id)
     return await ids_around(search, sort, job) if job else (None, None)

@@ -55,7 +55,7 @@ class HintBroker(RedisStreamBroker):
         """Yield messages forever. A lost connection, a refusal by Redis or a lost group only delays them."""
         wait = 0.1
         while True:
-            _end_if_cancelled()
+            _end_if_canceled()
             try:
                 async with Redis(connection_pool=self.connection_pool) as redis:
                     for fields in await self._read(redis):
@@ -117,7 +117,7 @@ class HintBroker(RedisStreamBroker):
             await pipeline.execute()
 
 
-def _end_if_cancelled() -> None:
+def _end_if_canceled() -> None:
     """Raise a lost CancelledError: redis-py sends with asyncio.wait_for, which may swallow it on Python 3.11."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():

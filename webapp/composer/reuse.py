@@ -35,7 +35,7 @@ class Uses:
 async def menu(job_id: FromPath[str]) -> Response[str]:
     """Return the links to what can be made from a job, for the menu at its card."""
     card = await existing(job_id)
-    return templates.page("partials/uses.html", job=card.job, uses=await uses(card))
+    return templates.page("fragments/uses.html", job=card.job, uses=await uses(card))
 
 
 async def uses(card: Card) -> Uses:

@@ -35,7 +35,7 @@ async def anew(request: AnyRequest, job_ids: Sequence[UUID]) -> str:
 async def notice(action: str, argument: str, outcome: Outcome) -> str:
     """Return what was done, in words, with an undo button."""
     context = {"words": await words(action, argument, outcome), "undo": outcome.undo, "back": None}
-    html = templates.render("parts/done.html", **context)
+    html = templates.render("components/notice.html", **context)
     return f'<hx-partial hx-target="#done" hx-swap="innerHTML">{html}</hx-partial>'
 
 

@@ -58,7 +58,7 @@ async def count(q: FromQuery[str] = "") -> Response[str]:
 async def names(tag: FromQuery[str | None] = None) -> Response[str]:
     """Return completions of a typed tag (`tag`), or of a collection's name, as the options of a list."""
     known = await collections.names() if tag is None else await labels.tags_in_use(tag)
-    return templates.page("parts/options.html", names=known)
+    return templates.page("components/options.html", names=known)
 
 
 @route("/undo/{undo_id:str}", http_method=READ)
@@ -69,7 +69,7 @@ async def done(undo_id: FromPath[str], back: FromQuery[str] = "/", left_out: Fro
         raise GONE
     action, argument, outcome = noted
     said = await words(action, argument, Outcome(outcome.jobs, left_out=max(0, left_out)))
-    return templates.page("done.html", words=said, undo=undo_id, back=own_page(back))
+    return templates.page("pages/done.html", words=said, undo=undo_id, back=own_page(back))
 
 
 @post("/undo/{undo_id:str}", status_code=200)

@@ -55,7 +55,7 @@ async def counted(request: AnyRequest) -> Response[str]:
     """Return how many prints the composer's matrix makes, while the user types it."""
     form = form_of((await request.form()).items())
     sentence, fits = count(form, chosen_model(form, settings.default_model))
-    return templates.page("partials/count.html", counted=sentence, fits=fits)
+    return templates.page("fragments/count.html", counted=sentence, fits=fits)
 
 
 @route("/batches/{batch_id:str}", http_method=READ)
@@ -66,14 +66,14 @@ async def shown(batch_id: FromPath[str]) -> Response[Any]:
     batch = await _existing(batch_id)
     sheet = Sheet(parse(f"batch:{batch.id}"))
     live = sheet.stream()  # before the cards are read: what changes meanwhile arrives as an event
-    return templates.page("batch.html", live=live, sheet=sheet, **await _context(batch))
+    return templates.page("pages/batch.html", live=live, sheet=sheet, **await _context(batch))
 
 
 @route("/batches/{batch_id:str}/progress", http_method=READ)
 async def progress(batch_id: FromPath[str]) -> Response[str]:
     """Return the progress of a batch, for its page."""
     batch = await _existing(batch_id)
-    return templates.page("partials/batch.html", batch=batch, progress=await batches.progress(batch))
+    return templates.page("fragments/batch.html", batch=batch, progress=await batches.progress(batch))
 
 
 @route("/batches/{batch_id:str}/grid", http_method=READ)
@@ -81,7 +81,7 @@ async def grid(batch_id: FromPath[str]) -> Response[str]:
     """Return the prints of a batch, for an open page that may have missed changes."""
     batch = await _existing(batch_id)
     return templates.page(
-        "partials/grid.html", batch=batch, grid=laid_out(batches.axes(batch), await batches.prints(batch))
+        "fragments/grid.html", batch=batch, grid=laid_out(batches.axes(batch), await batches.prints(batch))
     )
 
 
@@ -91,7 +91,7 @@ async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     batch = await _existing(batch_id)
     await bulk.cancel_batch(batch.id)
     if by_htmx(request):
-        return templates.page("partials/batch.html", batch=batch, progress=await batches.progress(batch))
+        return templates.page("fragments/batch.html", batch=batch, progress=await batches.progress(batch))
     if wants_html(request):
         return Redirect(f"/batches/{batch.id}", status_code=303)
     return await _as_json(batch, asked=True)
@@ -116,7 +116,7 @@ async def matrix_sent(request: AnyRequest, batch: Batch, form: Form, model: Mode
     kept = {name: values for name, values in after(form).items() if name not in ("seeds", "models")}
     composer = await compose(kept, model)
     composer = replace(composer, matrix=replace(composer.matrix, sent=Sent(batch.id, batch.jobs)))
-    return templates.page("partials/composer.html", composer=composer, headers={"HX-Trigger": "matrix:sent"})
+    return templates.page("fragments/composer.html", composer=composer, headers={"HX-Trigger": "matrix:sent"})
 
 
 async def _existing(batch_id: str) -> Batch:

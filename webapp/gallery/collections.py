@@ -70,7 +70,7 @@ async def _page(status: int = 200, fault: str = "", name: str = "") -> Response[
     found = await collections.shelves()
     covers = {card.job.id: CardView(card) for card in await cards.by_ids([s.cover for s in found if s.cover])}
     views = [ShelfView(shelf, covers.get(shelf.cover) if shelf.cover else None) for shelf in found]
-    return templates.page("collections.html", status, shelves=views, fault=fault, name=name)
+    return templates.page("pages/collections.html", status, shelves=views, fault=fault, name=name)
 
 
 async def _name(request: AnyRequest) -> str:

@@ -26,7 +26,7 @@ async def compare(request: Request[Any, Any, Any]) -> Response[str]:
     card_list = await _existing(named)
     if len(card_list) < len(named):
         return _sorry(404, "Print not found", "At least one of these prints does not exist or was deleted.")
-    return templates.page("compare.html", **await _context(card_list))
+    return templates.page("pages/compare.html", **await _context(card_list))
 
 
 async def _existing(named: list[str]) -> list[Card]:
@@ -59,4 +59,4 @@ async def _context(card_list: list[Card]) -> dict[str, Any]:
 
 
 def _sorry(status: int, title: str, message: str) -> Response[str]:
-    return templates.page("error.html", status, status=status, title=title, message=message)
+    return templates.page("pages/error.html", status, status=status, title=title, message=message)

@@ -43,10 +43,12 @@ async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) ->
     query = request.query_params
     if by_htmx(request):
         if request.headers.get("HX-Target") == "p#older":
-            return templates.page("partials/sheet.html", **await sheet_context(read(query), APPENDED))
+            return templates.page("fragments/sheet.html", **await sheet_context(read(query), APPENDED))
         return Response(await found_fragment(query), media_type=HTML)
     composer, prints = await _filled_in(_query(request), replicate), await prints_context(query)
-    page = revalidated(request, templates.page("gallery.html", composer=composer, **prints), but=escape(prints["live"]))
+    page = revalidated(
+        request, templates.page("pages/gallery.html", composer=composer, **prints), but=escape(prints["live"])
+    )
     keep_session(request, page)
     return page
 
@@ -54,7 +56,7 @@ async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) ->
 @route("/composer", http_method=READ)
 async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
     """Return the composer's controls for the model that was just chosen."""
-    return templates.page("partials/controls.html", composer=await _filled_in(_query(request), replicate, anew=True))
+    return templates.page("fragments/controls.html", composer=await _filled_in(_query(request), replicate, anew=True))
 
 
 @post("/jobs", status_code=200, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
@@ -86,7 +88,7 @@ async def submit(
         return await matrix_sent(request, made, form, model)
     if not by_htmx(request):
         return Redirect("/", status_code=303)
-    composer = templates.render("partials/composer.html", composer=await compose(after(form), model))
+    composer = templates.render("fragments/composer.html", composer=await compose(after(form), model))
     return Response(composer + card_fragment(await existing(str(made.id))), media_type=HTML)
 
 
@@ -97,7 +99,7 @@ async def job_page(
     """Return the page of one job, with links to its neighbors in the grid that it was opened from."""
     card = await existing(job_id)
     beside = await beside_context(card, q, sort)
-    page = templates.page("job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
+    page = templates.page("pages/job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
     return revalidated(request, page)
 
 
@@ -113,9 +115,9 @@ async def _refused(
             problem, faults = from_failure(error), [Fault("/model", error.message)]
     composer = await _filled_in(form, replicate, faults)
     if by_htmx(request):
-        return templates.page("partials/composer.html", problem.status, problem.headers, composer=composer)
+        return templates.page("fragments/composer.html", problem.status, problem.headers, composer=composer)
     return templates.page(
-        "gallery.html", problem.status, problem.headers, composer=composer, **await prints_context({})
+        "pages/gallery.html", problem.status, problem.headers, composer=composer, **await prints_context({})
     )
 
 

@@ -19,13 +19,13 @@ from webapp.render import templates
 async def panel(job_id: FromPath[str]) -> Response[str]:
     """Return the prompt, model and settings of a job, for the panel of the lightbox."""
     card = await existing(job_id)
-    return templates.page("partials/panel.html", **await job_context(card))
+    return templates.page("fragments/panel.html", **await job_context(card))
 
 
 async def beside_context(card: Card, q: str, sort: str) -> dict[str, Any]:
     """Return what a job's page needs to link to its neighbors in the grid with this search and order."""
     sheet = _sheet(q, sort)
-    previous, following = await cards.neighbours(card.job.id, sheet.search, sheet.sort)
+    previous, following = await cards.neighbors(card.job.id, sheet.search, sheet.sort)
     return {"within": sheet.address(path=""), "previous": previous, "following": following}
 
 

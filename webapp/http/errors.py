@@ -95,7 +95,7 @@ def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
             problem.json(), status_code=problem.status, media_type="application/problem+json", headers=problem.headers
         )
     return templates.page(
-        "error.html",
+        "pages/error.html",
         problem.status,
         problem.headers,
         status=problem.status,

@@ -18,7 +18,7 @@ from webapp.render.views import AttemptView, CardView
 
 def card_face(card: Card) -> str:
     """Return the HTML of a card as the gallery shows it."""
-    return templates.render("partials/card.html", card=CardView(card))
+    return templates.render("fragments/card.html", card=CardView(card))
 
 
 def card_fragment(card: Card, face: str = "", found: bool = True, trash: bool = False) -> str:
@@ -41,33 +41,33 @@ async def job_fragment(card: Card) -> str:
         return _partial(target, "delete")
     [placed] = await cards.placed([card])
     context = await job_context(placed)
-    return _partial(target, "outerMorph", templates.render("partials/job.html", **context))
+    return _partial(target, "outerMorph", templates.render("fragments/job.html", **context))
 
 
 async def sheet_fragment(sheet: Sheet) -> str:
     """Return the fragment that replaces all cards of a sheet."""
-    return _partial("#sheet", "innerHTML", templates.render("partials/sheet.html", **await sheet_context(sheet)))
+    return _partial("#sheet", "innerHTML", templates.render("fragments/sheet.html", **await sheet_context(sheet)))
 
 
 async def found_fragment(query: Mapping[str, Any]) -> str:
     """Return another sheet with its finder and its stream, or only the finder and its faults for an unclear search."""
     context = await prints_context(query)
-    asked = _partial("#finder", "outerMorph", templates.render("partials/finder.html", **context))
+    asked = _partial("#finder", "outerMorph", templates.render("fragments/search_bar.html", **context))
     if context["unclear"]:
         return asked
-    live = _partial("#live", "outerHTML", templates.render("partials/live.html", **context))
-    return asked + live + _partial("#prints", "outerMorph", templates.render("partials/prints.html", **context))
+    live = _partial("#live", "outerHTML", templates.render("fragments/live.html", **context))
+    return asked + live + _partial("#prints", "outerMorph", templates.render("fragments/prints.html", **context))
 
 
 async def finder_fragment(query: Mapping[str, Any]) -> str:
     """Return the finder alone."""
     asked = await finder(query, *_sheet(query))
-    return _partial("#finder", "outerMorph", templates.render("partials/finder.html", finder=asked))
+    return _partial("#finder", "outerMorph", templates.render("fragments/search_bar.html", finder=asked))
 
 
 def halt_fragment() -> str:
     """Return the fragment that says why the queue is halted, or that it is not."""
-    return _partial("#halt", "outerMorph", templates.render("partials/halt.html"))
+    return _partial("#halt", "outerMorph", templates.render("fragments/halt.html"))
 
 
 async def prints_context(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ STATIC = ROOT / "static"
 PAGES = {
     "gallery": (
         "composer",
-        "finder",
+        "search_bar",
         "sheet",
         "paper",
         "card",
@@ -19,7 +19,7 @@ PAGES = {
         "picker",
         "ratios",
     ),
-    "job": ("paper", "job", "said", "selection", "beside", "transitions", "lineage", "ratios"),
+    "job": ("paper", "job", "curation", "selection", "neighbors", "transitions", "lineage", "ratios"),
     "batch": ("paper", "card", "marks", "selection", "batch", "transitions", "ratios"),
     "compare": ("paper", "compare", "ratios"),
     "collections": ("collections", "selection", "ratios"),

@@ -61,18 +61,18 @@ async def test_the_library_without_a_search_is_all_that_is_not_in_the_trash(nine
 
 @pytest.mark.parametrize("text", ["", "fox", "in:trash", "fox seed:7"])
 @pytest.mark.parametrize("sort", list(Sort))
-async def test_neighbours_are_those_on_the_page(nine: list[UUID], text: str, sort: Sort) -> None:
+async def test_neighbors_are_those_on_the_page(nine: list[UUID], text: str, sort: Sort) -> None:
     search = parse(text)
     order = [None, *await whole(search, sort, 50), None]
     assert len(order) > 2
     for (before, job_id), (_, after) in pairwise(pairwise(order)):
         assert job_id is not None
-        assert await cards.neighbours(job_id, search, sort) == (before, after)
+        assert await cards.neighbors(job_id, search, sort) == (before, after)
 
 
-async def test_one_that_the_search_does_not_find_has_the_neighbours_of_its_place(nine: list[UUID]) -> None:
-    assert await cards.neighbours(nine[1], Search(), Sort.NEWEST) == (nine[2], nine[0])
-    assert await cards.neighbours(ids.new(), Search(), Sort.NEWEST) == (None, None)
+async def test_one_that_the_search_does_not_find_has_the_neighbors_of_its_place(nine: list[UUID]) -> None:
+    assert await cards.neighbors(nine[1], Search(), Sort.NEWEST) == (nine[2], nine[0])
+    assert await cards.neighbors(ids.new(), Search(), Sort.NEWEST) == (None, None)
 
 
 @pytest.mark.parametrize("text", ["", "fox"])

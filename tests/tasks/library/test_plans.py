@@ -54,7 +54,7 @@ async def test_the_gallerys_queries_scan_and_sort_but_a_little() -> None:
         for text in ("", "status:failed", "status:running", "fav:yes", "in:trash", *words):
             for place in (None, Place(sort, middle)):
                 found += await troubles(cards.page(parse(text), sort, place, 60))
-            found += await troubles(cards.neighbours(middle, parse(text), sort))
+            found += await troubles(cards.neighbors(middle, parse(text), sort))
     month = Place.before_month("2026-03", Sort.NEWEST)
     found += await troubles(cards.page(parse("photograph"), Sort.NEWEST, month, 60))
     found += await troubles(months.with_jobs())

@@ -299,7 +299,7 @@ async def test_a_card_with_one_size_of_its_picture_names_that(web: httpx.AsyncCl
 
 
 async def test_the_buttons_of_cards_are_of_the_pages_one_form(web: httpx.AsyncClient) -> None:
-    """A separate form in each card made every change of a long page slower: see templates/live.html."""
+    """A separate form in each card made every change of a long page slower: see templates/layouts/live_page.html."""
     jobs_made = [await completed(), await failed(), await lifecycle.submit("a fox in line", "stability-ai/sdxl", {})]
     page = (await web.get("/")).text
     cards = re.findall(r"<article .*?</article>", page, re.DOTALL)

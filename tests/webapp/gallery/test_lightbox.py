@@ -25,18 +25,18 @@ def ways(page: str) -> dict[str, str]:
     return {rel: html.unescape(href) for rel, href in re.findall(r'rel="(prev|next)" href="([^"]+)"', page)}
 
 
-async def test_the_neighbours_of_a_job_are_the_next_newer_and_the_next_older() -> None:
+async def test_the_neighbors_of_a_job_are_the_next_newer_and_the_next_older() -> None:
     old, middle, new = await submitted("one", "two", "three")
-    assert await cards.neighbours(middle, Search(), Sort.NEWEST) == (new, old)
-    assert await cards.neighbours(new, Search(), Sort.NEWEST) == (None, middle)
-    assert await cards.neighbours(old, Search(), Sort.NEWEST) == (middle, None)
-    assert await cards.neighbours(middle, Search(), Sort.OLDEST) == (old, new)
+    assert await cards.neighbors(middle, Search(), Sort.NEWEST) == (new, old)
+    assert await cards.neighbors(new, Search(), Sort.NEWEST) == (None, middle)
+    assert await cards.neighbors(old, Search(), Sort.NEWEST) == (middle, None)
+    assert await cards.neighbors(middle, Search(), Sort.OLDEST) == (old, new)
 
 
-async def test_the_neighbours_are_among_what_is_searched_for() -> None:
+async def test_the_neighbors_are_among_what_is_searched_for() -> None:
     old, _, _, new = await submitted("a fox", "a hare", "an owl", "a red fox")
-    assert await cards.neighbours(new, parse("fox"), Sort.NEWEST) == (None, old)
-    assert await cards.neighbours(old, parse("fox"), Sort.NEWEST) == (new, None)
+    assert await cards.neighbors(new, parse("fox"), Sort.NEWEST) == (None, old)
+    assert await cards.neighbors(old, parse("fox"), Sort.NEWEST) == (new, None)
 
 
 async def test_a_jobs_page_leads_on_within_the_search_it_was_opened_from(web: httpx.AsyncClient) -> None:

@@ -74,7 +74,7 @@ async def test_a_page_has_one_style_sheet_of_all_its_files_which_browsers_keep(
     assert answer.headers["content-type"] == "text/css; charset=utf-8"
     files = [ROOT / f"static/css/{name}.css" for name in ("tokens", "base", *styles.PAGES[page])]
     assert answer.content == b"".join(file.read_bytes() for file in files)
-    assert f"'pages/{page}.css'" in (ROOT / f"templates/{page}.html").read_text()
+    assert f"'pages/{page}.css'" in (ROOT / f"templates/pages/{page}.html").read_text()
     for url in re.findall(r'url\("(.*?)"\)', answer.text):
         assert (await web.get(f"/static/pages/{url}")).status_code == 200
 
