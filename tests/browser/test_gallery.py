@@ -268,7 +268,7 @@ def test_behind_a_proxy_that_is_not_known_a_button_says_what_is_to_be_done(page:
 
     job_id = darkroom.post("a fox behind a proxy")
     page.goto("/")
-    page.route("**/favorite", proxied)
+    page.route("**/selection?job=*", proxied)
     page.locator(f"#job-{job_id}").hover()
     page.locator(f"#job-{job_id}-favorite").click()
     expect(page.locator("#notice")).to_contain_text("the operator must set PUBLIC_URL")

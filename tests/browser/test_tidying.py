@@ -112,7 +112,7 @@ def test_undo_is_offered_also_where_the_live_event_comes_before_the_answer(page:
         route.fulfill(response=answer)
 
     _, [job_id] = made(darkroom)
-    page.route("**/trash", late)
+    page.route("**/selection?job=*", late)
     page.goto(f"/jobs/{job_id}")
     page.get_by_role("button", name="Trash").click()
     expect(page.get_by_text("It is deleted permanently after 30 days.")).to_be_visible()
@@ -139,7 +139,7 @@ def test_axe_finds_nothing_where_one_tidies_and_nothing_overflows(page: Page, da
     httpx.post(f"{darkroom.url}/selection", data=form).raise_for_status()
     httpx.patch(f"{darkroom.url}/jobs/{ids[0]}", json={"favorite": True, "rating": 4, "tags": ["sea"]})
     if place == "trash":
-        httpx.post(f"{darkroom.url}/jobs/{ids[0]}/trash").raise_for_status()
+        httpx.patch(f"{darkroom.url}/jobs/{ids[0]}", json={"trashed": True}).raise_for_status()
     page.emulate_media(reduced_motion="reduce")
     paths = {"trash": f"/?q=in:trash+{word}", "collections": "/collections", "job": f"/jobs/{ids[0]}"}
     page.goto(paths.get(place, f"/?q={word}"))
@@ -188,7 +188,7 @@ def test_without_script_a_print_is_marked_thrown_away_restored_and_deleted(no_sc
     no_script.goto(f"/?q=in:trash+{word}")
     no_script.locator(f"#job-{job_id}-restore").click(force=True)
     assert in_trash(darkroom, [job_id]) == [False]
-    httpx.post(f"{darkroom.url}/jobs/{job_id}/trash").raise_for_status()
+    httpx.patch(f"{darkroom.url}/jobs/{job_id}", json={"trashed": True}).raise_for_status()
     no_script.goto(f"/jobs/{job_id}")
     no_script.locator("summary").filter(has_text="Delete permanently").click()
     no_script.get_by_role("button", name="Delete permanently").click()

@@ -186,7 +186,7 @@ def test_what_changes_out_of_the_document_is_seen_when_it_comes_back(page: Page,
     assert is_out(page, rated)
     assert is_out(page, gone)
     httpx.patch(f"{darkroom.url}/jobs/{rated}", json={"rating": 3}).raise_for_status()
-    httpx.post(f"{darkroom.url}/jobs/{gone}/trash").raise_for_status()
+    httpx.patch(f"{darkroom.url}/jobs/{gone}", json={"trashed": True}).raise_for_status()
     wait_until(lambda: f"job-{gone}" not in page.evaluate(IDS))
     to_the_top(page)
     expect(page.locator(f"#job-{rated}-rate-3")).to_have_attribute("aria-pressed", "true")

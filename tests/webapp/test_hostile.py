@@ -105,11 +105,12 @@ async def test_no_header_is_met_with_a_server_error(web: httpx.AsyncClient, stan
     requests: list[tuple[str, str, bytes]] = [
         ("GET", "/", b""), ("GET", "/events", b""), ("GET", f"/media/{job.id}.png", b""), ("GET",
         "/static/css/base.css", b""),
-        ("POST", f"/jobs/{job.id}/cancel", b""), ("POST", f"/jobs/{job.id}/favorite", b"favorite=yes"),
+        ("POST", f"/jobs/{job.id}/cancel", b""), ("POST", f"/jobs/{job.id}/retry", b""),
         ("POST", "/selection", f"action=favorite&job={job.id}".encode()), ("POST", "/searches", b"q=fox&name=fox"),
         ("POST", "/jobs", b"prompt="), ("POST", "/generate", b"{}"), ("POST", "/uploads", b"--x"), ("POST",
         "/imprint", b"x"),
-        ("POST", "/webhooks/replicate", b"{}"), ("POST", f"/jobs/{job.id}/restore", b""), ("GET", "/composer", b""),
+        ("POST", "/webhooks/replicate", b"{}"),
+        ("POST", "/selection", f"action=restore&job={job.id}".encode()), ("GET", "/composer", b""),
     ]  # fmt: skip
     for value in HEADERS:
         for method, path, body in requests:

@@ -13,35 +13,48 @@ from tasks.curation.edits import Outcome
 from tasks.curation.names import tag_name
 from tasks.db.tables import Condition, Job
 from tasks.library import filters, labels
+from tasks.library.cards import Card
 from tasks.library.query import Unclear, parse
 from webapp.edit.jobs import HTML, for_people
 from webapp.edit.notices import MAX_CARDS, anew, notice, words
 from webapp.http.clients import by_htmx, came_from, own_page
 from webapp.http.errors import Problem, not_found
 from webapp.http.methods import READ
+from webapp.http.requests import existing
 from webapp.render import templates
 
 AnyRequest = Request[Any, Any, Any]
 Fields = FormMultiDict | MultiDict[str]
 
 GONE = not_found("undo_gone", "This can no longer be undone.")
+SEEN_ON_THE_PRINT = ("favorite", "rate", "tag", "untag", "collect", "take out", "notes")
+"""The actions of which one print needs no notice: it shows what was done."""
 MAX_NAMED_JOBS = 10_000  # jobs that a request may name one by one; for more it sends the search
 
 
 @post("/selection", status_code=200)
 async def act(request: AnyRequest) -> Response[Any]:
-    """Apply an action to the jobs named by `job` or, with `all`, to those that the search `q` finds."""
+    """Apply an action to the jobs named by `job` or, with `all`, to those that the search `q` finds.
+
+    The buttons of one print name it in the address. Only then a tag may be several, separated by commas, and notes can
+    be written.
+    """
     form = await request.form()
     action, argument = _asked(form)
+    card = await existing(request.query_params["job"]) if "job" in request.query_params else None
     try:
-        outcome = await _done(action, argument, chosen(form))
+        outcome = await (_done(action, argument, chosen(form)) if card is None else _done_to(card, action, argument))
     except ValueError as error:
         raise Problem(422, "invalid_selection", str(error)) from error
+    quiet = card is not None and action in SEEN_ON_THE_PRINT and not outcome.left_out
+    if by_htmx(request) and card is not None:
+        html = "" if quiet else await notice(action, await _kept(action, argument), outcome)
+        return Response(await anew(request, [card.job.id]) + html, media_type=HTML)
     if by_htmx(request):
         return await _notice(request, action, await _kept(action, argument), outcome)
     if not for_people(request):
         return Response(_shape(outcome))
-    if outcome.undo is None:
+    if quiet or outcome.undo is None:
         return Redirect(came_from(request), status_code=303)
     query = {"back": came_from(request), "left_out": str(outcome.left_out)}
     return Redirect(f"/undo/{outcome.undo}", query_params=query, status_code=303)
@@ -119,7 +132,21 @@ def _asked(form: FormMultiDict) -> tuple[str, str]:
         argument = argument or tag
     if action in ("collect", "take out"):
         argument = argument or collection
+    if action == "notes":
+        argument = str(form.get("notes") or "").replace("\r\n", "\n")  # HTML sends every line break as CRLF
     return action, argument
+
+
+async def _done_to(card: Card, action: str, argument: str) -> Outcome:
+    if action == "notes":
+        await edits.write(card.job.id, argument)
+        return Outcome(1)
+    outcome = Outcome(0)
+    for each in argument.strip(" ,").split(",") if action == "tag" else [argument]:
+        outcome = await _done(action, each, edits.by_ids([card.job.id]))
+        if outcome.left_out:
+            break
+    return outcome
 
 
 async def _done(action: str, argument: str, where: Condition) -> Outcome:

@@ -38,7 +38,7 @@ function stars(pswp) {
     onInit: (element) => {
       element.setAttribute("role", "status");
       always(pswp, () => {
-        const rating = Number(mark(pswp, "rate", "[aria-pressed='true']")?.value ?? 0);
+        const rating = Number(mark(pswp, "rate", "[aria-pressed='true']")?.value.replace("rate:", "") ?? 0);
         say(element, "\u2605".repeat(rating));
         element.setAttribute("aria-label", rating ? `Rated ${rating} of 5` : "");
       });

@@ -1,4 +1,4 @@
-"""Tidying one job: by plain forms, by htmx, and by programs."""
+"""Curation of one job: by plain forms, by htmx, and by programs."""
 
 from typing import Any
 
@@ -20,20 +20,22 @@ async def status(web: httpx.AsyncClient, job: Job) -> dict[str, Any]:
 async def test_a_plain_form_marks_a_favorite_and_leads_back(web: httpx.AsyncClient) -> None:
     job = await completed()
     headers = BROWSER | {"Referer": f"http://darkroom.test/jobs/{job.id}"}
-    answer = await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "yes"}, headers=headers)
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "favorite:yes"}, headers=headers)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job.id}")
     assert (await status(web, job))["favorite"] is True
-    await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "no"}, headers=headers)
+    await web.post(f"/selection?job={job.id}", data={"action": "favorite:no"}, headers=headers)
     assert "favorite" not in await status(web, job)
 
 
 async def test_htmx_gets_the_card_anew_and_on_its_page_the_whole_job(web: httpx.AsyncClient) -> None:
     job = await completed()
-    answer = await web.post(f"/jobs/{job.id}/rating", data={"rating": "4"}, headers=HTMX)
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "rate:4"}, headers=HTMX)
     assert f'hx-target="#job-{job.id}" hx-swap="outerMorph"' in answer.text
     assert 'aria-label="Rating: 4 of 5"' in answer.text
     on_page = HTMX | {"HX-Current-URL": f"http://darkroom.test/jobs/{job.id}"}
-    answer = await web.post(f"/jobs/{job.id}/tags", data={"tag": "Cat, night sky"}, headers=on_page)
+    answer = await web.post(
+        f"/selection?job={job.id}", data={"action": "tag", "tag": "Cat, night sky"}, headers=on_page
+    )
     assert f'hx-target="#job-page-{job.id}"' in answer.text
     assert 'href="/?q=tag%3A%22night+sky%22"' in answer.text
     assert (await status(web, job))["tags"] == ["cat", "night sky"]
@@ -43,15 +45,15 @@ async def test_a_card_that_its_page_does_not_find_any_more_stays_where_it_is_but
     web: httpx.AsyncClient,
 ) -> None:
     job = await completed()
-    await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "yes"})
+    await web.post(f"/selection?job={job.id}", data={"action": "favorite:yes"})
     favorites = HTMX | {"HX-Current-URL": "http://darkroom.test/?q=fav:yes"}
-    answer = await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "no"}, headers=favorites)
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "favorite:no"}, headers=favorites)
     assert f'hx-target="#job-{job.id}" hx-swap="outerMorph placed:false"' in answer.text
 
 
 async def test_the_trash_takes_a_print_away_with_a_way_back(web: httpx.AsyncClient) -> None:
     job = await completed()
-    answer = await web.post(f"/jobs/{job.id}/trash", headers=HTMX)
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "trash"}, headers=HTMX)
     assert f'hx-target="#job-{job.id}" hx-swap="delete"' in answer.text
     assert "Moved 1 print to the trash." in answer.text
     assert "trashed_at" in await status(web, job)
@@ -65,7 +67,7 @@ async def test_the_trash_takes_a_print_away_with_a_way_back(web: httpx.AsyncClie
 async def test_without_script_the_trash_leads_to_a_page_with_the_undo(web: httpx.AsyncClient) -> None:
     job = await completed()
     headers = BROWSER | {"Referer": "http://darkroom.test/?q=fox"}
-    answer = await web.post(f"/jobs/{job.id}/trash", headers=headers)
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "trash"}, headers=headers)
     assert answer.status_code == 303
     page = await web.get(answer.headers["location"], headers=BROWSER)
     assert "Moved 1 print to the trash." in page.text
@@ -78,10 +80,11 @@ async def test_without_script_the_trash_leads_to_a_page_with_the_undo(web: httpx
 
 async def test_a_print_in_the_trash_says_so_on_its_page(web: httpx.AsyncClient) -> None:
     job = await failed()
-    await web.post(f"/jobs/{job.id}/trash")
+    await web.post(f"/selection?job={job.id}", data={"action": "trash"})
     page = (await web.get(f"/jobs/{job.id}")).text
     assert "It is deleted permanently after 30 days." in page
-    assert f'action="/jobs/{job.id}/restore"' in page
+    assert f'action="/selection?job={job.id}"' in page
+    assert 'value="restore"' in page
     assert f'action="/jobs/{job.id}/delete"' in page
     assert f'action="/jobs/{job.id}/retry"' not in page
     answer = await web.post(f"/jobs/{job.id}/retry")
@@ -90,35 +93,57 @@ async def test_a_print_in_the_trash_says_so_on_its_page(web: httpx.AsyncClient) 
 
 async def test_what_still_runs_is_not_thrown_away(web: httpx.AsyncClient) -> None:
     job = await lifecycle.submit("a fox", "stability-ai/sdxl", {})
-    for answer in (await web.post(f"/jobs/{job.id}/trash"), await web.patch(f"/jobs/{job.id}", json={"trashed": True})):
-        assert (answer.status_code, answer.json()["code"]) == (409, "job_not_ended")
+    answer = await web.patch(f"/jobs/{job.id}", json={"trashed": True})
+    assert (answer.status_code, answer.json()["code"]) == (409, "job_not_ended")
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "trash"})
+    assert answer.json() == {"changed": 0, "left_out": 1}
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "trash"}, headers=HTMX)
+    assert "1 print is left out: they still wait or run." in answer.text
+
+
+async def test_a_mark_that_its_print_shows_gets_no_notice_but_the_trash_does(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    for action in ("favorite:yes", "rate:4", "tag:sea", "collect:For the wall", "untag:sea", "take out:For the wall"):
+        answer = await web.post(f"/selection?job={job.id}", data={"action": action}, headers=HTMX)
+        assert 'hx-target="#done"' not in answer.text, action
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "trash"}, headers=HTMX)
+    assert 'hx-target="#done"' in answer.text
 
 
 @pytest.mark.parametrize(
-    ("path", "form"),
+    "form",
     [
-        ("rating", {"rating": "6"}),
-        ("rating", {}),
-        ("tags", {"tag": "x" * 65}),
-        ("tags", {}),
-        ("collect", {"collection": ""}),
-        ("collect", {"take_out": "unknown"}),
-        ("notes", {"notes": "x" * 10_001}),
+        {"action": "rate:6"},
+        {"action": "rate"},
+        {"action": "tag", "tag": "x" * 65},
+        {"action": "tag"},
+        {"action": "collect", "collection": ""},
+        {"action": "take out:unknown"},
+        {"action": "notes", "notes": "x" * 10_001},
+        {"action": "favour"},
+        {},
     ],
 )
-async def test_what_makes_no_sense_is_refused(web: httpx.AsyncClient, path: str, form: dict[str, str]) -> None:
+async def test_what_makes_no_sense_is_refused(web: httpx.AsyncClient, form: dict[str, str]) -> None:
     job = await completed()
-    answer = await web.post(f"/jobs/{job.id}/{path}", data=form)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    answer = await web.post(f"/selection?job={job.id}", data=form)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_selection")
+
+
+async def test_notes_belong_to_one_print(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    answer = await web.post("/selection", data={"action": "notes", "notes": "all alike", "job": str(job.id)})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_selection")
+    assert "notes" not in await status(web, job)
 
 
 async def test_collections_and_notes_are_kept_by_forms(web: httpx.AsyncClient) -> None:
     job = await completed()
-    await web.post(f"/jobs/{job.id}/collect", data={"collection": "For the wall"})
-    await web.post(f"/jobs/{job.id}/notes", data={"notes": "one\r\ntwo"})
+    await web.post(f"/selection?job={job.id}", data={"action": "collect", "collection": "For the wall"})
+    await web.post(f"/selection?job={job.id}", data={"action": "notes", "notes": "one\r\ntwo"})
     shape = await status(web, job)
     assert (shape["collections"], shape["notes"]) == (["For the wall"], "one\ntwo")
-    await web.post(f"/jobs/{job.id}/collect", data={"take_out": "for the wall"})
+    await web.post(f"/selection?job={job.id}", data={"action": "take out:for the wall"})
     assert "collections" not in await status(web, job)
 
 
@@ -151,16 +176,16 @@ async def test_a_program_is_told_every_fault_and_nothing_is_changed(web: httpx.A
 async def test_a_deleted_job_takes_nothing_any_more(web: httpx.AsyncClient) -> None:
     job = await completed()
     await lifecycle.delete(job.id)
-    for path in ("favorite", "rating", "tags", "collect", "notes", "trash", "restore"):
-        assert (await web.post(f"/jobs/{job.id}/{path}")).status_code == 410
+    for action in ("favorite:yes", "rate:1", "tag:sea", "collect:wall", "notes", "trash", "restore"):
+        assert (await web.post(f"/selection?job={job.id}", data={"action": action})).status_code == 410
     assert (await web.patch(f"/jobs/{job.id}", json={})).status_code == 410
 
 
 async def test_a_job_has_a_hundred_tags_at_most_however_they_come(web: httpx.AsyncClient) -> None:
     job = await lifecycle.submit("a fox", "m/m", {})
     many = ",".join(f"tag {number}" for number in range(150))
-    answer = await web.post(f"/jobs/{job.id}/tags", data={"tag": many})
-    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (422, "A job can have at most 100 tags.")
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "tag", "tag": many})
+    assert (answer.status_code, answer.json()["left_out"]) == (200, 1)
     assert len((await status(web, job))["tags"]) == 100
     one_more = {"action": "tag", "tag": "one more", "job": str(job.id)}
     assert (await web.post("/selection", data=one_more)).json()["left_out"] == 1

@@ -269,7 +269,7 @@ async def test_its_prints_are_selected_there_and_one_in_the_trash_leaves_a_cell_
     text = await page(web, batch["batch_id"])
     assert card_ids(text) == [job["job_id"] for job in batch["jobs"][1:]]
     assert f'id="job-{done.id}">\n  <p>In the trash</p>' in text
-    assert (await web.post(f"/jobs/{done.id}/restore", headers=back)).status_code == 303
+    assert (await web.post(f"/selection?job={done.id}", data={"action": "restore"}, headers=back)).status_code == 303
     assert len(card_ids(await page(web, batch["batch_id"]))) == 4
 
 

@@ -132,7 +132,7 @@ async def test_behind_a_proxy_the_public_url_counts_as_ours(
 async def test_a_form_that_comes_from_nonsense_leads_to_the_gallery(web: httpx.AsyncClient) -> None:
     job = await lifecycle.submit("a fox", "m/m", {})
     sent = {"Accept": "text/html", "Referer": "http://[::1"}
-    answer = await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "yes"}, headers=sent)
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "favorite:yes"}, headers=sent)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
 
 
@@ -143,7 +143,7 @@ async def test_behind_a_proxy_forms_lead_back_to_their_page(
     job = await lifecycle.submit("a fox", "m/m", {})
     page = f"https://pictures.example/jobs/{job.id}"
     sent = {"Accept": "text/html", "Origin": "https://pictures.example", "Referer": page}
-    answer = await web.post(f"/jobs/{job.id}/favorite", data={"favorite": "yes"}, headers=sent)
+    answer = await web.post(f"/selection?job={job.id}", data={"action": "favorite:yes"}, headers=sent)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/{job.id}")
 
 
