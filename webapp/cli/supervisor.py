@@ -16,6 +16,8 @@ from typing import IO
 WRONG_SETTING = 2  # the exit code of a part that can never start with its settings
 DEATHS, WITHIN = 5, 60.0  # a part that dies DEATHS times within WITHIN seconds is given up
 MAX_RESTART_SECONDS = 4.0  # seconds
+KILL_SECONDS = 0.4  # for killed parts to be gone
+LAST_WORDS_SECONDS = 0.3  # to pass on what a part printed last; a process that it left may hold its output open
 
 GiveUp = Callable[[str, int], None]
 
@@ -54,12 +56,14 @@ class Child:
             self._ending.set()
             self._signal(signal.SIGTERM)
 
-    def ended_by(self, deadline: float) -> None:
-        """Wait for the part to end; kill it when time.monotonic() reaches the deadline."""
+    def wait(self, deadline: float) -> None:
+        """Wait for the part to end, until time.monotonic() reaches the deadline."""
         self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    def kill(self) -> None:
+        """Kill the part if it has not ended. Returns immediately."""
         if self._thread.is_alive():
             self._signal(signal.SIGKILL)
-            self._thread.join(1.0)
 
     def _keep(self) -> None:
         deaths: deque[float] = deque(maxlen=DEATHS)
@@ -99,7 +103,7 @@ class Child:
         code = process.wait()
         self._signal(signal.SIGKILL)  # to processes that the part may have left in its group
         self._process = None
-        speaking.join(1.0)
+        speaking.join(LAST_WORDS_SECONDS)
         return code
 
     def _signal(self, number: signal.Signals) -> None:
@@ -110,13 +114,21 @@ class Child:
 
 
 def end(children: Iterable[Child], grace: float) -> None:
-    """End the children together: send SIGTERM, wait up to `grace` seconds, then kill."""
+    """End the children together: send SIGTERM, wait up to `grace` seconds, then kill.
+
+    Returns at most KILL_SECONDS later, whatever the children do.
+    """
     ending = list(children)
     deadline = time.monotonic() + grace
     for child in ending:
         child.ask_to_end()
     for child in ending:
-        child.ended_by(deadline)
+        child.wait(deadline)
+    for child in ending:
+        child.kill()
+    deadline = time.monotonic() + KILL_SECONDS
+    for child in ending:
+        child.wait(deadline)
 
 
 _one_line_at_a_time = threading.Lock()
