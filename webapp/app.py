@@ -1,5 +1,6 @@
 """Assemble the web application from its parts in create_app(). No other module knows all of them."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -38,6 +39,7 @@ UNCOMPRESSED = [
     r"^/batches/.*\.json$",
 ]  # fmt: skip
 """Paths whose responses are already compressed, streamed, short, or so long that compression would delay all others."""
+NEVER_COMPRESSED = re.compile("|".join(UNCOMPRESSED))
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
@@ -131,7 +133,13 @@ async def openapi_document() -> Response[bytes]:
 
 
 async def _secure(message: Message, scope: Scope) -> None:
-    """Add to every response the headers that tell browsers what our pages may do."""
+    """Add to every response the headers that tell browsers what our pages may do, and caches what it depends on.
+
+    Whether a response is compressed or not, it might have been (RFC 9110, section 12.5.5).
+    """
     if message["type"] == "http.response.start":
         present = {name.lower() for name, _ in message["headers"]}
-        message["headers"] = [*message["headers"], *(pair for pair in SECURITY_HEADERS if pair[0] not in present)]
+        added = [pair for pair in SECURITY_HEADERS if pair[0] not in present]
+        if b"content-encoding" not in present and not NEVER_COMPRESSED.search(scope["path"]):
+            added.append((b"vary", b"Accept-Encoding"))
+        message["headers"] = [*message["headers"], *added]

@@ -13,6 +13,7 @@ from tasks.db.tables import Status
 from tasks.library.cards import Card
 from tasks.replicate.client import Replicate
 from webapp.http.clients import client_of
+from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.http.requests import RETRY_AFTER, accepted, body_of, existing, parameters_of, terms_of
 from webapp.render.views import job_json
@@ -29,13 +30,11 @@ async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[R
 
 
 @route("/status/{job_id:str}", http_method=READ)
-async def status(job_id: FromPath[str]) -> Response[dict[str, Any]]:
+async def status(request: Request[Any, Any, Any], job_id: FromPath[str]) -> Response[bytes]:
     """Return the current state of a job."""
     card = await existing(job_id)
-    headers = {"Cache-Control": "no-store"}
-    if card.job.status in (Status.QUEUED, Status.RUNNING):
-        headers["Retry-After"] = _retry_after(card)
-    return Response(job_json(card), headers=headers)
+    unfinished = card.job.status in (Status.QUEUED, Status.RUNNING)
+    return revalidated_json(request, job_json(card), {"Retry-After": _retry_after(card)} if unfinished else None)
 
 
 def _retry_after(card: Card) -> str:

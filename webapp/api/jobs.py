@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, route
 
 from tasks.errors import Fault, Rejected
+from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.listing.query import PAGE, read
 from webapp.render.views import job_json
@@ -13,7 +14,7 @@ MAX_PAGE_SIZE = 200  # jobs on one page
 
 
 @route("/jobs.json", http_method=READ)
-async def jobs_json(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+async def jobs_json(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return a page of the jobs that a search finds.
 
     The address of the next page is in the body, and in the header Link (RFC 8288).
@@ -22,11 +23,11 @@ async def jobs_json(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]
     sheet, limit = read(query), _limit(query.get("limit", str(PAGE)))
     cards, more = await sheet.cards(limit)
     shape: dict[str, Any] = {"jobs": [job_json(card) for card in cards]}
-    headers = {"Cache-Control": "no-store"}
+    headers = {}
     if more:
         shape["next"] = sheet.address(more, path="/jobs.json", limit=limit)
         headers["Link"] = f'<{shape["next"]}>; rel="next"'
-    return Response(shape, headers=headers)
+    return revalidated_json(request, shape, headers)
 
 
 def _limit(text: str) -> int:

@@ -35,6 +35,7 @@ from webapp.render import templates
 
 AnyRequest = Request[Any, Any, Any]
 HTML = "text/html; charset=utf-8"
+OF_HTMX = {"Vary": "HX-Request"}
 
 
 @route("/", http_method=READ)
@@ -43,8 +44,8 @@ async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) ->
     query = request.query_params
     if by_htmx(request):
         if request.headers.get("HX-Target") == "p#older":
-            return templates.page("fragments/sheet.html", **await sheet_context(read(query), APPENDED))
-        return Response(await found_fragment(query), media_type=HTML)
+            return templates.page("fragments/sheet.html", headers=OF_HTMX, **await sheet_context(read(query), APPENDED))
+        return Response(await found_fragment(query), media_type=HTML, headers=OF_HTMX)
     composer, prints = await _filled_in(_query(request), replicate), await prints_context(query)
     page = revalidated(
         request, templates.page("pages/gallery.html", composer=composer, **prints), but=escape(prints["live"])

@@ -90,14 +90,15 @@ def wants_html(request: AnyRequest) -> bool:
 
 def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
     """Return the response for a problem: HTML for clients that request HTML, otherwise problem+json."""
+    headers = {**problem.headers, "Vary": "Accept"}
     if not wants_html(request):
         return Response(
-            problem.json(), status_code=problem.status, media_type="application/problem+json", headers=problem.headers
+            problem.json(), status_code=problem.status, media_type="application/problem+json", headers=headers
         )
     return templates.page(
         "pages/error.html",
         problem.status,
-        problem.headers,
+        headers,
         status=problem.status,
         title=HTTPStatus(problem.status).phrase,
         message=problem.detail,

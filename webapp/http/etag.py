@@ -1,13 +1,15 @@
-"""Conditional requests: ETags, and 304 for a browser that already has the content (RFC 9110, section 13)."""
+"""Conditional requests: ETags, and 304 for a client that already has the content (RFC 9110, section 13)."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
+from litestar.serialization import encode_json
 
 
 def matches(request: Request[Any, Any, Any], etag: str) -> bool:
-    """Return whether the browser has this version, by the weak comparison of RFC 9110, section 8.8.3.2."""
+    """Return whether the client has this version, by the weak comparison of RFC 9110, section 8.8.3.2."""
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
     return "*" in known or etag.removeprefix("W/") in known
 
@@ -25,3 +27,15 @@ def revalidated(request: Request[Any, Any, Any], page: Response[str], but: str =
     if matches(request, etag):
         page.status_code, page.content = 304, ""
     return page
+
+
+def revalidated_json(
+    request: Request[Any, Any, Any], shape: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    """Return JSON with an ETag, or 304 for a program that has it."""
+    content = encode_json(shape)
+    etag = f'"{sha256(content).hexdigest()[:16]}"'
+    every = {"ETag": etag, "Cache-Control": "private, no-cache", **(headers or {})}
+    if matches(request, etag):
+        return Response(b"", status_code=304, headers=every)
+    return Response(content, headers=every, media_type=MediaType.JSON)

@@ -4,8 +4,8 @@ import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import format_datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -58,7 +58,7 @@ async def media(request: Request[Any, Any, Any], key: FromPath[str]) -> Response
     download = "download" in request.query_params
     file = await _file(request.app.state.storage, key, download)
     headers = _headers(key, file, download)
-    if _is_known(request.headers.get("if-none-match"), file):
+    if _is_known(request.headers.get("if-none-match"), request.headers.get("if-modified-since"), file):
         kept = ("ETag", "Cache-Control", "Last-Modified")
         return Response(status_code=304, headers={name: headers[name] for name in kept if name in headers})
     if request.method == HttpMethod.HEAD:
@@ -118,10 +118,21 @@ def _http_date(moment: datetime) -> str:
     return format_datetime(moment, usegmt=True)
 
 
-def _is_known(if_none_match: str | None, file: File) -> bool:
-    """Return whether the browser already has exactly this file (RFC 9110, 13.1.2: weak comparison)."""
-    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return "*" in tags or file.etag in tags
+def _is_known(if_none_match: str | None, if_modified_since: str | None, file: File) -> bool:
+    """Return whether the client already has this file.
+
+    ETags are compared weakly (RFC 9110, 13.1.2). Only without them the date counts (13.1.3).
+    """
+    if if_none_match is not None:
+        tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+        return "*" in tags or file.etag in tags
+    if if_modified_since is None or file.modified is None:
+        return False
+    try:
+        since = parsedate_to_datetime(if_modified_since)
+    except ValueError:
+        return False
+    return file.modified.replace(microsecond=0) <= (since if since.tzinfo else since.replace(tzinfo=UTC))
 
 
 def _is_same(if_range: str | None, file: File) -> bool:

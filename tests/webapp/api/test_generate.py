@@ -68,7 +68,7 @@ async def test_a_waiting_job_tells_what_was_sent_and_nothing_that_does_not_apply
         "retry_count": 0,
     }
     assert answer.headers["retry-after"] == "1"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "private, no-cache"
 
 
 async def test_parameters_may_be_an_object_a_string_or_absent(web: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """A page that has not changed is not sent again."""
 
 import httpx
+import pytest
 
 from tasks.jobs import lifecycle
 from tests.webapp.made import completed
@@ -29,4 +30,34 @@ async def test_a_piece_of_a_page_is_not_taken_for_the_page(web: httpx.AsyncClien
     piece = await web.get("/", headers={"HX-Request": "true", "If-None-Match": page.headers["etag"]})
     assert piece.status_code == 200
     assert "etag" not in piece.headers
-    assert "HX-Request" in page.headers["vary"]
+    for answer in (page, piece):
+        assert "HX-Request" in answer.headers["vary"]
+
+
+async def test_a_program_that_polls_is_not_sent_what_it_has(web: httpx.AsyncClient) -> None:
+    job = await lifecycle.submit("a polled fox", "stability-ai/sdxl", {})
+    for path in (f"/status/{job.id}", "/jobs.json?q=polled"):
+        first = await web.get(path)
+        again = await web.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+        assert again.headers["cache-control"] == first.headers["cache-control"] == "private, no-cache"
+        assert again.headers.get("retry-after") == first.headers.get("retry-after")
+        assert (await web.get(path, headers={"If-None-Match": '"another"'})).json() == first.json()
+    before = await web.get(f"/status/{job.id}")
+    await lifecycle.cancel(job.id)
+    after = await web.get(f"/status/{job.id}", headers={"If-None-Match": before.headers["etag"]})
+    assert (after.status_code, after.json()["status"]) == (200, "canceled")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/composer", "/schema/openapi.json", "/nothing", "/readyz"])
+async def test_what_may_be_compressed_says_so_whether_it_is_or_not(web: httpx.AsyncClient, path: str) -> None:
+    for coding in ("br", "gzip", "identity"):
+        answer = await web.get(path, headers={"Accept-Encoding": coding})
+        assert answer.headers["vary"].lower().count("accept-encoding") == 1, coding
+
+
+async def test_an_error_says_that_it_depends_on_what_is_accepted(web: httpx.AsyncClient) -> None:
+    for accept, kind in (("text/html", "text/html"), ("application/json", "application/problem+json")):
+        answer = await web.get("/jobs/nothing", headers={"Accept": accept})
+        assert answer.headers["content-type"].startswith(kind)
+        assert "Accept" in [name.strip() for name in answer.headers["vary"].split(",")]

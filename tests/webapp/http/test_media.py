@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,17 @@ async def test_what_the_browser_has_is_not_sent_again(client: AsyncClient) -> No
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
         assert "immutable" in answer.headers["cache-control"]
     assert (await get(client, If_None_Match='"other"')).status_code == 200
+
+
+async def test_without_an_etag_the_date_says_what_a_client_has(client: AsyncClient) -> None:
+    changed = (await get(client)).headers["last-modified"]
+    later = format_datetime(parsedate_to_datetime(changed) + timedelta(days=1), usegmt=True)
+    earlier = format_datetime(parsedate_to_datetime(changed) - timedelta(seconds=1), usegmt=True)
+    for since, status in ((changed, 304), (later, 304), (earlier, 200), ("soon", 200), ("", 200)):
+        answer = await get(client, If_Modified_Since=since)
+        assert (answer.status_code, answer.content) == (status, CONTENT if status == 200 else b""), since
+    answer = await get(client, If_Modified_Since=later, If_None_Match='"another"')
+    assert answer.status_code == 200, "an ETag counts more than a date"
 
 
 async def test_a_part_is_only_sent_where_it_fits_what_the_browser_has(client: AsyncClient) -> None:
