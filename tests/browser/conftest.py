@@ -66,11 +66,11 @@ class Darkroom:
         return [row for row in ledger if row["input"].get("prompt") == prompt]
 
     def probe(self) -> None:
-        """Let the halted queue be probed now, and not half a minute after it was halted, and jobs be due."""
+        """Let the halted queue be probed now, and the job that met the halt be due, as if a minute had passed."""
         path = self.environment["DATABASE_URL"].removeprefix("sqlite:///")
         with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+            connection.execute("UPDATE job SET due_at = created_at WHERE id = (SELECT job FROM halt)")
             connection.execute("UPDATE halt SET probe_at = since")
-            connection.execute("UPDATE job SET due_at = created_at WHERE status = 'queued'")
 
     def kill(self, part: str) -> None:
         """Kill a part. Darkroom then starts it again."""
