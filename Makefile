@@ -13,7 +13,7 @@ LEFT_OUT := polyfactory faker tzdata rich-click rich pygments markdown-it-py mdu
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test chaos bench check format format-check lint types contracts migrations screenshots lock clean
+.PHONY: help run dev test chaos bench check format format-check lint types contracts migrations screenshots clients lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 20
@@ -57,6 +57,11 @@ contracts: $(VENV)/installed-dev ## check who may import whom (import-linter)
 
 migrations: $(VENV)/installed-dev ## check that the migrations make the code's tables, also of older libraries, and stay
 	$(PYTEST) -q tests/tasks/db/test_migrations.py
+
+clients: ## check the API's document by redocly, and as TypeScript (needs npm)
+	npx --yes @redocly/cli@2.77.0 lint --skip-rule operation-4xx-response webapp/openapi.json
+	npx --yes openapi-typescript@7.13.0 webapp/openapi.json --output test-results/api.ts
+	npx --yes --package typescript@7.0.2 tsc --noEmit --strict test-results/api.ts
 
 screenshots: $(VENV)/installed-dev ## make the README's pictures
 	@$(BIN)/python -m tests.chromium
