@@ -13,7 +13,7 @@ LEFT_OUT := polyfactory faker tzdata rich-click rich pygments markdown-it-py mdu
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test chaos bench check format format-check lint types contracts migrations screenshots clients lock clean
+.PHONY: help run dev test coverage chaos bench check format format-check lint types contracts migrations screenshots clients lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 20
@@ -27,6 +27,9 @@ dev: $(VENV)/installed-dev ## like run, with a detailed log, and started again w
 
 test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser, in a short storm
 	$(BIN)/python -m tests
+
+coverage: $(VENV)/installed-dev ## measure what the tests on SQLite reach, line by line and branch by branch
+	$(PYTEST) -n 2 --dist worksteal -p pytest_cov --cov --ignore=tests/browser --ignore=tests/chaos/test_short.py
 
 chaos: $(VENV)/installed-dev ## kill every part under load, count what is lost: ROUNDS=10 DATABASE=postgres SEED=1
 	$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) --database $(DATABASE) $(if $(SEED),--seed $(SEED))
