@@ -40,13 +40,13 @@ async def new_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     from tasks.messaging import events
     from tasks.messaging.broker import broker
-    from tests.tasks.work import wait_until
+    from tests.waiting import eventually
 
     async def redis_is_there() -> bool:
         return not events.redis_health.away
 
     monkeypatch.setattr(broker, "queue_name", f"hints-{uuid4()}")
-    await wait_until(redis_is_there)
+    await eventually(redis_is_there)
 
 
 @pytest.fixture

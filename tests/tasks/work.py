@@ -14,6 +14,7 @@ from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.settings import settings
 from tasks.worker import process
+from tests.waiting import eventually
 
 SDXL = "stability-ai/sdxl"
 FLUX = "black-forest-labs/flux-schnell"
@@ -36,22 +37,13 @@ async def at_work() -> AsyncIterator[Callable[[], Awaitable[None]]]:
         await stopped()
 
 
-async def wait_until(holds: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
-    """Wait until `holds` returns true."""
-    async with asyncio.timeout(within):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(0.02)
-
-
 async def until(job_id: UUID, wanted: Callable[[Card], bool], within: float = 60.0) -> Card:
     """Wait until a job is as wanted, and return it."""
 
     async def holds() -> bool:
         return wanted(await existing(job_id))
 
-    await wait_until(holds, within)
+    await eventually(holds, within)
     return await existing(job_id)
 
 

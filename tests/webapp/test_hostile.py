@@ -8,8 +8,8 @@ import pytest
 
 from tasks.db.tables import Job
 from tasks.jobs import lifecycle
+from tests.factories import completed
 from tests.webapp.doors import DOORS
-from tests.webapp.made import completed
 from tests.webapp.raw import FILES, FORM, JSON, Pairs, ask
 
 TEXTS = [

@@ -14,8 +14,8 @@ from tasks.jobs import lifecycle
 from tasks.library import cards, filters
 from tasks.library.query import parse
 from tasks.settings import settings
+from tests.factories import completed
 from tests.tasks.states import nothing
-from tests.webapp.made import completed
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tasks.db.tables import Job, Priority
 from tasks.errors import DatabaseAway
 from tasks.jobs import insert, lifecycle
 from tasks.settings import ROOT
-from tests.tasks.work import wait_until
+from tests.waiting import eventually
 
 PASSWORD = "p@ss/wo:r#d %41 $x ü'\"\\"
 
@@ -123,7 +123,7 @@ async def test_a_password_of_any_signs_comes_from_the_environment(new_database: 
         await connection.close()
         return False
 
-    await wait_until(is_asked)
+    await eventually(is_asked)
 
     def migrated(password: str) -> subprocess.CompletedProcess[str]:
         environment = {"DATABASE_URL": f"postgres://{name}@{url.hostname}:{url.port}/{name}", "PGPASSWORD": password}

@@ -19,7 +19,7 @@ from tasks.files import decoder_pool
 from tasks.files.decoder_pool import Decoded, decode
 from tasks.files.media_types import MEDIA_TYPES
 from tests.tasks import samples
-from tests.tasks.work import wait_until
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
 
@@ -373,7 +373,7 @@ async def test_a_file_that_takes_too_long_to_open_is_given_up_and_that_may_pass(
 @pytest.mark.usefixtures("no_openers")
 async def test_a_file_that_kills_its_opener_kills_nothing_else() -> None:
     looking = asyncio.create_task(failure_of(_slow(), "png"))
-    await wait_until(_one_is_open)
+    await eventually(_one_is_open)
     _openers()[0].kill()
     assert await looking == ("output_unreadable", True)
     assert (await seen(samples.picture(40, 30), "png")).width == 40
@@ -382,7 +382,7 @@ async def test_a_file_that_kills_its_opener_kills_nothing_else() -> None:
 @pytest.mark.usefixtures("no_openers")
 async def test_a_look_that_nobody_waits_for_any_more_ends() -> None:
     looking = asyncio.create_task(seen(_slow(), "png"))
-    await wait_until(_one_is_open)
+    await eventually(_one_is_open)
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await looking

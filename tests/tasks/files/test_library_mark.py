@@ -22,8 +22,9 @@ from tasks.settings import settings
 from tasks.worker import generate
 from tests.conftest import Faults
 from tests.tasks.states import an_output, claimed, submitted
-from tests.tasks.work import at_work, ended, existing, until, wait_until
+from tests.tasks.work import at_work, ended, existing, until
 from tests.tasks.work import submitted as for_a_worker
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("new_library")
 
@@ -330,7 +331,7 @@ async def test_while_the_folder_is_away_jobs_wait_and_when_it_is_back_they_go_on
     async def noticed() -> bool:
         return generate.tools is not None and generate.tools.storage.ours is False
 
-    await wait_until(noticed)
+    await eventually(noticed)
     late = await for_a_worker("a fox after that")
     await generate.generate()
     assert (await existing(late.id)).job.status == "queued"

@@ -20,7 +20,8 @@ from tasks.settings import ROOT, settings
 from tests import processes, servers
 from tests.conftest import Faults
 from tests.processes import Process
-from tests.tasks.work import at_work, ended, stored, submitted, wait_until
+from tests.tasks.work import at_work, ended, stored, submitted
+from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
 
 pytestmark = pytest.mark.once
@@ -176,7 +177,7 @@ async def test_a_wrong_bucket_or_endpoint_is_warned_of_in_one_line_and_stops_not
 
         process.start()
         try:
-            await wait_until(warned)
+            await eventually(warned)
             assert process.code is None
             assert await process.stop()
         finally:

@@ -17,7 +17,7 @@ from obstore.store import MemoryStore, S3Store
 from tasks.errors import Failure
 from tasks.files.storage import MARK, PIECE, Storage
 from tasks.settings import ROOT, SettingsError
-from tests.tasks.work import wait_until
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
 
@@ -123,7 +123,7 @@ async def test_a_put_that_is_called_off_stores_nothing_later_and_leaves_nothing(
     async def is_under_way() -> bool:
         return names(tmp_path) != []
 
-    await wait_until(is_under_way)
+    await eventually(is_under_way)
     putting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await putting
@@ -131,7 +131,7 @@ async def test_a_put_that_is_called_off_stores_nothing_later_and_leaves_nothing(
     async def is_over() -> bool:
         return names(tmp_path) == []
 
-    await wait_until(is_over)
+    await eventually(is_over)
 
 
 async def test_a_put_does_not_make_a_folder_that_goes_away_meanwhile(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ async def test_what_a_killed_writer_leaves_has_no_key_and_is_swept_once_it_is_ol
     async def is_under_way() -> bool:
         return any("#" in path.name and path.stat().st_size > 31_000_000 for path in folder.iterdir())
 
-    await wait_until(is_under_way)
+    await eventually(is_under_way)
     writer.kill()
     await writer.wait()
     [whole, half] = names(folder)

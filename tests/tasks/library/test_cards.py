@@ -12,16 +12,17 @@ from tasks.jobs import attempts, lifecycle
 from tasks.jobs.queue import PLACES_SHOWN
 from tasks.library import cards
 from tasks.library.cards import Card, expected_size
+from tests.factories import submitted
 from tests.newest import newest
 from tests.tasks.states import begun, claimed
 
 
-async def submitted(count: int) -> list[Job]:
-    return [await lifecycle.submit(f"fox {number}", "stability-ai/sdxl", {}) for number in range(count)]
+async def foxes(count: int) -> list[Job]:
+    return [await submitted(f"fox {number}") for number in range(count)]
 
 
 async def test_outputs_come_in_the_providers_order_and_to_their_own_job() -> None:
-    await submitted(2)
+    await foxes(2)
     for _ in range(2):
         job = await lifecycle.claim(30)
         assert job is not None
@@ -43,7 +44,7 @@ async def test_outputs_come_in_the_providers_order_and_to_their_own_job() -> Non
 
 
 async def test_what_changed_since_is_found_whatever_it_was() -> None:
-    one, two = await submitted(2)
+    one, two = await foxes(2)
     moment = now()
     await lifecycle.cancel(one.id)
     assert [card.job.id for card in await cards.changed_since(moment, 10)] == [one.id]
@@ -55,7 +56,7 @@ async def test_what_changed_since_is_found_whatever_it_was() -> None:
 
 
 async def test_places_in_the_queue_are_counted_from_the_next_to_run() -> None:
-    await submitted(3)
+    await foxes(3)
     assert [card.place for card in await newest(5)] == [3, 2, 1]
     await lifecycle.claim(30)
     assert [card.place for card in await newest(5)] == [2, 1, None]
@@ -63,7 +64,7 @@ async def test_places_in_the_queue_are_counted_from_the_next_to_run() -> None:
 
 
 async def test_far_back_in_the_queue_no_place_is_told() -> None:
-    await submitted(PLACES_SHOWN + 1)
+    await foxes(PLACES_SHOWN + 1)
     places = [card.place for card in await newest(PLACES_SHOWN + 1)]
     assert places[:2] == [None, PLACES_SHOWN]
 
@@ -93,7 +94,7 @@ async def test_a_job_that_was_put_back_waits_as_if_it_had_not_been_tried() -> No
 
 
 async def test_a_job_has_no_place_before_its_next_attempt_is_due() -> None:
-    await submitted(2)
+    await foxes(2)
     job = await lifecycle.claim(30)
     assert job is not None
     await lifecycle.postpone(job, Failure("rate_limited", "Slow down.", True), 60.0)
@@ -103,7 +104,7 @@ async def test_a_job_has_no_place_before_its_next_attempt_is_due() -> None:
 
 
 async def test_one_job_is_told_its_place_however_far_back_it_is() -> None:
-    last = (await submitted(PLACES_SHOWN + 3))[-1]
+    last = (await foxes(PLACES_SHOWN + 3))[-1]
     card = await cards.by_id(last.id)
     assert card is not None
     assert card.place == PLACES_SHOWN + 3

@@ -9,7 +9,7 @@ from tasks.background import alongside
 from tasks.db import ids
 from tasks.messaging import events
 from tasks.messaging.pipeline import Outbox
-from tests.tasks.work import wait_until
+from tests.waiting import eventually
 
 
 async def test_of_two_hundred_changes_told_at_once_every_one_is_heard() -> None:
@@ -41,7 +41,7 @@ async def test_what_is_posted_at_once_goes_out_in_its_order() -> None:
     async def all_are_there() -> bool:
         return int(await events.redis().llen(name)) == 100
 
-    await wait_until(all_are_there)
+    await eventually(all_are_there)
     assert await events.redis().lrange(name, 0, -1) == [str(number).encode() for number in range(100)]
     await events.redis().delete(name)
 

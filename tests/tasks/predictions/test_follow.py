@@ -21,7 +21,8 @@ from tasks.predictions.polling import Poller
 from tasks.replicate.client import UNSEEN, Prediction, Replicate
 from tasks.settings import settings
 from tests.conftest import Faults
-from tests.tasks.work import SDXL, ended, existing, submitted, until, wait_until
+from tests.tasks.work import SDXL, ended, existing, submitted, until
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
 
@@ -101,7 +102,7 @@ async def test_without_webhooks_it_is_looked_at_from_time_to_time(following: Fol
 @pytest.mark.usefixtures("told")
 async def test_word_that_it_has_ended_leads_to_a_look_at_once(following: Following) -> None:
     end = asyncio.create_task(following.to_the_end())
-    await wait_until(following.has_ended)
+    await eventually(following.has_ended)
     assert not following.looks
     following.hear("succeeded")
     async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
@@ -111,7 +112,7 @@ async def test_word_that_it_has_ended_leads_to_a_look_at_once(following: Followi
 
 @pytest.mark.usefixtures("told")
 async def test_that_it_has_ended_is_not_forgotten_over_older_news_that_come_later(following: Following) -> None:
-    await wait_until(following.has_ended)
+    await eventually(following.has_ended)
     following.hear("succeeded")
     following.hear("processing", 0.5)
     async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
@@ -130,7 +131,7 @@ async def test_an_end_that_replicate_does_not_confirm_is_looked_for_again_soon(f
 async def test_an_end_that_replicate_cannot_confirm_for_now_is_looked_for_again_soon(
     following: Following, faults: Faults
 ) -> None:
-    await wait_until(following.has_ended)
+    await eventually(following.has_ended)
     await faults.script({"on": "get", "do": "reset"}, {"on": "get", "do": "status", "status": 500})
     following.hear("succeeded")
     async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
@@ -148,7 +149,7 @@ async def test_without_news_the_safety_poll_finds_the_end(
 
 @pytest.mark.usefixtures("told")
 async def test_a_prediction_known_by_its_id_alone_is_looked_at_at_once(following: Following) -> None:
-    await wait_until(following.has_ended)
+    await eventually(following.has_ended)
     following.prediction = Prediction(following.prediction.id, UNSEEN)
     async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
         assert (await following.to_the_end()).status == "succeeded"
@@ -162,9 +163,9 @@ async def test_how_far_it_is_stands_in_the_row(following: Following, monkeypatch
         return (job.stage, job.progress) == (stage, progress)
 
     end = asyncio.create_task(following.to_the_end())
-    await wait_until(lambda: shows(Stage.STARTING, None))
+    await eventually(lambda: shows(Stage.STARTING, None))
     following.hear("processing", 0.25)
-    await wait_until(lambda: shows(Stage.PROCESSING, 0.25))
+    await eventually(lambda: shows(Stage.PROCESSING, 0.25))
     real = lifecycle.report
 
     async def away(*_: Any) -> bool:
@@ -173,9 +174,9 @@ async def test_how_far_it_is_stands_in_the_row(following: Following, monkeypatch
 
     monkeypatch.setattr(lifecycle, "report", away)
     following.hear("processing", 0.5)
-    await wait_until(lambda: _is(lifecycle.report, real))
+    await eventually(lambda: _is(lifecycle.report, real))
     following.hear("processing", 0.5)
-    await wait_until(lambda: shows(Stage.PROCESSING, 0.5))
+    await eventually(lambda: shows(Stage.PROCESSING, 0.5))
     assert not following.looks
     end.cancel()
     await asyncio.gather(end, return_exceptions=True)

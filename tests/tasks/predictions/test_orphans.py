@@ -20,7 +20,8 @@ from tasks.replicate.client import Replicate
 from tasks.replicate.errors import OutcomeUnknown
 from tests.conftest import Faults
 from tests.tasks.states import begun, claimed, kept, row
-from tests.tasks.work import FLUX, SDXL, ended, submitted, until, wait_until
+from tests.tasks.work import FLUX, SDXL, ended, submitted, until
+from tests.waiting import eventually
 
 SEARCHING = 3.0  # seconds: longer than the list is late in the tests below
 
@@ -113,7 +114,7 @@ async def test_what_turns_up_after_a_cancel_is_called_off(working: Faults, monke
         [attempt] = await cards.attempts(job.id)
         return (attempt.prediction_id, attempt.error_code) == (prediction["id"], "found_late")
 
-    await wait_until(is_settled)
+    await eventually(is_settled)
 
 
 async def test_a_late_prediction_that_still_runs_is_canceled_and_named_by_its_attempt(
@@ -209,9 +210,9 @@ async def test_to_cancel_one_of_two_jobs_that_are_just_alike_leaves_the_other_al
         {"on": "create", "match": prompt, "do": "drop_answer", "unlisted": 3600},
     )
     one = await submitted(prompt, FLUX, **parameters)
-    await wait_until(lambda: are_sent(working, prompt, 1))
+    await eventually(lambda: are_sent(working, prompt, 1))
     other = await submitted(prompt, FLUX, **parameters)
-    await wait_until(lambda: are_sent(working, prompt, 2))
+    await eventually(lambda: are_sent(working, prompt, 2))
     await lifecycle.cancel(other.id)
     first, second = await asyncio.gather(ended(one), ended(other))
     assert (first.job.status, second.job.status) == (Status.COMPLETED, Status.CANCELED)

@@ -26,7 +26,8 @@ from tasks.standin.app import WEBHOOK_SECRET
 from tasks.standin.webhooks import signed
 from tests.conftest import Faults
 from tests.servers import free_port
-from tests.tasks.work import ended, submitted, until, wait_until
+from tests.tasks.work import ended, submitted, until
+from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
 
 pytestmark = pytest.mark.once
@@ -57,7 +58,7 @@ async def alive(elsewhere: str) -> str:
             except httpx.TransportError:
                 return False
 
-        await wait_until(answers, within=30)
+        await eventually(answers, within=30)
     return elsewhere
 
 

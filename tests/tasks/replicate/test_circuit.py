@@ -19,7 +19,8 @@ from tasks.replicate.circuit import MAX_UNANSWERED, Breaker
 from tasks.replicate.client import Replicate
 from tasks.replicate.errors import OutcomeUnknown, Refused, Unreached
 from tests.conftest import Faults
-from tests.tasks.work import ended, existing, submitted, wait_until
+from tests.tasks.work import ended, existing, submitted
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
 
@@ -41,7 +42,7 @@ async def all_ended(many: list[Job]) -> list[Card]:
 async def test_an_outage_of_everything_meets_one_job_and_the_others_wait_without_a_try(working: Faults) -> None:
     await working.script({"on": "any", "do": "html502", "lasting": 2})
     many = await queued("a fox in the dark")
-    await wait_until(lambda: are_halted(circuit.AWAY))
+    await eventually(lambda: are_halted(circuit.AWAY))
     stopped = await circuit.current()
     assert stopped is not None
     assert stopped.job in {job.id for job in many}
@@ -64,7 +65,7 @@ async def test_without_a_network_no_job_is_lost_however_long_it_lasts(
 
     monkeypatch.setattr(Replicate, "_sent", sent)
     many = await queued("a fox beyond the wire")
-    await wait_until(lambda: are_halted(circuit.AWAY))
+    await eventually(lambda: are_halted(circuit.AWAY))
     await asyncio.sleep(2)  # many times as long as five attempts take here
     assert {(await existing(job.id)).job.status for job in many} <= {Status.QUEUED, Status.RUNNING}
     away = False
@@ -93,7 +94,7 @@ async def test_a_403_to_the_account_itself_halts_the_queue_and_names_the_job(wor
     refused = {"do": "status", "status": 403, "times": 0}
     await working.script({"on": "create", **refused}, {"on": "account", **refused})
     job = await submitted("a fox of a locked account")
-    await wait_until(lambda: are_halted(circuit.AUTH))
+    await eventually(lambda: are_halted(circuit.AUTH))
     stopped = await circuit.current()
     assert stopped is not None
     assert stopped.job == job.id
@@ -174,7 +175,7 @@ async def together(breaker: Breaker, count: int) -> int:
         return under_way > 0
 
     tasks = [asyncio.create_task(hanging()) for _ in range(count)]
-    await wait_until(some_are)
+    await eventually(some_are)
     for _ in range(20):
         await asyncio.sleep(0)
     at_once = under_way

@@ -14,7 +14,8 @@ from tasks.replicate.errors import AccountRefused
 from tasks.settings import settings
 from tasks.worker import dispatch, process
 from tests.conftest import Faults
-from tests.tasks.work import ended, existing, submitted, until, wait_until
+from tests.tasks.work import ended, existing, submitted, until
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
 
@@ -46,13 +47,13 @@ async def test_an_account_that_is_refused_halts_the_queue_and_jobs_go_on_when_it
     await working.script({"on": "create", "do": "status", "status": status, "times": 1000})
     await working.script({"on": "account", "do": "status", "status": status, "times": 1000})
     many = [await submitted(f"fox {number} of a poor owner") for number in range(8)]
-    await wait_until(halted)
+    await eventually(halted)
     await asyncio.sleep(1.5)  # several times the wait until the next probe
 
     async def waiting() -> bool:
         return {(await existing(job.id)).job.status for job in many} == {Status.QUEUED}
 
-    await wait_until(waiting)  # except for the one that probes from time to time
+    await eventually(waiting)  # except for the one that probes from time to time
     stopped = await circuit.current()
     assert stopped is not None
     assert stopped.code == code
@@ -70,7 +71,7 @@ async def test_while_the_queue_is_halted_predictions_under_way_are_followed_to_t
     await until(early.id, lambda card: card.job.stage == "processing")
     await working.script({"on": "create", "do": "status", "status": 402, "times": 0})
     late = await submitted("a belated fox")
-    await wait_until(halted)
+    await eventually(halted)
     assert (await ended(early)).job.status == Status.COMPLETED
     assert (await existing(late.id)).job.status == Status.QUEUED
 
@@ -92,7 +93,7 @@ async def test_a_worker_that_starts_halted_claims_nothing(quick: None, faults: F
     job = await submitted("a fox for later")
     stop = asyncio.Event()
     working = asyncio.create_task(process.run(stop, halted=True))
-    await wait_until(halted)
+    await eventually(halted)
     stop.set()
     await working
     assert (await existing(job.id)).job.status == Status.QUEUED

@@ -24,7 +24,8 @@ from tasks.worker import generate, process
 from tests import servers
 from tests.conftest import Faults
 from tests.processes import Process, answers, environment
-from tests.tasks.work import at_work, submitted, until, wait_until
+from tests.tasks.work import at_work, submitted, until
+from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
 
 pytestmark = pytest.mark.once
@@ -143,7 +144,7 @@ async def test_a_redis_that_takes_nothing_stops_nobody_and_is_used_again_when_it
             await completes(await submitted("a fox for a Redis that is full"))
             assert said(caplog) == ["WARNING"]
             await operator.execute_command(*remedy)  # type: ignore[no-untyped-call]
-            await wait_until(lambda: has_said(caplog, "INFO"))
+            await eventually(lambda: has_said(caplog, "INFO"))
             await completes(await submitted("a fox for a Redis that is well"))
             assert await hints_taken(operator) > 0
         assert said(caplog) == ["WARNING", "INFO"]  # before it is closed, which others in this process may notice
@@ -173,7 +174,7 @@ async def test_while_redis_is_away_a_worker_carries_as_many_as_it_may_and_no_mor
         return bool(await Job.count().where(Job.status == Status.COMPLETED) == len(many))
 
     async with at_work():
-        await wait_until(all_have_ended)
+        await eventually(all_have_ended)
     await asyncio.gather(*hints)
     assert most == 3
 
@@ -198,7 +199,7 @@ async def test_while_redis_is_away_a_halted_queue_is_probed(
     await faults.script({"on": "create", "do": "status", "status": 402, "times": 1000})
     async with at_work():
         job = await submitted("a fox without credit")
-        await wait_until(halted)
+        await eventually(halted)
         await faults.clear()
         await completes(job)
 
@@ -236,7 +237,7 @@ class Site:
             status = (await self.client.get(f"{self.address}/status/{job_id}")).json()["status"]
             return bool(status == "completed")
 
-        await wait_until(is_completed, within=15)
+        await eventually(is_completed, within=15)
 
     def said(self, name: str) -> list[str]:
         """Return the levels of what a process has logged about Redis."""
@@ -259,7 +260,7 @@ async def running(folder: Path, database_url: str, redis_url: str, standin: str)
             stack.callback(process.kill)
             process.start()
         async with httpx.AsyncClient() as client:
-            await wait_until(lambda: answers(client, f"http://127.0.0.1:{port}/healthz"))
+            await eventually(lambda: answers(client, f"http://127.0.0.1:{port}/healthz"))
             yield Site(folder, f"http://127.0.0.1:{port}", client)
 
 
@@ -277,7 +278,7 @@ async def test_jobs_run_within_seconds_while_redis_is_killed_and_with_hints_when
         async def is_found() -> bool:
             return site.said("web") + site.said("worker") == ["WARNING", "INFO"] * 2
 
-        await wait_until(is_found)
+        await eventually(is_found)
         await site.completes(await site.post())
         async with Redis.from_url(valkey.url) as operator:
             assert await hints_taken(operator) > 0

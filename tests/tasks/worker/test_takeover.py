@@ -33,7 +33,8 @@ from tasks.worker import generate, rescuer
 from tasks.worker.generate import Tools
 from tests.conftest import Faults
 from tests.tasks.states import FINAL, passes, taken_over
-from tests.tasks.work import SDXL, at_work, ended, existing, files_of, submitted, until, wait_until
+from tests.tasks.work import SDXL, at_work, ended, existing, files_of, submitted, until
+from tests.waiting import eventually
 
 
 async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with_the_same_prediction(
@@ -96,7 +97,7 @@ async def test_rescue_gives_one_hint_for_each_due_job_and_none_twice(database: N
         await Job(prompt="p", model=SDXL, created_at=moment, changed_at=moment, due_at=due).save()
 
     assert await rescuer.rescue() == 2
-    await wait_until(lambda: hints_are(2))
+    await eventually(lambda: hints_are(2))
     assert await rescuer.rescue() == 0
 
 
@@ -109,7 +110,7 @@ async def test_no_attempt_is_left_open_when_all_is_done(working: Faults) -> None
 
 async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database: None, new_queue: None) -> None:
     await lifecycle.submit("a fox whose hint was read and never deleted", SDXL, {})
-    await wait_until(lambda: hints_are(1))
+    await eventually(lambda: hints_are(1))
     await broker._make_group()  # what the killed worker did: read, and not deleted
     read = await events.redis().xreadgroup("workers", "killed", {broker.queue_name: ">"}, count=1)
     assert len(read) == 1
@@ -121,7 +122,7 @@ async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out
     await faults.script({"on": "create", "match": "posted", "do": "slow", "seconds": 2})
     job = await submitted("a fox that was just posted")
     async with at_work() as stopped:
-        await wait_until(lambda: posted(faults, "a fox that was just posted"))
+        await eventually(lambda: posted(faults, "a fox that was just posted"))
         await stopped()
     [attempt] = await cards.attempts(job.id)
     [prediction] = await faults.created("a fox that was just posted")

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tasks.jobs import lifecycle
-from tests.webapp.made import completed
+from tests.factories import completed
 
 
 async def test_a_program_follows_the_links_through_all_that_its_search_finds(web: httpx.AsyncClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.db.database import now
 from tasks.jobs import lifecycle
-from tests.webapp.made import completed, failed
+from tests.factories import completed, failed
 
 
 async def test_a_tab_that_asks_first_hears_from_when_on_to_ask(web: httpx.AsyncClient) -> None:

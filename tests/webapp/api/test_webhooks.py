@@ -21,7 +21,7 @@ from tasks.predictions import webhooks
 from tasks.standin.app import WEBHOOK_SECRET
 from tasks.standin.webhooks import signed
 from tests.conftest import Faults
-from tests.tasks.work import wait_until
+from tests.waiting import eventually
 from webapp.app import create_app
 
 PATH = "/webhooks/replicate"
@@ -54,7 +54,7 @@ class Heard(list[News]):
         async def came() -> bool:
             return any((news.status, news.progress) == (status, progress) for news in self)
 
-        await wait_until(came)
+        await eventually(came)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def heard() -> AsyncIterator[Heard]:
         return dict(await events.redis().pubsub_numsub(events.NEWS))[events.NEWS.encode()] > 0
 
     async with alongside(listen()):
-        await wait_until(heeded)
+        await eventually(heeded)
         yield heard
 
 
@@ -156,7 +156,7 @@ async def test_a_delivery_that_comes_twice_is_passed_on_once(
     async def remembered() -> bool:
         return bool(await events.redis().exists(f"darkroom:webhook:{message}"))
 
-    await wait_until(remembered)
+    await eventually(remembered)
     assert (await post(web, body, under_way.id, headers(body, message))).status_code == 204
     last = told(under_way, status="succeeded")
     assert (await post(web, last, under_way.id)).status_code == 204

@@ -14,7 +14,7 @@ import pytest
 from tests import servers
 from tests.conftest import Faults
 from tests.processes import ROOT, Process, environment
-from tests.tasks.work import wait_until
+from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
 
 pytestmark = pytest.mark.once
@@ -89,7 +89,7 @@ async def site(standin: str, tmp_path: Path) -> AsyncIterator[Site]:
 
 async def test_a_restored_backup_makes_nothing_again_until_it_is_resumed(site: Site, faults: Faults) -> None:
     site.web.start()
-    await wait_until(site.serves)
+    await eventually(site.serves)
     prompts = [f"restored fox {number}" for number in range(3)]
     jobs = [await site.post(prompt) for prompt in prompts]
     site.back_up()
@@ -101,14 +101,14 @@ async def test_a_restored_backup_makes_nothing_again_until_it_is_resumed(site: S
     async def paid() -> list[int]:
         return [len(await faults.created(prompt)) for prompt in prompts]
 
-    await wait_until(made)
+    await eventually(made)
     await site.stop()
     site.restore()
     for _ in range(2):  # a restart does not end the halt
         await site.stop()
         site.web.start()
         site.worker.start()
-        await wait_until(site.works)
+        await eventually(site.works)
         assert (await site.checks())["queue"].startswith("halted: This library was restored from a backup of 20")
         assert "was restored from a backup" in (await site.client.get("/")).text
     assert await site.statuses(jobs) == ["queued"] * 3
@@ -119,6 +119,6 @@ async def test_a_restored_backup_makes_nothing_again_until_it_is_resumed(site: S
     async def gone_on() -> bool:
         return await site.statuses(jobs) == ["canceled", "completed", "completed"]
 
-    await wait_until(gone_on)
+    await eventually(gone_on)
     assert await paid() == [1, 2, 2]
     assert site.resume() == "The queue is not halted.\n"

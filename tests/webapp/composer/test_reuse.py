@@ -11,8 +11,8 @@ from tasks.curation import edits
 from tasks.db import ids
 from tasks.db.tables import Job
 from tasks.jobs import attempts, lifecycle
+from tests.factories import completed
 from tests.newest import newest
-from tests.webapp.made import completed
 
 
 async def made() -> Job:

@@ -13,7 +13,7 @@ from tasks.curation import edits
 from tasks.errors import Failure
 from tasks.files.storage import Storage, unavailable
 from tasks.settings import settings
-from tests.webapp.made import completed, failed
+from tests.factories import completed, failed
 from webapp.edit import archive
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.db.tables import Job, Undo
 from tasks.jobs import lifecycle
-from tests.webapp.made import completed, failed
+from tests.factories import completed, failed
 
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://darkroom.test/"}
 BROWSER = {"Accept": "text/html"}

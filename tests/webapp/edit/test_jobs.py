@@ -9,7 +9,7 @@ import pytest
 from tasks.db.tables import Job
 from tasks.jobs import attempts, lifecycle
 from tasks.library import cards
-from tests.webapp.made import completed, failed
+from tests.factories import completed, failed
 
 HTMX = {"HX-Request": "true"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -10,7 +10,7 @@ from tasks.db.tables import Job
 from tasks.jobs import lifecycle
 from tasks.library import filters
 from tasks.library.query import parse
-from tests.webapp.made import completed, failed
+from tests.factories import completed, failed
 from webapp.edit import notices
 
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://darkroom.test/"}

@@ -11,8 +11,8 @@ import pytest
 from tasks.db.tables import Batch, Job
 from tasks.errors import Failure
 from tasks.jobs import lifecycle
+from tests.factories import completed
 from tests.webapp.gallery.test_gallery import FORM, HTMX, card_ids
-from tests.webapp.made import completed
 
 SDXL, FLUX = "stability-ai/sdxl", "black-forest-labs/flux-schnell"
 MATRIX = FORM | {"prompt": "{red|blue} fox"}

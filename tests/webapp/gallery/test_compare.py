@@ -1,8 +1,6 @@
 """Comparing prints: differences are marked, equal values are folded, and a wrong address gets a friendly answer."""
 
 import re
-from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -10,16 +8,12 @@ import pytest
 from tasks.db.tables import Job
 from tasks.jobs import lifecycle
 from tasks.library.cards import Card
-from tests.webapp.made import completed
+from tests.factories import completed, submitted
 from webapp.gallery.diff import Row, marked, rows
 
 
-async def submitted(prompt: str, **parameters: Any) -> UUID:
-    return (await lifecycle.submit(prompt, "stability-ai/sdxl", parameters)).id
-
-
-def address(*ids: UUID) -> str:
-    return "/compare?" + "&".join(f"job={job_id}" for job_id in ids)
+def address(*jobs: Job) -> str:
+    return "/compare?" + "&".join(f"job={job.id}" for job in jobs)
 
 
 async def test_the_words_that_differ_are_marked_in_both_prompts(web: httpx.AsyncClient) -> None:
@@ -29,8 +23,8 @@ async def test_the_words_that_differ_are_marked_in_both_prompts(web: httpx.Async
 
 
 async def test_only_settings_that_differ_are_in_the_table_and_the_others_are_folded(web: httpx.AsyncClient) -> None:
-    one = await submitted("a fox", width=512, height=768, seed=7)
-    two = await submitted("a fox", width=512, height=1024, refine="no")
+    one = await submitted("a fox", {"width": 512, "height": 768, "seed": 7})
+    two = await submitted("a fox", {"width": 512, "height": 1024, "refine": "no"})
     page = (await web.get(address(one, two))).text
     table, folded = page.split('<details class="sameness"')
     assert re.findall(r'<th scope="row">(.*?)</th>', table) == ["height", "seed", "refine"]
@@ -42,14 +36,14 @@ async def test_only_settings_that_differ_are_in_the_table_and_the_others_are_fol
 async def test_they_stand_in_the_order_of_the_address_and_each_once(web: httpx.AsyncClient) -> None:
     one, two, three = [await submitted(f"fox {number}") for number in range(3)]
     page = (await web.get(address(two, one, two, three))).text
-    assert re.findall(r'<figcaption.*?href="/jobs/([0-9a-f-]+)"', page) == [str(two), str(one), str(three)]
+    assert re.findall(r'<figcaption.*?href="/jobs/([0-9a-f-]+)"', page) == [str(job.id) for job in (two, one, three)]
 
 
 async def test_pictures_can_be_laid_over_one_another_where_all_are_pictures(web: httpx.AsyncClient) -> None:
     one, two = await completed("a fox"), await completed("a hare")
     waiting = await submitted("an owl")
-    assert 'id="mode-slider"' in (await web.get(address(one.id, two.id))).text
-    assert 'id="mode-flip"' not in (await web.get(address(one.id, waiting))).text
+    assert 'id="mode-slider"' in (await web.get(address(one, two))).text
+    assert 'id="mode-flip"' not in (await web.get(address(one, waiting))).text
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
@@ -69,7 +63,7 @@ async def test_a_print_that_is_not_there_is_told_kindly(web: httpx.AsyncClient, 
 async def test_a_deleted_print_is_not_compared(web: httpx.AsyncClient) -> None:
     gone, kept = await completed(), await completed()
     await lifecycle.delete(gone.id)
-    assert (await web.get(address(gone.id, kept.id))).status_code == 404
+    assert (await web.get(address(gone, kept))).status_code == 404
 
 
 @pytest.mark.parametrize(

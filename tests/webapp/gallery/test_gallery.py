@@ -12,8 +12,8 @@ from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
 from tasks.models.registry import built_in
 from tasks.replicate.client import Prediction
+from tests.factories import completed, failed
 from tests.newest import newest
-from tests.webapp.made import completed, failed
 from webapp.listing.query import PAGE
 
 HTMX = {"HX-Request": "true"}

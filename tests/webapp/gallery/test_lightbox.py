@@ -13,11 +13,11 @@ from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.library.paging import Sort
 from tasks.library.query import Search, parse
-from tests.webapp.made import completed
+from tests.factories import completed, submitted
 
 
-async def submitted(*prompts: str) -> list[UUID]:
-    return [(await lifecycle.submit(prompt, "stability-ai/sdxl", {})).id for prompt in prompts]
+async def ids_of(*prompts: str) -> list[UUID]:
+    return [(await submitted(prompt)).id for prompt in prompts]
 
 
 def ways(page: str) -> dict[str, str]:
@@ -26,7 +26,7 @@ def ways(page: str) -> dict[str, str]:
 
 
 async def test_the_neighbors_of_a_job_are_the_next_newer_and_the_next_older() -> None:
-    old, middle, new = await submitted("one", "two", "three")
+    old, middle, new = await ids_of("one", "two", "three")
     assert await cards.neighbors(middle, Search(), Sort.NEWEST) == (new, old)
     assert await cards.neighbors(new, Search(), Sort.NEWEST) == (None, middle)
     assert await cards.neighbors(old, Search(), Sort.NEWEST) == (middle, None)
@@ -34,13 +34,13 @@ async def test_the_neighbors_of_a_job_are_the_next_newer_and_the_next_older() ->
 
 
 async def test_the_neighbors_are_among_what_is_searched_for() -> None:
-    old, _, _, new = await submitted("a fox", "a hare", "an owl", "a red fox")
+    old, _, _, new = await ids_of("a fox", "a hare", "an owl", "a red fox")
     assert await cards.neighbors(new, parse("fox"), Sort.NEWEST) == (None, old)
     assert await cards.neighbors(old, parse("fox"), Sort.NEWEST) == (new, None)
 
 
 async def test_a_jobs_page_leads_on_within_the_search_it_was_opened_from(web: httpx.AsyncClient) -> None:
-    old, hare, new = await submitted("a fox", "a hare", "a red fox")
+    old, hare, new = await ids_of("a fox", "a hare", "a red fox")
     page = (await web.get(f"/jobs/{new}?q=fox&sort=newest")).text
     assert ways(page) == {"next": f"/jobs/{old}?q=fox"}
     assert f'href="/compare?job={new}&amp;job={old}"' in page
@@ -49,7 +49,7 @@ async def test_a_jobs_page_leads_on_within_the_search_it_was_opened_from(web: ht
 
 
 async def test_a_card_leads_to_its_page_within_the_search_that_found_it(web: httpx.AsyncClient) -> None:
-    old, _, new = await submitted("a fox", "a hare", "a red fox")
+    old, _, new = await ids_of("a fox", "a hare", "a red fox")
     sheet = (await web.get("/?q=fox&sort=oldest")).text
     [address] = re.findall(rf'id="job-{old}-link"[^>]* href="([^"]+)"', sheet)
     assert address == f"/jobs/{old}?q=fox&amp;sort=oldest"
@@ -58,7 +58,7 @@ async def test_a_card_leads_to_its_page_within_the_search_that_found_it(web: htt
 
 
 async def test_a_search_that_is_unclear_does_not_hide_the_page(web: httpx.AsyncClient) -> None:
-    old, new = await submitted("one", "two")
+    old, new = await ids_of("one", "two")
     page = await web.get(f"/jobs/{old}?q=rating:nine")
     assert page.status_code == 200
     assert ways(page.text)["prev"] == f"/jobs/{new}"

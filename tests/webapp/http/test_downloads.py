@@ -15,8 +15,8 @@ from tasks.files import exports
 from tasks.files.storage import PIECE, Storage
 from tasks.jobs import lifecycle
 from tasks.settings import settings
+from tests.factories import kept
 from tests.tasks import samples
-from tests.webapp.made import kept
 
 PICTURE = samples.picture()
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tasks.jobs import lifecycle
-from tests.webapp.made import completed
+from tests.factories import completed
 
 
 async def test_a_page_that_has_not_changed_is_not_sent_again(web: httpx.AsyncClient) -> None:

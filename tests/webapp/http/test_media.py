@@ -14,8 +14,8 @@ from obstore.store import MemoryStore
 
 from tasks.files.media_types import MEDIA_TYPES
 from tasks.files.storage import PIECE, Storage, unavailable
+from tests.factories import named
 from tests.tasks import samples
-from tests.webapp.made import named
 from webapp.http import media
 from webapp.http.errors import EXCEPTION_HANDLERS
 

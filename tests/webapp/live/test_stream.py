@@ -21,6 +21,7 @@ from tasks.library.paging import Place, Sort
 from tasks.library.query import Search, parse
 from tasks.messaging import events
 from tasks.replicate import circuit
+from tests.factories import submitted
 from webapp.http.errors import Problem
 from webapp.listing.fragments import card_face, job_fragment
 from webapp.listing.query import Sheet
@@ -84,10 +85,6 @@ async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
     async with alongside(hub.listen(), hub.pass_on()):
         await asyncio.sleep(0.1)  # let it subscribe; it finds missed changes by looking
         yield hub
-
-
-async def submitted() -> Job:
-    return await lifecycle.submit("a fox in the snow", "stability-ai/sdxl", {})
 
 
 async def test_a_change_reaches_every_open_page_as_a_whole_card(hub: Hub) -> None:

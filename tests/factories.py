@@ -1,6 +1,7 @@
-"""Jobs that have ended, for tests."""
+"""Jobs for tests: just submitted, or ended."""
 
 from hashlib import sha256
+from typing import Any
 
 from tasks.db import ids
 from tasks.db.tables import Job, Output
@@ -9,10 +10,19 @@ from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
 from tasks.settings import settings
 
+SDXL = "stability-ai/sdxl"
+
+
+async def submitted(
+    prompt: str = "a fox in the snow", parameters: dict[str, Any] | None = None, model: str = SDXL, **more: Any
+) -> Job:
+    """Submit a job. more: as lifecycle.submit takes it."""
+    return await lifecycle.submit(prompt, model, parameters or {}, **more)
+
 
 async def completed(prompt: str = "a fox in the snow") -> Job:
     """Create a completed job whose file is called by the job's id below /media/, and has another name in storage."""
-    await lifecycle.submit(prompt, "stability-ai/sdxl", {"width": 512})
+    await submitted(prompt, {"width": 512})
     job = await lifecycle.claim(30)
     assert job is not None
     storage, key = Storage.open(settings.storage_url), f"{job.id}.png"
@@ -22,7 +32,7 @@ async def completed(prompt: str = "a fox in the snow") -> Job:
 
 async def named(storage: Storage, key: str, content: bytes) -> None:
     """Create a completed job with a file that is called `key` below /media/."""
-    await lifecycle.submit("a fox with a file", "stability-ai/sdxl", {})
+    await submitted("a fox with a file")
     job = await lifecycle.claim(30)
     assert job is not None
     await lifecycle.complete(job, [await kept(storage, key, content)], 1.0)
@@ -39,7 +49,7 @@ async def kept(storage: Storage, key: str, content: bytes, position: int = 0, st
 
 
 async def failed() -> Job:
-    await lifecycle.submit("a fox in the snow", "stability-ai/sdxl", {})
+    await submitted()
     job = await lifecycle.claim(30)
     assert job is not None
     await lifecycle.fail(job, Failure("moderated", "The model's safety filter refused this."))
