@@ -19,7 +19,7 @@ from tasks.messaging.broker import broker
 from tasks.predictions.webhooks import Signatures
 from tasks.replicate.client import Replicate
 from tasks.settings import ROOT, settings
-from webapp.api import generate, jobs, recent, webhooks, xmp
+from webapp.api import generate, jobs, models, recent, webhooks, xmp
 from webapp.composer import reuse, uploads
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
@@ -77,6 +77,7 @@ def create_app() -> Litestar:
             generate.generate,
             generate.status,
             jobs.jobs_json,
+            *models.ROUTES,
             webhooks.from_replicate,
             *gallery.ROUTES,
             *job_actions.ROUTES,

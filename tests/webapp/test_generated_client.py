@@ -87,6 +87,15 @@ async def test_a_job_is_submitted_read_listed_and_canceled_with_it(caller: Calle
     assert (changed.favorite, changed.rating) == (True, 3)
 
 
+async def test_what_there_is_is_listed_with_it(caller: Caller) -> None:
+    listed = await caller.call("models.models")
+    assert "stability-ai/sdxl" in [model.name for model in listed.models]
+    model = await caller.call("models.model", "stability-ai", "sdxl")
+    assert model.defaults.to_dict()["width"] == 1024
+    assert (await caller.call("jobs.collections")).collections == []
+    assert (await caller.call("jobs.searches")).searches == []
+
+
 async def test_a_batch_is_submitted_and_read_with_it(caller: Caller) -> None:
     request = caller.model("BatchRequest")(prompt="a {red|blue} fox")
     submitted = await caller.call("batches.submit_batch", body=request)

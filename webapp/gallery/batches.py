@@ -25,7 +25,8 @@ from webapp.composer.form import after, chosen_model, compose, form_of, settings
 from webapp.composer.matrix import Asked, Form, Sent, count, in_the_form
 from webapp.gallery.batch_grid import laid_out
 from webapp.http.clients import by_htmx, client_of
-from webapp.http.errors import not_found, wants_html
+from webapp.http.errors import BY_ACCEPT, not_found, wants_html, wants_json
+from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.http.requests import RETRY_AFTER, body_of, parameters_of, terms_of
 from webapp.listing.query import Sheet
@@ -59,14 +60,16 @@ async def counted(request: AnyRequest) -> Response[str]:
 
 
 @route("/batches/{batch_id:str}", http_method=READ)
-async def shown(batch_id: FromPath[str]) -> Response[Any]:
-    """Return the page of a batch, or its JSON for programs when `.json` follows the id."""
-    if batch_id.endswith(".json"):
-        return await _as_json(await _existing(batch_id.removesuffix(".json")))
+async def shown(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
+    """Return the page of a batch, or its JSON for programs: when they accept it, or when `.json` follows the id."""
+    if batch_id.endswith(".json") or wants_json(request):
+        batch = await _existing(batch_id.removesuffix(".json"))
+        shape, unfinished = await _shape(batch)
+        return revalidated_json(request, shape, BY_ACCEPT | ({"Retry-After": RETRY_AFTER} if unfinished else {}))
     batch = await _existing(batch_id)
     sheet = Sheet(parse(f"batch:{batch.id}"))
     live = sheet.stream()  # before the cards are read: what changes meanwhile arrives as an event
-    return templates.page("pages/batch.html", live=live, sheet=sheet, **await _context(batch))
+    return templates.page("pages/batch.html", headers=BY_ACCEPT, live=live, sheet=sheet, **await _context(batch))
 
 
 @route("/batches/{batch_id:str}/progress", http_method=READ)
@@ -94,7 +97,8 @@ async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
         return templates.page("fragments/batch.html", batch=batch, progress=await batches.progress(batch))
     if wants_html(request):
         return Redirect(f"/batches/{batch.id}", status_code=303)
-    return await _as_json(batch, asked=True)
+    shape, unfinished = await _shape(batch)
+    return _accepted(batch, shape) if unfinished else Response(shape, headers={"Cache-Control": "no-store"})
 
 
 async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, terms: Options) -> Batch:
@@ -154,8 +158,8 @@ def _as_it_was_written(batch: Batch, axes: list[dict[str, Any]], cards: list[Car
     return fields
 
 
-async def _as_json(batch: Batch, asked: bool = False) -> Response[dict[str, Any]]:
-    """Return a batch for programs. asked: whether the caller requested an action, which may not be done yet."""
+async def _shape(batch: Batch) -> tuple[dict[str, Any], bool]:
+    """Return a batch for programs, and whether any of its jobs still waits or runs."""
     cards, progress = await batches.prints(batch), await batches.progress(batch)
     shape = {
         "batch_id": str(batch.id),
@@ -165,11 +169,7 @@ async def _as_json(batch: Batch, asked: bool = False) -> Response[dict[str, Any]
         "counts": {**progress.counts, "deleted": progress.deleted},
         "jobs": [job_json(card) for card in cards if not card.deleted],
     }
-    if not progress.unfinished:
-        return Response(shape, headers={"Cache-Control": "no-store"})
-    if asked:
-        return _accepted(batch, shape)
-    return Response(shape, headers={"Cache-Control": "no-store", "Retry-After": RETRY_AFTER})
+    return shape, bool(progress.unfinished)
 
 
 def _accepted(batch: Batch, shape: dict[str, Any]) -> Response[dict[str, Any]]:

@@ -12,7 +12,8 @@ from litestar.response import Redirect
 from tasks.curation import collections
 from tasks.curation.collections import Shelf
 from tasks.library import cards
-from webapp.http.errors import not_found
+from webapp.http.errors import BY_ACCEPT, not_found, wants_json
+from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.render import templates
 from webapp.render.views import CardView
@@ -33,10 +34,13 @@ class ShelfView:
         return "/?" + urlencode({"q": f'collection:"{self.shelf.name}"'})
 
 
-@route("/collections", http_method=READ)
-async def shelves() -> Response[str]:
-    """Return the page of all collections, each with a link to its jobs."""
-    return await _page()
+@route(["/collections", "/collections.json"], http_method=READ)
+async def shelves(request: AnyRequest) -> Response[Any]:
+    """Return the page of all collections, each with a link to its jobs, or their JSON."""
+    if not (request.url.path.endswith(".json") or wants_json(request)):
+        return await _page()
+    found = [{"name": shelf.name, "jobs": shelf.jobs} for shelf in await collections.shelves()]
+    return revalidated_json(request, {"collections": found}, BY_ACCEPT)
 
 
 @post("/collections", status_code=200)
@@ -70,7 +74,7 @@ async def _page(status: int = 200, fault: str = "", name: str = "") -> Response[
     found = await collections.shelves()
     covers = {card.job.id: CardView(card) for card in await cards.by_ids([s.cover for s in found if s.cover])}
     views = [ShelfView(shelf, covers.get(shelf.cover) if shelf.cover else None) for shelf in found]
-    return templates.page("pages/collections.html", status, shelves=views, fault=fault, name=name)
+    return templates.page("pages/collections.html", status, BY_ACCEPT, shelves=views, fault=fault, name=name)
 
 
 async def _name(request: AnyRequest) -> str:

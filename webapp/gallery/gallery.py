@@ -25,13 +25,14 @@ from webapp.composer.uploads import MAX_BODY, TOO_LARGE, Form, received
 from webapp.gallery.batches import matrix_sent, submit_matrix
 from webapp.gallery.lightbox import beside_context
 from webapp.http.clients import by_htmx, client_of, keep_session
-from webapp.http.errors import from_failure, from_queue_full, from_rejected
-from webapp.http.etag import revalidated
+from webapp.http.errors import BY_ACCEPT, from_failure, from_queue_full, from_rejected, wants_json
+from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.methods import READ
 from webapp.http.requests import existing
 from webapp.listing.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
 from webapp.listing.query import APPENDED, read
 from webapp.render import templates
+from webapp.render.views import job_json
 
 AnyRequest = Request[Any, Any, Any]
 HTML = "text/html; charset=utf-8"
@@ -96,12 +97,16 @@ async def submit(
 @route("/jobs/{job_id:str}", http_method=READ)
 async def job_page(
     request: AnyRequest, job_id: FromPath[str], q: FromQuery[str] = "", sort: FromQuery[str] = ""
-) -> Response[str]:
-    """Return the page of one job, with links to its neighbors in the grid that it was opened from."""
+) -> Response[Any]:
+    """Return the page of one job, with links to its neighbors in the grid that it was opened from, or its JSON."""
     card = await existing(job_id)
+    if wants_json(request):
+        return revalidated_json(request, job_json(card), BY_ACCEPT)
     beside = await beside_context(card, q, sort)
     page = templates.page("pages/job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
-    return revalidated(request, page)
+    answer = revalidated(request, page)
+    answer.headers["Vary"] += ", Accept"
+    return answer
 
 
 async def _refused(

@@ -1,4 +1,4 @@
-"""Counts searches (GET /searches/count); saves and deletes them by forms (POST /searches, /searches/{id}/delete)."""
+"""Saved searches: listed (GET /searches), saved and deleted by forms; and the counts of searches (/searches/count)."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,6 +10,7 @@ from litestar.response import Redirect
 
 from tasks.curation import saved_searches
 from webapp.http.clients import by_htmx, came_from, page_of
+from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.listing.fragments import finder_fragment
 from webapp.listing.query import read
@@ -24,6 +25,13 @@ HTML = "text/html; charset=utf-8"
 async def count(request: AnyRequest) -> Response[str]:
     """Return how many prints the search `q` finds now, in the finder's words."""
     return Response(await found(read(request.query_params).search), media_type=HTML)
+
+
+@route("/searches", http_method=READ)
+async def saved(request: AnyRequest) -> Response[bytes]:
+    """Return the saved searches, for programs."""
+    found = [{"name": row.name, "q": row.query, "sort": row.sort} for row in await saved_searches.saved()]
+    return revalidated_json(request, {"searches": found})
 
 
 @post("/searches", status_code=200)
@@ -49,4 +57,4 @@ async def _shown(request: AnyRequest, address: str) -> Response[Any]:
     return Response(await finder_fragment(dict(parse_qsl(page_of(request).query))), media_type=HTML)
 
 
-ROUTES = [count, save, forget]
+ROUTES = [count, saved, save, forget]

@@ -30,6 +30,8 @@ CODES = {
     405: "method_not_allowed",
     415: "unsupported_media_type",
 }
+BY_ACCEPT = {"Vary": "Accept"}
+"""The header of a response that is a page or JSON, depending on what the client accepts (RFC 9110, section 12.5.5)."""
 SENTENCES = {
     404: "There is nothing at this address.",
     405: "This address does not support this method.",
@@ -88,9 +90,14 @@ def wants_html(request: AnyRequest) -> bool:
     return "text/html" in request.headers.get("Accept", "")
 
 
+def wants_json(request: AnyRequest) -> bool:
+    """Return whether a program requests JSON at an address that has a page, too."""
+    return "application/json" in request.headers.get("Accept", "") and not wants_html(request)
+
+
 def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
     """Return the response for a problem: HTML for clients that request HTML, otherwise problem+json."""
-    headers = {**problem.headers, "Vary": "Accept"}
+    headers = {**problem.headers, **BY_ACCEPT}
     if not wants_html(request):
         return Response(
             problem.json(), status_code=problem.status, media_type="application/problem+json", headers=headers

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from tasks.curation import edits
 from tasks.jobs import lifecycle
 from tests.factories import completed
 
@@ -61,3 +62,26 @@ async def test_an_error_says_that_it_depends_on_what_is_accepted(web: httpx.Asyn
         answer = await web.get("/jobs/nothing", headers={"Accept": accept})
         assert answer.headers["content-type"].startswith(kind)
         assert "Accept" in [name.strip() for name in answer.headers["vary"].split(",")]
+
+
+async def test_what_is_a_page_for_people_is_json_for_programs(web: httpx.AsyncClient) -> None:
+    job = await completed()
+    await edits.collect(edits.by_ids([job.id]), "For the wall")
+    batch = (await web.post("/batches", json={"prompt": "a {red|blue} fox"})).json()["batch_id"]
+    await web.post("/searches", data={"name": "Foxes", "q": "fox", "sort": "oldest"})
+    json_of = {}
+    for path in (f"/jobs/{job.id}", f"/batches/{batch}", "/collections"):
+        page = await web.get(path, headers={"Accept": "text/html,application/json;q=0.9"})
+        answer = await web.get(path, headers={"Accept": "application/json"})
+        for each in (page, answer):
+            assert "Accept" in [name.strip() for name in each.headers["vary"].split(",")]
+        assert page.headers["content-type"].startswith("text/html")
+        json_of[path] = answer.json()
+        again = await web.get(path, headers={"Accept": "application/json", "If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304
+    assert json_of[f"/jobs/{job.id}"] == (await web.get(f"/status/{job.id}")).json()
+    assert json_of[f"/batches/{batch}"] == (await web.get(f"/batches/{batch}.json")).json()
+    assert json_of["/collections"] == {"collections": [{"name": "For the wall", "jobs": 1}]}
+    assert json_of["/collections"] == (await web.get("/collections.json")).json()
+    searches = (await web.get("/searches")).json()
+    assert searches == {"searches": [{"name": "Foxes", "q": "fox", "sort": "oldest"}]}
