@@ -1,14 +1,11 @@
 """The presence of workers: each says regularly that it is alive, and how many jobs it runs at once."""
 
-import logging
 from time import time
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from tasks.messaging import events
-
-log = logging.getLogger(__name__)
 
 WORKERS = "darkroom:workers"
 WORKER_SEEN_SECONDS = 30
@@ -23,12 +20,9 @@ async def worker_seen(worker: str, slots: int) -> None:
         events.redis_health.failed("writing", error)
 
 
-async def worker_gone(worker: str, slots: int) -> None:
-    """Record that a worker has stopped. Never raises."""
-    try:
-        await events.redis().zrem(WORKERS, f"{worker} {slots}")
-    except (RedisError, OSError) as error:
-        log.debug("could not record that this worker stopped: %s", error)
+def worker_gone(worker: str, slots: int) -> None:
+    """Record that a worker has stopped. Returns immediately and never raises: a stop must not wait for Redis."""
+    events.post("ZREM", WORKERS, f"{worker} {slots}")
 
 
 async def slots() -> int:

@@ -89,7 +89,7 @@ async def _show_signs_of_life() -> None:
             await presence.worker_seen(name, slots)
             await asyncio.sleep(HEARTBEAT_SECONDS)
     finally:
-        await presence.worker_gone(name, slots)
+        presence.worker_gone(name, slots)
 
 
 async def _sweep(storage: Storage) -> None:
