@@ -1,9 +1,12 @@
 """Background duties that a process performs beside its main work for as long as it lives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
+
+from tasks.errors import DatabaseAway, Failure
 
 
 @asynccontextmanager
@@ -14,6 +17,29 @@ async def alongside(*duties: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         yield
     finally:
         await end(*tasks)
+
+
+async def repeat(
+    do: Callable[[], Awaitable[object]],
+    pause: Callable[[], float],
+    failed: str,
+    log: logging.Logger,
+    at_once: bool = False,
+) -> None:
+    """Perform a duty again and again, forever. What fails is logged as `failed`, and tried again with the next round.
+
+    pause: returns the seconds until the next round. at_once: whether the first round begins without a pause.
+    """
+    if not at_once:
+        await asyncio.sleep(pause())
+    while True:
+        try:
+            await do()
+        except (DatabaseAway, Failure) as error:
+            log.warning("%s: %s", failed, error)
+        except Exception:
+            log.exception("%s; trying again", failed)
+        await asyncio.sleep(pause())
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 
+from tasks.background import repeat
 from tasks.curation import edits
 from tasks.db.database import DB, now
 from tasks.db.tables import Attempt, CollectionItem, Condition, Job, JobTag, Output
-from tasks.errors import DatabaseAway, Failure
 from tasks.files import pending_files
 from tasks.files.storage import Storage
 from tasks.jobs import bulk
@@ -33,17 +33,14 @@ log = logging.getLogger(__name__)
 
 async def keep_emptying(storage: Storage) -> None:
     """Run forever: delete jobs after TRASH_DAYS in the trash, what is left of deleted jobs, and unused files."""
-    while True:
-        try:
-            await pending_files.sweep(storage)
-            await edits.forget_undone()
-            await empty_old(storage)
-            await clear_all(storage)
-        except (DatabaseAway, Failure) as error:
-            log.warning("could not empty the trash yet: %s", error)
-        except Exception:
-            log.exception("could not empty the trash; trying again")
-        await asyncio.sleep(EMPTY_SECONDS)
+
+    async def empty() -> None:
+        await pending_files.sweep(storage)
+        await edits.forget_undone()
+        await empty_old(storage)
+        await clear_all(storage)
+
+    await repeat(empty, lambda: EMPTY_SECONDS, "could not empty the trash", log, at_once=True)
 
 
 async def empty_old(storage: Storage) -> int:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from tasks.background import repeat
 from tasks.db import ids
 from tasks.db.database import DB
 from tasks.db.dialect import from_now
@@ -75,14 +76,16 @@ async def keep_watch(storage: Storage, alive: bool) -> None:
 
     alive: whether to leave a sign of life each time, as workers do.
     """
-    while True:
-        try:
-            await _look_again(storage)
-            if alive:
-                await leave_sign_of_life(storage)
-        except Exception:
-            log.exception("could not check storage; trying again")
-        await asyncio.sleep(CHECK_SECONDS if storage.ours else RECHECK_SECONDS)
+
+    async def look() -> None:
+        await _look_again(storage)
+        if alive:
+            await leave_sign_of_life(storage)
+
+    def pause() -> float:
+        return CHECK_SECONDS if storage.ours else RECHECK_SECONDS
+
+    await repeat(look, pause, "could not check storage", log, at_once=True)
 
 
 async def _look_again(storage: Storage) -> None:

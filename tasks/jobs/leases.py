@@ -9,9 +9,9 @@ from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
-from tasks.background import end
+from tasks.background import end, repeat
 from tasks.db.tables import Job
-from tasks.errors import DatabaseAway, Failure
+from tasks.errors import Failure
 from tasks.jobs import lifecycle
 from tasks.messaging import events
 from tasks.messaging.events import News
@@ -107,14 +107,7 @@ async def hold(job: Job) -> AsyncIterator[Lease]:
 
 async def keep() -> None:
     """Renew all held leases, three times per lease duration. Never returns."""
-    while True:
-        await asyncio.sleep(settings.lease_seconds / 3)
-        try:
-            await renew()
-        except DatabaseAway as away:
-            log.warning("leases could not be renewed: %s", away)
-        except Exception:
-            log.exception("leases could not be renewed; trying again")
+    await repeat(renew, lambda: settings.lease_seconds / 3, "leases could not be renewed", log)
 
 
 async def renew() -> None:

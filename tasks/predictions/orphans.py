@@ -4,16 +4,17 @@ Replicate has no idempotency keys. So a request whose outcome is unknown is neve
 name its prediction, and Replicate lists it.
 """
 
-import asyncio
 import json
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from random import uniform
 
+from tasks.background import repeat
 from tasks.db.database import UNIQUE_VIOLATIONS, now
 from tasks.db.tables import Attempt, Job
-from tasks.errors import DatabaseAway, Failure
+from tasks.errors import Failure
 from tasks.files import input_files
 from tasks.jobs import attempts
 from tasks.jobs.leases import Lease, Lost
@@ -64,14 +65,11 @@ async def find(lease: Lease, attempt: Attempt, replicate: Replicate) -> Predicti
 
 async def keep_calling_off(replicate: Replicate) -> None:
     """Cancel, forever, the predictions that turn up for attempts that were given up."""
-    while True:
-        await asyncio.sleep(uniform(0.5, 1.5) * SWEEP_SECONDS)
-        try:
-            await call_off_late(replicate)
-        except DatabaseAway as away:
-            log.info("could not check for late predictions: %s", away)
-        except Exception:
-            log.exception("could not check for late predictions; trying again")
+
+    def pause() -> float:
+        return uniform(0.5, 1.5) * SWEEP_SECONDS
+
+    await repeat(partial(call_off_late, replicate), pause, "could not check for late predictions", log)
 
 
 async def call_off_late(replicate: Replicate) -> int:

@@ -8,10 +8,9 @@ from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
-from tasks.background import alongside
+from tasks.background import alongside, repeat
 from tasks.curation import trash
 from tasks.db import database
-from tasks.errors import DatabaseAway, Failure
 from tasks.files import library_mark, outputs, uploads
 from tasks.files.storage import Storage
 from tasks.jobs import leases
@@ -94,10 +93,9 @@ async def _show_signs_of_life() -> None:
 
 async def _sweep(storage: Storage) -> None:
     """Periodically remove half-written files that a killed process left in storage, and unused uploads."""
-    while True:
-        try:
-            await storage.sweep()
-            await uploads.sweep(storage)
-        except (Failure, DatabaseAway) as failure:
-            log.warning("could not sweep storage: %s", failure)
-        await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep() -> None:
+        await storage.sweep()
+        await uploads.sweep(storage)
+
+    await repeat(sweep, lambda: SWEEP_SECONDS, "could not sweep storage", log, at_once=True)

@@ -3,14 +3,13 @@
 While Redis delivers no hints, all due jobs are found this way, and the process that finds a job runs it.
 """
 
-import asyncio
 import logging
 from random import uniform
 
 from redis.exceptions import RedisError
 
+from tasks.background import repeat
 from tasks.db.tables import Condition, Job
-from tasks.errors import DatabaseAway
 from tasks.jobs import lifecycle, queue
 from tasks.messaging import events
 from tasks.messaging.broker import broker
@@ -25,16 +24,13 @@ INTERVAL = 2.0  # seconds
 
 async def keep_looking() -> None:
     """Look for forgotten work about every two seconds, forever."""
-    while True:
-        await asyncio.sleep(uniform(0.5, 1.5) * INTERVAL)
-        try:
-            await lifecycle.requeue()
-            await lifecycle.expire()
-            await rescue()
-        except DatabaseAway as away:
-            log.warning("could not check for forgotten jobs: %s", away)
-        except Exception:
-            log.exception("could not check for forgotten jobs; trying again")
+    await repeat(_look, lambda: uniform(0.5, 1.5) * INTERVAL, "could not check for forgotten jobs", log)
+
+
+async def _look() -> None:
+    await lifecycle.requeue()
+    await lifecycle.expire()
+    await rescue()
 
 
 async def rescue() -> int:
