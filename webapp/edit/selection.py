@@ -43,7 +43,10 @@ async def act(request: AnyRequest) -> Response[Any]:
     action, argument = _asked(form)
     card = await existing(request.query_params["job"]) if "job" in request.query_params else None
     try:
-        outcome = await (_done(action, argument, chosen(form)) if card is None else _done_to(card, action, argument))
+        if card is None:
+            outcome = await _done(action, argument, chosen(form))
+        else:
+            outcome, argument = await _done_to(card, action, argument)
     except ValueError as error:
         raise Problem(422, "invalid_selection", str(error)) from error
     quiet = card is not None and action in SEEN_ON_THE_PRINT and not outcome.left_out
@@ -137,16 +140,17 @@ def _asked(form: FormMultiDict) -> tuple[str, str]:
     return action, argument
 
 
-async def _done_to(card: Card, action: str, argument: str) -> Outcome:
+async def _done_to(card: Card, action: str, argument: str) -> tuple[Outcome, str]:
+    """Apply an action to one job. Returns the outcome and, of several tags, the one that it is of: the last."""
     if action == "notes":
         await edits.write(card.job.id, argument)
-        return Outcome(1)
-    outcome = Outcome(0)
+        return Outcome(1), argument
+    outcome, each = Outcome(0), argument
     for each in argument.strip(" ,").split(",") if action == "tag" else [argument]:
         outcome = await _done(action, each, edits.by_ids([card.job.id]))
         if outcome.left_out:
             break
-    return outcome
+    return outcome, each
 
 
 async def _done(action: str, argument: str, where: Condition) -> Outcome:

@@ -187,6 +187,9 @@ async def test_a_job_has_a_hundred_tags_at_most_however_they_come(web: httpx.Asy
     answer = await web.post(f"/selection?job={job.id}", data={"action": "tag", "tag": many})
     assert (answer.status_code, answer.json()["left_out"]) == (200, 1)
     assert len((await status(web, job))["tags"]) == 100
+    two_more = {"action": "tag", "tag": "one more, another"}
+    answer = await web.post(f"/selection?job={job.id}", data=two_more, headers=HTMX)
+    assert "1 print is left out: they have 100 tags." in answer.text
     one_more = {"action": "tag", "tag": "one more", "job": str(job.id)}
     assert (await web.post("/selection", data=one_more)).json()["left_out"] == 1
     others = [f"other {number}" for number in range(100)]
