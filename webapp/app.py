@@ -141,6 +141,6 @@ async def _secure(message: Message, scope: Scope) -> None:
     if message["type"] == "http.response.start":
         present = {name.lower() for name, _ in message["headers"]}
         added = [pair for pair in SECURITY_HEADERS if pair[0] not in present]
-        if b"content-encoding" not in present and not NEVER_COMPRESSED.search(scope["path"]):
+        if b"content-encoding" not in present and not NEVER_COMPRESSED.match(scope["path"]):
             added.append((b"vary", b"Accept-Encoding"))
         message["headers"] = [*message["headers"], *added]

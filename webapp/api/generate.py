@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from litestar.types import Scope
 
 from tasks.admission.admission import admit
 from tasks.db.database import now
@@ -30,11 +31,11 @@ async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[R
 
 
 @route("/status/{job_id:str}", http_method=READ)
-async def status(request: Request[Any, Any, Any], job_id: FromPath[str]) -> Response[bytes]:
+async def status(scope: Scope, job_id: FromPath[str]) -> Response[bytes]:
     """Return the current state of a job."""
     card = await existing(job_id)
     unfinished = card.job.status in (Status.QUEUED, Status.RUNNING)
-    return revalidated_json(request, job_json(card), {"Retry-After": _retry_after(card)} if unfinished else None)
+    return revalidated_json(scope, job_json(card), {"Retry-After": _retry_after(card)} if unfinished else None)
 
 
 def _retry_after(card: Card) -> str:

@@ -27,7 +27,7 @@ async def jobs_json(request: Request[Any, Any, Any]) -> Response[bytes]:
     if more:
         shape["next"] = sheet.address(more, path="/jobs.json", limit=limit)
         headers["Link"] = f'<{shape["next"]}>; rel="next"'
-    return revalidated_json(request, shape, headers)
+    return revalidated_json(request.scope, shape, headers)
 
 
 def _limit(text: str) -> int:

@@ -20,7 +20,7 @@ AnyRequest = Request[Any, Any, Any]
 @route("/models", http_method=READ)
 async def models(request: AnyRequest) -> Response[bytes]:
     """Return the models to choose from: the built-in ones, then those that jobs have used."""
-    return revalidated_json(request, {"models": [_shape(model) for model in await registry.known()]})
+    return revalidated_json(request.scope, {"models": [_shape(model) for model in await registry.known()]})
 
 
 @route("/models/{owner:str}/{name:str}", http_method=READ)
@@ -35,7 +35,7 @@ async def model(
     properties = found.input_schema["properties"]
     defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
     shape = {"input_schema": found.input_schema, "output_schema": found.output_schema, "defaults": defaults}
-    return revalidated_json(request, _shape(found) | shape)
+    return revalidated_json(request.scope, _shape(found) | shape)
 
 
 def _shape(model: Model) -> dict[str, Any]:

@@ -65,7 +65,7 @@ async def shown(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     if batch_id.endswith(".json") or wants_json(request):
         batch = await _existing(batch_id.removesuffix(".json"))
         shape, unfinished = await _shape(batch)
-        return revalidated_json(request, shape, BY_ACCEPT | ({"Retry-After": RETRY_AFTER} if unfinished else {}))
+        return revalidated_json(request.scope, shape, BY_ACCEPT | ({"Retry-After": RETRY_AFTER} if unfinished else {}))
     batch = await _existing(batch_id)
     sheet = Sheet(parse(f"batch:{batch.id}"))
     live = sheet.stream()  # before the cards are read: what changes meanwhile arrives as an event

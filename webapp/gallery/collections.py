@@ -40,7 +40,7 @@ async def shelves(request: AnyRequest) -> Response[Any]:
     if not (request.url.path.endswith(".json") or wants_json(request)):
         return await _page()
     found = [{"name": shelf.name, "jobs": shelf.jobs} for shelf in await collections.shelves()]
-    return revalidated_json(request, {"collections": found}, BY_ACCEPT)
+    return revalidated_json(request.scope, {"collections": found}, BY_ACCEPT)
 
 
 @post("/collections", status_code=200)

@@ -101,7 +101,7 @@ async def job_page(
     """Return the page of one job, with links to its neighbors in the grid that it was opened from, or its JSON."""
     card = await existing(job_id)
     if wants_json(request):
-        return revalidated_json(request, job_json(card), BY_ACCEPT)
+        return revalidated_json(request.scope, job_json(card), BY_ACCEPT)
     beside = await beside_context(card, q, sort)
     page = templates.page("pages/job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
     answer = revalidated(request, page)

@@ -31,7 +31,7 @@ async def count(request: AnyRequest) -> Response[str]:
 async def saved(request: AnyRequest) -> Response[bytes]:
     """Return the saved searches, for programs."""
     found = [{"name": row.name, "q": row.query, "sort": row.sort} for row in await saved_searches.saved()]
-    return revalidated_json(request, {"searches": found})
+    return revalidated_json(request.scope, {"searches": found})
 
 
 @post("/searches", status_code=200)

@@ -6,12 +6,12 @@ from typing import Any
 
 from litestar import MediaType, Request, Response
 from litestar.serialization import encode_json
+from litestar.types import Scope
 
 
 def matches(request: Request[Any, Any, Any], etag: str) -> bool:
-    """Return whether the client has this version, by the weak comparison of RFC 9110, section 8.8.3.2."""
-    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
-    return "*" in known or etag.removeprefix("W/") in known
+    """Return whether the client has this version."""
+    return _matches(request.headers.get("If-None-Match", ""), etag)
 
 
 def revalidated(request: Request[Any, Any, Any], page: Response[str], but: str = "") -> Response[str]:
@@ -30,12 +30,22 @@ def revalidated(request: Request[Any, Any, Any], page: Response[str], but: str =
 
 
 def revalidated_json(
-    request: Request[Any, Any, Any], shape: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    scope: Scope, shape: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Response[bytes]:
-    """Return JSON with an ETag, or 304 for a program that has it."""
+    """Return JSON with an ETag, or 304 for a program that has it.
+
+    scope: the request's own, because making a Request of it takes a tenth of the time of a poll.
+    """
     content = encode_json(shape)
     etag = f'"{sha256(content).hexdigest()[:16]}"'
     every = {"ETag": etag, "Cache-Control": "private, no-cache", **(headers or {})}
-    if matches(request, etag):
+    known = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
+    if known is not None and _matches(known.decode("latin-1"), etag):
         return Response(b"", status_code=304, headers=every)
     return Response(content, headers=every, media_type=MediaType.JSON)
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    """Return whether a tag is among those of the header, by the weak comparison of RFC 9110, section 8.8.3.2."""
+    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in known or etag.removeprefix("W/") in known
