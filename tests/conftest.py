@@ -189,7 +189,8 @@ class Faults:
     """The stand-in's scripted faults, and its ledger of predictions."""
 
     def __init__(self, address: str) -> None:
-        self._client = httpx.AsyncClient(base_url=address)
+        # Each request has its own connection: one that the server closes for being idle would fail the next request.
+        self._client = httpx.AsyncClient(base_url=address, limits=httpx.Limits(max_keepalive_connections=0))
 
     async def script(self, *rules: dict[str, Any]) -> None:
         """Script faults. tasks/standin/faults.py lists them."""

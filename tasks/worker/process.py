@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from uuid import uuid4
@@ -32,10 +33,11 @@ LAST_HEARTBEAT_TIMEOUT = 0.5  # seconds that storage has for the last sign of li
 log = logging.getLogger(__name__)
 
 
-async def run(stop: asyncio.Event, halted: bool = False) -> None:
+async def run(stop: asyncio.Event, halted: bool = False, ready: Callable[[], None] = lambda: None) -> None:
     """Work until `stop` is set, then release the leases and return.
 
-    halted: create no predictions until a user resumes the queue.
+    halted: create no predictions until a user resumes the queue. ready: called when the worker has started, so that
+    there is something to stop in order; before that it may be killed.
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(database.connected())
@@ -52,6 +54,7 @@ async def run(stop: asyncio.Event, halted: bool = False) -> None:
             _show_signs_of_life(), _sweep(tools.storage), trash.keep_emptying(tools.storage),
             library_mark.keep_watch(tools.storage, alive=True), orphans.keep_calling_off(tools.replicate),
         )  # fmt: skip
+        ready()
         async with alongside(*duties):
             await _listen(stop)
             await library_mark.leave_sign_of_life(tools.storage, LAST_HEARTBEAT_TIMEOUT)

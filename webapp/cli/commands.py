@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -57,11 +58,17 @@ def worker(settings: Settings, halted: bool) -> int:
     preflight.check(settings)
     from tasks.worker.process import run
 
+    # Until it has started, nothing has to be stopped in order. The system itself would ignore SIGTERM in a container.
+    signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
+
     async def until_told() -> None:
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run(stop, halted)
+
+        def listen_to_signals() -> None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+        await run(stop, halted, ready=listen_to_signals)
 
     uvloop.run(until_told())
     return 0

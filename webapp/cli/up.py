@@ -25,7 +25,7 @@ from webapp.cli.parent_watch import Tether
 from webapp.cli.supervisor import Child, Part, end, tell
 
 # Seconds for web and worker to end, then for the parts they depend on: with twice KILL_SECONDS less than five in all.
-GRACE, GRACE_AFTER = 3.0, 0.7
+GRACE, GRACE_AFTER = 2.5, 0.7
 MAX_SOCKET_PATH_BYTES = 100  # bytes: sun_path holds 104 on macOS, 108 on Linux
 PARENT_CHECK = 0.5  # seconds
 
