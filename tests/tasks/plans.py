@@ -33,7 +33,7 @@ async def plan(call: Awaitable[object]) -> str:
 
 
 async def forget_statistics() -> None:
-    """Remove what plans depend on from earlier tests: SQLite's statistics, and jobs with PostgreSQL's bloated indexes."""
+    """Remove what plans depend on from earlier tests: SQLite's statistics; jobs with PostgreSQL's bloated indexes."""
     if not isinstance(DB, KeptSQLiteEngine):
         await Job.raw("TRUNCATE job CASCADE")
     else:
