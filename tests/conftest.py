@@ -115,7 +115,7 @@ async def empty(database: None) -> None:
     from tasks.replicate import rate_limit
 
     for cached in (
-        registry.stored, registry.fetch, backlog.count_waiting, estimates.slots, estimates.typical_duration,
+        registry.stored, registry.fetch, backlog.count_waiting, estimates.occupancy, estimates.typical_duration,
         months.with_jobs,
     ):  # fmt: skip
         cached.cache_clear()

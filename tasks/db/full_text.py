@@ -45,13 +45,8 @@ def having(words: Sequence[Words], beyond: QueryString | None = None) -> Conditi
     if ON_POSTGRES:
         matching, values = f"SELECT job FROM job_words WHERE words @@ {_tsquery(words)}", []
     else:
-        matching, values = (
-            (
-                "SELECT job_words.job FROM job_search JOIN job_words ON job_words.number = job_search.rowid"
-                " WHERE job_search MATCH {}"
-            ),
-            [query(words)],
-        )
+        joined = "job_search JOIN job_words ON job_words.number = job_search.rowid"
+        matching, values = f"SELECT job_words.job FROM {joined} WHERE job_search MATCH {{}}", [query(words)]
     if beyond is None:
         return WhereRaw(f"job.id IN ({matching})", *values)
     return WhereRaw(f"job.id IN ({matching} AND {{}})", *values, beyond)

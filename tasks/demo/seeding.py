@@ -52,7 +52,8 @@ async def _collection(name: str, moment: datetime) -> UUID:
     if (found := await Collection.objects().get(Collection.name == name)) is None:
         found = Collection(name=name, created_at=moment)
         await found.save()
-    return UUID(str(found.id))
+    collection_id: UUID = found.id
+    return collection_id
 
 
 async def _put_words_in_order() -> None:

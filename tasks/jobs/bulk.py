@@ -78,7 +78,7 @@ async def cancel_batch(batch_id: UUID) -> None:
 
 
 async def retry_all(where: Condition) -> int:
-    """Requeue the failed and canceled jobs among `some`, and return how many there were.
+    """Requeue the failed and canceled ones of the jobs, and return how many there were.
 
     Works in portions, each all or none. Raises QueueFull when there is no room for all of the jobs.
     """
@@ -95,7 +95,7 @@ async def retry_all(where: Condition) -> int:
 
 
 async def delete_all(where: Condition, still: Condition) -> int:
-    """Delete the ended jobs among `some`, immediately and permanently, and return how many there were.
+    """Delete the ended ones of the jobs, immediately and permanently, and return how many there were.
 
     Works in portions, each all or none. still: the condition that each job must still meet when its portion is
     processed. A worker removes what is left of the jobs: see tasks/curation/trash.py.

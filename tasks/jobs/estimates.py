@@ -57,13 +57,13 @@ def wait(place: int, slots: int, busy: int, duration: float, per_minute: float) 
 
 async def outlook(models: Collection[str]) -> Outlook:
     """Return how fast the queue moves now for jobs of these models. Answers are cached to spare the database."""
-    all_slots, busy = await slots()
-    found = {model: await typical_duration(model) for model in models} if all_slots else {}
-    return Outlook(all_slots, busy, {model: seconds for model, seconds in found.items() if seconds is not None})
+    slots, busy = await occupancy()
+    found = {model: await typical_duration(model) for model in models} if slots else {}
+    return Outlook(slots, busy, {model: seconds for model, seconds in found.items() if seconds is not None})
 
 
 @alru_cache(maxsize=1, ttl=WORKERS_TTL_SECONDS)
-async def slots() -> tuple[int, int]:
+async def occupancy() -> tuple[int, int]:
     """Return the workers' slots and how many are taken: (0, 0) without workers, without Redis, or in a halted queue."""
     try:
         slots = 0 if await circuit.current() else await presence.slots()

@@ -107,8 +107,8 @@ class _Looks:
             self.hurry()
         if self._clock() - self._missing_since >= MISSING_SECONDS:
             await _called_off(self.prediction.id, self._poller.replicate)
-            reported = "Replicate no longer knows this prediction. It may have run, and been paid for."
-            raise Failure("prediction_lost", reported)
+            message = "Replicate no longer knows this prediction. It may have run, and been paid for."
+            raise Failure("prediction_lost", message)
 
 
 async def _called_off(prediction_id: str, replicate: Replicate) -> bool:

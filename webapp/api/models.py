@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from litestar import Request, Response, route
+from litestar import Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from litestar.types import Scope
 
 from tasks.admission.admission import is_model_name
 from tasks.models import registry
@@ -14,18 +15,16 @@ from webapp.http.errors import not_found
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 
-AnyRequest = Request[Any, Any, Any]
-
 
 @route("/models", http_method=READ)
-async def models(request: AnyRequest) -> Response[bytes]:
+async def models(scope: Scope) -> Response[bytes]:
     """Return the models to choose from: the built-in ones, then those that jobs have used."""
-    return revalidated_json(request.scope, {"models": [_shape(model) for model in await registry.known()]})
+    return revalidated_json(scope, {"models": [_shape(model) for model in await registry.known()]})
 
 
 @route("/models/{owner:str}/{name:str}", http_method=READ)
 async def model(
-    request: AnyRequest, owner: FromPath[str], name: FromPath[str], replicate: NamedDependency[Replicate]
+    scope: Scope, owner: FromPath[str], name: FromPath[str], replicate: NamedDependency[Replicate]
 ) -> Response[bytes]:
     """Return a model on Replicate with the schema of its input and the defaults in it."""
     full_name = f"{owner}/{name}"
@@ -33,9 +32,9 @@ async def model(
     if found is None:
         raise not_found("model_not_found", "Replicate knows no such model.")
     properties = found.input_schema["properties"]
-    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+    defaults = {field: schema["default"] for field, schema in properties.items() if "default" in schema}
     shape = {"input_schema": found.input_schema, "output_schema": found.output_schema, "defaults": defaults}
-    return revalidated_json(request.scope, _shape(found) | shape)
+    return revalidated_json(scope, _shape(found) | shape)
 
 
 def _shape(model: Model) -> dict[str, Any]:

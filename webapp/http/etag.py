@@ -9,9 +9,15 @@ from litestar.serialization import encode_json
 from litestar.types import Scope
 
 
+def is_among(if_none_match: str, etag: str) -> bool:
+    """Return whether a tag is among those of If-None-Match, by the weak comparison of RFC 9110, section 8.8.3.2."""
+    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in known or etag.removeprefix("W/") in known
+
+
 def matches(request: Request[Any, Any, Any], etag: str) -> bool:
     """Return whether the client has this version."""
-    return _matches(request.headers.get("If-None-Match", ""), etag)
+    return is_among(request.headers.get("If-None-Match", ""), etag)
 
 
 def revalidated(request: Request[Any, Any, Any], page: Response[str], but: str = "") -> Response[str]:
@@ -40,12 +46,6 @@ def revalidated_json(
     etag = f'"{sha256(content).hexdigest()[:16]}"'
     every = {"ETag": etag, "Cache-Control": "private, no-cache", **(headers or {})}
     known = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
-    if known is not None and _matches(known.decode("latin-1"), etag):
+    if known is not None and is_among(known.decode("latin-1"), etag):
         return Response(b"", status_code=304, headers=every)
     return Response(content, headers=every, media_type=MediaType.JSON)
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    """Return whether a tag is among those of the header, by the weak comparison of RFC 9110, section 8.8.3.2."""
-    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in known or etag.removeprefix("W/") in known

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from tasks.files import exports, media_files
 from tasks.files.media_types import MEDIA_TYPES
 from tasks.files.storage import Storage, unavailable
+from webapp.http.etag import is_among
 from webapp.http.methods import READ
 from webapp.http.streams import streamed
 
@@ -124,8 +125,7 @@ def _is_known(if_none_match: str | None, if_modified_since: str | None, file: Fi
     ETags are compared weakly (RFC 9110, 13.1.2). Only without them the date counts (13.1.3).
     """
     if if_none_match is not None:
-        tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-        return "*" in tags or file.etag in tags
+        return is_among(if_none_match, file.etag)
     if if_modified_since is None or file.modified is None:
         return False
     try:

@@ -141,7 +141,7 @@ async def test_when_to_try_again_is_told_from_how_the_queue_moves(
         await ask("", replicate)
     for name in ("192.0.2.7 ", "192.0.2.8 "):
         await ask(name, replicate)
-    estimates.slots.cache_clear()
+    estimates.occupancy.cache_clear()
     with pytest.raises(QueueFull) as full:
         await ask("", replicate)
     assert full.value.retry_after == DEFAULT_RETRY_AFTER_SECONDS, "no worker is there"

@@ -102,7 +102,7 @@ async def test_failed_attempts_do_not_count() -> None:
     outlook = await estimates.outlook([MODEL])
     assert outlook.durations == {}, "without a worker nothing is asked"
     await presence.worker_seen("a-worker", 1)
-    estimates.slots.cache_clear()
+    estimates.occupancy.cache_clear()
     assert (await estimates.outlook([MODEL])).durations[MODEL] == pytest.approx(20, abs=1)
 
 
