@@ -20,7 +20,7 @@ AnyRequest = Request[Any, Any, Any]
 MAX_CARDS = 60  # cards that one response replaces; after more changes the page reloads its sheet
 
 
-async def anew(request: AnyRequest, job_ids: Sequence[UUID]) -> str:
+async def as_shown(request: AnyRequest, job_ids: Sequence[UUID]) -> str:
     """Return the jobs as the requesting page shows them now, in the same form as a live event."""
     address = page_of(request)
     card_list = await cards.by_ids(job_ids[:MAX_CARDS])

@@ -16,7 +16,7 @@ from tasks.library import filters, labels
 from tasks.library.cards import Card
 from tasks.library.query import Unclear, parse
 from webapp.edit.jobs import HTML, for_people
-from webapp.edit.notices import MAX_CARDS, anew, notice, words
+from webapp.edit.notices import MAX_CARDS, as_shown, notice, words
 from webapp.http.clients import by_htmx, came_from, own_page
 from webapp.http.errors import Problem, not_found
 from webapp.http.methods import READ
@@ -52,7 +52,7 @@ async def act(request: AnyRequest) -> Response[Any]:
     quiet = card is not None and action in SEEN_ON_THE_PRINT and not outcome.left_out
     if by_htmx(request) and card is not None:
         html = "" if quiet else await notice(action, await _kept(action, argument), outcome)
-        return Response(await anew(request, [card.job.id]) + html, media_type=HTML)
+        return Response(await as_shown(request, [card.job.id]) + html, media_type=HTML)
     if by_htmx(request):
         return await _notice(request, action, await _kept(action, argument), outcome)
     if not for_people(request):
@@ -183,7 +183,7 @@ async def _notice(request: AnyRequest, action: str, argument: str, outcome: Outc
     several = outcome.jobs > MAX_CARDS or (outcome.jobs > 0 and not outcome.job_ids)
     html = await notice(action, argument, outcome)
     if not several:
-        html = await anew(request, outcome.job_ids) + html
+        html = await as_shown(request, outcome.job_ids) + html
     return Response(html, media_type=HTML, headers={"HX-Trigger": "sheet-stale"} if several else {})
 
 

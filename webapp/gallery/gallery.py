@@ -58,7 +58,9 @@ async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) ->
 @route("/composer", http_method=READ)
 async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
     """Return the composer's controls for the model that was just chosen."""
-    return templates.page("fragments/controls.html", composer=await _filled_in(_query(request), replicate, anew=True))
+    return templates.page(
+        "fragments/controls.html", composer=await _filled_in(_query(request), replicate, model_changed=True)
+    )
 
 
 @post("/jobs", status_code=200, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
@@ -128,11 +130,11 @@ async def _refused(
 
 
 async def _filled_in(
-    form: Form, replicate: Replicate, faults: list[Fault] | None = None, anew: bool = False
+    form: Form, replicate: Replicate, faults: list[Fault] | None = None, model_changed: bool = False
 ) -> Composer:
     """Return the composer filled in from a form or an address, with a fault when the named model does not exist.
 
-    anew: the model was just chosen, so the parameters of the previous model may not fit it.
+    model_changed: the model was just chosen, so the parameters of the previous model may not fit it.
     """
     name = chosen_model(form, settings.default_model)
     try:
@@ -141,7 +143,7 @@ async def _filled_in(
         model, faults = None, faults or [Fault("/model", failure.message)]
     if model is None and name and not faults:
         faults = [Fault("/model", f"Replicate has no model {name}.")]
-    return await compose(fitting(form, model) if anew else form, model, faults or [])
+    return await compose(fitting(form, model) if model_changed else form, model, faults or [])
 
 
 async def _model(name: str, replicate: Replicate) -> Model | None:

@@ -145,7 +145,7 @@ class Hub:
         """Send every page all its cards again."""
         for sheet, inboxes in sorted(self._galleries.items(), key=lambda gallery: bool(gallery[0].search)):
             async with self._apart(sheet.search, inboxes):
-                send(inboxes, await sse.anew(sheet, max(changes.values())))
+                send(inboxes, await sse.whole_sheet(sheet, max(changes.values())))
         await self._tell_job_pages(await cards.by_ids(list(self._job_pages)))
         self._sent.add_bulk(changes)
 

@@ -26,7 +26,7 @@ async def missed(sheet: Sheet, since: datetime) -> list[bytes]:
     """Return what a sheet missed since `since`: the cards that changed or, after very many changes, all its cards."""
     news = await cards.changed_since(since - OVERLAP, MAX_CATCH_UP + 1)
     if len(news) > MAX_CATCH_UP:
-        return [await anew(sheet, news[-1].job.changed_at)]
+        return [await whole_sheet(sheet, news[-1].job.changed_at)]
     return await changed(news, sheet.search, await faces(news))
 
 
@@ -56,7 +56,7 @@ async def changed(card_list: list[Card], search: Search, faces: Mapping[UUID, st
     ]
 
 
-async def anew(sheet: Sheet, moment: datetime) -> bytes:
+async def whole_sheet(sheet: Sheet, moment: datetime) -> bytes:
     """Return an event with all cards of a sheet. moment: when the latest of them changed."""
     return event(await sheet_fragment(sheet), moment)
 
