@@ -61,9 +61,11 @@ contracts: $(VENV)/installed-dev ## check who may import whom (import-linter)
 migrations: $(VENV)/installed-dev ## check that the migrations make the code's tables, also of older libraries, and stay
 	$(PYTEST) -q tests/tasks/db/test_migrations.py
 
-clients: ## check the API's document by redocly, and as TypeScript (needs npm)
-	npx --yes @redocly/cli@2.77.0 lint --skip-rule operation-4xx-response webapp/openapi.json
-	npx --yes openapi-typescript@7.13.0 webapp/openapi.json --output test-results/api.ts
+clients: $(VENV)/installed-dev ## check the API's document by redocly, and as TypeScript (needs npm)
+	@mkdir -p test-results
+	$(BIN)/python -c "import json; from webapp.app import api_document; print(json.dumps(api_document()))" > test-results/openapi.json
+	npx --yes @redocly/cli@2.77.0 lint --skip-rule operation-4xx-response test-results/openapi.json
+	npx --yes openapi-typescript@7.13.0 test-results/openapi.json --output test-results/api.ts
 	npx --yes --package typescript@7.0.2 tsc --noEmit --strict test-results/api.ts
 
 screenshots: $(VENV)/installed-dev ## make the README's pictures

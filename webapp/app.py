@@ -3,11 +3,14 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 
 from litestar import Litestar, Response, route
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.types import Message, Scope
 
 from tasks.background import alongside
@@ -18,7 +21,7 @@ from tasks.messaging import events
 from tasks.messaging.broker import broker
 from tasks.predictions.webhooks import Signatures
 from tasks.replicate.client import Replicate
-from tasks.settings import ROOT, settings
+from tasks.settings import settings
 from webapp.api import generate, jobs, models, recent, webhooks, xmp
 from webapp.composer import reuse, uploads
 from webapp.edit import archive, curation, selection
@@ -27,12 +30,15 @@ from webapp.gallery import batches, collections, compare, gallery, lightbox, sav
 from webapp.http import health, media, static
 from webapp.http.bodies import MAX_BODY_BYTES, BoundedBodies
 from webapp.http.csrf import OurOwnOnly
-from webapp.http.errors import EXCEPTION_HANDLERS
+from webapp.http.errors import EXCEPTION_HANDLERS, Problem
+from webapp.http.etag import revalidated_json
 from webapp.http.forms import FormRequest
 from webapp.http.methods import READ, AllowedMethods
 from webapp.live import stream
 from webapp.live.hub import Hub
 from webapp.render import templates
+from webapp.schemas.codes import Code
+from webapp.schemas.document import Document, document
 
 UNCOMPRESSED = [
     "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
@@ -73,34 +79,7 @@ def create_app() -> Litestar:
             yield
 
     app = Litestar(
-        route_handlers=[
-            generate.generate,
-            generate.status,
-            jobs.jobs_json,
-            *models.ROUTES,
-            webhooks.from_replicate,
-            *gallery.ROUTES,
-            *job_actions.ROUTES,
-            *curation.ROUTES,
-            *selection.ROUTES,
-            *collections.ROUTES,
-            archive.download,
-            *saved_searches.ROUTES,
-            *batches.ROUTES,
-            *uploads.ROUTES,
-            stream.stream,
-            compare.compare,
-            lightbox.panel,
-            reuse.menu,
-            recent.finished,
-            *media.routes,
-            xmp.imprint,
-            health.healthz,
-            health.readyz,
-            docs,
-            openapi_document,
-            static.static,
-        ],
+        route_handlers=HANDLERS,
         dependencies={
             "replicate": Provide(lambda: replicate, sync_to_thread=False),
             "storage": Provide(lambda: storage, sync_to_thread=False),
@@ -127,10 +106,58 @@ async def docs() -> Response[str]:
     return templates.page("pages/docs.html")
 
 
+@route("/errors/{code:str}", http_method=READ)
+async def error(code: FromPath[str]) -> Response[str]:
+    """Return the page that explains a code: the `type` of its problems."""
+    try:
+        known = Code.of(code)
+    except ValueError:
+        raise Problem(Code.NOT_FOUND, "There is no such code.") from None
+    return templates.page("pages/error.html", status=known.status, title=known.summary, message=known.meaning)
+
+
 @route("/schema/openapi.json", http_method=READ)
-async def openapi_document() -> Response[bytes]:
+async def openapi_document(scope: Scope) -> Response[Document]:
     """Return the API's OpenAPI document."""
-    return Response((ROOT / "webapp" / "openapi.json").read_bytes(), media_type="application/json")
+    return revalidated_json(scope, api_document())
+
+
+@cache
+def api_document() -> Document:
+    """Return the API's OpenAPI document, in JSON's types."""
+    return document(HANDLERS)
+
+
+HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
+    generate.generate,
+    generate.status,
+    jobs.jobs_json,
+    *models.ROUTES,
+    webhooks.from_replicate,
+    *gallery.ROUTES,
+    *job_actions.ROUTES,
+    *curation.ROUTES,
+    *selection.ROUTES,
+    *collections.ROUTES,
+    archive.download,
+    *saved_searches.ROUTES,
+    *batches.ROUTES,
+    *uploads.ROUTES,
+    stream.stream,
+    compare.compare,
+    lightbox.panel,
+    reuse.menu,
+    recent.finished,
+    *media.routes,
+    xmp.imprint,
+    health.healthz,
+    health.readyz,
+    docs,
+    error,
+    openapi_document,
+    static.static,
+]
+"""Every handler. Those with tags are in the OpenAPI document."""
 
 
 async def _secure(message: Message, scope: Scope) -> None:

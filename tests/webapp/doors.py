@@ -44,6 +44,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/compare": (query("job"),),
     "/composer": (query(*COMPOSER),),
     "/docs": (query("x"),),
+    "/errors/{code:str}": (GET,),
     "/events": (query(*PLACES, "since", "job"),),
     "/finished.json": (query("since"),),
     "/generate": (Door("POST", "json", ("prompt", "model", "parameters", "made_from", "nope"), {"prompt": "fox"}),),

@@ -17,25 +17,46 @@ from webapp.http.clients import client_of
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.http.requests import RETRY_AFTER, accepted, body_of, existing, parameters_of, terms_of
-from webapp.render.views import job_json
-
-MEMBERS = ("prompt", "parameters", "model", "priority", "finish_within", "made_from")
-
-
-@post("/generate", status_code=202)
-async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
-    """Create a job that makes media from a prompt. The job is in the database when this responds."""
-    client, body = client_of(request), await body_of(request, MEMBERS)
-    job = await admit(body.get("prompt"), body.get("model"), parameters_of(body), replicate, terms_of(body, client))
-    return accepted(job, {"job_id": str(job.id), "status": job.status})
+from webapp.schemas import describe, examples
+from webapp.schemas.codes import Code
+from webapp.schemas.jobs import Job, SubmittedJob
+from webapp.schemas.requests import Generate
 
 
-@route("/status/{job_id:str}", http_method=READ)
-async def status(scope: Scope, job_id: FromPath[str]) -> Response[bytes]:
+@post(
+    "/generate",
+    status_code=202,
+    tags=["Jobs"],
+    summary="Generate media from a prompt",
+    responses=describe.problems(*describe.BODY, *describe.TERMS, Code.INVALID_MODEL, *describe.PROVIDER)
+    | {202: describe.answer(SubmittedJob, "The job is queued.", examples.SUBMITTED)},
+    opt=describe.takes(Generate, examples.REQUESTS, parameters=[describe.CLIENT]),
+)
+async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[SubmittedJob]:
+    """Create a job. It is in the database when this responds. Input that its model does not accept changes nothing."""
+    client, body = client_of(request), await body_of(request, Generate)
+    job = await admit(body.prompt, body.model, parameters_of(body), replicate, terms_of(body, client))
+    return accepted(job, SubmittedJob.of(job))
+
+
+@route(
+    "/status/{job_id:str}",
+    http_method=READ,
+    tags=["Jobs"],
+    summary="Get a job",
+    response_headers=[describe.ETAG, describe.RETRY_AFTER],
+    responses=describe.problems(*describe.JOB)
+    | {
+        200: describe.answer(Job, "The job. Members that do not apply are absent.", examples.JOBS),
+        **describe.NOT_MODIFIED,
+    },
+    opt=describe.takes(parameters=[describe.JOB_ID, describe.IF_NONE_MATCH]),
+)
+async def status(scope: Scope, job_id: FromPath[str]) -> Response[Job]:
     """Return the current state of a job."""
     card = await existing(job_id)
     unfinished = card.job.status in (Status.QUEUED, Status.RUNNING)
-    return revalidated_json(scope, job_json(card), {"Retry-After": _retry_after(card)} if unfinished else None)
+    return revalidated_json(scope, Job.of(card), {"Retry-After": _retry_after(card)} if unfinished else None)
 
 
 def _retry_after(card: Card) -> str:

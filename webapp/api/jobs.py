@@ -3,31 +3,74 @@
 from typing import Any
 
 from litestar import Request, Response, route
+from litestar.openapi.spec import Schema
+from litestar.openapi.spec.enums import OpenAPIType
 
 from tasks.errors import Fault, Rejected
+from tasks.library.paging import Sort
+from tasks.library.query import MAX_CONDITIONS
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.listing.query import PAGE, read
-from webapp.render.views import job_json
+from webapp.schemas import describe, examples
+from webapp.schemas.codes import Code
+from webapp.schemas.jobs import Job, JobPage
 
 MAX_PAGE_SIZE = 200  # jobs on one page
 
+SEARCH = [
+    describe.parameter(
+        "q",
+        "query",
+        "The search, as in the gallery's search box. Words match the beginnings of words in prompts and notes, `\"a "
+        'phrase"` matches exactly, a minus excludes. Fields: `model`, `status`, `kind`, `tag`, `collection`, `fav`, '
+        "`rating`, `seed`, `before`, `after`, `on`, `batch`, `from`, `in`; a field with several values, separated by "
+        f"commas, matches any of them. At most {MAX_CONDITIONS} terms and values. Default: all jobs.",
+        describe.SEARCH,
+    ),
+    describe.parameter(
+        "sort",
+        "query",
+        "The sort order. `favorites`: favorites first, then the others, each newest first.",
+        Schema(type=OpenAPIType.STRING, enum=list(Sort), default=Sort.NEWEST),
+    ),
+    describe.parameter(
+        "cursor", "query", "The start of the page, from the `next` of a page with the same order.", describe.STRING
+    ),
+]
+LIMIT = describe.parameter(
+    "limit",
+    "query",
+    "Jobs per page.",
+    Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MAX_PAGE_SIZE, default=PAGE),
+)
 
-@route("/jobs.json", http_method=READ)
-async def jobs_json(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Return a page of the jobs that a search finds.
 
-    The address of the next page is in the body, and in the header Link (RFC 8288).
+@route(
+    "/jobs.json",
+    http_method=READ,
+    name="jobs",
+    tags=["Jobs"],
+    summary="Search jobs",
+    response_headers=[describe.ETAG, describe.LINK],
+    responses=describe.problems(Code.INVALID_QUERY, Code.INVALID_CURSOR)
+    | {200: describe.answer(JobPage, "A page of jobs.", examples.JOB_PAGE), **describe.NOT_MODIFIED},
+    opt=describe.takes(parameters=[*SEARCH, LIMIT, describe.IF_NONE_MATCH]),
+)
+async def jobs_json(request: Request[Any, Any, Any]) -> Response[JobPage]:
+    """Return a page of the jobs that a search finds. Jobs in the trash are found with `in:trash` only.
+
+    The address of the next page is in the body, and in the header Link (RFC 8288); the last page has neither.
     """
     query = request.query_params
     sheet, limit = read(query), _limit(query.get("limit", str(PAGE)))
     cards, more = await sheet.cards(limit)
-    shape: dict[str, Any] = {"jobs": [job_json(card) for card in cards]}
+    found = JobPage([Job.of(card) for card in cards])
     headers = {}
     if more:
-        shape["next"] = sheet.address(more, path="/jobs.json", limit=limit)
-        headers["Link"] = f'<{shape["next"]}>; rel="next"'
-    return revalidated_json(request.scope, shape, headers)
+        found.next = sheet.address(more, path="/jobs.json", limit=limit)
+        headers["Link"] = f'<{found.next}>; rel="next"'
+    return revalidated_json(request.scope, found, headers)
 
 
 def _limit(text: str) -> int:

@@ -1,26 +1,62 @@
 """POST /webhooks/replicate: receives Replicate's reports on predictions."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, post
 from litestar.di import NamedDependency
+from msgspec import Meta
 
 from tasks.predictions.webhooks import Forged, Malformed, Signatures, may_be_signed, take
 from webapp.http.bodies import in_file
 from webapp.http.errors import Problem
+from webapp.schemas import describe
+from webapp.schemas.codes import Code
 
 MAX_DELIVERY = 16 * 2**20  # bytes; outputs may be data: URLs
 
 
-@post("/webhooks/replicate", status_code=204, request_max_body_size=MAX_DELIVERY)
-async def from_replicate(request: Request[Any, Any, Any], signatures: NamedDependency[Signatures]) -> None:
-    """Accept a webhook of Replicate. One that is no longer relevant is accepted too, so that it is not sent again.
+PARAMETERS = [
+    describe.parameter(
+        "attempt", "query", "The attempt that the prediction belongs to, as sent to Replicate.", describe.UUID
+    ),
+    describe.parameter(
+        "webhook-id", "header", "The id of the message, the same for every delivery.", describe.STRING, required=True
+    ),
+    describe.parameter(
+        "webhook-timestamp", "header", "When the message was sent, in Unix seconds.", describe.STRING, required=True
+    ),
+    describe.parameter(
+        "webhook-signature",
+        "header",
+        "Signatures, each `v1,` followed by base64, separated by spaces.",
+        describe.STRING,
+        required=True,
+    ),
+]
+Prediction = Annotated[dict[str, Any], Meta(description="A prediction, as in Replicate's API.")]
 
-    The body is kept in a file until it is complete: its sender is not known before.
+
+@post(
+    "/webhooks/replicate",
+    status_code=204,
+    request_max_body_size=MAX_DELIVERY,
+    tags=["Webhooks"],
+    summary="Receive webhooks from Replicate",
+    response_description="Accepted.",
+    responses=describe.problems(
+        Code.NOT_SIGNED, Code.BAD_REQUEST, Code.CROSS_SITE, Code.BODY_TOO_LARGE, Code.WEBHOOK_KEY_UNKNOWN
+    ),
+    opt=describe.takes(Prediction, parameters=PARAMETERS),
+)
+async def from_replicate(request: Request[Any, Any, Any], signatures: NamedDependency[Signatures]) -> None:
+    """Accept a webhook of Replicate, which gets this address if `PUBLIC_URL` is set.
+
+    Its signature is verified (Standard Webhooks, 300 s tolerance), and the body only makes a worker check its
+    prediction sooner. One that is no longer relevant is accepted too, so that it is not sent again.
     """
     try:
         may_be_signed(request.headers)
-        file = await in_file(request)
+        file = await in_file(request)  # not in memory: its sender is not known before
         try:
             body = await file.read()
         finally:
@@ -28,6 +64,6 @@ async def from_replicate(request: Request[Any, Any, Any], signatures: NamedDepen
         await signatures.verify(body, request.headers)
         await take(request.headers["webhook-id"], body, request.query_params.get("attempt", ""))
     except Forged as forged:
-        raise Problem(400, "not_signed", "This does not come from Replicate.") from forged
+        raise Problem(Code.NOT_SIGNED, "This does not come from Replicate.") from forged
     except Malformed as malformed:
-        raise Problem(400, "bad_request", str(malformed)) from malformed
+        raise Problem(Code.BAD_REQUEST, str(malformed)) from malformed

@@ -15,6 +15,10 @@ from webapp.composer.form import as_query
 from webapp.http.bodies import in_file
 from webapp.http.clients import by_htmx
 from webapp.http.errors import Problem, wants_html
+from webapp.schemas import describe, examples
+from webapp.schemas.codes import Code
+from webapp.schemas.library import Made
+from webapp.schemas.requests import Bytes
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -22,11 +26,24 @@ MAX_FILE_BYTES = 20 * 2**20  # bytes of a request
 MAX_PARAMETER_LENGTH = 2000  # characters of a parameter that is put into an address; pictures in data: URLs are longer
 
 
-@post("/imprint", status_code=200, request_max_body_size=MAX_FILE_BYTES)
+@post(
+    "/imprint",
+    status_code=200,
+    request_max_body_size=MAX_FILE_BYTES,
+    tags=["Jobs"],
+    summary="Read how a file was made",
+    responses=describe.problems(Code.BAD_REQUEST, Code.CROSS_SITE, Code.BODY_TOO_LARGE, Code.NO_IMPRINT)
+    | {
+        200: describe.answer(Made, "How the file was made.", examples.IMPRINT),
+        303: describe.answer(None, "A redirect to the composer, for browsers that sent a plain form."),
+    },
+    opt=describe.takes(Bytes, media_type="application/octet-stream"),
+)
 async def imprint(request: AnyRequest) -> Response[Any]:
-    """Return the address of the composer, filled in as it was for a file.
+    """Return the address of the composer, filled in as it was for a file that was downloaded with `?download`.
 
-    The file is the body, or the first file of a multipart form.
+    The file is the body, or the first file of a multipart form: PNG, JPEG, WebP or MP4, at most 20 MiB. Only a small
+    part is read, and nothing is stored.
     """
     file = await _sent(request)
     try:
@@ -34,11 +51,11 @@ async def imprint(request: AnyRequest) -> Response[Any]:
     finally:
         await file.close()
     if made is None:
-        raise Problem(422, "no_imprint", "This file does not say how it was made, or was not made by Darkroom.")
+        raise Problem(Code.NO_IMPRINT, "This file does not say how it was made, or was not made by Darkroom.")
     use = f"/?{urlencode(as_query(made.prompt, made.model, _short(made)))}"
     if wants_html(request) and not by_htmx(request):
         return Redirect(use, status_code=303)
-    return Response({"use": use})
+    return Response(Made(use))
 
 
 async def _sent(request: AnyRequest) -> UploadFile:

@@ -8,25 +8,26 @@ from litestar import Request, Response, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
-from tasks.db.tables import Upload
 from tasks.errors import Fault
 from tasks.files import uploads
-from tasks.files.media_types import MEDIA_TYPES
 from tasks.files.storage import Storage
 from tasks.files.uploads import Unfit
 from tasks.settings import settings
 from webapp.composer.controls import PREFIX
 from webapp.http.errors import Problem
 from webapp.http.forms import MAX_TEXT_BYTES
+from webapp.schemas import describe, examples
+from webapp.schemas.codes import Code
+from webapp.schemas.library import Upload
+from webapp.schemas.requests import UploadForm
 
 AnyRequest = Request[Any, Any, Any]
 Form = Mapping[str, list[str]]
 
 FILE, FILES = "file:", "files:"  # before the name of a parameter: a file chosen for it, or files to add to its list
 MAX_BODY = uploads.MAX_UPLOAD_BYTES + MAX_TEXT_BYTES
-TOO_LARGE = {"too_large": ("upload_too_large", f"A file can be up to {settings.max_upload_mib} MiB.")}
+TOO_LARGE = {"too_large": (Code.UPLOAD_TOO_LARGE, f"A file can be up to {settings.max_upload_mib} MiB.")}
 CHUNK_BYTES = 256 * 1024  # bytes
-STATUSES = {"upload_too_large": 413, "upload_type_refused": 415, "uploads_full": 507}
 
 
 @dataclass
@@ -50,19 +51,37 @@ class Received:
             await uploads.discard(self.new, self.storage)
 
 
-@post("/uploads", status_code=201, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
-async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Response[dict[str, Any]]:
-    """Keep a file to use as input. Returns the address to name it by."""
+@post(
+    "/uploads",
+    status_code=201,
+    request_max_body_size=MAX_BODY,
+    tags=["Jobs"],
+    summary="Upload an input file",
+    response_headers=[describe.FILE],
+    responses=describe.problems(
+        Code.BAD_REQUEST, Code.CROSS_SITE, Code.UPLOAD_TOO_LARGE, Code.TOO_MANY_FIELDS, Code.UNSUPPORTED_MEDIA_TYPE,
+        Code.UPLOAD_TYPE_REFUSED, Code.UPLOAD_MISSING, Code.UPLOAD_EMPTY, Code.UPLOAD_UNREADABLE,
+        Code.STORAGE_UNAVAILABLE, Code.UPLOADS_FULL,
+    )
+    | {201: describe.answer(Upload, "The file is stored.", examples.UPLOAD)},
+    opt=TOO_LARGE | describe.takes(UploadForm, media_type="multipart/form-data"),
+)  # fmt: skip
+async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Response[Upload]:
+    """Keep a file to use as input: every parameter that takes a file accepts its `url`, or the `url` of any result.
+
+    Replicate gets small files as a data: URL, larger ones through its files API. A file that is uploaded twice is
+    stored once. A file that no job uses within a day is removed.
+    """
     if request.content_type[0] != "multipart/form-data":
-        raise Problem(415, "unsupported_media_type", "Send the file as multipart/form-data.")
+        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "Send the file as multipart/form-data.")
     files = [file for _, file in (await request.form()).items() if isinstance(file, UploadFile)]
     if not files:
-        raise Problem(422, "upload_missing", "The form has no file.")
+        raise Problem(Code.UPLOAD_MISSING, "The form has no file.")
     try:
         kept = await uploads.keep(_pieces(files[0]), storage)
     except Unfit as unfit:
-        raise Problem(STATUSES.get(unfit.code, 422), unfit.code, unfit.message) from unfit
-    return Response(_shape(kept), headers={"Location": f"/media/{kept.key}"})
+        raise Problem(Code.of(unfit.code), unfit.message) from unfit
+    return Response(Upload.of(kept), headers={"Location": f"/media/{kept.key}"})
 
 
 async def received(request: AnyRequest, storage: Storage) -> Received:
@@ -97,19 +116,6 @@ async def _take_in(sent: Received, name: str, file: UploadFile) -> None:
 async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
     while piece := await file.read(CHUNK_BYTES):
         yield piece
-
-
-def _shape(kept: Upload) -> dict[str, Any]:
-    shape = {
-        "url": f"/media/{kept.key}",
-        "kind": MEDIA_TYPES[kept.key.rpartition(".")[2]].kind,
-        "media_type": kept.media_type,
-        "bytes": kept.bytes,
-        "width": kept.width,
-        "height": kept.height,
-        "sha256": kept.sha256,
-    }
-    return {name: value for name, value in shape.items() if value is not None}
 
 
 ROUTES = [upload]

@@ -10,6 +10,9 @@ from uuid import UUID
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from litestar import HttpMethod, Request, route
+from litestar.openapi.spec import Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from msgspec import to_builtins
 from starlette.responses import Response
 
 from tasks.db import ids
@@ -21,17 +24,38 @@ from tasks.library.cards import Card
 from webapp.edit.selection import chosen
 from webapp.http.methods import READ
 from webapp.http.streams import streamed
-from webapp.render.views import job_json
+from webapp.schemas import describe
+from webapp.schemas import jobs as schemas
+from webapp.schemas.codes import Code
+from webapp.schemas.requests import Bytes
 
 JOBS_PER_CHUNK = 100  # jobs read at a time
 ID_BYTES = 16  # bytes
 
+CHOSEN = [
+    describe.parameter("job", "query", "The ids of the jobs.", Schema(type=OpenAPIType.ARRAY, items=describe.UUID)),
+    describe.parameter("all", "query", "All jobs that `q` finds.", Schema(type=OpenAPIType.STRING, enum=["1"])),
+    describe.parameter("q", "query", "A search, as in the gallery.", describe.SEARCH),
+]
 
-@route("/selection.zip", http_method=[*READ, HttpMethod.POST])
+
+@route(
+    "/selection.zip",
+    http_method=[*READ, HttpMethod.POST],
+    status_code=200,
+    tags=["Jobs"],
+    summary="Download the files of many jobs as a ZIP",
+    responses=describe.problems(
+        Code.NOTHING_SELECTED, Code.UNCLEAR_SEARCH, Code.INVALID_SELECTION, Code.STORAGE_UNAVAILABLE
+    )
+    | {200: describe.answer(Bytes, "The ZIP file.", media_type="application/zip")},
+    opt=describe.takes(parameters=CHOSEN),
+)
 async def download(request: Request[Any, Any, Any]) -> Response:
-    """Download the files of jobs as one zip, with a metadata.json.
+    """Download the files of jobs as one ZIP, streamed and uncompressed.
 
-    The jobs are those named by `job` or, with `all`, those that the search `q` finds.
+    Its metadata.json describes the jobs, newest first, each with the names of its `files`, and with `missing_files` for
+    those that were not in storage. The jobs are those named by `job` or, with `all`, those that the search `q` finds.
     """
     asked = await request.form() if request.method == HttpMethod.POST else request.query_params
     where = chosen(asked)
@@ -139,6 +163,7 @@ def _name(card: Card, output: Output) -> str:
 
 def _metadata(card: Card, missing: set[str]) -> dict[str, Any]:
     names = [_name(card, output) for output in card.outputs]
-    shape = job_json(card) | {"files": [name for name in names if name not in missing]}
+    shape: dict[str, Any] = to_builtins(schemas.Job.of(card))
+    shape |= {"files": [name for name in names if name not in missing]}
     absent = [name for name in names if name in missing]
     return shape | ({"missing_files": absent} if absent else {})

@@ -11,24 +11,38 @@ from tasks.curation.names import tag_name
 from tasks.errors import Fault, Rejected
 from webapp.http.errors import Problem
 from webapp.http.requests import existing, json_object, unknown_members
-from webapp.render.views import job_json
+from webapp.schemas import describe, examples
+from webapp.schemas.codes import Code
+from webapp.schemas.jobs import Job
+from webapp.schemas.requests import Change
 
 AnyRequest = Request[Any, Any, Any]
 Members = dict[str, object]
 
 TOO_MANY_TAGS = f"A job can have at most {edits.MAX_TAGS} tags."
-MEMBERS = ("favorite", "rating", "tags", "notes", "trashed")
 
 
-@patch("/jobs/{job_id:str}", status_code=200)
-async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Change any of `favorite`, `rating`, `tags`, `notes` and `trashed` of a job. `tags` replaces all of its tags."""
+@patch(
+    "/jobs/{job_id:str}",
+    status_code=200,
+    tags=["Jobs"],
+    summary="Update a job",
+    response_description="The updated job.",
+    responses=describe.problems(*describe.BODY, *describe.JOB, Code.JOB_NOT_ENDED),
+    opt=describe.takes(Change, examples.CHANGE, parameters=[describe.JOB_ID]),
+)
+async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Job]:
+    """Change any of `favorite`, `rating`, `tags`, `notes` and `trashed` of a job. `tags` replaces all of its tags.
+
+    If anything is invalid, all errors are returned at once and nothing is changed. A job in the trash is permanently
+    deleted after the time that the operator has set, 30 days by default; then it returns 410.
+    """
     card, asked = await existing(job_id), _checked(await json_object(request))
     one = edits.by_ids([card.job.id])
     if "trashed" in asked:
         outcome = await (edits.trash if asked["trashed"] else edits.restore)(one)
         if outcome.left_out:
-            raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
+            raise Problem(Code.JOB_NOT_ENDED, "This job has not ended. Cancel it first.")
     if "favorite" in asked:
         await edits.favorite(one, bool(asked["favorite"]))
     if isinstance(stars := asked.get("rating"), int):
@@ -41,7 +55,7 @@ async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
             await edits.tag(one, name)
     if isinstance(written := asked.get("notes"), str):
         await edits.write(card.job.id, written)
-    return Response(job_json(await existing(job_id)))
+    return Response(Job.of(await existing(job_id)))
 
 
 def _checked(body: Members) -> Members:
@@ -53,7 +67,7 @@ def _checked(body: Members) -> Members:
         "notes": lambda value: edits.fault_of_notes(value) if isinstance(value, str) else "This must be a string.",
         "tags": _fault_of_tags,
     }
-    faults = unknown_members(body, MEMBERS)
+    faults = unknown_members(body, Change.__struct_fields__)
     faults += [
         Fault(f"/{name}", fault) for name, value in body.items() if name in checks and (fault := checks[name](value))
     ]

@@ -18,34 +18,69 @@ from webapp.http.clients import by_htmx, came_from, page_of
 from webapp.http.errors import Problem, wants_html
 from webapp.http.requests import accepted, existing
 from webapp.listing.fragments import card_fragment, job_fragment
-from webapp.render.views import job_json
+from webapp.schemas import describe, examples
+from webapp.schemas import jobs as schemas
+from webapp.schemas.codes import Code
+from webapp.schemas.jobs import Cancel
 
 AnyRequest = Request[Any, Any, Any]
 
 HTML = "text/html; charset=utf-8"
 
 
-@post("/jobs/{job_id:str}/cancel", status_code=200)
+@post(
+    "/jobs/{job_id:str}/cancel",
+    status_code=200,
+    tags=["Jobs"],
+    summary="Cancel a job",
+    responses=describe.problems(Code.CROSS_SITE, *describe.JOB)
+    | {
+        200: describe.answer(schemas.Job, "The job is canceled, or had already ended.", examples.DEQUEUED),
+        202: describe.answer(schemas.Job, "A worker was asked to cancel it.", examples.REQUESTED),
+    },
+    opt=describe.takes(parameters=[describe.JOB_ID]),
+)
 async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Cancel a job, and report the outcome. It is not an error to cancel too late: the job shows how it ended."""
+    """Cancel a job, and report the outcome. It is not an error to cancel too late: the job shows how it ended.
+
+    Idempotent. `cancel` is the outcome: `dequeued` (the job is canceled, now or before), `requested` (202: the
+    prediction at Replicate is being canceled; poll the status) or `too_late` (the job had ended otherwise). Browsers
+    get HTML.
+    """
     outcome, card = await _canceled(await existing(job_id))
     if for_people(request):
         return await shown(request, card)
-    shape = job_json(card) | {"cancel": outcome}
+    shape = schemas.Job.of(card)
+    shape.cancel = outcome
     return accepted(card.job, shape) if outcome == "requested" else Response(shape)
 
 
-@post("/jobs/{job_id:str}/retry", status_code=200)
+@post(
+    "/jobs/{job_id:str}/retry",
+    status_code=200,
+    tags=["Jobs"],
+    summary="Retry a failed or canceled job",
+    responses=describe.problems(Code.CROSS_SITE, *describe.JOB, Code.IN_TRASH, Code.NOT_RETRYABLE, Code.QUEUE_FULL)
+    | {
+        200: describe.answer(schemas.Job, "The job is already queued or running."),
+        202: describe.answer(schemas.Job, "The job is queued again.", examples.QUEUED_AGAIN),
+    },
+    opt=describe.takes(parameters=[describe.JOB_ID]),
+)
 async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
-    """Put a failed or canceled job back in the queue. A job that waits or runs is left as it is."""
+    """Put a failed or canceled job back in the queue. A job that waits or runs is left as it is.
+
+    Its retry count and deadline start over. Browsers get HTML.
+    """
     again, card = await _retried(await existing(job_id))
     if for_people(request):
         return await shown(request, card)
     if card.job.trashed_at is not None:
-        raise Problem(409, "in_trash", "This job is in the trash. Restore it first.")
+        raise Problem(Code.IN_TRASH, "This job is in the trash. Restore it first.")
     if card.job.status == Status.COMPLETED:
-        raise Problem(409, "not_retryable", "This job is completed. There is nothing to retry.")
-    return accepted(card.job, job_json(card)) if again else Response(job_json(card))
+        raise Problem(Code.NOT_RETRYABLE, "This job is completed. There is nothing to retry.")
+    shape = schemas.Job.of(card)
+    return accepted(card.job, shape) if again else Response(shape)
 
 
 @post("/jobs/{job_id:str}/delete", status_code=200)
@@ -53,7 +88,7 @@ async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDepen
     """Delete an ended job and its files permanently. When storage is unavailable, a worker deletes the files later."""
     card = await existing(job_id)
     if await lifecycle.delete(card.job.id) is None:
-        raise Problem(409, "job_not_ended", "This job has not ended. Cancel it first.")
+        raise Problem(Code.JOB_NOT_ENDED, "This job has not ended. Cancel it first.")
     with suppress(Failure):
         await trash.clear(storage, card.job.id)
     if not by_htmx(request):
@@ -61,8 +96,8 @@ async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDepen
     return Response("", media_type=HTML, headers={"HX-Redirect": "/"})
 
 
-async def _canceled(card: Card) -> tuple[str, Card]:
-    """Cancel a job. Return "dequeued", "requested" or "too_late", and the job as it is afterwards."""
+async def _canceled(card: Card) -> tuple[Cancel, Card]:
+    """Cancel a job. Return what came of it, and the job as it is afterwards."""
     while True:  # a job that changes between waiting and running may be missed: the cancel is then repeated
         asked = await lifecycle.cancel(card.job.id)
         card = await existing(str(card.job.id))
@@ -70,7 +105,7 @@ async def _canceled(card: Card) -> tuple[str, Card]:
             return outcome, card
 
 
-def _outcome(job: Job) -> str | None:
+def _outcome(job: Job) -> Cancel | None:
     if job.status == Status.CANCELED:
         return "dequeued"
     if job.status in lifecycle.ENDED:

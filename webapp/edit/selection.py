@@ -18,26 +18,45 @@ from tasks.library.query import Unclear, parse
 from webapp.edit.jobs import HTML, for_people
 from webapp.edit.notices import MAX_CARDS, as_shown, notice, words
 from webapp.http.clients import by_htmx, came_from, own_page
-from webapp.http.errors import Problem, not_found
+from webapp.http.errors import Problem
 from webapp.http.methods import READ
 from webapp.http.requests import existing
 from webapp.render import templates
+from webapp.schemas import describe, examples
+from webapp.schemas import jobs as schemas
+from webapp.schemas.codes import Code
+from webapp.schemas.requests import Selection
 
 AnyRequest = Request[Any, Any, Any]
 Fields = FormMultiDict | MultiDict[str]
 
-GONE = not_found("undo_gone", "This can no longer be undone.")
+ONE = describe.parameter("job", "query", "One job, in place of those that the form names.", describe.UUID)
+UNDO_ID = describe.parameter("undo_id", "path", "From the `undo` of an outcome.", describe.UUID, required=True)
+GONE = Problem(Code.UNDO_GONE, "This can no longer be undone.")
 SEEN_ON_THE_PRINT = ("favorite", "rate", "tag", "untag", "collect", "take out", "notes")
 """The actions of which one print needs no notice: it shows what was done."""
 MAX_NAMED_JOBS = 10_000  # jobs that a request may name one by one; for more it sends the search
 
 
-@post("/selection", status_code=200)
+@post(
+    "/selection",
+    status_code=200,
+    tags=["Jobs"],
+    summary="Update many jobs at once",
+    responses=describe.problems(
+        Code.BAD_REQUEST, Code.CROSS_SITE, *describe.JOB, Code.BODY_TOO_LARGE, Code.TOO_MANY_FIELDS,
+        Code.NOTHING_SELECTED, Code.UNCLEAR_SEARCH, Code.INVALID_SELECTION, Code.QUEUE_FULL,
+    )
+    | {200: describe.answer(schemas.Outcome, "The outcome.", examples.OUTCOME)},
+    opt=describe.takes(
+        Selection, examples.SELECTION, media_type="application/x-www-form-urlencoded", parameters=[ONE]
+    ),
+)  # fmt: skip
 async def act(request: AnyRequest) -> Response[Any]:
     """Apply an action to the jobs named by `job` or, with `all`, to those that the search `q` finds.
 
-    The buttons of one print name it in the address. Only then a tag may be several, separated by commas, and notes can
-    be written.
+    Changes only jobs that differ, in one transaction. The buttons of one print name it in the address. Only then a tag
+    may be several, separated by commas, and notes can be written. Browsers get HTML.
     """
     form = await request.form()
     action, argument = _asked(form)
@@ -48,7 +67,7 @@ async def act(request: AnyRequest) -> Response[Any]:
         else:
             outcome, argument = await _done_to(card, action, argument)
     except ValueError as error:
-        raise Problem(422, "invalid_selection", str(error)) from error
+        raise Problem(Code.INVALID_SELECTION, str(error)) from error
     quiet = card is not None and action in SEEN_ON_THE_PRINT and not outcome.left_out
     if by_htmx(request) and card is not None:
         html = "" if quiet else await notice(action, await _kept(action, argument), outcome)
@@ -56,7 +75,7 @@ async def act(request: AnyRequest) -> Response[Any]:
     if by_htmx(request):
         return await _notice(request, action, await _kept(action, argument), outcome)
     if not for_people(request):
-        return Response(_shape(outcome))
+        return Response(schemas.Outcome.of(outcome))
     if quiet or outcome.undo is None:
         return Redirect(came_from(request), status_code=303)
     query = {"back": came_from(request), "left_out": str(outcome.left_out)}
@@ -88,16 +107,27 @@ async def done(undo_id: FromPath[str], back: FromQuery[str] = "/", left_out: Fro
     return templates.page("pages/done.html", words=said, undo=undo_id, back=own_page(back))
 
 
-@post("/undo/{undo_id:str}", status_code=200)
+@post(
+    "/undo/{undo_id:str}",
+    status_code=200,
+    tags=["Jobs"],
+    summary="Undo an update of many jobs",
+    responses=describe.problems(Code.CROSS_SITE, Code.UNDO_GONE)
+    | {200: describe.answer(schemas.Outcome, "The update is undone.")},
+    opt=describe.takes(parameters=[UNDO_ID]),
+)
 async def undo(request: AnyRequest, undo_id: FromPath[str]) -> Response[Any]:
-    """Undo an action for those of its jobs that are still as it left them."""
+    """Undo an action for those of its jobs that are still as it left them, once and within a day.
+
+    Browsers get HTML.
+    """
     outcome = await edits.undo(_id(undo_id))
     if outcome is None:
         raise GONE
     if by_htmx(request):
         return await _notice(request, "undo", "", outcome)
     if not for_people(request):
-        return Response(_shape(outcome))
+        return Response(schemas.Outcome.of(outcome))
     return Redirect(own_page(str((await request.form()).get("back") or "/")), status_code=303)
 
 
@@ -108,12 +138,12 @@ def chosen(fields: Fields) -> Condition:
     try:
         job_ids = [UUID(str(value)) for value in fields.getall("job", [])]
     except ValueError:
-        raise Problem(422, "invalid_selection", "A job id is not a valid UUID.") from None
+        raise Problem(Code.INVALID_SELECTION, "A job id is not a valid UUID.") from None
     if not job_ids:
-        raise Problem(422, "nothing_selected", "Select at least one print.")
+        raise Problem(Code.NOTHING_SELECTED, "Select at least one print.")
     if len(job_ids) > MAX_NAMED_JOBS:
         raise Problem(
-            422, "invalid_selection", f"At most {MAX_NAMED_JOBS:,} prints can be sent by id. Send the search instead."
+            Code.INVALID_SELECTION, f"At most {MAX_NAMED_JOBS:,} prints can be sent by id. Send the search instead."
         )
     return edits.by_ids(job_ids)
 
@@ -122,7 +152,7 @@ def _condition(q: str) -> Condition:
     try:
         return filters.condition(parse(q))
     except Unclear as unclear:
-        raise Problem(422, "unclear_search", str(unclear)) from unclear
+        raise Problem(Code.UNCLEAR_SEARCH, str(unclear)) from unclear
 
 
 def _asked(form: FormMultiDict) -> tuple[str, str]:
@@ -195,11 +225,6 @@ async def _kept(action: str, argument: str) -> str:
     if action in ("tag", "untag"):
         return tag_name(argument)
     return (argument or "yes") if action == "favorite" else argument
-
-
-def _shape(outcome: Outcome) -> dict[str, Any]:
-    undo = {"undo": f"/undo/{outcome.undo}"} if outcome.undo else {}
-    return {"changed": outcome.jobs, "left_out": outcome.left_out} | undo
 
 
 def _id(text: str) -> UUID:

@@ -25,30 +25,48 @@ from webapp.composer.form import after, chosen_model, compose, form_of, settings
 from webapp.composer.matrix import Asked, Form, Sent, count, in_the_form
 from webapp.gallery.batch_grid import laid_out
 from webapp.http.clients import by_htmx, client_of
-from webapp.http.errors import BY_ACCEPT, not_found, wants_html, wants_json
+from webapp.http.errors import BY_ACCEPT, Problem, wants_html, wants_json
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
-from webapp.http.requests import RETRY_AFTER, body_of, parameters_of, terms_of
+from webapp.http.requests import RETRY_AFTER, Shape, body_of, parameters_of, terms_of
 from webapp.listing.query import Sheet
 from webapp.render import templates
-from webapp.render.views import job_json
+from webapp.schemas import batches as schemas
+from webapp.schemas import describe, examples
+from webapp.schemas.batches import SubmittedBatch
+from webapp.schemas.codes import Code
+from webapp.schemas.jobs import Job, SubmittedJob
+from webapp.schemas.requests import GenerateBatch
 
 AnyRequest = Request[Any, Any, Any]
 
-MEMBERS = ("prompt", "models", "seeds", "parameters", "priority", "finish_within", "made_from")
 HTML = "text/html; charset=utf-8"
 
 
-@post("/batches", status_code=202)
-async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[dict[str, Any]]:
-    """Create a job for every combination of a matrix. All jobs are in the database when this responds, or none is."""
-    client, body = client_of(request), await body_of(request, MEMBERS)
+@post(
+    "/batches",
+    status_code=202,
+    name="submit_batch",
+    tags=["Batches"],
+    summary="Create a batch from a prompt matrix",
+    responses=describe.problems(
+        *describe.BODY, *describe.TERMS, Code.INVALID_MODELS, Code.INVALID_SEEDS, Code.TOO_MANY, *describe.PROVIDER
+    )
+    | {202: describe.answer(SubmittedBatch, "All jobs are queued.", examples.SUBMITTED_BATCH)},
+    opt=describe.takes(GenerateBatch, examples.BATCH_REQUESTS, parameters=[describe.CLIENT]),
+)
+async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[SubmittedBatch]:
+    r"""Create a job for every combination of a matrix. All jobs are in the database when this responds, or none is.
+
+    Braces with a | in them, as in `{red|blue} fox in {snow|sand}`, hold alternatives: every combination of them is
+    made, with every seed and every model. Other braces are text, and so are `\{`, `\|` and `\}`. Each combination is
+    checked like a single request.
+    """
+    client, body = client_of(request), await body_of(request, GenerateBatch)
     batch, made = await batches.submit(
-        body.get("prompt"), body.get("models"), body.get("seeds"), parameters_of(body), replicate,
-        terms_of(body, client),
-    )  # fmt: skip
-    shape = {"batch_id": str(batch.id), "jobs": [{"job_id": str(job.id), "status": job.status} for job in made]}
-    return _accepted(batch, shape)
+        body.prompt, body.models, body.seeds, parameters_of(body), replicate, terms_of(body, client)
+    )
+    return _accepted(batch, SubmittedBatch(batch.id, [SubmittedJob.of(job) for job in made]))
 
 
 @post("/batches/count", status_code=200)
@@ -59,7 +77,17 @@ async def counted(request: AnyRequest) -> Response[str]:
     return templates.page("fragments/count.html", counted=sentence, fits=fits)
 
 
-@route("/batches/{batch_id:str}", http_method=READ)
+@route(
+    "/batches/{batch_id:str}",
+    http_method=READ,
+    name="batch",
+    tags=["Batches"],
+    summary="Get a batch",
+    response_headers=[describe.ETAG, describe.RETRY_AFTER],
+    responses=describe.problems(Code.BATCH_NOT_FOUND)
+    | {200: describe.answer(schemas.Batch, "The batch.", examples.BATCH), **describe.NOT_MODIFIED},
+    opt=describe.takes(path="/batches/{batch_id}.json", parameters=[describe.BATCH_ID, describe.IF_NONE_MATCH]),
+)
 async def shown(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     """Return the page of a batch, or its JSON for programs: when they accept it, or when `.json` follows the id."""
     if batch_id.endswith(".json") or wants_json(request):
@@ -88,9 +116,24 @@ async def grid(batch_id: FromPath[str]) -> Response[str]:
     )
 
 
-@post("/batches/{batch_id:str}/cancel", status_code=200)
+@post(
+    "/batches/{batch_id:str}/cancel",
+    status_code=200,
+    name="cancel_batch",
+    tags=["Batches"],
+    summary="Cancel the rest of a batch",
+    responses=describe.problems(Code.CROSS_SITE, Code.BATCH_NOT_FOUND)
+    | {
+        200: describe.answer(schemas.Batch, "All jobs have ended."),
+        202: describe.answer(schemas.Batch, "Some jobs are still being canceled."),
+    },
+    opt=describe.takes(parameters=[describe.BATCH_ID]),
+)
 async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
-    """Cancel the jobs of a batch that have not ended. Responds with 202 while workers still have jobs to stop."""
+    """Cancel the jobs of a batch that have not ended. Responds with 202 while workers still have jobs to stop.
+
+    Idempotent. Browsers get HTML.
+    """
     batch = await _existing(batch_id)
     await bulk.cancel_batch(batch.id)
     if by_htmx(request):
@@ -129,7 +172,7 @@ async def _existing(batch_id: str) -> Batch:
     except ValueError:
         batch = None
     if batch is None:
-        raise not_found("batch_not_found", "There is no such batch.")
+        raise Problem(Code.BATCH_NOT_FOUND, "There is no such batch.")
     return batch
 
 
@@ -158,21 +201,21 @@ def _as_it_was_written(batch: Batch, axes: list[dict[str, Any]], cards: list[Car
     return fields
 
 
-async def _shape(batch: Batch) -> tuple[dict[str, Any], bool]:
+async def _shape(batch: Batch) -> tuple[schemas.Batch, bool]:
     """Return a batch for programs, and whether any of its jobs still waits or runs."""
     cards, progress = await batches.prints(batch), await batches.progress(batch)
-    shape = {
-        "batch_id": str(batch.id),
-        "prompt": batch.prompt,
-        "axes": batches.axes(batch),
-        "created_at": batch.created_at.isoformat().replace("+00:00", "Z"),
-        "counts": {**progress.counts, "deleted": progress.deleted},
-        "jobs": [job_json(card) for card in cards if not card.deleted],
-    }
-    return shape, bool(progress.unfinished)
+    shape = schemas.Batch(
+        batch_id=batch.id,
+        prompt=batch.prompt,
+        axes=[schemas.Axis(**axis) for axis in batches.axes(batch)],
+        created_at=batch.created_at,
+        counts=schemas.Counts(**progress.counts, deleted=progress.deleted),
+        jobs=[Job.of(card) for card in cards if not card.deleted],
+    )
+    return shape, progress.unfinished
 
 
-def _accepted(batch: Batch, shape: dict[str, Any]) -> Response[dict[str, Any]]:
+def _accepted(batch: Batch, shape: Shape) -> Response[Shape]:
     return Response(shape, status_code=202, headers={"Location": f"/batches/{batch.id}", "Retry-After": RETRY_AFTER})
 
 

@@ -12,11 +12,14 @@ from litestar.response import Redirect
 from tasks.curation import collections
 from tasks.curation.collections import Shelf
 from tasks.library import cards
-from webapp.http.errors import BY_ACCEPT, not_found, wants_json
+from webapp.http.errors import BY_ACCEPT, Problem, wants_json
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.render import templates
 from webapp.render.views import CardView
+from webapp.schemas import describe
+from webapp.schemas.codes import Code
+from webapp.schemas.library import Collection, CollectionList
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -34,13 +37,22 @@ class ShelfView:
         return "/?" + urlencode({"q": f'collection:"{self.shelf.name}"'})
 
 
-@route(["/collections", "/collections.json"], http_method=READ)
+@route(
+    ["/collections", "/collections.json"],
+    http_method=READ,
+    name="collections",
+    tags=["Jobs"],
+    summary="List the collections",
+    response_headers=[describe.ETAG],
+    responses=describe.problems() | {200: describe.answer(CollectionList, "The collections."), **describe.NOT_MODIFIED},
+    opt=describe.takes(path="/collections.json", parameters=[describe.IF_NONE_MATCH]),
+)
 async def shelves(request: AnyRequest) -> Response[Any]:
     """Return the page of all collections, each with a link to its jobs, or their JSON."""
     if not (request.url.path.endswith(".json") or wants_json(request)):
         return await _page()
-    found = [{"name": shelf.name, "jobs": shelf.jobs} for shelf in await collections.shelves()]
-    return revalidated_json(request.scope, {"collections": found}, BY_ACCEPT)
+    found = [Collection(shelf.name, shelf.jobs) for shelf in await collections.shelves()]
+    return revalidated_json(request.scope, CollectionList(found), BY_ACCEPT)
 
 
 @post("/collections", status_code=200)
@@ -84,7 +96,7 @@ async def _name(request: AnyRequest) -> str:
 
 def _back(found: bool) -> Response[Any]:
     if not found:
-        raise not_found("collection_not_found", "There is no such collection.")
+        raise Problem(Code.COLLECTION_NOT_FOUND, "There is no such collection.")
     return Redirect("/collections", status_code=303)
 
 

@@ -32,7 +32,7 @@ from webapp.http.requests import existing
 from webapp.listing.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
 from webapp.listing.query import APPENDED, read
 from webapp.render import templates
-from webapp.render.views import job_json
+from webapp.schemas import jobs as schemas
 
 AnyRequest = Request[Any, Any, Any]
 HTML = "text/html; charset=utf-8"
@@ -103,7 +103,7 @@ async def job_page(
     """Return the page of one job, with links to its neighbors in the grid that it was opened from, or its JSON."""
     card = await existing(job_id)
     if wants_json(request):
-        return revalidated_json(request.scope, job_json(card), BY_ACCEPT)
+        return revalidated_json(request.scope, schemas.Job.of(card), BY_ACCEPT)
     beside = await beside_context(card, q, sort)
     page = templates.page("pages/job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
     answer = revalidated(request, page)

@@ -15,6 +15,8 @@ from webapp.http.methods import READ
 from webapp.listing.fragments import finder_fragment
 from webapp.listing.query import read
 from webapp.listing.search_bar import found
+from webapp.schemas import describe
+from webapp.schemas.library import SavedSearch, SavedSearchList
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -27,11 +29,21 @@ async def count(request: AnyRequest) -> Response[str]:
     return Response(await found(read(request.query_params).search), media_type=HTML)
 
 
-@route("/searches", http_method=READ)
-async def saved(request: AnyRequest) -> Response[bytes]:
-    """Return the saved searches, for programs."""
-    found = [{"name": row.name, "q": row.query, "sort": row.sort} for row in await saved_searches.saved()]
-    return revalidated_json(request.scope, {"searches": found})
+@route(
+    "/searches",
+    http_method=READ,
+    name="searches",
+    tags=["Jobs"],
+    summary="List the saved searches",
+    response_description="The saved searches.",
+    response_headers=[describe.ETAG],
+    responses=describe.problems() | describe.NOT_MODIFIED,
+    opt=describe.takes(parameters=[describe.IF_NONE_MATCH]),
+)
+async def saved(request: AnyRequest) -> Response[SavedSearchList]:
+    """Return the saved searches."""
+    found = [SavedSearch(row.name, row.query, row.sort) for row in await saved_searches.saved()]
+    return revalidated_json(request.scope, SavedSearchList(found))
 
 
 @post("/searches", status_code=200)

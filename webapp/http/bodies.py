@@ -9,6 +9,7 @@ from litestar.handlers.http_handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, RouteHandlerType, Scope, Send
 
 from webapp.http.errors import Problem
+from webapp.schemas.codes import Code
 
 MAX_BODY_BYTES = 2**20  # bytes, unless a route overrides it with request_max_body_size, and too_large in its opt
 MAX_QUERY_FIELDS = 1000
@@ -30,7 +31,8 @@ class BoundedBodies:
                 await app(scope, receive, send)
                 return
             if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
-                raise Problem(400, "too_many_fields", f"A URL can have up to {MAX_QUERY_FIELDS:,} fields.")
+                detail = f"A URL can have up to {MAX_QUERY_FIELDS:,} fields."
+                raise Problem(Code.TOO_MANY_FIELDS, detail, other_status=400)
             body = _Body(scope, receive, send)
             await app(scope, body.receive, body.send)
 
@@ -64,7 +66,7 @@ class _Body:
         if self._left < 0 and not self._answered:
             raise self._too_large()
         if message["type"] == "http.disconnect" and not self._complete and not self._answered:
-            raise Problem(400, "incomplete_body", "The request body ended too soon.")
+            raise Problem(Code.INCOMPLETE_BODY, "The request body ended too soon.")
         return message if self._left >= 0 else {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -73,7 +75,7 @@ class _Body:
         await self._send(message)
 
     def _too_large(self) -> Problem:
-        return Problem(413, self._code, self._sentence)
+        return Problem(self._code, self._sentence)
 
 
 async def in_file(request: Request[Any, Any, Any]) -> UploadFile:
@@ -89,7 +91,7 @@ async def in_file(request: Request[Any, Any, Any]) -> UploadFile:
     return file
 
 
-def _limit(handler: RouteHandlerType, headers: Headers) -> tuple[int, str, str]:
+def _limit(handler: RouteHandlerType, headers: Headers) -> tuple[int, Code, str]:
     """Return how many bytes a body may have, and the code and the sentence that refuse a larger one.
 
     The limit of routes that accept files does not apply to forms without files.
@@ -105,9 +107,9 @@ def _declared(headers: Headers) -> int:
     """Return the Content-Length. Raises Problem when it is not a number."""
     value = headers.get("Content-Length", "0")
     if not (value.isascii() and value.isdecimal() and len(value) < 20):
-        raise Problem(400, "bad_request", "The Content-Length header must be a whole number.")
+        raise Problem(Code.BAD_REQUEST, "The Content-Length header must be a whole number.")
     return int(value)
 
 
-def _refusal(limit: int) -> tuple[str, str]:
-    return "body_too_large", f"The request body is larger than {limit // 2**20} MiB."
+def _refusal(limit: int) -> tuple[Code, str]:
+    return Code.BODY_TOO_LARGE, f"The request body is larger than {limit // 2**20} MiB."

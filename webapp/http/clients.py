@@ -11,6 +11,7 @@ from litestar import Request, Response
 from tasks.settings import settings
 from webapp.http.csrf import is_ours
 from webapp.http.errors import Problem
+from webapp.schemas.codes import Code
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -61,7 +62,7 @@ def client_of(request: AnyRequest) -> str:
     """
     named = request.headers.get("X-Client", _session(request) or None)
     if named is not None and not CLIENT.fullmatch(named):
-        raise Problem(400, "invalid_client", "The X-Client header must have 1 to 100 visible ASCII characters.")
+        raise Problem(Code.INVALID_CLIENT, "The X-Client header must have 1 to 100 visible ASCII characters.")
     peer = _peer(request)
     return f"{peer} {named or ''}"[:MAX_CLIENT_LENGTH] if peer else named or ""
 

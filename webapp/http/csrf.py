@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from tasks.settings import settings
 from webapp.http import hosts
 from webapp.http.errors import AnyRequest, Problem, answer
+from webapp.schemas.codes import Code
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class OurOwnOnly:
                 self._check(scope["method"], Headers.from_scope(scope))
             except (hosts.Misdirected, Problem) as error:
                 request: AnyRequest = Request(scope, receive, send)
-                problem = error if isinstance(error, Problem) else Problem(error.status, "wrong_host", error.detail)
+                problem = error if isinstance(error, Problem) else _misdirected(error)
                 response = answer(request, problem).to_asgi_response(app=None, request=request)
                 await response(scope, receive, send)
                 return
@@ -55,12 +56,12 @@ class OurOwnOnly:
         site, origin, host = headers.get("Sec-Fetch-Site"), headers.get("Origin"), headers.get("Host", "")
         if site is not None:
             if site not in ("same-origin", "none") and not _follows_a_link(method, headers):
-                raise Problem(403, "cross_site", CROSS_SITE)
+                raise Problem(Code.CROSS_SITE, CROSS_SITE)
         elif method in SAFE:
             return
         elif origin is not None and not is_ours(origin, host):
             self._warn(origin, host)
-            raise Problem(403, "cross_site", f"{CROSS_SITE} {PROXY}")
+            raise Problem(Code.CROSS_SITE, f"{CROSS_SITE} {PROXY}")
 
     def _warn(self, origin: str, host: str) -> None:
         if self._warned or not _server(origin):
@@ -92,3 +93,7 @@ def _server(address: str) -> str:
         return re.sub(r":(80|443)$", "", urlsplit(address).netloc.lower())
     except ValueError:
         return ""
+
+
+def _misdirected(error: hosts.Misdirected) -> Problem:
+    return Problem(Code.WRONG_HOST, error.detail, other_status=error.status)

@@ -14,6 +14,8 @@ from litestar.types import ExceptionHandlersMap
 from tasks.errors import DatabaseAway, Failure, Fault, Rejected
 from tasks.jobs.backlog import QueueFull
 from webapp.render import templates
+from webapp.schemas.codes import Code
+from webapp.schemas.problems import PROBLEM_TYPE, ProblemDetails
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +25,8 @@ MAX_PATH_LENGTH = 200  # characters of a request's path in the log
 
 AnyRequest = Request[Any, Any, Any]
 
-CODES = {
-    400: "bad_request",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    415: "unsupported_media_type",
-}
+CODES = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED, 415: Code.UNSUPPORTED_MEDIA_TYPE}
+"""The codes of Litestar's own errors, by status. All others are BAD_REQUEST."""
 BY_ACCEPT = {"Vary": "Accept"}
 """The header of a response that is a page or JSON, depending on what the client accepts (RFC 9110, section 12.5.5)."""
 SENTENCES = {
@@ -42,47 +39,40 @@ SENTENCES = {
 class Problem(Exception):
     """An error to report to the client.
 
-    code: stable, for programs. detail: a sentence. faults: the errors, each with its place in the request.
+    detail: a sentence. faults: the errors, each with its place in the request. other_status: the HTTP status, if it is
+    not the usual one of the code.
     """
 
-    status: int
-    code: str
+    code: Code
     detail: str
     faults: list[Fault] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    other_status: int | None = None
 
-    def json(self) -> dict[str, Any]:
-        """Return RFC 9457's JSON with our `code`, and a JSON Pointer (RFC 6901, as a URI fragment) to each fault."""
-        shape: dict[str, Any] = {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-        }
-        if self.faults:
-            shape["errors"] = [{"pointer": f"#{fault.pointer}", "detail": fault.message} for fault in self.faults]
-        return shape
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.other_status or self.code.status
 
-
-def not_found(code: str, detail: str) -> Problem:
-    """Return a problem with status 404."""
-    return Problem(404, code, detail)
+    def details(self) -> ProblemDetails:
+        """Return the shape that programs get."""
+        return ProblemDetails.of(self.code, self.detail, self.status, self.faults)
 
 
 def from_rejected(rejected: Rejected) -> Problem:
     """Return the problem for a request that cannot become a job."""
-    return Problem(422, rejected.code, " ".join(fault.message for fault in rejected.faults), rejected.faults)
+    return Problem(Code.of(rejected.code), " ".join(fault.message for fault in rejected.faults), rejected.faults)
 
 
 def from_failure(failure: Failure) -> Problem:
     """Return the problem for a failed request to Replicate, or for a file that could not be read."""
-    return Problem(503, failure.code, failure.message, headers={"Retry-After": str(ceil(failure.retry_after or 5))})
+    headers = {"Retry-After": str(ceil(failure.retry_after or 5))}
+    return Problem(Code.of(failure.code), failure.message, headers=headers, other_status=503)
 
 
 def from_queue_full(full: QueueFull) -> Problem:
     """Return the problem for a request for jobs that the queue has no room for."""
-    return Problem(429, "queue_full", full.message, headers={"Retry-After": str(full.retry_after)})
+    return Problem(Code.QUEUE_FULL, full.message, headers={"Retry-After": str(full.retry_after)})
 
 
 def wants_html(request: AnyRequest) -> bool:
@@ -99,9 +89,7 @@ def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
     """Return the response for a problem: HTML for clients that request HTML, otherwise problem+json."""
     headers = {**problem.headers, **BY_ACCEPT}
     if not wants_html(request):
-        return Response(
-            problem.json(), status_code=problem.status, media_type="application/problem+json", headers=headers
-        )
+        return Response(problem.details(), status_code=problem.status, media_type=PROBLEM_TYPE, headers=headers)
     return templates.page(
         "pages/error.html",
         problem.status,
@@ -116,10 +104,8 @@ def _http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
     status = error.status_code
     if status >= 500:
         return _unexpected(request, error)
-    problem = Problem(
-        status, CODES.get(status, "bad_request"), SENTENCES.get(status, error.detail), headers=dict(error.headers or {})
-    )
-    return answer(request, problem)
+    code, detail = CODES.get(status, Code.BAD_REQUEST), SENTENCES.get(status, error.detail)
+    return answer(request, Problem(code, detail, headers=dict(error.headers or {}), other_status=status))
 
 
 def in_a_line(error: Exception) -> str:
@@ -136,7 +122,7 @@ def _failure(request: AnyRequest, failure: Failure) -> Response[Any]:
 def _database_away(request: AnyRequest, away: DatabaseAway) -> Response[Any]:
     log.warning("%s %s: %s", request.method, request.url.path, away)
     detail = "The database is not responding. Try again in a moment."
-    return answer(request, Problem(503, "database_unavailable", detail, headers={"Retry-After": "2"}))
+    return answer(request, Problem(Code.DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "2"}))
 
 
 def _no_text(request: AnyRequest, error: UnicodeDecodeError) -> Response[Any]:
@@ -144,14 +130,14 @@ def _no_text(request: AnyRequest, error: UnicodeDecodeError) -> Response[Any]:
 
     Only requests are decoded, because the database holds text and files are bytes.
     """
-    return answer(request, Problem(400, "bad_request", "The request contains bytes that are not UTF-8 text."))
+    return answer(request, Problem(Code.BAD_REQUEST, "The request contains bytes that are not UTF-8 text."))
 
 
 def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
     path = request.url.path[:MAX_PATH_LENGTH].encode("unicode_escape").decode()  # it may contain line breaks
     log.error("%s %s failed\n%s", request.method, path, _traceback(error), extra={"has_traceback": True})
     return answer(
-        request, Problem(500, "internal_error", "Darkroom had an internal error. The operator can find it in the log.")
+        request, Problem(Code.INTERNAL_ERROR, "Darkroom had an internal error. The operator can find it in the log.")
     )
 
 

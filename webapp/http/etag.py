@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from litestar import MediaType, Request, Response
 from litestar.serialization import encode_json
 from litestar.types import Scope
+
+Shape = TypeVar("Shape")
 
 
 def is_among(if_none_match: str, etag: str) -> bool:
@@ -35,17 +37,16 @@ def revalidated(request: Request[Any, Any, Any], page: Response[str], but: str =
     return page
 
 
-def revalidated_json(
-    scope: Scope, shape: Mapping[str, Any], headers: Mapping[str, str] | None = None
-) -> Response[bytes]:
-    """Return JSON with an ETag, or 304 for a program that has it.
+def revalidated_json(scope: Scope, shape: Shape, headers: Mapping[str, str] | None = None) -> Response[Shape]:
+    """Return a shape as JSON with an ETag, or 304 for a program that has it.
 
-    scope: the request's own, because making a Request of it takes a tenth of the time of a poll.
+    The response holds the shape's bytes, so that they are encoded once. scope: the request's own, because making a
+    Request of it takes a tenth of the time of a poll.
     """
     content = encode_json(shape)
     etag = f'"{sha256(content).hexdigest()[:16]}"'
     every = {"ETag": etag, "Cache-Control": "private, no-cache", **(headers or {})}
     known = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
     if known is not None and is_among(known.decode("latin-1"), etag):
-        return Response(b"", status_code=304, headers=every)
-    return Response(content, headers=every, media_type=MediaType.JSON)
+        return Response(cast("Shape", b""), status_code=304, headers=every)
+    return Response(cast("Shape", content), headers=every, media_type=MediaType.JSON)

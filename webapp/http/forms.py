@@ -12,6 +12,7 @@ from litestar.types.empty import Empty
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from webapp.http.errors import Problem
+from webapp.schemas.codes import Code
 
 MAX_FIELDS = 10_100  # 10,000 prints can be named one by one, see webapp/edit/selection.py
 MAX_FILES = 100
@@ -83,7 +84,7 @@ async def _of_parts(pieces: AsyncIterator[bytes], boundary: str) -> Fields:
         raise _too_many(MAX_FIELDS, "fields") from error
     except (MultipartError, UnicodeError) as error:
         await form.close()
-        raise Problem(400, "bad_request", "The form is not valid multipart/form-data in UTF-8.") from error
+        raise Problem(Code.BAD_REQUEST, "The form is not valid multipart/form-data in UTF-8.") from error
     except BaseException:
         await form.close()
         raise
@@ -113,7 +114,7 @@ class _Parts:
         else:
             self._text += len(event)
             if self._text > MAX_TEXT_BYTES:
-                raise Problem(413, "body_too_large", "The form's text fields are larger than 1 MiB.")
+                raise Problem(Code.BODY_TOO_LARGE, "The form's text fields are larger than 1 MiB.")
             self._value += event
 
     async def close(self) -> None:
@@ -131,4 +132,4 @@ class _Parts:
 
 
 def _too_many(limit: int, what: str) -> Problem:
-    return Problem(413, "too_many_fields", f"The form has more than {limit:,} {what}.")
+    return Problem(Code.TOO_MANY_FIELDS, f"The form has more than {limit:,} {what}.")

@@ -13,21 +13,37 @@ from tasks.files.storage import Storage
 from tasks.messaging import events, presence
 from tasks.replicate import circuit
 from webapp.http.methods import READ
+from webapp.schemas import describe, examples
+from webapp.schemas.problems import Health, Readiness
 
 CHECK_TIMEOUT = 2.0  # seconds for each check
 
 
-@route("/healthz", http_method=READ)
-async def healthz() -> dict[str, str]:
+@route(
+    "/healthz",
+    http_method=READ,
+    tags=["Health"],
+    summary="Check whether the process is alive",
+    response_description="It is alive.",
+)
+async def healthz() -> Response[Health]:
     """Return 200 while the process is alive."""
-    return {"status": "ok"}
+    return Response(Health("ok"))
 
 
-@route("/readyz", http_method=READ)
-async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object]]:
+@route(
+    "/readyz",
+    http_method=READ,
+    tags=["Health"],
+    summary="Check whether Darkroom is ready",
+    response_description="Ready.",
+    responses={503: describe.answer(Readiness, "Not ready, and the reasons.", examples.NOT_READY)},
+)
+async def readyz(storage: NamedDependency[Storage]) -> Response[Readiness]:
     """Return 200 when database and storage accept writes and Redis and a worker are up; else 503 with the reasons.
 
-    A halted queue is reported, but counts as ready: an account that Replicate refuses is no reason to stop the website.
+    `queue` says whether prompts are sent to Replicate, or why not: without credit, for example, they wait. That counts
+    as ready, because the web server works and no other instance would do better.
     """
     checks = {
         "database": _database,
@@ -37,10 +53,7 @@ async def readyz(storage: NamedDependency[Storage]) -> Response[dict[str, object
     }
     *answers, queue = await asyncio.gather(*(_answer(check) for check in [*checks.values(), _queue]))
     ready = all(answer == "ok" for answer in answers)
-    body: dict[str, object] = {
-        "status": "ready" if ready else "not ready",
-        "checks": {**dict(zip(checks, answers, strict=True)), "queue": queue},
-    }
+    body = Readiness("ready" if ready else "not ready", {**dict(zip(checks, answers, strict=True)), "queue": queue})
     return Response(body, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
 
 

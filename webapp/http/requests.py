@@ -1,7 +1,7 @@
 """What handlers share: reading the body of a request, finding the job it names, and accepting it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from litestar import Request, Response
@@ -13,12 +13,17 @@ from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.models import strict_json
 from tasks.models.strict_json import Malformed
-from webapp.http.errors import Problem, not_found
+from webapp.http.errors import Problem
+from webapp.schemas.codes import Code
+from webapp.schemas.requests import Generate, GenerateBatch, Sent
+
+Shape = TypeVar("Shape")
+SentShape = TypeVar("SentShape", bound=Sent)
 
 RETRY_AFTER = "1"  # seconds after which a program should poll again
 
 
-def accepted(job: Job, shape: dict[str, Any]) -> Response[dict[str, Any]]:
+def accepted(job: Job, shape: Shape) -> Response[Shape]:
     """Return a 202 response: the request will be carried out. Headers say where to poll the job's status, and when."""
     return Response(shape, status_code=202, headers={"Location": f"/status/{job.id}", "Retry-After": RETRY_AFTER})
 
@@ -30,21 +35,21 @@ async def existing(job_id: str) -> Card:
     except ValueError:
         card = None
     if card is None:
-        raise not_found("job_not_found", "There is no such job.")
+        raise Problem(Code.JOB_NOT_FOUND, "There is no such job.")
     if card.deleted:
-        raise Problem(410, "job_deleted", "This job was deleted.")
+        raise Problem(Code.JOB_DELETED, "This job was deleted.")
     return card
 
 
-async def body_of(request: Request[Any, Any, Any], members: Sequence[str]) -> dict[str, object]:
+async def body_of(request: Request[Any, Any, Any], shape: type[SentShape]) -> SentShape:
     """Return the JSON object that a program sent.
 
     Raises Problem or Rejected when it sent anything else, and Rejected when the object has other members.
     """
     body = await json_object(request)
-    if unknown := unknown_members(body, members):
+    if unknown := unknown_members(body, shape.__struct_fields__):
         raise Rejected("invalid_request", unknown)
-    return body
+    return shape.of(body)
 
 
 def unknown_members(body: Mapping[str, object], members: Sequence[str]) -> list[Fault]:
@@ -57,19 +62,19 @@ async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
     """Return the JSON object that a program sent. Raises Problem or Rejected when it sent anything else."""
     media_type, _ = request.content_type
     if media_type != "application/json":
-        raise Problem(415, "unsupported_media_type", "The body must be JSON, sent with Content-Type: application/json.")
+        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON, sent with Content-Type: application/json.")
     try:
         body = strict_json.decode(await request.body())
     except Malformed as malformed:
-        raise Problem(400, "malformed_json", f"The body is not valid JSON: {malformed}.") from malformed
+        raise Problem(Code.MALFORMED_JSON, f"The body is not valid JSON: {malformed}.") from malformed
     if not isinstance(body, dict):
         raise Rejected("invalid_request", [Fault("", "The body must be a JSON object.")])
     return body
 
 
-def parameters_of(body: Mapping[str, object]) -> object:
+def parameters_of(body: Generate | GenerateBatch) -> object:
     """Return the parameters in a body, decoded when they are a string. Raises Rejected when that is not valid JSON."""
-    parameters = body.get("parameters")
+    parameters = body.parameters
     if not isinstance(parameters, str):
         return parameters
     try:
@@ -79,6 +84,6 @@ def parameters_of(body: Mapping[str, object]) -> object:
         raise Rejected("invalid_parameters", [fault]) from malformed
 
 
-def terms_of(body: Mapping[str, object], client: str) -> Options:
+def terms_of(body: Generate | GenerateBatch, client: str) -> Options:
     """Return the terms that a body requests, besides what to make."""
-    return Options(client, body.get("priority"), body.get("finish_within"), body.get("made_from"))
+    return Options(client, body.priority, body.finish_within, body.made_from)

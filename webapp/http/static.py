@@ -11,10 +11,11 @@ import brotli
 from litestar import Request, Response, route
 from litestar.params import FromPath
 
-from webapp.http.errors import not_found
+from webapp.http.errors import Problem
 from webapp.http.etag import matches
 from webapp.http.methods import READ
 from webapp.render.styles import SHEETS, STATIC
+from webapp.schemas.codes import Code
 
 VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
 KEPT, ASKED_FOR_AGAIN = "public, max-age=31536000, immutable", "no-cache"
@@ -52,7 +53,7 @@ _loaded: dict[str, asyncio.Future[_File]] = {}
 async def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
     """Return a file. It is cached for a year if its address changes with its bytes, else revalidated each time."""
     if path not in FILES:
-        raise not_found("not_found", "There is nothing at this address.")
+        raise Problem(Code.NOT_FOUND, "There is nothing at this address.")
     file = await _file(path)
     coding = _coding(request.headers.get("Accept-Encoding", ""), file)
     headers = {

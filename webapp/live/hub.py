@@ -27,6 +27,7 @@ from webapp.live import sse
 from webapp.live.mailbox import Mailbox, close, close_all, opened, send
 from webapp.live.sent import Sent
 from webapp.render import halt_banner
+from webapp.schemas.codes import Code
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +202,7 @@ class Hub:
         except Exception as error:
             self._note(sheet.search, error)
             detail = "Live updates are unavailable right now. The operator can find the error in the log."
-            raise Problem(503, "stream_unavailable", detail, headers={"Retry-After": "5"}) from error
+            raise Problem(Code.STREAM_UNAVAILABLE, detail, headers={"Retry-After": "5"}) from error
 
     async def job_page(self, job_id: UUID) -> AsyncGenerator[bytes, None]:
         """Yield the events of a job's page. Raises DatabaseAway before the first event."""

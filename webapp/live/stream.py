@@ -19,9 +19,10 @@ from sse_starlette import EventSourceResponse
 from tasks.db.database import now
 from tasks.errors import Fault, Rejected
 from tasks.library import moments
-from webapp.http.errors import Problem, not_found
+from webapp.http.errors import Problem
 from webapp.listing.query import read
 from webapp.live.hub import Hub
+from webapp.schemas.codes import Code
 
 PING_SECONDS = 15  # seconds
 
@@ -30,7 +31,7 @@ PING_SECONDS = 15  # seconds
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Stream the live events of a page: of a sheet of the gallery, or of one job."""
     if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
-        raise Problem(405, "method_not_allowed", "This address does not support this method.", headers={"Allow": "GET"})
+        raise Problem(Code.METHOD_NOT_ALLOWED, "This address does not support this method.", headers={"Allow": "GET"})
     source = _source(scope["litestar_app"].state.hub, scope)
     stream = _begun(source, await anext(source))  # begun here, so that DatabaseAway becomes the response
     response = EventSourceResponse(stream, ping=PING_SECONDS, send_timeout=10, headers={"Cache-Control": "no-store"})
@@ -56,7 +57,7 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise not_found("job_not_found", "There is no such job.") from None
+        raise Problem(Code.JOB_NOT_FOUND, "There is no such job.") from None
 
 
 def _moment(text: str) -> datetime:

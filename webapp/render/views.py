@@ -1,11 +1,9 @@
-"""A job as pages and programs see it: the views for templates, and the one JSON shape."""
+"""A job as templates see it."""
 
 import json
 import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from tasks.db.tables import Attempt, Job, Output, Priority, Status
 from tasks.files.decoder_pool import PREVIEW, THUMBNAIL
@@ -86,7 +84,7 @@ class CardView:
         self.starts_at = card.starts_at
         self.starting_since = card.starting_since
         self.retrying = card.retrying
-        self.priority = _priority(card.job)
+        self.priority = priority_name(card.job)
         self.tags, self.collections = card.marks.tags, card.marks.collections
         self.width, self.height = card.size
 
@@ -103,89 +101,18 @@ class CardView:
         return f"ratio-{min(max(step, 0), RATIO_CLASSES - 1)}"
 
 
-def job_json(card: Card) -> dict[str, Any]:
-    """Return the one JSON shape of a job. Members that do not apply are absent."""
-    job = card.job
-    shape: dict[str, Any] = {"job_id": str(job.id), "status": job.status}
-    if job.status == Status.COMPLETED and card.outputs:
-        outputs = [OutputView(row) for row in card.outputs]
-        shape["result_url"] = outputs[0].url
-        shape["outputs"] = [_output_json(output) for output in outputs]
-    elif job.status == Status.FAILED:
-        shape |= {"error": job.error, "error_code": job.error_code}
-    elif job.status in (Status.QUEUED, Status.RUNNING):
-        shape |= {
-            "stage": job.stage,
-            "progress": job.progress,
-            "place": card.place,
-            "estimated_start": _time(card.starts_at and card.starts_at.replace(microsecond=0)),
-            "retry_at": _time(job.due_at) if card.retrying else None,
-            "last_error": job.error,
-            "last_error_code": job.error_code,
-            "deadline_at": _time(job.deadline_at),
-        }
-    shape |= {
-        "prompt": job.prompt,
-        "model": job.model,
-        "parameters": card.parameters,
-        "priority": _priority(job),
-        "created_at": _time(job.created_at),
-        "started_at": _time(job.started_at),
-        "finished_at": _time(job.finished_at),
-        "retry_count": job.retry_count,
-        "seed": job.seed,
-        "made_from": _id(job.made_from),
-        "batch": _id(job.batch),
-        "favorite": job.favorite or None,
-        "rating": job.rating or None,
-        "tags": list(card.marks.tags) or None,
-        "collections": list(card.marks.collections) or None,
-        "notes": job.notes or None,
-        "trashed_at": _time(job.trashed_at),
-    }
-    return _present(shape)
-
-
-def _slide(output: OutputView) -> dict[str, Any]:
-    return _present(
-        {
-            "kind": output.kind,
-            "src": output.url,
-            "width": output.width,
-            "height": output.height,
-            "msrc": output.preview_url,
-            "text": output.text,
-        }
-    )
-
-
-def _priority(job: Job) -> str:
+def priority_name(job: Job) -> str:
+    """Return the name of a job's priority: low, normal or high."""
     return Priority(job.priority).name.lower()
 
 
-def _output_json(output: OutputView) -> dict[str, Any]:
-    return _present(
-        {
-            "url": output.url,
-            "kind": output.kind,
-            "media_type": output.media_type,
-            "bytes": output.bytes,
-            "width": output.width,
-            "height": output.height,
-            "duration": output.duration,
-            "sha256": output.sha256,
-            "preview_url": output.preview_url,
-        }
-    )
-
-
-def _present(shape: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in shape.items() if value is not None}
-
-
-def _id(value: UUID | None) -> str | None:
-    return str(value) if value else None
-
-
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
+def _slide(output: OutputView) -> dict[str, Any]:
+    slide = {
+        "kind": output.kind,
+        "src": output.url,
+        "width": output.width,
+        "height": output.height,
+        "msrc": output.preview_url,
+        "text": output.text,
+    }
+    return {name: value for name, value in slide.items() if value is not None}

@@ -44,7 +44,7 @@ async def test_programs_are_told_in_a_problem_and_when_to_try_again(web: httpx.A
         assert (answer.status_code, answer.headers["content-type"]) == (429, "application/problem+json")
         assert answer.headers["retry-after"] == "60"
         assert answer.json() == {
-            "type": "about:blank", "title": "Too Many Requests", "status": 429, "detail": FULL, "code": "queue_full",
+            "type": "/errors/queue_full", "title": "Queue full", "status": 429, "detail": FULL, "code": "queue_full",
         }  # fmt: skip
     assert await Job.count().where(Job.status == Status.QUEUED) == 2
 

@@ -15,6 +15,7 @@ from tests.newest import newest
 from tests.tasks.samples import SVG, picture
 from webapp.gallery import gallery
 from webapp.http.errors import Problem
+from webapp.schemas.codes import Code
 
 PICTURE = picture(120, 80)
 FORM = {"prompt": "a fox", "model": "stability-ai/sdxl"}
@@ -117,7 +118,7 @@ async def test_files_are_not_kept_either_where_the_form_meets_an_error(
     web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
-        raise Problem(429, "queue_full", "There is no room in the queue.")
+        raise Problem(Code.QUEUE_FULL, "There is no room in the queue.")
 
     monkeypatch.setattr(gallery, "admit", away)
     answer = await web.post("/jobs", data=FORM, files={"file:p.image": ("fox.png", PICTURE)})

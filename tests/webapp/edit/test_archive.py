@@ -1,4 +1,4 @@
-"""The zip of a selection: complete, readable, described in metadata.json, and made while it is sent."""
+"""The zip of a selection: complete, readable, api_document in metadata.json, and made while it is sent."""
 
 import io
 import json

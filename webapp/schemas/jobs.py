@@ -1,0 +1,188 @@
+"""The shapes of jobs. Members that do not apply are absent."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct
+
+from tasks.curation import edits
+from tasks.db import tables
+from tasks.db.tables import Stage, Status
+from tasks.library.cards import Card
+from tasks.library.recent import MAX_FINISHED
+from webapp.render.views import OutputView, priority_name
+from webapp.schemas.members import Count, JobId, Kind, Maybe, Parameters, Pixels, Priority, Sha256, Time, given
+
+Cancel = Literal["dequeued", "requested", "too_late"]
+"""What came of a request to cancel."""
+
+
+class Output(Struct, kw_only=True):
+    """A file that a job made."""
+
+    url: str
+    kind: Kind
+    media_type: str
+    bytes: Count
+    width: Maybe[Pixels] = UNSET
+    height: Maybe[Pixels] = UNSET
+    duration: Maybe[Annotated[float, Meta(description="Seconds.")]] = UNSET
+    sha256: Sha256
+    preview_url: Maybe[Annotated[str, Meta(description="A WebP of at most 512 pixels.")]] = UNSET
+
+    @classmethod
+    def of(cls, row: tables.Output) -> "Output":
+        """Return the shape of an output."""
+        view = OutputView(row)
+        return cls(
+            url=view.url, kind=Kind(row.kind), media_type=row.media_type, bytes=row.bytes, width=given(row.width),
+            height=given(row.height), duration=given(row.duration), sha256=row.sha256,
+            preview_url=given(view.preview_url),
+        )  # fmt: skip
+
+
+class Job(Struct, kw_only=True):
+    """A job, as every response shows it."""
+
+    job_id: JobId
+    status: Status
+    result_url: Maybe[Annotated[str, Meta(description="The first output. Completed jobs only.")]] = UNSET
+    outputs: Maybe[Annotated[list[Output], Meta(description="Completed jobs only.")]] = UNSET
+    error: Maybe[Annotated[str, Meta(description="Why the job failed, for people. Failed jobs only.")]] = UNSET
+    error_code: Maybe[Annotated[str, Meta(description="Why the job failed, for programs. Failed jobs only.")]] = UNSET
+    stage: Maybe[Annotated[Stage, Meta(description="What a running job is doing.")]] = UNSET
+    progress: Maybe[
+        Annotated[float, Meta(ge=0, le=1, description="The progress of a running job, if the model reports it.")]
+    ] = UNSET
+    place: Maybe[
+        Annotated[
+            int,
+            Meta(ge=1, description="The place in the queue, 1 for the next to run. Only while it waits for its turn."),
+        ]
+    ] = UNSET
+    estimated_start: Maybe[
+        Annotated[
+            Time,
+            Meta(
+                description="When the job will likely start, estimated from its place, the workers, and the model's "
+                "recent run times. Only while the job waits for its turn, and if these are known."
+            ),
+        ]
+    ] = UNSET
+    retry_at: Maybe[
+        Annotated[
+            Time,
+            Meta(
+                description="When the next try is due after a failed one: a new attempt, or the current one continued."
+            ),
+        ]
+    ] = UNSET
+    last_error: Maybe[Annotated[str, Meta(description="Why the last try failed, while another is due or running.")]] = (
+        UNSET
+    )
+    last_error_code: Maybe[Annotated[str, Meta(description="The same, for programs.")]] = UNSET
+    deadline_at: Maybe[
+        Annotated[Time, Meta(description="When the job fails with `deadline`. Absent once the job has ended.")]
+    ] = UNSET
+    prompt: str
+    model: str
+    parameters: Parameters
+    priority: Priority
+    created_at: Time
+    started_at: Maybe[Annotated[Time, Meta(description="When the model started working on it.")]] = UNSET
+    finished_at: Maybe[Time] = UNSET
+    retry_count: Annotated[int, Meta(ge=0, description="The number of failed tries that were followed by another.")]
+    seed: Maybe[Annotated[int, Meta(description="The seed of the last attempt, if its model accepts one.")]] = UNSET
+    made_from: Maybe[Annotated[UUID, Meta(description="The job whose result or settings this one is based on.")]] = (
+        UNSET
+    )
+    batch: Maybe[Annotated[UUID, Meta(description="The batch that the job belongs to.")]] = UNSET
+    favorite: Maybe[Annotated[bool, Meta(description="Whether it is a favorite. Absent otherwise.")]] = UNSET
+    rating: Maybe[Annotated[int, Meta(ge=1, le=5)]] = UNSET
+    tags: Maybe[Annotated[list[str], Meta(description="Sorted.")]] = UNSET
+    collections: Maybe[Annotated[list[str], Meta(description="The names of the job's collections.")]] = UNSET
+    notes: Maybe[str] = UNSET
+    trashed_at: Maybe[Annotated[Time, Meta(description="When the job was moved to the trash.")]] = UNSET
+    cancel: Maybe[
+        Annotated[
+            Cancel,
+            Meta(description="What came of a request to cancel. Only in the response to it."),
+        ]
+    ] = UNSET
+
+    @classmethod
+    def of(cls, card: Card) -> "Job":
+        """Return the shape of a job."""
+        row = card.job
+        job = cls(
+            job_id=row.id, status=Status(row.status), prompt=row.prompt, model=row.model, parameters=card.parameters,
+            priority=Priority(priority_name(row)), created_at=row.created_at, started_at=given(row.started_at),
+            finished_at=given(row.finished_at), retry_count=row.retry_count, seed=given(row.seed),
+            made_from=given(row.made_from), batch=given(row.batch), favorite=row.favorite or UNSET,
+            rating=row.rating or UNSET, tags=list(card.marks.tags) or UNSET,
+            collections=list(card.marks.collections) or UNSET, notes=row.notes or UNSET,
+            trashed_at=given(row.trashed_at),
+        )  # fmt: skip
+        if job.status == Status.COMPLETED and card.outputs:
+            job.outputs = [Output.of(output) for output in card.outputs]
+            job.result_url = job.outputs[0].url
+        elif job.status == Status.FAILED:
+            job.error, job.error_code = given(row.error), given(row.error_code)
+        elif job.status in (Status.QUEUED, Status.RUNNING):
+            job.stage = Stage(row.stage) if row.stage else UNSET
+            job.progress, job.place = given(row.progress), given(card.place)
+            job.estimated_start = card.starts_at.replace(microsecond=0) if card.starts_at else UNSET
+            job.retry_at = row.due_at if card.retrying else UNSET
+            job.last_error, job.last_error_code = given(row.error), given(row.error_code)
+            job.deadline_at = given(row.deadline_at)
+        return job
+
+
+class SubmittedJob(Struct):
+    """A job that was submitted."""
+
+    job_id: JobId
+    status: Status
+
+    @classmethod
+    def of(cls, job: tables.Job) -> "SubmittedJob":
+        """Return the shape of a job that was just submitted."""
+        return cls(job.id, Status(job.status))
+
+
+class JobPage(Struct):
+    """A page of jobs."""
+
+    jobs: list[Job]
+    next: Maybe[Annotated[str, Meta(description="The address of the next page. Absent on the last page.")]] = UNSET
+
+
+class FinishedJob(Struct):
+    """A completed job."""
+
+    job_id: JobId
+    prompt: str
+
+
+class FinishedJobs(Struct):
+    """The jobs that were completed since a time, oldest first."""
+
+    until: Annotated[Time, Meta(description="The `since` of the next request.")]
+    finished: Annotated[list[FinishedJob], Meta(max_length=MAX_FINISHED)]
+
+
+class Outcome(Struct):
+    """What came of an action on many jobs."""
+
+    changed: Count
+    left_out: Annotated[int, Meta(ge=0, description="Jobs left out: still queued or running.")]
+    undo: Maybe[
+        Annotated[
+            str, Meta(description="The address that undoes this, by POST, within a day. Absent if it cannot be undone.")
+        ]
+    ] = UNSET
+
+    @classmethod
+    def of(cls, outcome: edits.Outcome) -> "Outcome":
+        """Return the shape of an outcome."""
+        return cls(outcome.jobs, outcome.left_out, f"/undo/{outcome.undo}" if outcome.undo else UNSET)

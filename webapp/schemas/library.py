@@ -1,0 +1,91 @@
+"""The shapes of what jobs are made with and found by: models, uploads, collections and saved searches."""
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct
+
+from tasks.db import tables
+from tasks.files.media_types import MEDIA_TYPES
+from webapp.schemas.members import Count, Kind, Maybe, Parameters, Pixels, Sha256, given
+
+
+class Upload(Struct, kw_only=True):
+    """An input file that is stored."""
+
+    url: Annotated[str, Meta(description="The path of the file on this site.")]
+    kind: Kind
+    media_type: str
+    bytes: Count
+    width: Maybe[Pixels] = UNSET
+    height: Maybe[Pixels] = UNSET
+    sha256: Sha256
+
+    @classmethod
+    def of(cls, row: tables.Upload) -> "Upload":
+        """Return the shape of an upload."""
+        return cls(
+            url=f"/media/{row.key}", kind=Kind(MEDIA_TYPES[row.key.rpartition(".")[2]].kind),
+            media_type=row.media_type, bytes=row.bytes, width=given(row.width), height=given(row.height),
+            sha256=row.sha256,
+        )  # fmt: skip
+
+
+class Model(Struct, kw_only=True):
+    """A model on Replicate."""
+
+    name: Annotated[str, Meta(description="owner/name, or owner/name:version.")]
+    kind: Annotated[str, Meta(description="What it makes: image, video, audio, or other where it is not known.")]
+    official: Annotated[bool, Meta(description="Whether Replicate maintains it.")]
+    description: str
+    version: Maybe[
+        Annotated[str, Meta(description="The latest version. Absent for a model that is called by its name.")]
+    ] = UNSET
+
+
+class ModelInFull(Model, kw_only=True):
+    """A model on Replicate with what it takes and returns."""
+
+    input_schema: Annotated[dict[str, Any], Meta(description="The JSON Schema of the input.")]
+    output_schema: Annotated[dict[str, Any], Meta(description="The JSON Schema of the output.")]
+    defaults: Parameters
+
+
+class ModelList(Struct):
+    """The models to choose from."""
+
+    models: list[Model]
+
+
+class Collection(Struct):
+    """A collection."""
+
+    name: str
+    jobs: Annotated[int, Meta(ge=0, description="Those outside the trash.")]
+
+
+class CollectionList(Struct):
+    """All collections."""
+
+    collections: list[Collection]
+
+
+class SavedSearch(Struct):
+    """A search with its order, under a name."""
+
+    name: str
+    q: str
+    sort: str
+
+
+class SavedSearchList(Struct):
+    """All saved searches."""
+
+    searches: list[SavedSearch]
+
+
+class Made(Struct):
+    """How a file was made."""
+
+    use: Annotated[
+        str, Meta(description="The address of the composer, filled in with the prompt, model and parameters.")
+    ]

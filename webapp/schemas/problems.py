@@ -1,0 +1,52 @@
+"""The shapes of errors, and of health checks."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from msgspec import UNSET, Meta, Struct
+
+from tasks.errors import Fault
+from webapp.schemas.codes import Code
+from webapp.schemas.members import Maybe
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class Health(Struct):
+    """A process that is alive."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Struct):
+    """Whether Darkroom can do its work."""
+
+    status: Literal["ready", "not ready"]
+    checks: Annotated[
+        dict[str, str],
+        Meta(description="`ok`, or the reason why not. For the queue: `ok`, or `halted: ` and the reason."),
+    ]
+
+
+class FaultDetails(Struct):
+    """An error in one place of a request."""
+
+    pointer: Annotated[str, Meta(description="The place in the body: a JSON Pointer (RFC 6901) as a URI fragment.")]
+    detail: str
+
+
+class ProblemDetails(Struct):
+    """An error (RFC 9457)."""
+
+    type: Annotated[str, Meta(description="The address of a page that explains the code.")]
+    title: str
+    status: int
+    detail: Annotated[str, Meta(description="A sentence for people.")]
+    code: Annotated[Code, Meta(description="Stable, for programs.")]
+    errors: Maybe[Annotated[list[FaultDetails], Meta(description="Everything that is wrong with the request.")]] = UNSET
+
+    @classmethod
+    def of(cls, code: Code, detail: str, status: int | None = None, faults: Sequence[Fault] = ()) -> Self:
+        """Return the shape of an error. status: if it is not the usual one of the code."""
+        listed = [FaultDetails(f"#{fault.pointer}", fault.message) for fault in faults]
+        return cls(f"/errors/{code}", code.summary, status or code.status, detail, code, listed or UNSET)
