@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 
 from tests import chromium
 
-AT_A_TIME = max(3, os.cpu_count() or 3)  # parts; in each, two tests run at a time
+AT_A_TIME = max(2, os.cpu_count() or 2)  # parts; in each, two tests run at a time
 STOPPED = 128 + signal.SIGINT
 
 

@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute
 from tasks.db import tables
 from tasks.files.media_types import MEDIA_TYPES
 from tasks.settings import ROOT
-from webapp.app import create_app, api_document
+from webapp.app import api_document, create_app
 from webapp.schemas.codes import Code
 from webapp.schemas.members import Kind, Priority
 from webapp.schemas.problems import PROBLEM_TYPE
