@@ -44,7 +44,7 @@ def problems(*codes: Code) -> dict[int, ResponseSpec]:
             generate_examples=False,
             description="\n".join(f"* `{code}`: {code.meaning}" for code in of_status),
             media_type=PROBLEM_TYPE,
-            examples=[Example(id=code) for code in of_status],  # their values are in the document,
+            examples=[Example(id=code) for code in of_status],  # their values are in the document
         )
         for status, of_status in by_status.items()
     }
