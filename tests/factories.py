@@ -20,13 +20,13 @@ async def submitted(
     return await lifecycle.submit(prompt, model, parameters or {}, **more)
 
 
-async def completed(prompt: str = "a fox in the snow") -> Job:
+async def completed(prompt: str = "a fox in the snow", content: bytes = b"picture") -> Job:
     """Create a completed job whose file is called by the job's id below /media/, and has another name in storage."""
     await submitted(prompt, {"width": 512})
     job = await lifecycle.claim(30)
     assert job is not None
     storage, key = Storage.open(settings.storage_url), f"{job.id}.png"
-    await lifecycle.complete(job, [await kept(storage, key, b"picture", stored_key=f"{job.id}-0123456789ab.png")], 1.0)
+    await lifecycle.complete(job, [await kept(storage, key, content, stored_key=f"{job.id}-0123456789ab.png")], 1.0)
     return job
 
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
+from typing import Any
 
-from litestar import Litestar, Response, route
+from litestar import Litestar, Request, Response, route
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -31,7 +32,7 @@ from webapp.http import health, media, static
 from webapp.http.bodies import MAX_BODY_BYTES, BoundedBodies
 from webapp.http.csrf import OurOwnOnly
 from webapp.http.errors import EXCEPTION_HANDLERS, Problem
-from webapp.http.etag import revalidated_json
+from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.forms import FormRequest
 from webapp.http.methods import READ, AllowedMethods
 from webapp.live import stream
@@ -101,19 +102,20 @@ def create_app() -> Litestar:
 
 
 @route("/docs", http_method=READ)
-async def docs() -> Response[str]:
+async def docs(request: Request[Any, Any, Any]) -> Response[str]:
     """Return the API reference as a page."""
-    return templates.page("pages/docs.html")
+    return revalidated(request, templates.page("pages/docs.html"))
 
 
 @route("/errors/{code:str}", http_method=READ)
-async def error(code: FromPath[str]) -> Response[str]:
+async def error(request: Request[Any, Any, Any], code: FromPath[str]) -> Response[str]:
     """Return the page that explains a code: the `type` of its problems."""
     try:
         known = Code.of(code)
     except ValueError:
         raise Problem(Code.NOT_FOUND, "There is no such code.") from None
-    return templates.page("pages/error.html", status=known.status, title=known.summary, message=known.meaning)
+    page = templates.page("pages/error.html", status=known.status, title=known.summary, message=known.meaning)
+    return revalidated(request, page)
 
 
 @route("/schema/openapi.json", http_method=READ)

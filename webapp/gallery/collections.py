@@ -13,7 +13,7 @@ from tasks.curation import collections
 from tasks.curation.collections import Shelf
 from tasks.library import cards
 from webapp.http.errors import BY_ACCEPT, Problem, wants_json
-from webapp.http.etag import revalidated_json
+from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.methods import READ
 from webapp.render import templates
 from webapp.render.views import CardView
@@ -50,7 +50,7 @@ class ShelfView:
 async def shelves(request: AnyRequest) -> Response[Any]:
     """Return the page of all collections, each with a link to its jobs, or their JSON."""
     if not (request.url.path.endswith(".json") or wants_json(request)):
-        return await _page()
+        return revalidated(request, await _page())
     found = [Collection(shelf.name, shelf.jobs) for shelf in await collections.shelves()]
     return revalidated_json(request.scope, CollectionList(found), BY_ACCEPT)
 

@@ -10,6 +10,7 @@ from litestar import Request, Response, route
 from tasks.library import cards
 from tasks.library.cards import Card
 from webapp.gallery.diff import marked, rows
+from webapp.http.etag import revalidated
 from webapp.http.methods import READ
 from webapp.render import templates
 from webapp.render.views import CardView
@@ -26,7 +27,7 @@ async def compare(request: Request[Any, Any, Any]) -> Response[str]:
     card_list = await _existing(named)
     if len(card_list) < len(named):
         return _sorry(404, "Print not found", "At least one of these prints does not exist or was deleted.")
-    return templates.page("pages/compare.html", **await _context(card_list))
+    return revalidated(request, templates.page("pages/compare.html", **await _context(card_list)))
 
 
 async def _existing(named: list[str]) -> list[Card]:

@@ -105,10 +105,10 @@ async def job_page(
     if wants_json(request):
         return revalidated_json(request.scope, schemas.Job.of(card), BY_ACCEPT)
     beside = await beside_context(card, q, sort)
-    page = templates.page("pages/job.html", live=f"/events?job={card.job.id}", **await job_context(card), **beside)
-    answer = revalidated(request, page)
-    answer.headers["Vary"] += ", Accept"
-    return answer
+    page = templates.page(
+        "pages/job.html", headers=BY_ACCEPT, live=f"/events?job={card.job.id}", **await job_context(card), **beside
+    )
+    return revalidated(request, page)
 
 
 async def _refused(

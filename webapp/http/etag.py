@@ -29,9 +29,9 @@ def revalidated(request: Request[Any, Any, Any], page: Response[str], but: str =
     Vary keeps them from being taken for pages.
     """
     content = page.content.replace(but, "") if but else page.content
-    page.headers["ETag"] = etag = f'W/"{sha256(content.encode()).hexdigest()[:16]}"'
+    page.headers["ETag"] = etag = _weak(content.encode())
     page.headers["Cache-Control"] = "private, no-cache"
-    page.headers["Vary"] = "HX-Request"
+    page.headers["Vary"] = ", ".join(filter(None, [page.headers.get("Vary"), "HX-Request"]))
     if matches(request, etag):
         page.status_code, page.content = 304, ""
     return page
@@ -40,13 +40,18 @@ def revalidated(request: Request[Any, Any, Any], page: Response[str], but: str =
 def revalidated_json(scope: Scope, shape: Shape, headers: Mapping[str, str] | None = None) -> Response[Shape]:
     """Return a shape as JSON with an ETag, or 304 for a program that has it.
 
-    The response holds the shape's bytes, so that they are encoded once. scope: the request's own, because making a
-    Request of it takes a tenth of the time of a poll.
+    The ETag is weak, because the response may be compressed (RFC 9110, section 8.8.3.3). The response holds the shape's
+    bytes, so that they are encoded once. scope: the request's own, because making a Request of it takes a tenth of the
+    time of a poll.
     """
     content = encode_json(shape)
-    etag = f'"{sha256(content).hexdigest()[:16]}"'
+    etag = _weak(content)
     every = {"ETag": etag, "Cache-Control": "private, no-cache", **(headers or {})}
     known = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
     if known is not None and is_among(known.decode("latin-1"), etag):
         return Response(cast("Shape", b""), status_code=304, headers=every)
     return Response(cast("Shape", content), headers=every, media_type=MediaType.JSON)
+
+
+def _weak(content: bytes) -> str:
+    return f'W/"{sha256(content).hexdigest()[:16]}"'

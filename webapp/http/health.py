@@ -16,6 +16,7 @@ from webapp.http.methods import READ
 from webapp.schemas import describe, examples
 from webapp.schemas.problems import Health, Readiness
 
+NO_STORE = {"Cache-Control": "no-store"}
 CHECK_TIMEOUT = 2.0  # seconds for each check
 
 
@@ -28,7 +29,7 @@ CHECK_TIMEOUT = 2.0  # seconds for each check
 )
 async def healthz() -> Response[Health]:
     """Return 200 while the process is alive."""
-    return Response(Health("ok"))
+    return Response(Health("ok"), headers=NO_STORE)
 
 
 @route(
@@ -54,7 +55,7 @@ async def readyz(storage: NamedDependency[Storage]) -> Response[Readiness]:
     *answers, queue = await asyncio.gather(*(_answer(check) for check in [*checks.values(), _queue]))
     ready = all(answer == "ok" for answer in answers)
     body = Readiness("ready" if ready else "not ready", {**dict(zip(checks, answers, strict=True)), "queue": queue})
-    return Response(body, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
+    return Response(body, status_code=200 if ready else 503, headers=NO_STORE)
 
 
 async def _database() -> None:

@@ -27,7 +27,7 @@ RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 ATTACHMENT_POLICY = "sandbox; default-src 'none'"
 INLINE_POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
 """This blocks scripts, too. For a film in its own tab, the browser generates a page that loads the film again."""
-IMMUTABLE = "public, max-age=31536000, immutable"
+IMMUTABLE = "max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"  # what is written into a download depends on a setting
 
 Part = tuple[int, int]

@@ -18,7 +18,7 @@ from webapp.render.styles import SHEETS, STATIC
 from webapp.schemas.codes import Code
 
 VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
-KEPT, ASKED_FOR_AGAIN = "public, max-age=31536000, immutable", "no-cache"
+KEPT, ASKED_FOR_AGAIN = "max-age=31536000, immutable", "no-cache"
 MAX_BEST_COMPRESSION_BYTES = 200_000  # bytes; the best compression of a larger file takes a second, which is too long
 
 FILES = {f"/{path.relative_to(STATIC).as_posix()}": [path] for path in STATIC.rglob("*") if path.is_file()}

@@ -103,7 +103,7 @@ async def test_the_panel_tells_prompt_model_and_settings(web: httpx.AsyncClient)
 async def test_what_changes_with_a_release_is_asked_for_again_and_what_has_a_version_is_kept(
     web: httpx.AsyncClient,
 ) -> None:
-    kept = "public, max-age=31536000, immutable"
+    kept = "max-age=31536000, immutable"
     for path, caching in {
         "/static/js/lightbox/viewer.js": "no-cache",
         "/static/js/lightbox/viewer.js?v=abc": kept,

@@ -55,7 +55,7 @@ async def test_a_file_comes_whole_with_headers_for_a_long_life(client: AsyncClie
     assert answer.headers["content-type"] == "video/mp4"
     assert answer.headers["content-length"] == str(len(CONTENT))
     assert answer.headers["accept-ranges"] == "bytes"
-    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["cache-control"] == "max-age=31536000, immutable"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-security-policy"].startswith("sandbox allow-same-origin; default-src 'none'; ")
     assert answer.headers["etag"].startswith('"')

@@ -70,7 +70,7 @@ async def test_a_page_has_one_style_sheet_of_all_its_files_which_browsers_keep(
 ) -> None:
     address = templates.static(f"pages/{page}.css")
     answer = await web.get(address)
-    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["cache-control"] == "max-age=31536000, immutable"
     assert answer.headers["content-type"] == "text/css; charset=utf-8"
     files = [ROOT / f"static/css/{name}.css" for name in ("tokens", "base", *styles.PAGES[page])]
     assert answer.content == b"".join(file.read_bytes() for file in files)
