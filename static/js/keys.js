@@ -89,7 +89,7 @@ function viewer() {
 /** Turn to the neighboring print, in the lightbox or on a job's page. True in the lightbox: nothing else may move. */
 function turn(way) {
   if (viewer()) return press(`.pswp__button--arrow--${way}`) || true;
-  return press(`.beside a[rel='${way}']`);
+  return press(`.neighbors a[rel='${way}']`);
 }
 
 function act(action, value) {

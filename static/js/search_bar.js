@@ -1,7 +1,7 @@
 /**
  * Searches while the user types, keeps the address and the back button in step with the sheet, and closes the menus.
  *
- * Without this script the finder is a form and links. The server answers each request of htmx with the finder, which
+ * Without this script the search bar is a form and links. The server answers each request of htmx with the search bar, which
  * contains its own address, and the sheet.
  */
 
@@ -10,41 +10,41 @@ let timer = 0;
 let typed = false;
 let restoring = false;
 let focused = false;
-let shown = finder()?.dataset.address;
+let shown = searchBar()?.dataset.address;
 
-function finder() {
-  return document.getElementById("finder");
+function searchBar() {
+  return document.getElementById("search-bar");
 }
 
 document.addEventListener("input", ({ target }) => {
-  if (target.id !== "finder-q") return;
+  if (target.id !== "search-bar-q") return;
   clearTimeout(timer);
   typed = true;
   timer = setTimeout(() => target.form?.requestSubmit(), PAUSE);
 });
 
 document.addEventListener("change", ({ target }) => {
-  if (target.id !== "finder-sort") return;
+  if (target.id !== "search-bar-sort") return;
   typed = false;
   target.form.requestSubmit();
 });
 
-document.addEventListener("submit", ({ target }) => target.id === "finder-form" && clearTimeout(timer), true);
+document.addEventListener("submit", ({ target }) => target.id === "search-bar-form" && clearTimeout(timer), true);
 
 /** Note whether the focus is in what is replaced, so that it is not lost with a removed link. */
 document.addEventListener("htmx:before:swap", ({ detail }) => {
-  if (!detail.tasks.some(({ target }) => target?.id === "finder")) return;
-  focused = Boolean(document.activeElement?.closest("#finder, #prints"));
+  if (!detail.tasks.some(({ target }) => target?.id === "search-bar")) return;
+  focused = Boolean(document.activeElement?.closest("#search-bar, #prints"));
 });
 
 document.addEventListener("htmx:after:swap", () => {
-  if (focused && document.activeElement === document.body) document.querySelector("#finder .chip").focus();
+  if (focused && document.activeElement === document.body) document.querySelector("#search-bar .chip").focus();
   focused = false;
 });
 
 /** Update the address. What is typed in one go is one step for the back button. */
 document.addEventListener("htmx:after:swap", () => {
-  const address = finder()?.dataset.address;
+  const address = searchBar()?.dataset.address;
   if (!address || address === shown) return;
   shown = address;
   if (restoring) restoring = false;
@@ -54,16 +54,16 @@ document.addEventListener("htmx:after:swap", () => {
 
 addEventListener("popstate", () => {
   const address = location.pathname + location.search;
-  if (location.pathname !== "/" || address === shown || !finder()) return;
+  if (location.pathname !== "/" || address === shown || !searchBar()) return;
   restoring = true;
   typed = false;
-  window.htmx.ajax("GET", address, { source: finder(), swap: "none" });
+  window.htmx.ajax("GET", address, { source: searchBar(), swap: "none" });
 });
 
 document.addEventListener("click", ({ target }) => {
-  const link = target.closest?.("#finder a, #prints a[hx-get]");
+  const link = target.closest?.("#search-bar a, #prints a[hx-get]");
   if (link) typed = false;
-  for (const menu of document.querySelectorAll(".finder-menu[open]")) {
+  for (const menu of document.querySelectorAll(".search-bar-menu[open]")) {
     if (!link && menu.contains(target)) continue;
     if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
     menu.open = false;
@@ -71,7 +71,7 @@ document.addEventListener("click", ({ target }) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && event.target.closest?.(".finder-menu[open]");
+  const menu = event.key === "Escape" && event.target.closest?.(".search-bar-menu[open]");
   if (!menu) return;
   menu.open = false;
   menu.querySelector("summary").focus();

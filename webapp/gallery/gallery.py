@@ -23,7 +23,7 @@ from webapp.composer.form import Composer, after, chosen_model, compose, fitting
 from webapp.composer.matrix import asked_for
 from webapp.composer.uploads import MAX_BODY, TOO_LARGE, Form, received
 from webapp.gallery.batches import matrix_sent, submit_matrix
-from webapp.gallery.lightbox import beside_context
+from webapp.gallery.lightbox import neighbors_context
 from webapp.http.clients import by_htmx, client_of, keep_session
 from webapp.http.errors import BY_ACCEPT, from_failure, from_queue_full, from_rejected, wants_json
 from webapp.http.etag import revalidated, revalidated_json
@@ -41,7 +41,7 @@ OF_HTMX = {"Vary": "HX-Request"}
 
 @route("/", http_method=READ)
 async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
-    """Return the gallery page: composer, finder and sheet. When htmx scrolls or searches, only what changes is sent."""
+    """Return the gallery page: composer, search bar and sheet. When htmx scrolls or searches, only what changes."""
     query = request.query_params
     if by_htmx(request):
         if request.headers.get("HX-Target") == "p#older":
@@ -104,9 +104,9 @@ async def job_page(
     card = await existing(job_id)
     if wants_json(request):
         return revalidated_json(request.scope, schemas.Job.of(card), BY_ACCEPT)
-    beside = await beside_context(card, q, sort)
+    neighbors = await neighbors_context(card, q, sort)
     page = templates.page(
-        "pages/job.html", headers=BY_ACCEPT, live=f"/events?job={card.job.id}", **await job_context(card), **beside
+        "pages/job.html", headers=BY_ACCEPT, live=f"/events?job={card.job.id}", **await job_context(card), **neighbors
     )
     return revalidated(request, page)
 

@@ -22,7 +22,7 @@ async def panel(job_id: FromPath[str]) -> Response[str]:
     return templates.page("fragments/panel.html", **await job_context(card))
 
 
-async def beside_context(card: Card, q: str, sort: str) -> dict[str, Any]:
+async def neighbors_context(card: Card, q: str, sort: str) -> dict[str, Any]:
     """Return what a job's page needs to link to its neighbors in the grid with this search and order."""
     sheet = _sheet(q, sort)
     previous, following = await cards.neighbors(card.job.id, sheet.search, sheet.sort)

@@ -12,7 +12,7 @@ from tasks.curation import saved_searches
 from webapp.http.clients import by_htmx, came_from, page_of
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
-from webapp.listing.fragments import finder_fragment
+from webapp.listing.fragments import search_bar_fragment
 from webapp.listing.query import read
 from webapp.listing.search_bar import found
 from webapp.schemas import describe
@@ -25,7 +25,7 @@ HTML = "text/html; charset=utf-8"
 
 @route("/searches/count", http_method=READ)
 async def count(request: AnyRequest) -> Response[str]:
-    """Return how many prints the search `q` finds now, in the finder's words."""
+    """Return how many prints the search `q` finds now, in the search bar's words."""
     return Response(await found(read(request.query_params).search), media_type=HTML)
 
 
@@ -63,10 +63,10 @@ async def forget(request: AnyRequest, search_id: FromPath[UUID]) -> Response[Any
 
 
 async def _shown(request: AnyRequest, address: str) -> Response[Any]:
-    """Return the updated finder: a fragment for htmx, else a redirect to its page."""
+    """Return the updated search bar: a fragment for htmx, else a redirect to its page."""
     if not by_htmx(request):
         return Redirect(address, status_code=303)
-    return Response(await finder_fragment(dict(parse_qsl(page_of(request).query))), media_type=HTML)
+    return Response(await search_bar_fragment(dict(parse_qsl(page_of(request).query))), media_type=HTML)
 
 
 ROUTES = [count, saved, save, forget]

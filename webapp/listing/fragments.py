@@ -11,7 +11,7 @@ from tasks.library.lineage import lineage
 from tasks.library.paging import Place
 from webapp.composer.reuse import uses
 from webapp.listing.query import PAGE, Sheet, read
-from webapp.listing.search_bar import finder
+from webapp.listing.search_bar import search_bar
 from webapp.render import templates
 from webapp.render.views import AttemptView, CardView
 
@@ -50,19 +50,19 @@ async def sheet_fragment(sheet: Sheet) -> str:
 
 
 async def found_fragment(query: Mapping[str, Any]) -> str:
-    """Return another sheet with its finder and its stream, or only the finder and its faults for an unclear search."""
+    """Return another sheet with its search bar and its stream; for an unclear search, only the bar and its faults."""
     context = await prints_context(query)
-    asked = _partial("#finder", "outerMorph", templates.render("fragments/search_bar.html", **context))
+    asked = _partial("#search-bar", "outerMorph", templates.render("fragments/search_bar.html", **context))
     if context["unclear"]:
         return asked
     live = _partial("#live", "outerHTML", templates.render("fragments/live.html", **context))
     return asked + live + _partial("#prints", "outerMorph", templates.render("fragments/prints.html", **context))
 
 
-async def finder_fragment(query: Mapping[str, Any]) -> str:
-    """Return the finder alone."""
-    asked = await finder(query, *_sheet(query))
-    return _partial("#finder", "outerMorph", templates.render("fragments/search_bar.html", finder=asked))
+async def search_bar_fragment(query: Mapping[str, Any]) -> str:
+    """Return the search bar alone."""
+    asked = await search_bar(query, *_sheet(query))
+    return _partial("#search-bar", "outerMorph", templates.render("fragments/search_bar.html", search_bar=asked))
 
 
 def halt_fragment() -> str:
@@ -71,12 +71,12 @@ def halt_fragment() -> str:
 
 
 async def prints_context(query: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the templates of the finder, the sheet and its stream need for a query string."""
+    """Return what the templates of the search bar, the sheet and its stream need for a query string."""
     sheet, faults = _sheet(query)
     live = (sheet or Sheet()).stream()  # before the cards are read: what changes meanwhile arrives as an event
     # Concurrently: counting the results takes as long as finding the first of them.
-    asked, shown = await asyncio.gather(finder(query, sheet, faults), _shown(sheet))
-    return {"finder": asked, "unclear": sheet is None, "live": live, **shown}
+    asked, shown = await asyncio.gather(search_bar(query, sheet, faults), _shown(sheet))
+    return {"search_bar": asked, "unclear": sheet is None, "live": live, **shown}
 
 
 async def sheet_context(sheet: Sheet, count: int = PAGE) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The finder: the search box and the controls around it, as the gallery's template receives them."""
+"""The search bar: the search box and the controls around it, as the gallery's template receives them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Finder:
+class SearchBar:
     """The data for the template. text: as typed. found: the number of prints, in words; empty without a search."""
 
     text: str
@@ -71,11 +71,11 @@ class Finder:
         return FIELDS
 
 
-async def finder(query: Mapping[str, Any], sheet: Sheet | None, faults: Sequence[Fault] = ()) -> Finder:
-    """Return the finder of a sheet. sheet: None when the search is unclear; the faults then say what is wrong."""
+async def search_bar(query: Mapping[str, Any], sheet: Sheet | None, faults: Sequence[Fault] = ()) -> SearchBar:
+    """Return the search bar of a sheet. sheet: None when the search is unclear; the faults then say what is wrong."""
     shown = sheet or Sheet()
     quick = {words: parse(text).terms[0] for words, text in QUICK.items()}
-    return Finder(
+    return SearchBar(
         text=query.get("q", "") if sheet is None else str(shown.search),
         sheet=shown,
         faults=faults,

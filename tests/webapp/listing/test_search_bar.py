@@ -1,4 +1,4 @@
-"""The finder: searching, sorting and jumping with plain links and forms, and the fragments that htmx gets instead."""
+"""The search bar: searching, sorting and jumping with plain links and forms, and the fragments for htmx."""
 
 import re
 from html import unescape
@@ -14,7 +14,7 @@ from tasks.db.tables import Job
 from tasks.jobs import lifecycle
 from webapp.listing.query import PAGE
 
-HTMX = {"HX-Request": "true", "HX-Target": "form#finder-form"}
+HTMX = {"HX-Request": "true", "HX-Target": "form#search-bar-form"}
 
 
 def card_ids(html: str) -> list[str]:
@@ -103,7 +103,7 @@ async def test_what_is_wrong_with_a_search_is_explained_and_what_was_typed_is_ke
 async def test_an_order_or_a_place_that_there_is_not_is_explained(web: httpx.AsyncClient, query: str) -> None:
     page = await web.get(f"/?{query}")
     assert page.status_code == 200
-    assert 'id="finder-faults"' in page.text
+    assert 'id="search-bar-faults"' in page.text
 
 
 async def test_nothing_found_says_so_with_a_way_out(web: httpx.AsyncClient) -> None:
@@ -113,10 +113,10 @@ async def test_nothing_found_says_so_with_a_way_out(web: httpx.AsyncClient) -> N
     assert "The trash is empty." in (await web.get("/?q=in:trash")).text
 
 
-async def test_htmx_gets_the_finder_the_prints_and_their_stream(web: httpx.AsyncClient) -> None:
+async def test_htmx_gets_the_search_bar_the_prints_and_their_stream(web: httpx.AsyncClient) -> None:
     fox = await submitted("a fox")
     answer = await web.get("/", params={"q": "fox", "sort": "oldest"}, headers=HTMX)
-    assert re.findall(r'<hx-partial hx-target="(#\w+)"', answer.text) == ["#finder", "#live", "#prints"]
+    assert re.findall(r'<hx-partial hx-target="(#[\w-]+)"', answer.text) == ["#search-bar", "#live", "#prints"]
     assert card_ids(answer.text) == [fox]
     assert 'data-address="/?q=fox&amp;sort=oldest"' in answer.text
     assert re.search(r'hx-sse:connect="/events\?since=[^"]+&amp;q=fox&amp;sort=oldest"', answer.text)
@@ -126,7 +126,7 @@ async def test_htmx_gets_the_finder_the_prints_and_their_stream(web: httpx.Async
 async def test_what_a_search_finds_is_counted_anew(web: httpx.AsyncClient) -> None:
     await submitted("a fox")
     page = await web.get("/?q=fox&sort=oldest")
-    [address] = re.findall(r'<span id="finder-count"[^>]* hx-get="([^"]+)"', page.text)
+    [address] = re.findall(r'<span id="search-bar-count"[^>]* hx-get="([^"]+)"', page.text)
     await submitted("a red fox")
     answer = await web.get(unescape(address))
     assert answer.text == "2 prints"
@@ -148,17 +148,17 @@ async def test_a_search_is_saved_listed_and_forgotten_by_forms(web: httpx.AsyncC
 
 async def test_a_search_is_saved_with_its_order(web: httpx.AsyncClient) -> None:
     page = await web.get("/?q=fox&sort=favorites")
-    [form] = re.findall(r'<form class="finder-save".*?</form>', page.text, re.S)
+    [form] = re.findall(r'<form class="search-bar-save".*?</form>', page.text, re.S)
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)">', form))
     answer = await web.post("/searches", data=fields | {"name": "Foxes"})
     assert answer.headers["location"] == "/?q=fox&sort=favorites"
     assert links((await web.get("/")).text)["Foxes"] == "/?q=fox&sort=favorites"
 
 
-async def test_htmx_gets_the_finder_of_its_page_when_a_search_was_saved(web: httpx.AsyncClient) -> None:
+async def test_htmx_gets_the_search_bar_of_its_page_when_a_search_was_saved(web: httpx.AsyncClient) -> None:
     headers = HTMX | {"HX-Current-URL": "http://darkroom.test/?q=fox&sort=oldest"}
     answer = await web.post("/searches", data={"name": "Foxes", "q": "fox"}, headers=headers)
-    assert re.findall(r'<hx-partial hx-target="(#\w+)"', answer.text) == ["#finder"]
+    assert re.findall(r'<hx-partial hx-target="(#[\w-]+)"', answer.text) == ["#search-bar"]
     assert 'data-address="/?q=fox&amp;sort=oldest"' in answer.text
     assert links(answer.text)["Foxes"] == "/?q=fox"
 
