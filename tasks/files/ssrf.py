@@ -23,8 +23,9 @@ SPECIAL_NETWORKS = tuple(ip_network(name) for name in ("192.0.0.0/24", "192.88.9
 class PublicTransport(httpx.AsyncHTTPTransport):
     """An httpx transport that connects through Watchman.
 
-    It deliberately does not support proxies: a proxy would hide the address that a request is sent to. (A client with a
-    transport of its own also ignores the environment's proxies.)
+    httpx-secure 2.0 does the same, but opens a connection to an address before it checks it, and so touches hosts that
+    nobody may touch. Proxies are deliberately not supported: a proxy would hide the address that a request is sent to.
+    (A client with a transport of its own also ignores the environment's proxies.)
     """
 
     def __init__(self, limits: httpx.Limits, exempt: Origin | None = None, resolve: Resolve | None = None) -> None:
