@@ -20,7 +20,6 @@ from tasks.jobs.leases import Lease, Lost
 from tasks.models import registry
 from tasks.models.registry import Model
 from tasks.predictions import orphans, webhooks
-from tasks.replicate import rate_limit
 from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import UNSEEN, Prediction, Replicate
 from tasks.replicate.errors import (
@@ -96,7 +95,7 @@ async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction
     except Refused as refused:
         refused.settled = True
         if isinstance(refused, Throttled):
-            await rate_limit.slow_down(refused.retry_after, refused.per_minute, refused.burst)
+            await replicate.rate_limit.slow_down(refused.retry_after, refused.per_minute, refused.burst)
         raise
     except OutcomeUnknown as unknown:
         attempt = await attempts.under_way(job)

@@ -5,16 +5,15 @@ import asyncio
 from tasks.db.tables import Job
 from tasks.jobs import lifecycle
 from tasks.messaging.broker import generate_later
-from tasks.replicate import circuit, rate_limit
+from tasks.replicate import circuit
 from tasks.replicate.circuit import Breaker
+from tasks.replicate.rate_limit import RateLimit
 from tasks.settings import settings
 
 LIMIT_CHECK_SECONDS = 1.0  # seconds between two checks of the limit: another worker may have given a token back
 
-_waiting = asyncio.Semaphore(1)
 
-
-async def next_job() -> Job | None:
+async def next_job(rate_limit: RateLimit) -> Job | None:
     """Claim the best waiting job as soon as its prediction may be created. Returns None when there is none.
 
     The rate-limit token comes first and the claim second, so that the best job is chosen at the last moment. In each
@@ -23,9 +22,9 @@ async def next_job() -> Job | None:
     """
     must_wait = await rate_limit.take() > 0
     if must_wait:
-        if _waiting.locked():
+        if rate_limit.waiting.locked():
             return None
-        async with _waiting:
+        async with rate_limit.waiting:
             while (wait := await rate_limit.take()) > 0:  # noqa: ASYNC110  # Redis has no event for this
                 await asyncio.sleep(min(wait, LIMIT_CHECK_SECONDS))
     job = None

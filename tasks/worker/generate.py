@@ -68,7 +68,7 @@ async def generate() -> None:
         job = await lifecycle.take_over(settings.lease_seconds)
         if job is None and not tools.storage.ours:  # no place for a result, and its mark may reveal a restored backup
             return None
-        job = job or await dispatch.next_job()
+        job = job or await dispatch.next_job(tools.replicate.rate_limit)
         if job is not None:
             await _hold_and_carry(job, tools)
         elif probe := await _probe(tools):

@@ -23,6 +23,7 @@ from tasks.predictions.polling import Poller
 from tasks.replicate import circuit
 from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import Replicate
+from tasks.replicate.rate_limit import RateLimit
 from tasks.settings import settings
 from tasks.worker import generate, rescuer
 
@@ -77,7 +78,7 @@ async def _listen(stop: asyncio.Event) -> None:
 
 
 async def _open_tools(stack: AsyncExitStack) -> generate.Tools:
-    replicate, files = Replicate(), outputs.files_client()
+    replicate, files = Replicate(rate_limit=RateLimit(settings.creates_per_minute)), outputs.files_client()
     stack.push_async_callback(replicate.aclose)
     stack.push_async_callback(files.aclose)
     storage = Storage.open(settings.storage_url)

@@ -9,12 +9,13 @@ from tasks.db.tables import Priority, Status
 from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.messaging import events
-from tasks.replicate import circuit, rate_limit
+from tasks.replicate import circuit
 from tasks.replicate.errors import AccountRefused
+from tasks.replicate.rate_limit import RateLimit
 from tasks.settings import settings
 from tasks.worker import dispatch, process
 from tests.conftest import Faults
-from tests.tasks.work import ended, existing, submitted, until
+from tests.tasks.work import at_work, ended, existing, submitted, until
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
@@ -124,10 +125,10 @@ async def test_to_be_asked_to_slow_down_is_no_failure_of_the_job(emptied: None, 
 
 
 async def test_many_jobs_at_once_against_a_strict_limit_are_refused_a_handful_of_times(
-    emptied: None, working: Faults, standin: str, monkeypatch: pytest.MonkeyPatch
+    emptied: None, quick: None, faults: Faults, standin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(settings.__dict__, "creates_per_minute", 1200)  # several times what the stand-in allows
-    async with httpx.AsyncClient(base_url=standin) as control:
+    async with at_work(), httpx.AsyncClient(base_url=standin) as control:
         await control.post("/_standin/limit", json={"creates_per_minute": 240, "burst": 5, "others_per_minute": 60000})
         try:
             many = [await submitted(f"one of a crowd of foxes, {number}") for number in range(20)]
@@ -143,21 +144,23 @@ async def test_many_jobs_at_once_against_a_strict_limit_are_refused_a_handful_of
     )
 
 
-async def test_a_job_that_waits_for_the_limit_is_chosen_at_the_last_moment(
-    emptied: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    free = asyncio.Event()
+class Gate(RateLimit):
+    """A limit that gives tokens only while it is open."""
 
-    async def take() -> float:
-        return 0.0 if free.is_set() else 0.01
+    open = False
 
-    monkeypatch.setattr(rate_limit, "take", take)
+    async def take(self) -> float:
+        return 0.0 if self.open else 0.01
+
+
+async def test_a_job_that_waits_for_the_limit_is_chosen_at_the_last_moment(emptied: None) -> None:
+    gate = Gate()
     await submitted("an ordinary fox")
-    waiting = asyncio.create_task(dispatch.next_job())
+    waiting = asyncio.create_task(dispatch.next_job(gate))
     await asyncio.sleep(0.05)
-    assert await dispatch.next_job() is None, "one waits for all"
+    assert await dispatch.next_job(gate) is None, "one waits for all"
     urgent = await lifecycle.submit("an urgent fox", "stability-ai/sdxl", {}, priority=Priority.HIGH)
-    free.set()
+    gate.open = True
     job = await waiting
     assert job is not None
     assert job.id == urgent.id
