@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-import httpx
-
 from tasks.db.tables import Job, Output, Stage
 from tasks.errors import DatabaseAway, Failure, reason
 from tasks.files import outputs
+from tasks.files.outputs import Importer
 from tasks.files.storage import Storage
 from tasks.jobs import leases, lifecycle
 from tasks.jobs.leases import Lease
@@ -34,7 +33,7 @@ class Tools:
     """The resources that a worker needs to run jobs, opened once per process."""
 
     provider: Provider
-    files: httpx.AsyncClient
+    importer: Importer
     poller: Poller
 
     @property
@@ -148,10 +147,7 @@ async def _brought_in(lease: Lease, prediction: Prediction, tools: Tools) -> lis
     model = await registry.find(job.model, tools.replicate)
     sources = outputs.find(prediction.output, model.output_schema if model else None)
     store = partial(store_files, lease, tools.storage)
-    return [
-        await outputs.keep(job.id, position, source, client=tools.files, store=store)
-        for position, source in enumerate(sources)
-    ]
+    return [await tools.importer.keep(job.id, position, source, store) for position, source in enumerate(sources)]
 
 
 async def _hold_and_carry(job: Job, tools: Tools, probing: bool = False) -> None:

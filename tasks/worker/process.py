@@ -13,6 +13,8 @@ from tasks.background import alongside, repeat
 from tasks.curation import trash
 from tasks.db import database
 from tasks.files import library_mark, outputs, uploads
+from tasks.files.decoder_pool import DecoderPool
+from tasks.files.outputs import Importer
 from tasks.files.storage import Storage
 from tasks.jobs import leases
 from tasks.messaging import events, presence
@@ -79,10 +81,14 @@ async def _listen(stop: asyncio.Event) -> None:
 
 async def _open_tools(stack: AsyncExitStack) -> generate.Tools:
     replicate, files = Replicate(rate_limit=RateLimit(settings.creates_per_minute)), outputs.files_client()
+    decoders = DecoderPool()
     stack.push_async_callback(replicate.aclose)
     stack.push_async_callback(files.aclose)
+    stack.callback(decoders.close)
     storage = Storage.open(settings.storage_url)
-    return generate.Tools(Provider(replicate, Breaker(replicate), storage), files, Poller(replicate))
+    return generate.Tools(
+        Provider(replicate, Breaker(replicate), storage), Importer(files, decoders), Poller(replicate)
+    )
 
 
 async def _show_signs_of_life() -> None:

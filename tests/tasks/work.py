@@ -1,6 +1,7 @@
 """Jobs for a worker, and waiting for their outcome."""
 
 import asyncio
+import atexit
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks.db.tables import Job
+from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
 from tasks.library import cards
@@ -18,6 +20,10 @@ from tests.waiting import eventually
 
 SDXL = "stability-ai/sdxl"
 FLUX = "black-forest-labs/flux-schnell"
+
+DECODERS = DecoderPool()
+"""The decoders of all tests, because one takes half a second to start."""
+atexit.register(DECODERS.close)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from tasks.db.tables import Upload
 from tasks.errors import Fault
 from tasks.files import uploads
+from tasks.files.decoder_pool import DecoderPool
 from tasks.files.media_types import MEDIA_TYPES
 from tasks.files.storage import Storage
 from tasks.files.uploads import Unfit
@@ -51,7 +52,9 @@ class Received:
 
 
 @post("/uploads", status_code=201, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
-async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Response[dict[str, Any]]:
+async def upload(
+    request: AnyRequest, storage: NamedDependency[Storage], decoders: NamedDependency[DecoderPool]
+) -> Response[dict[str, Any]]:
     """Keep a file to use as input. Returns the address to name it by."""
     if request.content_type[0] != "multipart/form-data":
         raise Problem(415, "unsupported_media_type", "Send the file as multipart/form-data.")
@@ -59,13 +62,13 @@ async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Resp
     if not files:
         raise Problem(422, "upload_missing", "The form has no file.")
     try:
-        kept = await uploads.keep(_pieces(files[0]), storage)
+        kept = await uploads.keep(_pieces(files[0]), storage, decoders)
     except Unfit as unfit:
         raise Problem(STATUSES.get(unfit.code, 422), unfit.code, unfit.message) from unfit
     return Response(_shape(kept), headers={"Location": f"/media/{kept.key}"})
 
 
-async def received(request: AnyRequest, storage: Storage) -> Received:
+async def received(request: AnyRequest, storage: Storage, decoders: DecoderPool) -> Received:
     """Return a request's form, with each file stored and named by its address, and what is wrong with the files."""
     sent, files = Received(storage), list[tuple[str, UploadFile]]()
     for name, value in (await request.form()).items():
@@ -76,15 +79,15 @@ async def received(request: AnyRequest, storage: Storage) -> Received:
     sent.form = dict(sent.typed)
     async with sent:
         for name, file in files:
-            await _take_in(sent, name, file)
+            await _take_in(sent, name, file, decoders)
     return sent
 
 
-async def _take_in(sent: Received, name: str, file: UploadFile) -> None:
+async def _take_in(sent: Received, name: str, file: UploadFile, decoders: DecoderPool) -> None:
     several = name.startswith(FILES)
     control = name.removeprefix(FILES if several else FILE)
     try:
-        kept, is_new = await uploads.add(_pieces(file), sent.storage)
+        kept, is_new = await uploads.add(_pieces(file), sent.storage, decoders)
     except Unfit as unfit:
         sent.faults.append(Fault(f"/parameters/{control.removeprefix(PREFIX)}", f"{file.filename}: {unfit.message}"))
         return

@@ -17,6 +17,7 @@ from tasks.db import database
 from tasks.db.database import DB, now
 from tasks.db.tables import Attempt, Job, Priority, Status
 from tasks.files import outputs, pending_files
+from tasks.files.outputs import Importer
 from tasks.files.storage import Storage
 from tasks.jobs import attempts, insert, leases, lifecycle, transitions
 from tasks.library import cards
@@ -33,7 +34,7 @@ from tasks.worker import generate, rescuer
 from tasks.worker.generate import Tools
 from tests.conftest import Faults
 from tests.tasks.states import FINAL, passes, taken_over
-from tests.tasks.work import SDXL, at_work, ended, existing, files_of, submitted, until
+from tests.tasks.work import DECODERS, SDXL, at_work, ended, existing, files_of, submitted, until
 from tests.waiting import eventually
 
 
@@ -135,9 +136,12 @@ async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_f
     """The worker freezes while it stores its result. Meanwhile another one fails the job, and a third completes it."""
     job, frozen = await submitted("a fox put down twice"), Frozen.open(settings.storage_url)
     async with aclosing(Replicate()) as replicate, outputs.files_client() as files:
+        importer = Importer(files, DECODERS)
         async with leases.hold(await claimed()) as lease:
             carrying = asyncio.create_task(
-                generate.carry(lease, Tools(Provider(replicate, Breaker(replicate), frozen), files, Poller(replicate)))
+                generate.carry(
+                    lease, Tools(Provider(replicate, Breaker(replicate), frozen), importer, Poller(replicate))
+                )
             )
             await frozen.reached.wait()
         lease.until = monotonic()
@@ -149,7 +153,7 @@ async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_f
         async with leases.hold(await claimed()) as another:
             storage = Storage.open(settings.storage_url)
             await generate.carry(
-                another, Tools(Provider(replicate, Breaker(replicate), storage), files, Poller(replicate))
+                another, Tools(Provider(replicate, Breaker(replicate), storage), importer, Poller(replicate))
             )
         frozen.thawed.set()
         await asyncio.wait([carrying])
