@@ -15,7 +15,7 @@ from tasks.db.tables import Attempt, Job
 from tasks.errors import DatabaseAway, Failure
 from tasks.files import input_files
 from tasks.files.storage import Storage
-from tasks.jobs import attempts, leases
+from tasks.jobs import attempts
 from tasks.jobs.leases import Lease, Lost
 from tasks.models import registry
 from tasks.models.registry import Model
@@ -42,9 +42,6 @@ SAVE_RETRY_SECONDS = 0.5  # seconds
 MIN_DEADLINE_SECONDS = 5  # seconds: the shortest deadline that Replicate accepts
 
 T = TypeVar("T")
-
-parting: set[asyncio.Task[Any] | None] = set()
-"""Canceled tasks that still wait for the answer to a request already sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction
         sent = await input_files.sent(model, arguments, provider.storage, replicate)
     try:
         async with provider.breaker.create(job.id, probing):
-            return await _to_its_end(_sent(lease, model, arguments, sent, replicate))
+            return await _to_its_end(lease, _sent(lease, model, arguments, sent, replicate))
     except InvalidInput as refused:
         raise await _looked_up_anew(refused, model, replicate) from refused
     except Forbidden as refused:
@@ -104,17 +101,17 @@ async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction
         return await _lost(lease, attempt, isinstance(unknown, OutcomeDoubtful), replicate)
 
 
-async def _to_its_end(sending: Coroutine[Any, Any, T]) -> T:
+async def _to_its_end(lease: Lease, sending: Coroutine[Any, Any, T]) -> T:
     """Await `sending`. If the worker stops meanwhile, still wait SHUTDOWN_TIMEOUT seconds for the request's answer."""
-    task, carrier = asyncio.create_task(sending), asyncio.current_task()
+    task = asyncio.create_task(sending)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        parting.add(carrier)
+        lease.awaits_answer = True
         try:
             await asyncio.wait([task], timeout=SHUTDOWN_TIMEOUT)
         finally:
-            parting.discard(carrier)
+            lease.awaits_answer = False
             task.cancel()
         raise
 
@@ -139,7 +136,7 @@ async def _sent(
     job = lease.job
     attempt = await attempts.begin(job, model.reference, arguments)
     if attempt is None:
-        if await leases.call_off_where_asked(lease):
+        if await lease.call_off_where_asked():
             raise Failure("canceled", "Canceled.", settled=True)
         raise Lost
     try:

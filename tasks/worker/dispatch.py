@@ -13,7 +13,7 @@ from tasks.settings import settings
 LIMIT_CHECK_SECONDS = 1.0  # seconds between two checks of the limit: another worker may have given a token back
 
 
-async def next_job(rate_limit: RateLimit) -> Job | None:
+async def next_job(rate_limit: RateLimit, lease_seconds: float = settings.lease_seconds) -> Job | None:
     """Claim the best waiting job as soon as its prediction may be created. Returns None when there is none.
 
     The rate-limit token comes first and the claim second, so that the best job is chosen at the last moment. In each
@@ -29,7 +29,7 @@ async def next_job(rate_limit: RateLimit) -> Job | None:
                 await asyncio.sleep(min(wait, LIMIT_CHECK_SECONDS))
     job = None
     try:
-        job = await lifecycle.claim(settings.lease_seconds)
+        job = await lifecycle.claim(lease_seconds)
     finally:
         if job is None:
             await rate_limit.give_back()
@@ -38,7 +38,7 @@ async def next_job(rate_limit: RateLimit) -> Job | None:
     return job
 
 
-async def probe(breaker: Breaker) -> Job | None:
+async def probe(breaker: Breaker, lease_seconds: float = settings.lease_seconds) -> Job | None:
     """Probe a halted queue from time to time: check whether Replicate works again, or claim a job as a probe.
 
     The probe is not the job that met the halt, unless no other job waits; then it is that job, even before it is due.
@@ -53,7 +53,7 @@ async def probe(breaker: Breaker) -> Job | None:
         return None
     if stopped.code == circuit.AWAY and not await breaker.is_answered():
         return None
-    job = await lifecycle.claim_probe(settings.lease_seconds, stopped.job)
+    job = await lifecycle.claim_probe(lease_seconds, stopped.job)
     if job is None and stopped.code == circuit.AWAY:
         await circuit.close()
     return job

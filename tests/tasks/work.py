@@ -2,20 +2,24 @@
 
 import asyncio
 import atexit
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from tasks.db.tables import Job
+from tasks.files import outputs
 from tasks.files.decoder_pool import DecoderPool
+from tasks.files.outputs import Importer
 from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.library.cards import Card
+from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from tasks.worker import process
+from tasks.worker.generate import Worker
 from tests.waiting import eventually
 
 SDXL = "stability-ai/sdxl"
@@ -27,20 +31,25 @@ atexit.register(DECODERS.close)
 
 
 @asynccontextmanager
-async def at_work() -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Run a worker, and stop it at the end at the latest. Yields a function that stops it and waits for its end."""
-    stop = asyncio.Event()
-    running = asyncio.create_task(process.run(stop))
+async def a_worker(storage: Storage | None = None, **changes: Any) -> AsyncIterator[Worker]:
+    """Make a worker that does not run yet, as process.run() makes one but for the arguments in `changes`."""
+    async with aclosing(Replicate()) as replicate, outputs.files_client() as files:
+        storage = storage or Storage.open(settings.storage_url)
+        yield Worker(replicate, storage, Importer(files, DECODERS), **changes)
 
-    async def stopped() -> None:
-        stop.set()
-        async with asyncio.timeout(30):
-            await running
 
-    try:
-        yield stopped
-    finally:
-        await stopped()
+@asynccontextmanager
+async def at_work(**changes: Any) -> AsyncIterator[Worker]:
+    """Run a worker that is made by a_worker() while the block runs. It has stopped when the context exits."""
+    async with a_worker(**changes) as worker:
+        stop = asyncio.Event()
+        running = asyncio.create_task(process.run(stop, worker=worker))
+        try:
+            yield worker
+        finally:
+            stop.set()
+            async with asyncio.timeout(30):
+                await running
 
 
 async def until(job_id: UUID, wanted: Callable[[Card], bool], within: float = 60.0) -> Card:

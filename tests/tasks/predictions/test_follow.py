@@ -12,8 +12,8 @@ import pytest
 from tasks.db.database import now
 from tasks.db.tables import Job, Stage, Status
 from tasks.errors import DatabaseAway, Failure
-from tasks.jobs import attempts, leases, lifecycle
-from tasks.jobs.leases import Lease
+from tasks.jobs import attempts, lifecycle
+from tasks.jobs.leases import Lease, Leases
 from tasks.messaging.events import News
 from tasks.models import registry
 from tasks.predictions import follow
@@ -83,7 +83,7 @@ async def following(
     replicate = Replicate()
     prediction = await replicate.create(model.reference, arguments, 60)
     await attempts.record_prediction(job, attempt, prediction.id)
-    async with leases.hold(job) as lease:
+    async with Leases().hold(job) as lease:
         yield Following(job, lease, replicate, prediction, looks)
     await replicate.aclose()
 

@@ -125,10 +125,10 @@ async def test_to_be_asked_to_slow_down_is_no_failure_of_the_job(emptied: None, 
 
 
 async def test_many_jobs_at_once_against_a_strict_limit_are_refused_a_handful_of_times(
-    emptied: None, quick: None, faults: Faults, standin: str, monkeypatch: pytest.MonkeyPatch
+    emptied: None, quick: None, faults: Faults, standin: str
 ) -> None:
-    monkeypatch.setitem(settings.__dict__, "creates_per_minute", 1200)  # several times what the stand-in allows
-    async with at_work(), httpx.AsyncClient(base_url=standin) as control:
+    async with at_work() as worker, httpx.AsyncClient(base_url=standin) as control:
+        worker.replicate.rate_limit.per_minute = 1200  # several times what the stand-in allows
         await control.post("/_standin/limit", json={"creates_per_minute": 240, "burst": 5, "others_per_minute": 60000})
         try:
             many = [await submitted(f"one of a crowd of foxes, {number}") for number in range(20)]

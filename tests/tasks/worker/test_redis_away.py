@@ -20,7 +20,7 @@ from tasks.messaging import events
 from tasks.messaging.broker import HintBroker, broker
 from tasks.replicate import circuit
 from tasks.settings import settings
-from tasks.worker import generate, process
+from tasks.worker import process
 from tests import servers
 from tests.conftest import Faults
 from tests.processes import Process, answers, environment
@@ -160,9 +160,8 @@ async def hints_taken(operator: Redis) -> int:
 
 
 async def test_while_redis_is_away_a_worker_carries_as_many_as_it_may_and_no_more(
-    without_redis: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    without_redis: None, faults: Faults
 ) -> None:
-    monkeypatch.setitem(settings.__dict__, "worker_concurrency", 3)
     await faults.script({"on": "create", "match": "crowd", "do": "run", "seconds": 1.5, "times": 0})
     many = [await submitted(f"one of a crowd of foxes, {number}") for number in range(7)]
     most, hints = 0, []
@@ -170,21 +169,18 @@ async def test_while_redis_is_away_a_worker_carries_as_many_as_it_may_and_no_mor
     async def all_have_ended() -> bool:
         nonlocal most
         most = max(most, await Job.count().where(Job.status == Status.RUNNING))
-        hints.append(asyncio.create_task(generate.generate()))  # as they arrive when Redis is back
+        hints.append(asyncio.create_task(worker.generate()))  # as they arrive when Redis is back
         return bool(await Job.count().where(Job.status == Status.COMPLETED) == len(many))
 
-    async with at_work():
+    async with at_work(concurrency=3) as worker:
         await eventually(all_have_ended)
     await asyncio.gather(*hints)
     assert most == 3
 
 
-async def test_while_redis_is_away_a_cancel_reaches_the_worker(
-    without_redis: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(settings.__dict__, "lease_seconds", 3)
+async def test_while_redis_is_away_a_cancel_reaches_the_worker(without_redis: None, faults: Faults) -> None:
     await faults.script({"on": "create", "match": "unwanted", "do": "run", "seconds": 60})
-    async with at_work():
+    async with at_work(lease_seconds=3):
         job = await submitted("a fox that is unwanted")
         await until(job.id, lambda card: card.job.stage == "processing")
         await lifecycle.cancel(job.id)
@@ -210,10 +206,9 @@ async def halted() -> bool:
 
 async def test_a_worker_that_stops_hands_on_what_it_carries_without_hints(without_redis: None, faults: Faults) -> None:
     await faults.script({"on": "create", "match": "handed", "do": "run", "seconds": 2})
-    async with at_work() as stopped:
+    async with at_work():
         job = await submitted("a fox handed on without a word")
         await until(job.id, lambda card: card.job.stage == "processing")
-        await stopped()
     async with at_work():
         await completes(job)
     assert len(await faults.created("a fox handed on without a word")) == 1
