@@ -55,22 +55,12 @@ async def keep(
     decoders: DecoderPool,
     max_bytes: int = MAX_UPLOAD_BYTES,
     quota: int = QUOTA_BYTES,
-) -> Upload:
+) -> tuple[Upload, bool]:
     """Store a file with its preview. A file that is uploaded twice is stored once and opened once.
 
-    quota: bytes that all uploads together may have. Raises Unfit, and Failure("storage_unavailable").
+    quota: bytes that all uploads together may have. Returns the upload, and whether it is new here. Raises Unfit, and
+    Failure("storage_unavailable").
     """
-    return (await add(content, storage, decoders, max_bytes, quota))[0]
-
-
-async def add(
-    content: AsyncIterator[bytes],
-    storage: Storage,
-    decoders: DecoderPool,
-    max_bytes: int = MAX_UPLOAD_BYTES,
-    quota: int = QUOTA_BYTES,
-) -> tuple[Upload, bool]:
-    """Store a file as keep() does. Also returns whether it is new here."""
     with Scratch(max_bytes) as scratch:
         await _receive(content, scratch)
         known = await _known(scratch.sha256)

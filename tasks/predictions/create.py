@@ -10,6 +10,7 @@ from functools import partial
 from math import ceil
 from typing import Any, TypeVar
 
+from tasks.backoff import Timings
 from tasks.db.database import now
 from tasks.db.tables import Attempt, Job
 from tasks.errors import DatabaseAway, Failure
@@ -46,11 +47,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The dependencies for creating predictions: Replicate, its circuit breaker, and the storage of input files."""
+    """The dependencies for creating predictions: Replicate, its circuit breaker, and the storage of input files.
+
+    timings: how long predictions are searched for whose answer was lost.
+    """
 
     replicate: Replicate
     breaker: Breaker
     storage: Storage
+    timings: Timings
 
 
 async def prediction_of(lease: Lease, provider: Provider, probing: bool = False) -> Prediction:
@@ -71,7 +76,7 @@ async def prediction_of(lease: Lease, provider: Provider, probing: bool = False)
         attempts.SUBMISSION_DOUBTFUL,
     ):  # recorded when its request was refused
         raise Refused(attempt.error_code, attempt.error or "", passing=True, settled=True)
-    return await _lost(lease, attempt, attempt.error_code == attempts.SUBMISSION_DOUBTFUL, provider.replicate)
+    return await _lost(lease, attempt, attempt.error_code == attempts.SUBMISSION_DOUBTFUL, provider)
 
 
 async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction:
@@ -98,7 +103,7 @@ async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction
         attempt = await attempts.under_way(job)
         if attempt is None:
             raise
-        return await _lost(lease, attempt, isinstance(unknown, OutcomeDoubtful), replicate)
+        return await _lost(lease, attempt, isinstance(unknown, OutcomeDoubtful), provider)
 
 
 async def _to_its_end(lease: Lease, sending: Coroutine[Any, Any, T]) -> T:
@@ -183,14 +188,14 @@ def _time_left(job: Job) -> int:
     return max(MIN_DEADLINE_SECONDS, min(settings.prediction_timeout, ceil(left)))
 
 
-async def _lost(lease: Lease, attempt: Attempt, doubtful: bool, replicate: Replicate) -> Prediction:
+async def _lost(lease: Lease, attempt: Attempt, doubtful: bool, provider: Provider) -> Prediction:
     """Return the prediction of a request whose outcome is unknown, if it is found.
 
     doubtful: whether Replicate's own application had an error, so that it most likely did nothing. Then another
     prediction may be created once Replicate has listed none for long. Otherwise the job fails, because its prediction
     may have been paid for.
     """
-    prediction = await orphans.find(lease, attempt, replicate)
+    prediction = await orphans.find(lease, attempt, provider.replicate, provider.timings)
     if prediction is not None:
         return prediction
     if doubtful:

@@ -16,7 +16,7 @@ from tasks.replicate.errors import Throttled
 log = logging.getLogger(__name__)
 
 MAX_SINGLE_POLLS = 100  # predictions under way, up to which each is requested by itself
-LIST_POLL_SECONDS = 5.0  # seconds between two walks through the list
+LIST_POLL_SECONDS = 5.0
 # Predictions that a page must report of those looked for; with fewer, the rest are requested one by one.
 MIN_MATCHES_PER_PAGE = 3
 TRACKED_SECONDS = 60.0  # seconds after its last look, when a prediction no longer counts as under way
@@ -26,11 +26,15 @@ Found = Glimpse | Throttled | None
 
 
 class Poller:
-    """A poller, shared by all coroutines of a process that follow a prediction."""
+    """A poller, shared by all coroutines of a process that follow a prediction.
 
-    def __init__(self, replicate: Replicate, clock: Callable[[], float] = monotonic) -> None:
-        self.replicate = replicate
-        self._clock = clock
+    list_interval: seconds between two walks through the list.
+    """
+
+    def __init__(
+        self, replicate: Replicate, clock: Callable[[], float] = monotonic, list_interval: float = LIST_POLL_SECONDS
+    ) -> None:
+        self.replicate, self._clock, self._list_interval = replicate, clock, list_interval
         self._under_way: dict[str, float] = {}  # when each was last looked at, the oldest look first
         self._asked: dict[str, asyncio.Future[Found]] = {}
         self._walking: asyncio.Task[None] | None = None
@@ -71,7 +75,7 @@ class Poller:
 
     async def _walk(self) -> None:
         while self._asked:
-            await asyncio.sleep(self._walked_at + LIST_POLL_SECONDS - self._clock())
+            await asyncio.sleep(self._walked_at + self._list_interval - self._clock())
             self._walked_at = self._clock()
             asked, self._asked = self._asked, {}
             otherwise: Throttled | None = None

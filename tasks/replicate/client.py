@@ -138,12 +138,9 @@ class Replicate:
     """
 
     def __init__(
-        self,
-        transport: httpx.AsyncBaseTransport | None = None,
-        clock: Callable[[], float] = monotonic,
-        rate_limit: RateLimit | None = None,
+        self, transport: httpx.AsyncBaseTransport | None = None, clock: Callable[[], float] = monotonic
     ) -> None:
-        self.rate_limit = rate_limit or RateLimit()
+        self.rate_limit = RateLimit()
         token = settings.replicate_api_token.get_secret_value() or "stand-in"
         self._client = httpx.AsyncClient(
             base_url=settings.api_url,

@@ -45,7 +45,7 @@ async def probe(breaker: Breaker, lease_seconds: float = settings.lease_seconds)
     Returns None when there is nothing to do. Raises Failure when the account is still refused.
     """
     stopped = await circuit.current()
-    if stopped is None or not await circuit.half_open(stopped):
+    if stopped is None or not await circuit.half_open(stopped, breaker.timings):
         return None
     if stopped.code == circuit.AUTH:
         await breaker.look()

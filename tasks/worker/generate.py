@@ -5,6 +5,7 @@ import logging
 from functools import partial
 from uuid import UUID
 
+from tasks.backoff import DEFAULT_TIMINGS, Timings
 from tasks.db.tables import Job, Output, Stage
 from tasks.errors import DatabaseAway, Failure, reason
 from tasks.files import outputs
@@ -38,10 +39,11 @@ class Worker:
         importer: Importer,
         concurrency: int = settings.worker_concurrency,
         lease_seconds: float = settings.lease_seconds,
+        timings: Timings = DEFAULT_TIMINGS,
     ) -> None:
-        self.replicate, self.storage, self.concurrency = replicate, storage, concurrency
+        self.replicate, self.storage, self.concurrency, self.timings = replicate, storage, concurrency, timings
         self.leases = Leases(lease_seconds)
-        self._provider = Provider(replicate, Breaker(replicate), storage)
+        self._provider = Provider(replicate, Breaker(replicate, timings=timings), storage, timings)
         self._poller, self._importer = Poller(replicate), importer
         self._under_way: set[asyncio.Task[None]] = set()
         self._stops = False
@@ -109,7 +111,7 @@ class Worker:
             prediction = await create.prediction_of(lease, self._provider, probing)
             if probing:
                 await circuit.close()
-            prediction = await follow.to_the_end(lease, prediction, self._poller)
+            prediction = await follow.to_the_end(lease, prediction, self._poller, self.timings)
             if prediction.status in ("canceled", "aborted") and lease.cancel_requested:
                 await lifecycle.end_canceled(job, prediction)
                 return
@@ -121,12 +123,13 @@ class Worker:
             kept = await lease.unless_called_off(self._brought_in(lease, prediction))
             await lifecycle.complete(job, kept, prediction.predict_time)
         except Failure as failure:
-            await give_up(lease, failure, prediction)
+            await give_up(lease, failure, prediction, self.timings)
         except DatabaseAway:
             raise
         except Exception:
             log.exception("job %s: internal error", job.id)
-            await give_up(lease, Failure("internal_error", "Darkroom had an internal error.", passing=True), prediction)
+            internal = Failure("internal_error", "Darkroom had an internal error.", passing=True)
+            await give_up(lease, internal, prediction, self.timings)
 
     async def _brought_in(self, lease: Lease, prediction: Prediction) -> list[Output]:
         """Store the outputs of a successful prediction in our storage, and return them. Raises Failure, and Lost."""

@@ -25,7 +25,6 @@ from tasks.settings import settings
 from tasks.worker import rescuer
 from tasks.worker.generate import Worker
 
-HEARTBEAT_SECONDS = 10.0  # seconds between two signs of life
 SWEEP_SECONDS = 3600.0  # seconds
 LAST_HEARTBEAT_TIMEOUT = 0.5  # seconds that storage has for the last sign of life
 
@@ -51,9 +50,9 @@ async def run(
         stack.push_async_callback(broker.shutdown)
         duties = (
             worker.leases.keep(), worker.leases.watch_for_cancels(), worker.leases.watch_for_news(),
-            rescuer.keep_looking(worker), _show_signs_of_life(worker.concurrency), _sweep(worker.storage),
+            rescuer.keep_looking(worker), _show_signs_of_life(worker), _sweep(worker.storage),
             trash.keep_emptying(worker.storage), library_mark.keep_watch(worker.storage, alive=True),
-            orphans.keep_calling_off(worker.replicate),
+            orphans.keep_calling_off(worker.replicate, worker.timings.orphan_sweep),
         )  # fmt: skip
         ready()
         async with alongside(*duties):
@@ -89,12 +88,12 @@ def _open_worker(stack: AsyncExitStack) -> Worker:
     return Worker(replicate, Storage.open(settings.storage_url), Importer(files, decoders))
 
 
-async def _show_signs_of_life(slots: int) -> None:
-    name = str(uuid4())
+async def _show_signs_of_life(worker: Worker) -> None:
+    name, slots = str(uuid4()), worker.concurrency
     try:
         while True:
             await presence.worker_seen(name, slots)
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await asyncio.sleep(worker.timings.heartbeat)
     finally:
         presence.worker_gone(name, slots)
 

@@ -19,13 +19,11 @@ from tasks.worker.generate import Worker
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 2.0  # seconds
-
 
 async def keep_looking(worker: Worker) -> None:
     """Look for forgotten work about every two seconds, forever."""
-    look = partial(_look, worker)
-    await repeat(look, lambda: uniform(0.5, 1.5) * INTERVAL, "could not check for forgotten jobs", log)
+    look, every = partial(_look, worker), worker.timings.rescue
+    await repeat(look, lambda: uniform(0.5, 1.5) * every, "could not check for forgotten jobs", log)
 
 
 async def _look(worker: Worker) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from tasks.backoff import Timings
 from tasks.db.tables import Job
 from tasks.files import outputs
 from tasks.files.decoder_pool import DecoderPool
@@ -25,23 +26,28 @@ from tests.waiting import eventually
 SDXL = "stability-ai/sdxl"
 FLUX = "black-forest-labs/flux-schnell"
 
+QUICK = Timings(
+    max_retry_delay=0.05, refused_delay=0.1, first_probe=0.1, search_delays=(0.0, 0.1), search_window=1.0,
+    late_search=0.1, orphan_sweep=0.1, missing=4.0, rescue=0.1,
+)  # fmt: skip
+
 DECODERS = DecoderPool()
 """The decoders of all tests, because one takes half a second to start."""
 atexit.register(DECODERS.close)
 
 
 @asynccontextmanager
-async def a_worker(storage: Storage | None = None, **changes: Any) -> AsyncIterator[Worker]:
-    """Make a worker that does not run yet, as process.run() makes one but for the arguments in `changes`."""
+async def a_worker(storage: Storage | None = None, timings: Timings = QUICK, **changes: Any) -> AsyncIterator[Worker]:
+    """Make a worker that does not run yet, as process.run() makes one but for what is given."""
     async with aclosing(Replicate()) as replicate, outputs.files_client() as files:
         storage = storage or Storage.open(settings.storage_url)
-        yield Worker(replicate, storage, Importer(files, DECODERS), **changes)
+        yield Worker(replicate, storage, Importer(files, DECODERS), timings=timings, **changes)
 
 
 @asynccontextmanager
-async def at_work(**changes: Any) -> AsyncIterator[Worker]:
+async def at_work(storage: Storage | None = None, timings: Timings = QUICK, **changes: Any) -> AsyncIterator[Worker]:
     """Run a worker that is made by a_worker() while the block runs. It has stopped when the context exits."""
-    async with a_worker(**changes) as worker:
+    async with a_worker(storage, timings, **changes) as worker:
         stop = asyncio.Event()
         running = asyncio.create_task(process.run(stop, worker=worker))
         try:
@@ -72,8 +78,8 @@ async def ended(job: Job) -> Card:
     return await until(job.id, lambda card: card.job.status in lifecycle.ENDED)
 
 
-async def stored(key: str) -> bytes:
-    storage = Storage.open(settings.storage_url)
+async def stored(key: str, storage: Storage | None = None) -> bytes:
+    storage = storage or Storage.open(settings.storage_url)
     meta = await storage.head(key)
     assert meta is not None
     return b"".join([piece async for piece in storage.read(key, 0, meta.size)])

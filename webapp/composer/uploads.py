@@ -62,7 +62,7 @@ async def upload(
     if not files:
         raise Problem(422, "upload_missing", "The form has no file.")
     try:
-        kept = await uploads.keep(_pieces(files[0]), storage, decoders)
+        kept, _ = await uploads.keep(_pieces(files[0]), storage, decoders)
     except Unfit as unfit:
         raise Problem(STATUSES.get(unfit.code, 422), unfit.code, unfit.message) from unfit
     return Response(_shape(kept), headers={"Location": f"/media/{kept.key}"})
@@ -87,7 +87,7 @@ async def _take_in(sent: Received, name: str, file: UploadFile, decoders: Decode
     several = name.startswith(FILES)
     control = name.removeprefix(FILES if several else FILE)
     try:
-        kept, is_new = await uploads.add(_pieces(file), sent.storage, decoders)
+        kept, is_new = await uploads.keep(_pieces(file), sent.storage, decoders)
     except Unfit as unfit:
         sent.faults.append(Fault(f"/parameters/{control.removeprefix(PREFIX)}", f"{file.filename}: {unfit.message}"))
         return

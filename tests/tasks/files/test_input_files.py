@@ -52,7 +52,7 @@ async def given(content: bytes) -> str:
     async def whole() -> AsyncIterator[bytes]:
         yield content
 
-    return f"/media/{(await uploads.keep(whole(), Storage.open(settings.storage_url), DECODERS)).key}"
+    return f"/media/{(await uploads.keep(whole(), Storage.open(settings.storage_url), DECODERS))[0].key}"
 
 
 async def attempted(job_id: Any) -> dict[str, Any]:

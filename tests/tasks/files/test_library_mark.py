@@ -306,7 +306,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_while_the_folder_is_away_jobs_wait_and_when_it_is_back_they_go_on(
-    soon: None, quick: None, faults: Faults, folder: Path
+    soon: None, faults: Faults, folder: Path
 ) -> None:
     async with at_work(storage=opened(folder)) as worker:
         await faults.script({"on": "create", "match": "unplugged", "do": "run", "seconds": 2.0})

@@ -28,7 +28,7 @@ async def uploaded(content: bytes) -> str:
     async def whole() -> AsyncIterator[bytes]:
         yield content
 
-    return (await uploads.keep(whole(), Storage.open(settings.storage_url), DECODERS)).key
+    return (await uploads.keep(whole(), Storage.open(settings.storage_url), DECODERS))[0].key
 
 
 async def test_a_thumbnail_is_found_where_there_is_one() -> None:

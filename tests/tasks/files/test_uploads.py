@@ -27,7 +27,7 @@ async def pieces(content: bytes) -> AsyncIterator[bytes]:
 
 
 async def kept(content: bytes, max_bytes: int = 2**20, decoders: DecoderPool = DECODERS) -> Upload:
-    return await uploads.keep(pieces(content), Storage.open(settings.storage_url), decoders, max_bytes)
+    return (await uploads.keep(pieces(content), Storage.open(settings.storage_url), decoders, max_bytes))[0]
 
 
 async def is_there(key: str) -> bool:
@@ -69,17 +69,17 @@ async def test_the_same_file_is_not_opened_again() -> None:
 async def test_all_uploads_together_have_room_for_so_much() -> None:
     first, second = picture(36, 32), picture(37, 32)
     storage, quota = Storage.open(settings.storage_url), len(first) + len(second) - 1
-    upload = await uploads.keep(pieces(first), storage, DECODERS, quota=quota)
+    upload, _ = await uploads.keep(pieces(first), storage, DECODERS, quota=quota)
     with pytest.raises(Unfit) as refused:
         await uploads.keep(pieces(second), storage, DECODERS, quota=quota)
     assert refused.value.code == "uploads_full"
     assert [row["key"] for row in await Upload.select(Upload.key)] == [upload.key]
-    assert (await uploads.keep(pieces(first), storage, DECODERS, quota=quota)).key == upload.key, (
+    assert (await uploads.keep(pieces(first), storage, DECODERS, quota=quota))[0].key == upload.key, (
         "it takes no more room"
     )
     await aged(upload)
     await uploads.sweep(storage)
-    assert await uploads.keep(pieces(second), storage, DECODERS, quota=quota)
+    assert (await uploads.keep(pieces(second), storage, DECODERS, quota=quota))[1]
 
 
 async def test_what_is_discarded_goes_unless_a_job_uses_it() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tasks.backoff import DEFAULT_TIMINGS, Timings
 from tasks.db.database import now
 from tasks.db.tables import Job, Stage, Status
 from tasks.errors import DatabaseAway, Failure
@@ -39,10 +40,11 @@ class Following:
     replicate: Replicate
     prediction: Prediction
     looks: Counter[str]
+    timings: Timings = DEFAULT_TIMINGS
 
     async def to_the_end(self) -> Prediction:
         """Follow the prediction to its end."""
-        return await follow.to_the_end(self.lease, self.prediction, Poller(self.replicate))
+        return await follow.to_the_end(self.lease, self.prediction, Poller(self.replicate), self.timings)
 
     def hear(self, status: str, progress: float | None = None) -> None:
         """Deliver news of the prediction to the worker."""
@@ -139,10 +141,8 @@ async def test_an_end_that_replicate_cannot_confirm_for_now_is_looked_for_again_
 
 
 @pytest.mark.usefixtures("told")
-async def test_without_news_the_safety_poll_finds_the_end(
-    following: Following, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "WEBHOOK_POLL_SECONDS", 1.5)
+async def test_without_news_the_safety_poll_finds_the_end(following: Following) -> None:
+    following.timings = Timings(webhook_poll=1.5)
     assert (await following.to_the_end()).status == "succeeded"
     assert following.looks[following.prediction.id] <= 2
 
@@ -220,10 +220,8 @@ async def test_at_the_deadline_it_is_canceled_although_news_keep_coming(followin
     assert (await end).status == "canceled"
 
 
-async def test_a_prediction_that_replicate_has_forgotten_is_lost(
-    following: Following, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "MISSING_SECONDS", 1.0)
+async def test_a_prediction_that_replicate_has_forgotten_is_lost(following: Following) -> None:
+    following.timings = Timings(missing=1.0)
     following.prediction = Prediction("neverheardof", UNSEEN)
     with pytest.raises(Failure) as raised:
         await following.to_the_end()
@@ -231,10 +229,8 @@ async def test_a_prediction_that_replicate_has_forgotten_is_lost(
 
 
 @pytest.mark.parametrize("following", [60], indirect=True)
-async def test_long_after_replicates_own_deadline_it_is_given_up(
-    following: Following, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "GRACE_SECONDS", 1 - settings.prediction_timeout)
+async def test_long_after_replicates_own_deadline_it_is_given_up(following: Following) -> None:
+    following.timings = Timings(grace=1.0 - settings.prediction_timeout)
     with pytest.raises(Failure) as raised:
         await following.to_the_end()
     assert (raised.value.code, raised.value.passing) == ("provider_timeout", True)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from pydantic import SecretStr
 from tasks.db.tables import Status
 from tasks.errors import Failure
 from tasks.library import cards
-from tasks.predictions import follow, orphans, webhooks
+from tasks.predictions import follow, webhooks
 from tasks.predictions.webhooks import Forged, Signatures
 from tasks.replicate.client import Prediction, Replicate
 from tasks.settings import ROOT, settings
@@ -26,7 +27,7 @@ from tasks.standin.app import WEBHOOK_SECRET
 from tasks.standin.webhooks import signed
 from tests.conftest import Faults
 from tests.servers import free_port
-from tests.tasks.work import ended, submitted, until
+from tests.tasks.work import QUICK, at_work, ended, submitted, until
 from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
 
@@ -63,11 +64,16 @@ async def alive(elsewhere: str) -> str:
 
 
 @pytest.fixture
-async def reached(working: Faults, alive: str, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """Run a worker whose predictions are reported to the web application. Returns the stand-in's faults."""
+def public(alive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have predictions reported to the web application."""
     public = settings.model_copy(update={"public_url": alive})
     for module in (follow, webhooks):
         monkeypatch.setattr(module, "settings", public)
+
+
+@pytest.fixture
+async def reached(public: None, working: Faults) -> Faults:
+    """Run a worker whose predictions are reported to the web application. Returns the stand-in's faults."""
     return working
 
 
@@ -103,28 +109,24 @@ async def test_progress_is_seen_without_looking(reached: Faults, looks: Counter[
     assert (await ended(job)).job.status == Status.COMPLETED
 
 
-async def test_a_prediction_whose_answer_was_lost_is_known_from_its_webhook_alone(
-    reached: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(orphans, "SEARCH_DELAYS", (0.5, 2.0, 5.0))
-    await reached.script(
+async def test_a_prediction_whose_answer_was_lost_is_known_from_its_webhook_alone(public: None, faults: Faults) -> None:
+    await faults.script(
         {"on": "create", "match": "adopted", "do": "drop_answer"},
         {"on": "list", "do": "status", "status": 503, "times": 0},
     )
-    async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
+    patient = replace(QUICK, search_delays=(0.5, 2.0, 5.0))
+    async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL), at_work(timings=patient):
         card = await ended(await submitted("an adopted fox"))
     assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0), card.job.error
-    [prediction] = await reached.created("an adopted fox")
+    [prediction] = await faults.created("an adopted fox")
     [attempt] = await cards.attempts(card.job.id)
     assert attempt.prediction_id == prediction["id"]
 
 
-async def test_when_webhooks_are_lost_the_safety_poll_finds_the_end(
-    reached: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "WEBHOOK_POLL_SECONDS", 1.0)
-    await reached.script({"on": "webhook", "match": "unheard", "do": "missing", "times": 0})
-    card = await ended(await submitted("a fox unheard of"))
+async def test_when_webhooks_are_lost_the_safety_poll_finds_the_end(public: None, faults: Faults) -> None:
+    await faults.script({"on": "webhook", "match": "unheard", "do": "missing", "times": 0})
+    async with at_work(timings=replace(QUICK, webhook_poll=1.0)):
+        card = await ended(await submitted("a fox unheard of"))
     assert card.job.status == Status.COMPLETED, card.job.error
 
 

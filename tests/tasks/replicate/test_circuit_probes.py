@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tasks.backoff import DEFAULT_TIMINGS
 from tasks.db.database import now
 from tasks.db.tables import Halt, Priority
 from tasks.errors import Failure
@@ -111,7 +112,7 @@ async def test_the_first_probe_waits_and_then_one_worker_of_all_may_probe() -> N
     answers = await asyncio.gather(*(circuit.half_open(halted) for _ in range(10)))
     assert sorted(answers) == [False] * 9 + [True]
     seconds = ((await stopped()).probe_at - now()).total_seconds()
-    assert circuit.MAX_PROBE_SECONDS - 5 < seconds <= circuit.MAX_PROBE_SECONDS
+    assert DEFAULT_TIMINGS.max_probe - 5 < seconds <= DEFAULT_TIMINGS.max_probe
 
 
 async def test_a_probe_that_is_refused_puts_off_the_next_one() -> None:

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -20,11 +20,10 @@ from tasks.messaging import events
 from tasks.messaging.broker import HintBroker, broker
 from tasks.replicate import circuit
 from tasks.settings import settings
-from tasks.worker import process
 from tests import servers
 from tests.conftest import Faults
 from tests.processes import Process, answers, environment
-from tests.tasks.work import at_work, submitted, until
+from tests.tasks.work import QUICK, at_work, submitted, until
 from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
 
@@ -48,7 +47,7 @@ async def redis_at(url: str) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def without_redis(quick: None, tmp_path: Path) -> AsyncIterator[None]:
+async def without_redis(tmp_path: Path) -> AsyncIterator[None]:
     async with redis_at(f"unix://{tmp_path}/nobody.sock"):
         yield
 
@@ -109,7 +108,7 @@ async def answering(answer: bytes, socket: Path) -> AsyncIterator[None]:
     "answer", [b"-MISCONF Redis is configured to save snapshots, but cannot do so.\r\n", b""], ids=["no", "nothing"]
 )
 async def test_a_redis_that_has_one_answer_to_everything_stops_nobody(
-    answer: bytes, quick: None, faults: Faults, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    answer: bytes, faults: Faults, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     socket = tmp_path / "valkey.sock"
     async with answering(answer, socket), redis_at(f"unix://{socket}"), at_work():
@@ -131,16 +130,13 @@ async def test_a_redis_that_takes_nothing_stops_nobody_and_is_used_again_when_it
     refusal: tuple[str, ...],
     remedy: tuple[str, ...],
     valkey: servers.Server,
-    quick: None,
     faults: Faults,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(process, "HEARTBEAT_SECONDS", 0.2)
     caplog.set_level(logging.INFO, "tasks")
     async with Redis.from_url(valkey.url) as operator, redis_at(valkey.url):
         await operator.execute_command(*refusal)  # type: ignore[no-untyped-call]
-        async with at_work():
+        async with at_work(timings=replace(QUICK, heartbeat=0.2)):
             await completes(await submitted("a fox for a Redis that is full"))
             assert said(caplog) == ["WARNING"]
             await operator.execute_command(*remedy)  # type: ignore[no-untyped-call]
@@ -188,12 +184,9 @@ async def test_while_redis_is_away_a_cancel_reaches_the_worker(without_redis: No
     assert card.job.status == Status.CANCELED
 
 
-async def test_while_redis_is_away_a_halted_queue_is_probed(
-    without_redis: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(circuit, "MAX_PROBE_SECONDS", 0.3)
+async def test_while_redis_is_away_a_halted_queue_is_probed(without_redis: None, faults: Faults) -> None:
     await faults.script({"on": "create", "do": "status", "status": 402, "times": 1000})
-    async with at_work():
+    async with at_work(timings=replace(QUICK, max_probe=0.3)):
         job = await submitted("a fox without credit")
         await eventually(halted)
         await faults.clear()

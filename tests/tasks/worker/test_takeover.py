@@ -33,7 +33,7 @@ from tests.waiting import eventually
 
 
 async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with_the_same_prediction(
-    quick: None, faults: Faults
+    faults: Faults,
 ) -> None:
     await faults.script({"on": "create", "match": "handed", "do": "run", "seconds": 1.5})
     job = await submitted("a fox handed on")
@@ -48,7 +48,7 @@ async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with
     assert len(await faults.created("a fox handed on")) == 1
 
 
-async def test_a_job_that_a_crash_left_is_taken_up_where_it_was(quick: None, faults: Faults) -> None:
+async def test_a_job_that_a_crash_left_is_taken_up_where_it_was(faults: Faults) -> None:
     """The crash leaves a lease that is not renewed, and an attempt whose answer was never stored."""
     model = registry.built_in(SDXL)
     assert model is not None
@@ -114,7 +114,7 @@ async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database
         assert await rescuer.rescue(worker) == 1
 
 
-async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out(quick: None, faults: Faults) -> None:
+async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out(faults: Faults) -> None:
     await faults.script({"on": "create", "match": "posted", "do": "slow", "seconds": 2})
     job = await submitted("a fox that was just posted")
     async with at_work():
@@ -125,7 +125,7 @@ async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out
 
 
 async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_file(
-    quick: None, faults: Faults, web: httpx.AsyncClient
+    faults: Faults, web: httpx.AsyncClient
 ) -> None:
     """The worker freezes while it stores its result. Meanwhile another one fails the job, and a third completes it."""
     job, frozen = await submitted("a fox put down twice"), Frozen.open(settings.storage_url)
