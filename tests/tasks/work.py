@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.library.cards import Card
-from tasks.replicate.client import Replicate
+from tasks.replicate.client import Prediction, Replicate
 from tasks.settings import settings
 from tasks.worker import process
 from tasks.worker.generate import Worker
@@ -36,18 +37,32 @@ DECODERS = DecoderPool()
 atexit.register(DECODERS.close)
 
 
+class Counted(Replicate):
+    """A client of Replicate. looks: how often each prediction was looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: Counter[str] = Counter()
+
+    async def get(self, prediction_id: str) -> Prediction:
+        self.looks[prediction_id] += 1
+        return await super().get(prediction_id)
+
+
 @asynccontextmanager
-async def a_worker(storage: Storage | None = None, timings: Timings = QUICK, **changes: Any) -> AsyncIterator[Worker]:
+async def a_worker(
+    storage: Storage | None = None, timings: Timings = QUICK, replicate: Replicate | None = None, **more: Any
+) -> AsyncIterator[Worker]:
     """Make a worker that does not run yet, as process.run() makes one but for what is given."""
-    async with aclosing(Replicate()) as replicate, outputs.files_client() as files:
+    async with aclosing(replicate or Replicate()) as replicate, outputs.files_client() as files:
         storage = storage or Storage.open(settings.storage_url)
-        yield Worker(replicate, storage, Importer(files, DECODERS), timings=timings, **changes)
+        yield Worker(replicate, storage, Importer(files, DECODERS), timings=timings, **more)
 
 
 @asynccontextmanager
-async def at_work(storage: Storage | None = None, timings: Timings = QUICK, **changes: Any) -> AsyncIterator[Worker]:
+async def at_work(storage: Storage | None = None, timings: Timings = QUICK, **more: Any) -> AsyncIterator[Worker]:
     """Run a worker that is made by a_worker() while the block runs. It has stopped when the context exits."""
-    async with a_worker(storage, timings, **changes) as worker:
+    async with a_worker(storage, timings, **more) as worker:
         stop = asyncio.Event()
         running = asyncio.create_task(process.run(stop, worker=worker))
         try:

@@ -204,17 +204,16 @@ async def test_what_storage_would_not_remove_is_removed_later(storage: Memory) -
     assert storage.keys() == set()
 
 
-async def test_several_workers_sweep_at_once_and_in_portions(storage: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending_files, "FILES_PER_CHUNK", 3)
+async def test_several_workers_sweep_at_once_and_in_portions(storage: Memory) -> None:
     job = await claimed()
     for _ in range(10):
         await stored(job, storage)
     await fail(job)
-    await asyncio.gather(*(pending_files.sweep(storage) for _ in range(3)))
+    await asyncio.gather(*(pending_files.sweep(storage, chunk=3) for _ in range(3)))
     assert storage.keys() == set()
     assert len(await noted()) == 20
     await an_hour_passes()
-    await asyncio.gather(*(pending_files.sweep(storage) for _ in range(3)))
+    await asyncio.gather(*(pending_files.sweep(storage, chunk=3) for _ in range(3)))
     assert await noted() == set()
 
 

@@ -5,8 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,13 +20,13 @@ from tasks.errors import Failure
 from tasks.library import cards
 from tasks.predictions import follow, webhooks
 from tasks.predictions.webhooks import Forged, Signatures
-from tasks.replicate.client import Prediction, Replicate
+from tasks.replicate.client import Replicate
 from tasks.settings import ROOT, settings
 from tasks.standin.app import WEBHOOK_SECRET
 from tasks.standin.webhooks import signed
 from tests.conftest import Faults
 from tests.servers import free_port
-from tests.tasks.work import QUICK, at_work, ended, submitted, until
+from tests.tasks.work import QUICK, Counted, at_work, ended, submitted, until
 from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
 
@@ -72,40 +71,32 @@ def public(alive: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def reached(public: None, working: Faults) -> Faults:
-    """Run a worker whose predictions are reported to the web application. Returns the stand-in's faults."""
-    return working
+async def replicate(database: None) -> Counted:
+    return Counted()
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count how often each prediction is looked at."""
-    looks: Counter[str] = Counter()
-    get = Replicate.get
-
-    async def counted(self: Replicate, prediction_id: str) -> Prediction:
-        looks[prediction_id] += 1
-        return await get(self, prediction_id)
-
-    monkeypatch.setattr(Replicate, "get", counted)
-    return looks
+async def reached(public: None, faults: Faults, replicate: Counted) -> AsyncIterator[Faults]:
+    """Run a worker whose predictions are reported to the web application. Yields the stand-in's faults."""
+    async with at_work(replicate=replicate):
+        yield faults
 
 
-async def test_a_webhook_in_another_process_wakes_the_worker_that_waits(reached: Faults, looks: Counter[str]) -> None:
+async def test_a_webhook_in_another_process_wakes_the_worker_that_waits(reached: Faults, replicate: Counted) -> None:
     await reached.script({"on": "create", "match": "awaited", "do": "run", "seconds": 2})
     async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
         card = await ended(await submitted("an awaited fox"))
     assert card.job.status == Status.COMPLETED, card.job.error
     [prediction] = await reached.created("an awaited fox")
-    assert looks == {prediction["id"]: 1}
+    assert replicate.looks == {prediction["id"]: 1}
 
 
-async def test_progress_is_seen_without_looking(reached: Faults, looks: Counter[str]) -> None:
+async def test_progress_is_seen_without_looking(reached: Faults, replicate: Counted) -> None:
     await reached.script({"on": "create", "match": "developing", "do": "run", "seconds": 4})
     job = await submitted("a developing fox")
     card = await until(job.id, lambda card: 0 < (card.job.progress or 0) < 1)
     assert card.job.stage == "processing"
-    assert not looks
+    assert not replicate.looks
     assert (await ended(job)).job.status == Status.COMPLETED
 
 
@@ -158,16 +149,15 @@ async def test_an_end_that_replicate_does_not_confirm_is_no_end(reached: Faults,
     assert card.job.status == Status.COMPLETED, card.job.error
 
 
-async def test_without_a_public_address_none_are_asked_for_and_polling_does(
-    working: Faults, looks: Counter[str]
-) -> None:
+async def test_without_a_public_address_none_are_asked_for_and_polling_does(faults: Faults, replicate: Counted) -> None:
     assert settings.webhooks is None
-    await working.script({"on": "create", "match": "secluded", "do": "run", "seconds": 2})
-    card = await ended(await submitted("a secluded fox"))
+    await faults.script({"on": "create", "match": "secluded", "do": "run", "seconds": 2})
+    async with at_work(replicate=replicate):
+        card = await ended(await submitted("a secluded fox"))
     assert card.job.status == Status.COMPLETED, card.job.error
-    [prediction] = await working.created("a secluded fox")
+    [prediction] = await faults.created("a secluded fox")
     assert "webhook" not in prediction
-    assert looks[prediction["id"]] > 1
+    assert replicate.looks[prediction["id"]] > 1
 
 
 class Account:

@@ -146,17 +146,17 @@ async def test_a_file_that_comes_damaged_again_and_again_ends_the_job(working: F
     assert attempt.finished_at is not None
 
 
-async def test_a_result_that_replicate_has_deleted_is_said_to_be_gone(working: Faults) -> None:
+class Forgetful(Replicate):
+    """A Replicate that has removed every output."""
+
+    async def get(self, prediction_id: str) -> Prediction:
+        seen = await super().get(prediction_id)
+        return msgspec.structs.replace(seen, status="succeeded", output=None, data_removed=True)
+
+
+async def test_a_result_that_replicate_has_deleted_is_said_to_be_gone(faults: Faults) -> None:
     """No worker ran until Replicate had removed the output. The model did produce one."""
-    await working.script({"on": "create", "match": "came too late for", "do": "output", "output": None})
-    gone = {"status": "succeeded", "output": None, "data_removed": True}
-    job = await submitted("a fox that we came too late for")
-    real = Replicate.get
-
-    async def get(self: Replicate, prediction_id: str) -> Prediction:
-        return msgspec.structs.replace(await real(self, prediction_id), **gone)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Replicate, "get", get)
-        card = await ended(job)
+    await faults.script({"on": "create", "match": "came too late for", "do": "output", "output": None})
+    async with at_work(replicate=Forgetful()):
+        card = await ended(await submitted("a fox that we came too late for"))
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "output_gone")
