@@ -51,7 +51,7 @@ class Decoded:
 
 
 class DecoderPool:
-    """The decoder processes of one process of ours: up to MAX_DECODERS, started when they are needed.
+    """Up to MAX_DECODERS decoder processes, started when they are needed and used again.
 
     timeout: seconds for one file. files_per_process: how many files a decoder opens before it is replaced.
     """

@@ -47,10 +47,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The dependencies for creating predictions: Replicate, its circuit breaker, and the storage of input files.
-
-    timings: how long predictions are searched for whose answer was lost.
-    """
+    """What creates predictions: Replicate, its circuit breaker, the storage of input files, and the timings."""
 
     replicate: Replicate
     breaker: Breaker

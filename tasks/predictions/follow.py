@@ -77,7 +77,7 @@ class _Looks:
     async def look(self, at_once: bool) -> Prediction:
         """Return what Replicate reports now, or the last known state when Replicate does not answer.
 
-        The prediction continues without us. Raises Failure when Replicate has not known it for long enough.
+        The prediction continues without us. Raises Failure when Replicate has not known it for a minute.
         """
         wait = 0.0
         try:

@@ -61,12 +61,9 @@ async def find(lease: Lease, attempt: Attempt, replicate: Replicate, timings: Ti
 
 
 async def keep_calling_off(replicate: Replicate, every: float) -> None:
-    """Cancel, about every so many seconds and forever, the predictions that turn up for attempts that were given up."""
-
-    def pause() -> float:
-        return uniform(0.5, 1.5) * every
-
-    await repeat(partial(call_off_late, replicate), pause, "could not check for late predictions", log)
+    """Cancel, forever, the predictions that turn up for attempts that were given up. every: seconds between looks."""
+    look = partial(call_off_late, replicate)
+    await repeat(look, lambda: uniform(0.5, 1.5) * every, "could not check for late predictions", log)
 
 
 async def call_off_late(replicate: Replicate) -> int:

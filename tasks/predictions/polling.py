@@ -16,7 +16,7 @@ from tasks.replicate.errors import Throttled
 log = logging.getLogger(__name__)
 
 MAX_SINGLE_POLLS = 100  # predictions under way, up to which each is requested by itself
-LIST_POLL_SECONDS = 5.0
+LIST_POLL_SECONDS = 5.0  # seconds between two walks through the list
 # Predictions that a page must report of those looked for; with fewer, the rest are requested one by one.
 MIN_MATCHES_PER_PAGE = 3
 TRACKED_SECONDS = 60.0  # seconds after its last look, when a prediction no longer counts as under way
@@ -26,10 +26,7 @@ Found = Glimpse | Throttled | None
 
 
 class Poller:
-    """A poller, shared by all coroutines of a process that follow a prediction.
-
-    list_interval: seconds between two walks through the list.
-    """
+    """A poller for all coroutines of a process that follow a prediction. list_interval: as LIST_POLL_SECONDS."""
 
     def __init__(
         self, replicate: Replicate, clock: Callable[[], float] = monotonic, list_interval: float = LIST_POLL_SECONDS

@@ -105,9 +105,9 @@ def _until_probe(code: str, before: Halt | None, timings: Timings) -> float:
 class Breaker:
     """The circuit breaker with which one process creates predictions.
 
-    Closed: any number at a time. Half-open, when no create was answered of late: one at a time, so that
-    an outage affects one job and not all waiting jobs. Open, for all workers, with `provider_away`: a look
-    was not answered either, or MAX_UNANSWERED creates in a row were not.
+    Closed: any number at a time. Half-open, when no create was answered within timings.circuit_closed: one at a time,
+    so that an outage affects one job and not all waiting jobs. Open, for all workers, with `provider_away`: a look was
+    not answered either, or MAX_UNANSWERED creates in a row were not.
     """
 
     def __init__(

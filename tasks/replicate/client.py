@@ -134,7 +134,7 @@ class RemoteModel(msgspec.Struct):
 class Replicate:
     """A client of the API at settings.api_url. Create one for each event loop, and close it with `aclose`.
 
-    rate_limit: the limit of creates. Take a token from it before `create`, which obeys only what the headers say of it.
+    rate_limit: the limit of creates. A token must be taken from it before each.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs jobs, up to `concurrency` at a time. Made once per process. leases: those of the jobs under way."""
+    """Runs jobs, up to `concurrency` at a time. A process has one. leases: those of the jobs under way."""
 
     def __init__(
         self,
@@ -58,9 +58,7 @@ class Worker:
         self._under_way.add(this)
         try:
             job = await lifecycle.take_over(self.leases.seconds)
-            if (
-                job is None and not self.storage.ours
-            ):  # no place for a result, and its mark may reveal a restored backup
+            if job is None and not self.storage.ours:  # no place for a result; its mark may reveal a restored backup
                 return None
             job = job or await dispatch.next_job(self.replicate.rate_limit, self.leases.seconds)
             if job is not None:

@@ -15,7 +15,7 @@ from tasks.errors import Failure
 from tasks.library.cards import Card
 from tasks.replicate import circuit
 from tasks.replicate.circuit import MAX_UNANSWERED, Breaker
-from tasks.replicate.client import Replicate
+from tasks.replicate.client import LIMITS, Replicate
 from tasks.replicate.errors import OutcomeUnknown, Refused, Unreached
 from tests.conftest import Faults
 from tests.tasks.work import at_work, ended, existing, submitted
@@ -64,7 +64,7 @@ class Network(httpx.AsyncHTTPTransport):
 
 
 async def test_without_a_network_no_job_is_lost_however_long_it_lasts(faults: Faults) -> None:
-    network = Network()
+    network = Network(limits=LIMITS)
     async with at_work(replicate=Replicate(network)):
         many = await queued("a fox beyond the wire")
         await eventually(lambda: are_halted(circuit.AWAY))
