@@ -17,6 +17,7 @@ from litestar.types import Message, Scope
 from tasks.background import alongside
 from tasks.db import database
 from tasks.files import library_mark
+from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
 from tasks.messaging import events
 from tasks.messaging.broker import broker
@@ -65,13 +66,14 @@ SECURITY_HEADERS = (
 def create_app() -> Litestar:
     """Return the web application."""
     replicate, storage, hub = Replicate(), Storage.open(settings.storage_url), Hub()
-    signatures = Signatures(replicate)
+    signatures, decoders = Signatures(replicate), DecoderPool()
 
     @asynccontextmanager
     async def alive(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(database.connected())
             stack.push_async_callback(replicate.aclose)
+            stack.callback(decoders.close)
             stack.push_async_callback(broker.shutdown)
             stack.push_async_callback(events.close)
             await library_mark.begin(storage)
@@ -84,6 +86,7 @@ def create_app() -> Litestar:
         dependencies={
             "replicate": Provide(lambda: replicate, sync_to_thread=False),
             "storage": Provide(lambda: storage, sync_to_thread=False),
+            "decoders": Provide(lambda: decoders, sync_to_thread=False),
             "signatures": Provide(lambda: signatures, sync_to_thread=False),
         },
         lifespan=[alive],

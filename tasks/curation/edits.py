@@ -71,11 +71,11 @@ async def rate(where: Condition, stars: int) -> Outcome:
     return await _do("rate", str(stars), where)
 
 
-async def tag(where: Condition, name: str) -> Outcome:
-    """Put a tag on the jobs, except those that have MAX_TAGS. Raises ValueError when the name cannot be a tag."""
+async def tag(where: Condition, name: str, most: int = MAX_TAGS) -> Outcome:
+    """Put a tag on the jobs, except those that have `most` tags. Raises ValueError when the name cannot be a tag."""
     kept = tag_name(name)
-    outcome = await _do("tag", kept, where, NOT_DELETED & WhereRaw(f"{COUNT_TAGS} < {{}}", MAX_TAGS))
-    full = NOT_DELETED & WhereRaw(f"{COUNT_TAGS} >= {{}}", MAX_TAGS) & _deed("tag", kept, now()).undone()
+    outcome = await _do("tag", kept, where, NOT_DELETED & WhereRaw(f"{COUNT_TAGS} < {{}}", most))
+    full = NOT_DELETED & WhereRaw(f"{COUNT_TAGS} >= {{}}", most) & _deed("tag", kept, now()).undone()
     return replace(outcome, left_out=await Job.count().where(where & full))
 
 

@@ -4,6 +4,7 @@ import asyncio
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -13,6 +14,7 @@ from uuid import UUID
 from tasks.db.tables import Output
 from tasks.demo import words
 from tasks.files import outputs
+from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
 from tasks.standin.drawing.film import film
 from tasks.standin.drawing.picture import draw, encode
@@ -98,13 +100,14 @@ async def _keep(drawings: Iterable[_Drawing], storage: Storage) -> list[Row]:
             await storage.put(key, content)
         return {key: key for key in files}
 
-    async with outputs.files_client() as client:
+    async def keep(drawing: _Drawing) -> Row:
+        async with easels:
+            content = b64encode(await asyncio.to_thread(drawing.draw)).decode()
+            link = outputs.Link(f"data:{drawing.media_type};base64,{content}")
+            output = await importer.keep(drawing.id, 0, link, store)
+        return {column._meta.name: output[column._meta.name] for column in Output._meta.columns}
 
-        async def keep(drawing: _Drawing) -> Row:
-            async with easels:
-                content = b64encode(await asyncio.to_thread(drawing.draw)).decode()
-                link = outputs.Link(f"data:{drawing.media_type};base64,{content}")
-                output = await outputs.keep(drawing.id, 0, link, client=client, store=store)
-            return {column._meta.name: output[column._meta.name] for column in Output._meta.columns}
-
-        return await asyncio.gather(*map(keep, drawings))
+    with closing(DecoderPool()) as decoders:
+        async with outputs.files_client() as client:
+            importer = outputs.Importer(client, decoders)
+            return await asyncio.gather(*map(keep, drawings))

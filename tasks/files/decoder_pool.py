@@ -1,7 +1,6 @@
 """Decoder processes that open files from outside: they may die, hang or run out of memory instead of the worker."""
 
 import asyncio
-import atexit
 import logging
 import socket
 import subprocess
@@ -34,9 +33,6 @@ PREVIEW, THUMBNAIL = 512, 256  # pixels of the longer side, at most
 GOOD, TOO_LARGE, BROKEN = range(3)
 HEADER = Struct(">BI")  # of an answer: one of these three, and the number of bytes that follow
 
-_turns = asyncio.Semaphore(MAX_DECODERS)
-_idle: "list[Decoder]" = []
-
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -54,38 +50,53 @@ class Decoded:
     placeholder: str | None = None
 
 
-async def decode(file: IO[bytes], media: MediaType) -> Decoded:
-    """Measure a file and make its previews. The file must be a real file that is completely written.
+class DecoderPool:
+    """Up to MAX_DECODERS decoder processes, started when they are needed and used again.
 
-    Raises Failure: output_unreadable (may pass: a broken download looks the same), output_too_large (the file has too
-    many pixels, or needs more memory than an opener may have).
+    timeout: seconds for one file. files_per_process: how many files a decoder opens before it is replaced.
     """
-    if media.extension not in FORMATS and media.extension not in DEMUXERS:
-        return Decoded()
-    async with _turns:
-        status, answer = await _opened(file, media.extension)
-    if status == GOOD:
-        return msgspec.json.decode(answer, type=Decoded)
-    log.info("cannot open a file (%s): %s", media.extension, answer.decode(errors="replace"))
-    if status == TOO_LARGE:
-        raise Failure("output_too_large", "The result has more pixels than Darkroom can open.")
-    raise Failure("output_unreadable", f"The {media.kind} is damaged and cannot be opened.", passing=True)
 
+    def __init__(self, timeout: float = DECODE_TIMEOUT, files_per_process: int = FILES_PER_PROCESS) -> None:
+        self._timeout, self._files_per_process = timeout, files_per_process
+        self._turns = asyncio.Semaphore(MAX_DECODERS)
+        self._idle: list[Decoder] = []
 
-async def _opened(file: IO[bytes], extension: str) -> tuple[int, bytes]:
-    opener = _idle.pop() if _idle else Decoder()
-    status = BROKEN
-    try:
-        async with asyncio.timeout(DECODE_TIMEOUT):
-            status, answer = await opener.open(file, extension)
-        return status, answer
-    except (TimeoutError, ConnectionError) as error:
-        return BROKEN, repr(error).encode()
-    finally:
-        if status == GOOD and opener.files < FILES_PER_PROCESS:
-            _idle.append(opener)
-        else:  # it may be damaged, or still busy
-            opener.end()
+    async def decode(self, file: IO[bytes], media: MediaType) -> Decoded:
+        """Measure a file and make its previews. The file must be a real file that is completely written.
+
+        Raises Failure: output_unreadable (may pass: a broken download looks the same), output_too_large (the file has
+        too many pixels, or needs more memory than a decoder may have).
+        """
+        if media.extension not in FORMATS and media.extension not in DEMUXERS:
+            return Decoded()
+        async with self._turns:
+            status, answer = await self._opened(file, media.extension)
+        if status == GOOD:
+            return msgspec.json.decode(answer, type=Decoded)
+        log.info("cannot open a file (%s): %s", media.extension, answer.decode(errors="replace"))
+        if status == TOO_LARGE:
+            raise Failure("output_too_large", "The result has more pixels than Darkroom can open.")
+        raise Failure("output_unreadable", f"The {media.kind} is damaged and cannot be opened.", passing=True)
+
+    def close(self) -> None:
+        """End the idle decoders. One that is busy ends when nothing waits for it any more."""
+        while self._idle:
+            self._idle.pop().end()
+
+    async def _opened(self, file: IO[bytes], extension: str) -> tuple[int, bytes]:
+        decoder = self._idle.pop() if self._idle else Decoder()
+        status = BROKEN
+        try:
+            async with asyncio.timeout(self._timeout):
+                status, answer = await decoder.open(file, extension)
+            return status, answer
+        except (TimeoutError, ConnectionError) as error:
+            return BROKEN, repr(error).encode()
+        finally:
+            if status == GOOD and decoder.files < self._files_per_process:
+                self._idle.append(decoder)
+            else:  # it may be damaged, or still busy
+                decoder.end()
 
 
 class Decoder:
@@ -130,9 +141,3 @@ class Decoder:
                 raise ConnectionError("the decoder process died")
             content += piece
         return content
-
-
-@atexit.register
-def _dismiss() -> None:
-    while _idle:
-        _idle.pop().end()

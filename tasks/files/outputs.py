@@ -14,7 +14,7 @@ import httpx
 
 from tasks.db.tables import Output
 from tasks.errors import Failure
-from tasks.files.decoder_pool import Decoded, decode
+from tasks.files.decoder_pool import Decoded, DecoderPool
 from tasks.files.download import DATA_URL, Scratch, allowed, fetch, own_origin
 from tasks.files.media_types import MEDIA_TYPES, PREVIEW_SUFFIX, THUMBNAIL_SUFFIX, MediaType, sniff
 from tasks.files.ssrf import PublicTransport
@@ -32,8 +32,6 @@ RECOGNIZABLE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # a
 
 Store = Callable[[Mapping[str, IO[bytes] | bytes]], Awaitable[Mapping[str, str]]]
 """Puts files, given by their names below /media/, into storage in order. Returns the names that they have there."""
-
-_turns = asyncio.Semaphore(MAX_CONCURRENT_OUTPUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,39 +135,40 @@ def files_client() -> httpx.AsyncClient:
     )
 
 
-async def keep(
-    job_id: UUID,
-    position: int,
-    source: Source,
-    *,
-    client: httpx.AsyncClient,
-    store: Store,
-    max_bytes: int = MAX_OUTPUT_BYTES,
-) -> Output:
-    """Bring an output into storage.
+class Importer:
+    """Brings outputs into storage, up to MAX_CONCURRENT_OUTPUTS at a time. client: see files_client()."""
 
-    Returns its row, not saved yet and without its job. Raises Failure (download_failed, download_timeout,
-    download_incomplete, output_host_refused, output_too_large, output_unreadable), and what `store` raises.
-    """
-    name = f"{job_id}-{position}" if position else f"{job_id}"
-    async with _turns:
-        with Scratch(max_bytes) as scratch:
-            media = await _fill(scratch, source, client)
-            seen = await decode(scratch.file, media)
-            key = f"{name}.{media.extension}"
-            preview_key, thumbnail_key = name + PREVIEW_SUFFIX, name + THUMBNAIL_SUFFIX
-            smaller = {preview_key: seen.preview, thumbnail_key: seen.thumbnail}
-            scratch.file.seek(0)
-            files: dict[str, IO[bytes] | bytes] = {its: content for its, content in smaller.items() if content}
-            stored = await store({**files, key: scratch.file})  # last, so that a stored file has its previews
-            row = _row(position, media, seen, scratch)
-    row.key, row.stored_key = key, stored[key]
-    if seen.preview:
-        row.preview_key, row.stored_preview_key = preview_key, stored[preview_key]
-        row.stored_thumbnail_key = stored.get(thumbnail_key)
-    if isinstance(source, Text):
-        row.placeholder = _excerpt(source.content)
-    return row
+    def __init__(self, client: httpx.AsyncClient, decoders: DecoderPool) -> None:
+        self._client, self._decoders = client, decoders
+        self._turns = asyncio.Semaphore(MAX_CONCURRENT_OUTPUTS)
+
+    async def keep(
+        self, job_id: UUID, position: int, source: Source, store: Store, max_bytes: int = MAX_OUTPUT_BYTES
+    ) -> Output:
+        """Bring an output into storage.
+
+        Returns its row, not saved yet and without its job. Raises Failure (download_failed, download_timeout,
+        download_incomplete, output_host_refused, output_too_large, output_unreadable), and what `store` raises.
+        """
+        name = f"{job_id}-{position}" if position else f"{job_id}"
+        async with self._turns:
+            with Scratch(max_bytes) as scratch:
+                media = await _fill(scratch, source, self._client)
+                seen = await self._decoders.decode(scratch.file, media)
+                key = f"{name}.{media.extension}"
+                preview_key, thumbnail_key = name + PREVIEW_SUFFIX, name + THUMBNAIL_SUFFIX
+                smaller = {preview_key: seen.preview, thumbnail_key: seen.thumbnail}
+                scratch.file.seek(0)
+                files: dict[str, IO[bytes] | bytes] = {its: content for its, content in smaller.items() if content}
+                stored = await store({**files, key: scratch.file})  # last, so that a stored file has its previews
+                row = _row(position, media, seen, scratch)
+        row.key, row.stored_key = key, stored[key]
+        if seen.preview:
+            row.preview_key, row.stored_preview_key = preview_key, stored[preview_key]
+            row.stored_thumbnail_key = stored.get(thumbnail_key)
+        if isinstance(source, Text):
+            row.placeholder = _excerpt(source.content)
+        return row
 
 
 def _excerpt(text: str) -> str:

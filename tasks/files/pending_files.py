@@ -13,7 +13,7 @@ from tasks.db.dialect import from_now
 from tasks.db.tables import Condition, PendingFile
 from tasks.files.storage import Storage
 
-FILES_PER_CHUNK = 100  # files that are deleted together
+FILES_PER_CHUNK = 100
 CHUNK_PAUSE = 0.05  # seconds between two portions, so that other processes can write
 # Seconds; until then a process that was frozen while it stored a file may finish storing it.
 SECOND_SWEEP_SECONDS = 3600.0
@@ -24,21 +24,21 @@ UNREFERENCED = WhereRaw(
 )
 
 
-async def sweep(storage: Storage) -> None:
+async def sweep(storage: Storage, chunk: int = FILES_PER_CHUNK) -> None:
     """Delete the files that no output needs. An hour later, delete them once more, together with their notes.
 
-    This is safe to repeat and to run concurrently. Raises Failure when storage fails.
+    `chunk` files are deleted at a time. It is safe to repeat and to run at once. Raises Failure when storage fails.
     """
-    while keys := await _some(UNREFERENCED):
+    while keys := await _some(UNREFERENCED, chunk):
         await storage.delete(keys)
         await PendingFile.update({PendingFile.removed_at: from_now()}).where(PendingFile.key.is_in(keys))
         await asyncio.sleep(CHUNK_PAUSE)
-    while keys := await _some(PendingFile.removed_at < from_now(-SECOND_SWEEP_SECONDS)):
+    while keys := await _some(PendingFile.removed_at < from_now(-SECOND_SWEEP_SECONDS), chunk):
         await storage.delete(keys)
         await PendingFile.delete().where(PendingFile.key.is_in(keys))
         await asyncio.sleep(CHUNK_PAUSE)
 
 
-async def _some(where: Condition) -> list[str]:
-    rows = await PendingFile.select(PendingFile.key).where(where).order_by(PendingFile.noted_at).limit(FILES_PER_CHUNK)
+async def _some(where: Condition, most: int) -> list[str]:
+    rows = await PendingFile.select(PendingFile.key).where(where).order_by(PendingFile.noted_at).limit(most)
     return [row["key"] for row in rows]

@@ -12,7 +12,7 @@ from tasks.db import ids
 from tasks.db.database import now
 from tasks.db.tables import Job, Upload
 from tasks.errors import DatabaseAway, Failure
-from tasks.files.decoder_pool import Decoded, decode
+from tasks.files.decoder_pool import Decoded, DecoderPool
 from tasks.files.download import Scratch
 from tasks.files.media_types import PREVIEW_SUFFIX, MediaType, sniff
 from tasks.files.storage import Storage
@@ -50,26 +50,24 @@ class Unfit(Exception):  # the domain's term: the file is unfit
 
 
 async def keep(
-    content: AsyncIterator[bytes], storage: Storage, max_bytes: int = MAX_UPLOAD_BYTES, quota: int = QUOTA_BYTES
-) -> Upload:
+    content: AsyncIterator[bytes],
+    storage: Storage,
+    decoders: DecoderPool,
+    max_bytes: int = MAX_UPLOAD_BYTES,
+    quota: int = QUOTA_BYTES,
+) -> tuple[Upload, bool]:
     """Store a file with its preview. A file that is uploaded twice is stored once and opened once.
 
-    quota: bytes that all uploads together may have. Raises Unfit, and Failure("storage_unavailable").
+    quota: bytes that all uploads together may have. Returns the upload, and whether it is new here. Raises Unfit, and
+    Failure("storage_unavailable").
     """
-    return (await add(content, storage, max_bytes, quota))[0]
-
-
-async def add(
-    content: AsyncIterator[bytes], storage: Storage, max_bytes: int = MAX_UPLOAD_BYTES, quota: int = QUOTA_BYTES
-) -> tuple[Upload, bool]:
-    """Store a file as keep() does. Also returns whether it is new here."""
     with Scratch(max_bytes) as scratch:
         await _receive(content, scratch)
         known = await _known(scratch.sha256)
         if known is not None and await storage.head(known.key) is not None:
             return known, False
         media = await asyncio.to_thread(sniff, scratch.file)
-        seen = await _seen(scratch, media)
+        seen = await _seen(scratch, media, decoders)
         upload = known or await _written_down(scratch, media, seen, quota)
         if seen.preview:
             await storage.put(preview_key(upload.key), seen.preview)
@@ -130,11 +128,11 @@ async def _receive(content: AsyncIterator[bytes], scratch: Scratch) -> None:
         raise Unfit("upload_empty", "The file is empty.")
 
 
-async def _seen(scratch: Scratch, media: MediaType) -> Decoded:
+async def _seen(scratch: Scratch, media: MediaType, decoders: DecoderPool) -> Decoded:
     if media.extension in REFUSED_EXTENSIONS:
         raise Unfit("upload_type_refused", f"Files of type {media.name.partition(';')[0]} are not accepted.")
     try:
-        return await decode(scratch.file, media)
+        return await decoders.decode(scratch.file, media)
     except Failure as failure:
         too_large = failure.code == "output_too_large"
         message = "has more pixels than Darkroom can open" if too_large else "is damaged and cannot be opened"

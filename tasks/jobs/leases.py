@@ -27,14 +27,18 @@ T = TypeVar("T")
 class Lease:
     """A worker's hold on a job: the coroutine that runs the job, and the messages that arrived for it meanwhile.
 
-    until: when the lease ends by this process's monotonic clock, unless it is renewed before. cancel_requested: whether
-    a user wants the job canceled. woken: set when there is a new cancel request, or `news` of the prediction.
+    until: when the lease ends by this process's monotonic clock, unless it is renewed before, for `seconds`.
+    cancel_requested: whether a user wants the job canceled. awaits_answer: whether the coroutine was canceled and still
+    waits for the answer to a request already sent. woken: set when there is a new cancel request, or `news` of the
+    prediction.
     """
 
     job: Job
     carrier: asyncio.Task[None]
     until: float
+    seconds: float = settings.lease_seconds
     cancel_requested: bool = False
+    awaits_answer: bool = False
     news: News | None = None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,6 +51,13 @@ class Lease:
         if not self.cancel_requested:
             self.cancel_requested = True
             self.woken.set()
+
+    async def call_off_where_asked(self) -> bool:
+        """Return whether a user wants this job canceled, and note it."""
+        renewed = await lifecycle.renew([self.job.lease_token], self.seconds)
+        if renewed.get(self.job.lease_token):
+            self.call_off()
+        return self.cancel_requested
 
     def hear(self, news: News) -> None:
         """Note a webhook's news. News that the prediction has ended is not replaced by older news arriving later."""
@@ -89,69 +100,55 @@ class Lost(asyncio.CancelledError):
     """The loss of a lease: another worker has the job, so this one stops and writes nothing."""
 
 
-_held: dict[UUID, Lease] = {}
+class Leases:
+    """The leases that a worker holds. seconds: how long each holds unless it is renewed. held: by their tokens."""
 
+    def __init__(self, seconds: float = settings.lease_seconds) -> None:
+        self.seconds = seconds
+        self.held: dict[UUID, Lease] = {}
 
-@asynccontextmanager
-async def hold(job: Job) -> AsyncIterator[Lease]:
-    """Hold a claimed job's lease while the block runs. The block is canceled when the lease is lost."""
-    carrier = asyncio.current_task()
-    assert carrier is not None
-    lease = Lease(job, carrier, job.held_until, cancel_requested=job.cancel_requested)
-    _held[job.lease_token] = lease
-    try:
-        yield lease
-    finally:
-        _held.pop(job.lease_token, None)
+    @asynccontextmanager
+    async def hold(self, job: Job) -> AsyncIterator[Lease]:
+        """Hold a claimed job's lease while the block runs. The block is canceled when the lease is lost."""
+        carrier = asyncio.current_task()
+        assert carrier is not None
+        lease = Lease(job, carrier, job.held_until, self.seconds, cancel_requested=job.cancel_requested)
+        self.held[job.lease_token] = lease
+        try:
+            yield lease
+        finally:
+            self.held.pop(job.lease_token, None)
 
+    async def keep(self) -> None:
+        """Renew all held leases, three times per lease duration. Never returns."""
+        await repeat(self.renew, lambda: self.seconds / 3, "leases could not be renewed", log)
 
-async def keep() -> None:
-    """Renew all held leases, three times per lease duration. Never returns."""
-    await repeat(renew, lambda: settings.lease_seconds / 3, "leases could not be renewed", log)
+    async def renew(self) -> None:
+        """Renew the held leases once. Gives up those that are gone, and notes which jobs a user wants canceled."""
+        before, asked = dict(self.held), monotonic()
+        if not before:
+            return
+        renewed = await lifecycle.renew(before, self.seconds)
+        for token, lease in before.items():
+            if token in renewed:
+                lease.until = asked + self.seconds
+            elif token in self.held:
+                log.warning("job %s: the lease is gone, leaving it to its new holder", lease.job.id)
+                lease.carrier.cancel()
+            if renewed.get(token):
+                lease.call_off()
 
+    async def watch_for_cancels(self) -> None:
+        """Pass on cancel requests as soon as they arrive. `renew` finds a lost one."""
+        async for job_id in events.listen(events.CANCEL):
+            for lease in self._of(job_id):
+                lease.call_off()
 
-async def renew() -> None:
-    """Renew the held leases once. Gives up those that are gone, and notes which jobs a user wants canceled."""
-    before, asked = dict(_held), monotonic()
-    if not before:
-        return
-    renewed = await lifecycle.renew(before, settings.lease_seconds)
-    for token, lease in before.items():
-        if token in renewed:
-            lease.until = asked + settings.lease_seconds
-        elif token in _held:
-            log.warning("job %s: the lease is gone, leaving it to its new holder", lease.job.id)
-            lease.carrier.cancel()
-        if renewed.get(token):
-            lease.call_off()
+    async def watch_for_news(self) -> None:
+        """Pass on what webhooks report about predictions. A later poll of the prediction finds what was lost."""
+        async for news in events.listen_for_news():
+            for lease in self._of(news.job):
+                lease.hear(news)
 
-
-async def call_off_where_asked(lease: Lease) -> bool:
-    """Return whether a user wants this job canceled, and note it."""
-    renewed = await lifecycle.renew([lease.job.lease_token], settings.lease_seconds)
-    if renewed.get(lease.job.lease_token):
-        lease.call_off()
-    return lease.cancel_requested
-
-
-async def watch_for_cancels() -> None:
-    """Pass on cancel requests as soon as they arrive. `renew` finds a lost one."""
-    async for job_id in events.listen(events.CANCEL):
-        for lease in _of(job_id):
-            lease.call_off()
-
-
-async def watch_for_news() -> None:
-    """Pass on what webhooks report about predictions. A later poll of the prediction finds what was lost."""
-    async for news in events.listen_for_news():
-        for lease in _of(news.job):
-            lease.hear(news)
-
-
-def held() -> list[UUID]:
-    """Return the tokens of the leases that this process holds."""
-    return list(_held)
-
-
-def _of(job_id: UUID) -> Iterator[Lease]:
-    return (lease for lease in list(_held.values()) if lease.job.id == job_id)
+    def _of(self, job_id: UUID) -> Iterator[Lease]:
+        return (lease for lease in list(self.held.values()) if lease.job.id == job_id)

@@ -112,9 +112,9 @@ async def neighbors(job_id: UUID, search: Search, sort: Sort) -> tuple[UUID | No
     return await ids_around(search, sort, job) if job else (None, None)
 
 
-async def count(search: Search) -> int:
-    """Return how many jobs a search finds: exact up to MAX_COUNTED, and MAX_COUNTED + 1 when there are more."""
-    return await number_found(search, MAX_COUNTED + 1)
+async def count(search: Search, most: int = MAX_COUNTED) -> int:
+    """Return how many jobs a search finds: exact up to `most`, and `most` + 1 when there are more."""
+    return await number_found(search, most + 1)
 
 
 async def found_among(job_ids: Sequence[UUID], search: Search) -> set[UUID]:

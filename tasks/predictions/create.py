@@ -10,17 +10,17 @@ from functools import partial
 from math import ceil
 from typing import Any, TypeVar
 
+from tasks.backoff import Timings
 from tasks.db.database import now
 from tasks.db.tables import Attempt, Job
 from tasks.errors import DatabaseAway, Failure
 from tasks.files import input_files
 from tasks.files.storage import Storage
-from tasks.jobs import attempts, leases
+from tasks.jobs import attempts
 from tasks.jobs.leases import Lease, Lost
 from tasks.models import registry
 from tasks.models.registry import Model
 from tasks.predictions import orphans, webhooks
-from tasks.replicate import rate_limit
 from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import UNSEEN, Prediction, Replicate
 from tasks.replicate.errors import (
@@ -44,17 +44,15 @@ MIN_DEADLINE_SECONDS = 5  # seconds: the shortest deadline that Replicate accept
 
 T = TypeVar("T")
 
-parting: set[asyncio.Task[Any] | None] = set()
-"""Canceled tasks that still wait for the answer to a request already sent."""
-
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The dependencies for creating predictions: Replicate, its circuit breaker, and the storage of input files."""
+    """What creates predictions: Replicate, its circuit breaker, the storage of input files, and the timings."""
 
     replicate: Replicate
     breaker: Breaker
     storage: Storage
+    timings: Timings
 
 
 async def prediction_of(lease: Lease, provider: Provider, probing: bool = False) -> Prediction:
@@ -75,7 +73,7 @@ async def prediction_of(lease: Lease, provider: Provider, probing: bool = False)
         attempts.SUBMISSION_DOUBTFUL,
     ):  # recorded when its request was refused
         raise Refused(attempt.error_code, attempt.error or "", passing=True, settled=True)
-    return await _lost(lease, attempt, attempt.error_code == attempts.SUBMISSION_DOUBTFUL, provider.replicate)
+    return await _lost(lease, attempt, attempt.error_code == attempts.SUBMISSION_DOUBTFUL, provider)
 
 
 async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction:
@@ -88,7 +86,7 @@ async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction
         sent = await input_files.sent(model, arguments, provider.storage, replicate)
     try:
         async with provider.breaker.create(job.id, probing):
-            return await _to_its_end(_sent(lease, model, arguments, sent, replicate))
+            return await _to_its_end(lease, _sent(lease, model, arguments, sent, replicate))
     except InvalidInput as refused:
         raise await _looked_up_anew(refused, model, replicate) from refused
     except Forbidden as refused:
@@ -96,26 +94,26 @@ async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction
     except Refused as refused:
         refused.settled = True
         if isinstance(refused, Throttled):
-            await rate_limit.slow_down(refused.retry_after, refused.per_minute, refused.burst)
+            await replicate.rate_limit.slow_down(refused.retry_after, refused.per_minute, refused.burst)
         raise
     except OutcomeUnknown as unknown:
         attempt = await attempts.under_way(job)
         if attempt is None:
             raise
-        return await _lost(lease, attempt, isinstance(unknown, OutcomeDoubtful), replicate)
+        return await _lost(lease, attempt, isinstance(unknown, OutcomeDoubtful), provider)
 
 
-async def _to_its_end(sending: Coroutine[Any, Any, T]) -> T:
+async def _to_its_end(lease: Lease, sending: Coroutine[Any, Any, T]) -> T:
     """Await `sending`. If the worker stops meanwhile, still wait SHUTDOWN_TIMEOUT seconds for the request's answer."""
-    task, carrier = asyncio.create_task(sending), asyncio.current_task()
+    task = asyncio.create_task(sending)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        parting.add(carrier)
+        lease.awaits_answer = True
         try:
             await asyncio.wait([task], timeout=SHUTDOWN_TIMEOUT)
         finally:
-            parting.discard(carrier)
+            lease.awaits_answer = False
             task.cancel()
         raise
 
@@ -140,7 +138,7 @@ async def _sent(
     job = lease.job
     attempt = await attempts.begin(job, model.reference, arguments)
     if attempt is None:
-        if await leases.call_off_where_asked(lease):
+        if await lease.call_off_where_asked():
             raise Failure("canceled", "Canceled.", settled=True)
         raise Lost
     try:
@@ -187,14 +185,14 @@ def _time_left(job: Job) -> int:
     return max(MIN_DEADLINE_SECONDS, min(settings.prediction_timeout, ceil(left)))
 
 
-async def _lost(lease: Lease, attempt: Attempt, doubtful: bool, replicate: Replicate) -> Prediction:
+async def _lost(lease: Lease, attempt: Attempt, doubtful: bool, provider: Provider) -> Prediction:
     """Return the prediction of a request whose outcome is unknown, if it is found.
 
     doubtful: whether Replicate's own application had an error, so that it most likely did nothing. Then another
     prediction may be created once Replicate has listed none for long. Otherwise the job fails, because its prediction
     may have been paid for.
     """
-    prediction = await orphans.find(lease, attempt, replicate)
+    prediction = await orphans.find(lease, attempt, provider.replicate, provider.timings)
     if prediction is not None:
         return prediction
     if doubtful:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import repeat
 from random import uniform
 
-from tasks.backoff import WEBHOOK_POLL_SECONDS, polling_intervals
+from tasks.backoff import Timings, polling_intervals
 from tasks.db.database import now
 from tasks.db.tables import Stage
 from tasks.errors import DatabaseAway, Failure
@@ -20,23 +20,21 @@ from tasks.settings import settings
 
 log = logging.getLogger(__name__)
 
-GRACE_SECONDS = 120  # seconds after Replicate's own deadline until we stop polling
-MISSING_SECONDS = 60.0  # how long Replicate must say that it does not know a prediction until it counts as lost
 CANCEL_POLL_SECONDS = 1.0  # seconds between polls of a prediction that is being canceled
 
 State = tuple[Stage, float | None]
 
 
-async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Prediction:
+async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller, timings: Timings) -> Prediction:
     """Follow a prediction until it has ended, and report its progress. Cancels it on request, or at the deadline.
 
     Webhooks are hints: a prediction has ended only when Replicate's API says so. Raises Failure when Replicate has lost
     the prediction.
     """
     clock = asyncio.get_running_loop().time
-    give_up_at = clock() + settings.prediction_timeout + GRACE_SECONDS
+    give_up_at = clock() + settings.prediction_timeout + timings.grace
     deadline = clock() + (lease.job.deadline_at - now()).total_seconds() if lease.job.deadline_at else give_up_at
-    looks = _Looks(prediction, poller, clock)
+    looks = _Looks(prediction, poller, clock, timings)
     reported = await _report(lease, _state(prediction), None)
     called_off = False
 
@@ -64,11 +62,11 @@ async def to_the_end(lease: Lease, prediction: Prediction, poller: Poller) -> Pr
 class _Looks:
     """The polls of one prediction. interval: seconds until the next poll."""
 
-    def __init__(self, prediction: Prediction, poller: Poller, clock: Callable[[], float]) -> None:
+    def __init__(self, prediction: Prediction, poller: Poller, clock: Callable[[], float], timings: Timings) -> None:
         self.prediction = prediction
-        self._poller, self._clock = poller, clock
+        self._poller, self._clock, self._timings = poller, clock, timings
         self._calm = settings.webhooks is not None  # webhooks report the progress
-        self._intervals: Iterator[float] = repeat(WEBHOOK_POLL_SECONDS) if self._calm else polling_intervals()
+        self._intervals: Iterator[float] = repeat(timings.webhook_poll) if self._calm else polling_intervals()
         self.interval = 0.0 if prediction.status == UNSEEN else next(self._intervals)
         self._missing_since: float | None = None
 
@@ -79,7 +77,7 @@ class _Looks:
     async def look(self, at_once: bool) -> Prediction:
         """Return what Replicate reports now, or the last known state when Replicate does not answer.
 
-        The prediction continues without us. Raises Failure when Replicate has not known it for MISSING_SECONDS.
+        The prediction continues without us. Raises Failure when Replicate has not known it for a minute.
         """
         wait = 0.0
         try:
@@ -97,7 +95,7 @@ class _Looks:
         return self.prediction
 
     async def _missing(self) -> None:
-        """Note that Replicate does not know the prediction. Raises Failure after MISSING_SECONDS of this.
+        """Note that Replicate does not know the prediction. Raises Failure after a minute of this.
 
         One such answer does not prove that it is lost: a replica may be behind, or a gateway may be wrong.
         """
@@ -105,7 +103,7 @@ class _Looks:
         log.warning("prediction %s: not found at Replicate", self.prediction.id)
         if self._calm:
             self.hurry()
-        if self._clock() - self._missing_since >= MISSING_SECONDS:
+        if self._clock() - self._missing_since >= self._timings.missing:
             await _called_off(self.prediction.id, self._poller.replicate)
             message = "Replicate no longer knows this prediction. It may have run, and been paid for."
             raise Failure("prediction_lost", message)

@@ -12,6 +12,7 @@ from functools import partial
 from random import uniform
 
 from tasks.background import repeat
+from tasks.backoff import Timings
 from tasks.db.database import UNIQUE_VIOLATIONS, now
 from tasks.db.tables import Attempt, Job
 from tasks.errors import Failure
@@ -24,24 +25,20 @@ from tasks.replicate.errors import NotFound
 
 log = logging.getLogger(__name__)
 
-SEARCH_DELAYS = (2.0, 5.0, 10.0, 20.0)  # seconds before each look at the list, while a worker waits
-SEARCH_WINDOW = timedelta(minutes=2)  # after the request: until then Replicate may list the prediction late
-LATE_SEARCH_SECONDS = 30.0  # until the next look, after SEARCH_DELAYS
 CLOCK_TOLERANCE = timedelta(minutes=1)
 CREATION_WINDOW = timedelta(minutes=3)  # of the request, by Replicate's clock
 WATCH_WINDOW = timedelta(hours=1)  # then Replicate deletes the input
-SWEEP_SECONDS = 20.0  # seconds between two looks for predictions that turn up too late
 
 
-async def find(lease: Lease, attempt: Attempt, replicate: Replicate) -> Prediction | None:
-    """Return the prediction of an attempt whose response was lost, or None when Replicate lists none for SEARCH_WINDOW.
+async def find(lease: Lease, attempt: Attempt, replicate: Replicate, timings: Timings) -> Prediction | None:
+    """Return the prediction of an attempt whose response was lost, or None when Replicate lists none for long enough.
 
     Raises Failure, which may pass, when the search must be repeated later. Raises Lost when another worker has the job.
     """
     job = lease.job
-    age = now() - attempt.created_at
+    age = (now() - attempt.created_at).total_seconds()
     looked: Failure | None = None
-    for wait in SEARCH_DELAYS if age < timedelta(seconds=sum(SEARCH_DELAYS)) else (0.0,):
+    for wait in timings.search_delays if age < sum(timings.search_delays) else (0.0,):
         await lease.wait(wait)  # a webhook may report it earlier
         try:
             prediction, looked = await _search(job, attempt, replicate), None
@@ -56,20 +53,17 @@ async def find(lease: Lease, attempt: Attempt, replicate: Replicate) -> Predicti
             break
     if looked is not None:
         raise Failure(looked.code, looked.message, passing=True)
-    left = (SEARCH_WINDOW - (now() - attempt.created_at)).total_seconds()
+    left = timings.search_window - (now() - attempt.created_at).total_seconds()
     if left > 0:
         message = "Replicate's answer was unclear. Searching its list for the prediction."
-        raise Failure("provider_error", message, passing=True, retry_after=min(left, LATE_SEARCH_SECONDS))
+        raise Failure("provider_error", message, passing=True, retry_after=min(left, timings.late_search))
     return None
 
 
-async def keep_calling_off(replicate: Replicate) -> None:
-    """Cancel, forever, the predictions that turn up for attempts that were given up."""
-
-    def pause() -> float:
-        return uniform(0.5, 1.5) * SWEEP_SECONDS
-
-    await repeat(partial(call_off_late, replicate), pause, "could not check for late predictions", log)
+async def keep_calling_off(replicate: Replicate, every: float) -> None:
+    """Cancel, forever, the predictions that turn up for attempts that were given up. every: seconds between looks."""
+    look = partial(call_off_late, replicate)
+    await repeat(look, lambda: uniform(0.5, 1.5) * every, "could not check for late predictions", log)
 
 
 async def call_off_late(replicate: Replicate) -> int:

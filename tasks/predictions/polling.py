@@ -26,11 +26,12 @@ Found = Glimpse | Throttled | None
 
 
 class Poller:
-    """A poller, shared by all coroutines of a process that follow a prediction."""
+    """A poller for all coroutines of a process that follow a prediction. list_interval: as LIST_POLL_SECONDS."""
 
-    def __init__(self, replicate: Replicate, clock: Callable[[], float] = monotonic) -> None:
-        self.replicate = replicate
-        self._clock = clock
+    def __init__(
+        self, replicate: Replicate, clock: Callable[[], float] = monotonic, list_interval: float = LIST_POLL_SECONDS
+    ) -> None:
+        self.replicate, self._clock, self._list_interval = replicate, clock, list_interval
         self._under_way: dict[str, float] = {}  # when each was last looked at, the oldest look first
         self._asked: dict[str, asyncio.Future[Found]] = {}
         self._walking: asyncio.Task[None] | None = None
@@ -71,7 +72,7 @@ class Poller:
 
     async def _walk(self) -> None:
         while self._asked:
-            await asyncio.sleep(self._walked_at + LIST_POLL_SECONDS - self._clock())
+            await asyncio.sleep(self._walked_at + self._list_interval - self._clock())
             self._walked_at = self._clock()
             asked, self._asked = self._asked, {}
             otherwise: Throttled | None = None

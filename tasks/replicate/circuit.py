@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 from uuid import UUID
 
+from tasks.backoff import DEFAULT_TIMINGS, Timings
 from tasks.db.database import now
 from tasks.db.dialect import from_now
 from tasks.db.tables import Halt
@@ -24,16 +25,12 @@ from tasks.settings import settings
 
 log = logging.getLogger(__name__)
 
-CLOSED_SECONDS = 2.0  # after an answered create
 MAX_UNANSWERED = 3  # creates in a row, even if looks are answered
 AUTH = "provider_auth"
 BILLING = "provider_billing"
 AWAY = "provider_away"
 MANUAL_CODES = ["held", "restored"]
 """The codes with which no probe closes the circuit: a user has to."""
-
-FIRST_PROBE_SECONDS = 1.0  # after Replicate did not answer; later waits are half as long as the outage has lasted
-MAX_PROBE_SECONDS = 30.0  # the longest wait between two probes
 
 
 async def current() -> Halt | None:
@@ -46,12 +43,12 @@ async def is_open(code: str) -> bool:
     return await Halt.exists().where(Halt.code == code)
 
 
-async def trip(failure: Failure, job_id: UUID | None = None) -> None:
+async def trip(failure: Failure, job_id: UUID | None = None, timings: Timings = DEFAULT_TIMINGS) -> None:
     """Open the circuit for all workers, or keep it open. job_id: the job that met the failure."""
     before = await current()
     same = before if before is not None and before.code == failure.code else None
     since = before.since if before is not None else now()
-    probe_at = from_now(_until_probe(failure.code, same))
+    probe_at = from_now(_until_probe(failure.code, same, timings))
     row = Halt(id=1, code=failure.code, message=failure.message, since=since, probe_at=probe_at, job=job_id)
     changes = {Halt.code: failure.code, Halt.message: failure.message, Halt.probe_at: probe_at, Halt.job: job_id}
     await Halt.insert(row).on_conflict(
@@ -62,10 +59,10 @@ async def trip(failure: Failure, job_id: UUID | None = None) -> None:
         log.error("%s%s", message, f" Detected on job {job_id}." if job_id else "")
 
 
-async def half_open(stopped: Halt) -> bool:
+async def half_open(stopped: Halt, timings: Timings = DEFAULT_TIMINGS) -> bool:
     """Return whether it is this worker's turn to probe: of all workers, one gets a turn from time to time."""
     due = (Halt.id == 1) & (Halt.probe_at <= from_now()) & Halt.code.not_in(MANUAL_CODES)
-    later = from_now(_until_probe(stopped.code, stopped))
+    later = from_now(_until_probe(stopped.code, stopped, timings))
     return bool(await Halt.update({Halt.probe_at: later}).where(due).returning(Halt.id))
 
 
@@ -97,24 +94,26 @@ async def resume() -> Halt | None:
     return Halt(**lifted[0]) if lifted else None
 
 
-def _until_probe(code: str, before: Halt | None) -> float:
+def _until_probe(code: str, before: Halt | None, timings: Timings) -> float:
     """Return the seconds until the next probe. In an outage, probes start soon and become less frequent."""
     if code != AWAY:
-        return MAX_PROBE_SECONDS
+        return timings.max_probe
     lasted = (now() - before.since).total_seconds() if before is not None else 0.0
-    return min(max(lasted / 2, FIRST_PROBE_SECONDS), MAX_PROBE_SECONDS)
+    return min(max(lasted / 2, timings.first_probe), timings.max_probe)
 
 
 class Breaker:
     """The circuit breaker with which one process creates predictions.
 
-    Closed: any number at a time. Half-open, when no create was answered within CLOSED_SECONDS: one at a time, so that
-    an outage affects one job and not all waiting jobs. Open, for all workers, with `provider_away`: a look
-    was not answered either, or MAX_UNANSWERED creates in a row were not.
+    Closed: any number at a time. Half-open, when no create was answered within timings.circuit_closed: one at a time,
+    so that an outage affects one job and not all waiting jobs. Open, for all workers, with `provider_away`: a look was
+    not answered either, or MAX_UNANSWERED creates in a row were not.
     """
 
-    def __init__(self, replicate: Replicate, clock: Callable[[], float] = monotonic) -> None:
-        self._replicate, self._clock = replicate, clock
+    def __init__(
+        self, replicate: Replicate, clock: Callable[[], float] = monotonic, timings: Timings = DEFAULT_TIMINGS
+    ) -> None:
+        self._replicate, self._clock, self.timings = replicate, clock, timings
         self._closed_until = 0.0
         self._unanswered = 0
         self._half_open = asyncio.Lock()
@@ -161,7 +160,7 @@ class Breaker:
         return self._clock() < self._closed_until
 
     def _answered(self) -> None:
-        self._closed_until = self._clock() + CLOSED_SECONDS
+        self._closed_until = self._clock() + self.timings.circuit_closed
         self._unanswered = 0
 
     async def _not_answered(self, job_id: UUID) -> None:
@@ -170,4 +169,4 @@ class Breaker:
         async with self._looking:  # of creates that were sent together, one looks at a time
             if await is_open(AWAY) or (self._unanswered < MAX_UNANSWERED and await self.is_answered()):
                 return
-            await trip(Failure(AWAY, "Replicate is not responding."), job_id)
+            await trip(Failure(AWAY, "Replicate is not responding."), job_id, self.timings)

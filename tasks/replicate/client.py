@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from tasks.replicate import rate_limit
 from tasks.replicate.errors import (
     Forbidden,
     OutcomeUnknown,
@@ -22,6 +21,7 @@ from tasks.replicate.errors import (
     slow_down,
     token_refused,
 )
+from tasks.replicate.rate_limit import RateLimit
 from tasks.settings import settings
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0, pool=30.0)
@@ -132,11 +132,15 @@ class RemoteModel(msgspec.Struct):
 
 
 class Replicate:
-    """A client of the API at settings.api_url. Create one for each event loop, and close it with `aclose`."""
+    """A client of the API at settings.api_url. Create one for each event loop, and close it with `aclose`.
+
+    rate_limit: the limit of creates. A token must be taken from it before each.
+    """
 
     def __init__(
         self, transport: httpx.AsyncBaseTransport | None = None, clock: Callable[[], float] = monotonic
     ) -> None:
+        self.rate_limit = RateLimit()
         token = settings.replicate_api_token.get_secret_value() or "stand-in"
         self._client = httpx.AsyncClient(
             base_url=settings.api_url,
@@ -247,7 +251,7 @@ class Replicate:
                 "provider_unreachable", "The connection to Replicate was lost.", passing=True
             ) from error
         if creates:
-            await _heed(response.headers)
+            await self._heed(response.headers)
         if not response.is_success:
             refused = refusal(response)
             if isinstance(refused, Throttled) and not creates:
@@ -257,6 +261,13 @@ class Replicate:
             return msgspec.json.decode(response.content, type=shape)
         except msgspec.DecodeError as error:
             raise OutcomeUnknown("provider_error", "Replicate sent an unreadable response.", passing=True) from error
+
+    async def _heed(self, headers: Mapping[str, str]) -> None:
+        """Pass on how many more predictions we may create, when the headers say so."""
+        try:
+            await self.rate_limit.heed(int(headers["ratelimit-remaining"]), float(headers["ratelimit-reset"]))
+        except (KeyError, ValueError):
+            return
 
     def _pause(self, throttled: Throttled) -> None:
         wait = PAUSE_SECONDS if throttled.retry_after is None else throttled.retry_after
@@ -273,11 +284,3 @@ class Replicate:
             return await self._client.request(method, path, **request)
         finally:
             self._slots.release()
-
-
-async def _heed(headers: Mapping[str, str]) -> None:
-    """Pass on how many more predictions we may create, when the headers say so."""
-    try:
-        await rate_limit.heed(int(headers["ratelimit-remaining"]), float(headers["ratelimit-reset"]))
-    except (KeyError, ValueError):
-        return

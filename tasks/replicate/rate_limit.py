@@ -40,87 +40,89 @@ return 1
 Verb = Callable[["Bucket", float], float | None]
 """A change to the bucket at a given time. Returns the seconds to wait when it did nothing."""
 
-_own: "Bucket | None" = None  # the bucket as this process last saw it
-_ahead = 0.0  # seconds that Redis's clock is ahead of this process's monotonic clock
 
+class RateLimit:
+    """The rate limit as one process knows it. Its methods never raise, even when Redis is away.
 
-async def take() -> float:
-    """Take one token: the right to create one prediction.
-
-    Returns 0.0 when it is taken. Otherwise takes nothing, and returns the seconds until it is worth trying again (0.05
-    or more). Never raises, even when Redis is away.
+    per_minute: creates per minute while Replicate refuses none. clock: this process's own, in seconds. waiting: held by
+    the one coroutine of this process that waits for a token.
     """
-    return await _change(lambda bucket, now: bucket.take(now))
 
+    def __init__(self, per_minute: float = settings.creates_per_minute, clock: Callable[[], float] = monotonic) -> None:
+        self.per_minute, self._clock = per_minute, clock
+        self.waiting = asyncio.Lock()
+        self._change = Rounds(self._change_all, MAX_COALESCED)  # so that writes conflict only between processes
+        self._own: Bucket | None = None  # the bucket as this process last saw it
+        self._ahead = 0.0  # seconds that Redis's clock is ahead of this process's
 
-async def give_back() -> None:
-    """Put back a token that was not used. Never raises."""
-    await _change(lambda bucket, _: bucket.give_back())
+    async def take(self) -> float:
+        """Take one token: the right to create one prediction.
 
+        Returns 0.0 when it is taken. Otherwise takes nothing, and returns the seconds until it is worth trying again
+        (0.05 or more).
+        """
+        return await self._change(lambda bucket, now: bucket.take(now))
 
-async def slow_down(retry_after: float | None, per_minute: float | None = None, burst: int | None = None) -> None:
-    """Slow down after Replicate answered a create with 429. Never raises.
+    async def give_back(self) -> None:
+        """Put back a token that was not used."""
+        await self._change(lambda bucket, _: bucket.give_back())
 
-    No token is given for `retry_after` seconds: an hour at most. When Replicate named no time, the pause is 5 seconds,
-    and up to 60 when this happens again. The rate becomes `per_minute`, with `burst` at once, when Replicate named
-    them. Otherwise it is halved, to 6 per minute at the lowest, but only once for all the 429s between which no create
-    was accepted. After a quiet minute it recovers, by a half each minute.
-    """
-    wait = None if retry_after is None else min(max(retry_after, 0.0), BUCKET_TTL_SECONDS)
-    await _change(lambda bucket, now: bucket.slow_down(now, wait, per_minute, burst))
+    async def slow_down(
+        self, retry_after: float | None, per_minute: float | None = None, burst: int | None = None
+    ) -> None:
+        """Slow down after Replicate answered a create with 429.
 
+        No token is given for `retry_after` seconds: an hour at most. When Replicate named no time, the pause is 5
+        seconds, and up to 60 when this happens again. The rate becomes `per_minute`, with `burst` at once, when
+        Replicate named them. Otherwise it is halved, to 6 per minute at the lowest, but only once for all the 429s
+        between which no create was accepted. After a quiet minute it recovers, by a half each minute.
+        """
+        wait = None if retry_after is None else min(max(retry_after, 0.0), BUCKET_TTL_SECONDS)
+        await self._change(lambda bucket, now: bucket.slow_down(now, wait, per_minute, burst))
 
-async def heed(remaining: int, reset: float) -> None:
-    """Obey the headers ratelimit-remaining and ratelimit-reset (seconds) of the response to a create. Never raises.
+    async def heed(self, remaining: int, reset: float) -> None:
+        """Obey the headers ratelimit-remaining and ratelimit-reset (seconds) of the response to a create.
 
-    When nothing remains, no token is given until the reset, for a minute at most. Otherwise this costs nothing.
-    """
-    if remaining <= 0:
-        await _change(lambda bucket, now: bucket.pour(now + min(reset, MAX_RESET_SECONDS)))
+        When nothing remains, no token is given until the reset, for a minute at most. Otherwise this costs nothing.
+        """
+        if remaining <= 0:
+            await self._change(lambda bucket, now: bucket.pour(now + min(reset, MAX_RESET_SECONDS)))
 
+    async def _change_all(self, verbs: list[Verb]) -> list[float]:
+        """Apply verbs to the shared bucket, or to this process's own. Returns the wait for each, 0.0 if it is done."""
+        try:
+            async with asyncio.timeout(events.TIMEOUT):
+                return await self._change_shared(verbs)
+        except (RedisError, OSError, msgspec.DecodeError) as error:
+            log.debug("using this process's own rate limit: %s", error)
+            return [self._change_own(verb) for verb in verbs]
 
-async def _change_all(verbs: list[Verb]) -> list[float]:
-    """Apply verbs to the shared bucket, or to this process's own. Returns the seconds to wait for each, 0.0 if done."""
-    try:
-        async with asyncio.timeout(events.TIMEOUT):
-            return await _change_shared(verbs)
-    except (RedisError, OSError, msgspec.DecodeError) as error:
-        log.debug("using this process's own rate limit: %s", error)
-        return [_change_own(verb) for verb in verbs]
+    async def _change_shared(self, verbs: list[Verb]) -> list[float]:
+        write = events.redis().register_script(WRITE_IF_UNCHANGED)
+        while True:  # of conflicting writers, one succeeds each time
+            now, found = await self._read()
+            bucket = msgspec.json.decode(found, type=Bucket) if found else Bucket(now, self.per_minute)
+            bucket.catch_up(now, self.per_minute)
+            waits = [verb(bucket, now) or 0.0 for verb in verbs]
+            after = msgspec.json.encode(bucket)
+            if all(waits) or await write(keys=[BUCKET_KEY], args=[found, after, BUCKET_TTL_SECONDS]):
+                self._own, self._ahead = bucket, now - self._clock()
+                return waits
 
+    def _change_own(self, verb: Verb) -> float:
+        now = self._clock() + self._ahead
+        if self._own is None:
+            self._own = Bucket(now, self.per_minute)
+        self._own.catch_up(now, self.per_minute)
+        return verb(self._own, now) or 0.0
 
-_change = Rounds(_change_all, MAX_COALESCED)  # so that writes conflict only between processes
-
-
-async def _change_shared(verbs: list[Verb]) -> list[float]:
-    global _own, _ahead
-    write = events.redis().register_script(WRITE_IF_UNCHANGED)
-    while True:  # of conflicting writers, one succeeds each time
-        now, found = await _read()
-        bucket = msgspec.json.decode(found, type=Bucket) if found else Bucket(now, settings.creates_per_minute)
-        bucket.catch_up(now, settings.creates_per_minute)
-        waits = [verb(bucket, now) or 0.0 for verb in verbs]
-        if all(waits) or await write(keys=[BUCKET_KEY], args=[found, msgspec.json.encode(bucket), BUCKET_TTL_SECONDS]):
-            _own, _ahead = bucket, now - monotonic()
-            return waits
-
-
-def _change_own(verb: Verb) -> float:
-    global _own
-    now = monotonic() + _ahead
-    if _own is None:
-        _own = Bucket(now, settings.creates_per_minute)
-    _own.catch_up(now, settings.creates_per_minute)
-    return verb(_own, now) or 0.0
-
-
-async def _read() -> tuple[float, bytes]:
-    """Return Redis's time and the stored bucket: empty when there is none."""
-    async with events.redis().pipeline(transaction=False) as pipeline:
-        pipeline.time()
-        pipeline.get(BUCKET_KEY)
-        (seconds, microseconds), found = await pipeline.execute()
-    return seconds + microseconds / 1e6, found or b""
+    async def _read(self) -> tuple[float, bytes]:
+        """Return Redis's time and the stored bucket: empty when there is none."""
+        async with events.redis().pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            pipeline.get(BUCKET_KEY)
+            (seconds, microseconds), found = await pipeline.execute()
+        return seconds + microseconds / 1e6, found or b""
 
 
 class Bucket(msgspec.Struct):

@@ -5,16 +5,15 @@ import asyncio
 from tasks.db.tables import Job
 from tasks.jobs import lifecycle
 from tasks.messaging.broker import generate_later
-from tasks.replicate import circuit, rate_limit
+from tasks.replicate import circuit
 from tasks.replicate.circuit import Breaker
+from tasks.replicate.rate_limit import RateLimit
 from tasks.settings import settings
 
 LIMIT_CHECK_SECONDS = 1.0  # seconds between two checks of the limit: another worker may have given a token back
 
-_waiting = asyncio.Semaphore(1)
 
-
-async def next_job() -> Job | None:
+async def next_job(rate_limit: RateLimit, lease_seconds: float = settings.lease_seconds) -> Job | None:
     """Claim the best waiting job as soon as its prediction may be created. Returns None when there is none.
 
     The rate-limit token comes first and the claim second, so that the best job is chosen at the last moment. In each
@@ -23,14 +22,14 @@ async def next_job() -> Job | None:
     """
     must_wait = await rate_limit.take() > 0
     if must_wait:
-        if _waiting.locked():
+        if rate_limit.waiting.locked():
             return None
-        async with _waiting:
+        async with rate_limit.waiting:
             while (wait := await rate_limit.take()) > 0:  # noqa: ASYNC110  # Redis has no event for this
                 await asyncio.sleep(min(wait, LIMIT_CHECK_SECONDS))
     job = None
     try:
-        job = await lifecycle.claim(settings.lease_seconds)
+        job = await lifecycle.claim(lease_seconds)
     finally:
         if job is None:
             await rate_limit.give_back()
@@ -39,14 +38,14 @@ async def next_job() -> Job | None:
     return job
 
 
-async def probe(breaker: Breaker) -> Job | None:
+async def probe(breaker: Breaker, lease_seconds: float = settings.lease_seconds) -> Job | None:
     """Probe a halted queue from time to time: check whether Replicate works again, or claim a job as a probe.
 
     The probe is not the job that met the halt, unless no other job waits; then it is that job, even before it is due.
     Returns None when there is nothing to do. Raises Failure when the account is still refused.
     """
     stopped = await circuit.current()
-    if stopped is None or not await circuit.half_open(stopped):
+    if stopped is None or not await circuit.half_open(stopped, breaker.timings):
         return None
     if stopped.code == circuit.AUTH:
         await breaker.look()
@@ -54,7 +53,7 @@ async def probe(breaker: Breaker) -> Job | None:
         return None
     if stopped.code == circuit.AWAY and not await breaker.is_answered():
         return None
-    job = await lifecycle.claim_probe(settings.lease_seconds, stopped.job)
+    job = await lifecycle.claim_probe(lease_seconds, stopped.job)
     if job is None and stopped.code == circuit.AWAY:
         await circuit.close()
     return job

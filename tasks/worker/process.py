@@ -13,57 +13,61 @@ from tasks.background import alongside, repeat
 from tasks.curation import trash
 from tasks.db import database
 from tasks.files import library_mark, outputs, uploads
+from tasks.files.decoder_pool import DecoderPool
+from tasks.files.outputs import Importer
 from tasks.files.storage import Storage
-from tasks.jobs import leases
 from tasks.messaging import events, presence
-from tasks.messaging.broker import broker, generate_later
+from tasks.messaging.broker import GENERATE, broker, generate_later
 from tasks.predictions import orphans
-from tasks.predictions.create import Provider
-from tasks.predictions.polling import Poller
 from tasks.replicate import circuit
-from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
-from tasks.worker import generate, rescuer
+from tasks.worker import rescuer
+from tasks.worker.generate import Worker
 
-HEARTBEAT_SECONDS = 10.0  # seconds between two signs of life
 SWEEP_SECONDS = 3600.0  # seconds
 LAST_HEARTBEAT_TIMEOUT = 0.5  # seconds that storage has for the last sign of life
 
 log = logging.getLogger(__name__)
 
 
-async def run(stop: asyncio.Event, halted: bool = False, ready: Callable[[], None] = lambda: None) -> None:
+async def run(
+    stop: asyncio.Event, halted: bool = False, ready: Callable[[], None] = lambda: None, worker: Worker | None = None
+) -> None:
     """Work until `stop` is set, then release the leases and return.
 
     halted: create no predictions until a user resumes the queue. ready: called when the worker has started, so that
-    there is something to stop in order; before that it may be killed.
+    there is something to stop in order; before that it may be killed. worker: by default, one made from the settings.
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(database.connected())
         stack.push_async_callback(events.close)
-        tools = await _open_tools(stack)
-        await library_mark.begin(tools.storage)
+        worker = worker or _open_worker(stack)
+        await library_mark.begin(worker.storage)
         if halted:
             await circuit.hold_by_hand()
-        generate.tools = tools
         await broker.startup()
         stack.push_async_callback(broker.shutdown)
         duties = (
-            leases.keep(), leases.watch_for_cancels(), leases.watch_for_news(), rescuer.keep_looking(),
-            _show_signs_of_life(), _sweep(tools.storage), trash.keep_emptying(tools.storage),
-            library_mark.keep_watch(tools.storage, alive=True), orphans.keep_calling_off(tools.replicate),
+            worker.leases.keep(), worker.leases.watch_for_cancels(), worker.leases.watch_for_news(),
+            rescuer.keep_looking(worker), _show_signs_of_life(worker), _sweep(worker.storage),
+            trash.keep_emptying(worker.storage), library_mark.keep_watch(worker.storage, alive=True),
+            orphans.keep_calling_off(worker.replicate, worker.timings.orphan_sweep),
         )  # fmt: skip
         ready()
         async with alongside(*duties):
-            await _listen(stop)
-            await library_mark.leave_sign_of_life(tools.storage, LAST_HEARTBEAT_TIMEOUT)
+            await _listen(worker, stop)
+            await library_mark.leave_sign_of_life(worker.storage, LAST_HEARTBEAT_TIMEOUT)
 
 
-async def _listen(stop: asyncio.Event) -> None:
+async def _listen(worker: Worker, stop: asyncio.Event) -> None:
+    @broker.task(task_name=GENERATE)
+    async def generate() -> None:  # taskiq gives what it registers another name, so it cannot be the method itself
+        await worker.generate()
+
     with ThreadPoolExecutor(1) as executor:
         receiver = Receiver(
-            broker, executor, max_async_tasks=settings.worker_concurrency, run_startup=False, wait_tasks_timeout=2
+            broker, executor, max_async_tasks=worker.concurrency, run_startup=False, wait_tasks_timeout=2
         )
         finish = asyncio.Event()
         listening = asyncio.create_task(receiver.listen(finish))
@@ -72,24 +76,24 @@ async def _listen(stop: asyncio.Event) -> None:
         await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         finish.set()
-        await generate.stop()
+        await worker.stop()
         await listening
 
 
-async def _open_tools(stack: AsyncExitStack) -> generate.Tools:
-    replicate, files = Replicate(), outputs.files_client()
+def _open_worker(stack: AsyncExitStack) -> Worker:
+    replicate, files, decoders = Replicate(), outputs.files_client(), DecoderPool()
     stack.push_async_callback(replicate.aclose)
     stack.push_async_callback(files.aclose)
-    storage = Storage.open(settings.storage_url)
-    return generate.Tools(Provider(replicate, Breaker(replicate), storage), files, Poller(replicate))
+    stack.callback(decoders.close)
+    return Worker(replicate, Storage.open(settings.storage_url), Importer(files, decoders))
 
 
-async def _show_signs_of_life() -> None:
-    name, slots = str(uuid4()), settings.worker_concurrency
+async def _show_signs_of_life(worker: Worker) -> None:
+    name, slots = str(uuid4()), worker.concurrency
     try:
         while True:
             await presence.worker_seen(name, slots)
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await asyncio.sleep(worker.timings.heartbeat)
     finally:
         presence.worker_gone(name, slots)
 

@@ -4,6 +4,7 @@ While Redis delivers no hints, all due jobs are found this way, and the process 
 """
 
 import logging
+from functools import partial
 from random import uniform
 
 from redis.exceptions import RedisError
@@ -14,35 +15,34 @@ from tasks.jobs import lifecycle, queue
 from tasks.messaging import events
 from tasks.messaging.broker import broker
 from tasks.replicate import circuit
-from tasks.settings import settings
-from tasks.worker import generate
+from tasks.worker.generate import Worker
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 2.0  # seconds
 
-
-async def keep_looking() -> None:
+async def keep_looking(worker: Worker) -> None:
     """Look for forgotten work about every two seconds, forever."""
-    await repeat(_look, lambda: uniform(0.5, 1.5) * INTERVAL, "could not check for forgotten jobs", log)
+    look, every = partial(_look, worker), worker.timings.rescue
+    await repeat(look, lambda: uniform(0.5, 1.5) * every, "could not check for forgotten jobs", log)
 
 
-async def _look() -> None:
+async def _look(worker: Worker) -> None:
     await lifecycle.requeue()
     await lifecycle.expire()
-    await rescue()
+    await rescue(worker)
 
 
-async def rescue() -> int:
-    """Send a hint for every due job that has none, up to as many as one worker carries. Returns how many were sent.
+async def rescue(worker: Worker) -> int:
+    """Send a hint for every due job that has none, up to as many as a worker carries. Returns how many were sent.
 
-    While Redis is away or accepts no hints, the jobs run in this process, as many as there is room for; then this
+    While Redis is away or accepts no hints, this worker runs the jobs, as many as there is room for; then this
     returns how many were started. While the queue is halted, jobs that need a prediction are not due: one hint, for the
     probe, is enough.
     """
     halted = await circuit.current() is not None
-    due = await _some(queue.resumed()) + (0 if halted else await _some(queue.waiting()))
-    wanted = min(due, settings.worker_concurrency) + halted
+    most = worker.concurrency
+    due = await _some(queue.resumed(), most) + (0 if halted else await _some(queue.waiting(), most))
+    wanted = min(due, most) + halted
     if not wanted:
         return 0
     missing = 0
@@ -52,9 +52,9 @@ async def rescue() -> int:
         events.redis_health.worked("writing")
     except (RedisError, OSError) as error:
         events.redis_health.failed("writing", error)
-    return generate.start(wanted) if events.redis_health.away else missing
+    return worker.start(wanted) if events.redis_health.away else missing
 
 
-async def _some(due: Condition) -> int:
-    """Return how many jobs match `due`, up to as many as one worker carries. Each condition has its own index."""
-    return len(await Job.select(Job.id).where(due).limit(settings.worker_concurrency))
+async def _some(due: Condition, most: int) -> int:
+    """Return how many jobs match `due`, up to `most`. Each condition has its own index."""
+    return len(await Job.select(Job.id).where(due).limit(most))

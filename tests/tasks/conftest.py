@@ -1,35 +1,15 @@
-"""A real worker against the stand-in, with waits that are short enough for tests.
+"""A real worker against the stand-in.
 
 Modules that read the settings are imported only in the fixtures, because this file is loaded before tests/conftest.py
 has made the settings.
 """
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from tests.conftest import Faults
-
-
-@pytest.fixture
-async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the waits between attempts for tests."""
-    from tasks import backoff
-    from tasks.predictions import follow, orphans
-    from tasks.replicate import circuit
-    from tasks.worker import rescuer, retries
-
-    monkeypatch.setattr(backoff, "MAX_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(orphans, "SEARCH_DELAYS", (0.0, 0.1))
-    monkeypatch.setattr(orphans, "SEARCH_WINDOW", timedelta(seconds=1))
-    monkeypatch.setattr(orphans, "LATE_SEARCH_SECONDS", 0.1)
-    monkeypatch.setattr(orphans, "SWEEP_SECONDS", 0.1)
-    monkeypatch.setattr(circuit, "FIRST_PROBE_SECONDS", 0.1)
-    monkeypatch.setattr(follow, "MISSING_SECONDS", 4.0)
-    monkeypatch.setattr(rescuer, "INTERVAL", 0.1)
-    monkeypatch.setattr(retries, "REFUSED_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -62,7 +42,7 @@ async def new_library(empty: None) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def working(quick: None, faults: Faults) -> AsyncIterator[Faults]:
+async def working(faults: Faults) -> AsyncIterator[Faults]:
     """Run a worker. Yields the stand-in's faults."""
     from tests.tasks.work import at_work
 

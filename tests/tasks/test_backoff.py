@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from tasks.backoff import polling_intervals, retry_delay
+from tasks.backoff import DEFAULT_TIMINGS, polling_intervals
 
 pytestmark = pytest.mark.once
 
@@ -13,14 +13,14 @@ pytestmark = pytest.mark.once
 def test_the_delay_is_anything_up_to_two_to_the_number_of_failures_but_five_minutes_at_most(
     failures: int, longest: float
 ) -> None:
-    assert retry_delay(failures, chance=lambda: 1.0) == longest
-    assert retry_delay(failures, chance=lambda: 0.0) == 0
-    assert retry_delay(failures, chance=lambda: 0.5) == longest / 2
+    assert DEFAULT_TIMINGS.retry_delay(failures, chance=lambda: 1.0) == longest
+    assert DEFAULT_TIMINGS.retry_delay(failures, chance=lambda: 0.0) == 0
+    assert DEFAULT_TIMINGS.retry_delay(failures, chance=lambda: 0.5) == longest / 2
 
 
 def test_what_the_other_side_asks_for_wins() -> None:
-    assert retry_delay(1, retry_after=77.0) == 77.0
-    assert retry_delay(9, retry_after=0.0) == 0.0
+    assert DEFAULT_TIMINGS.retry_delay(1, retry_after=77.0) == 77.0
+    assert DEFAULT_TIMINGS.retry_delay(9, retry_after=0.0) == 0.0
 
 
 def test_polling_is_brisk_at_first_and_calm_later() -> None:

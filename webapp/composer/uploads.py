@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 
 from tasks.errors import Fault
 from tasks.files import uploads
+from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
 from tasks.files.uploads import Unfit
 from tasks.settings import settings
@@ -66,7 +67,9 @@ class Received:
     | {201: describe.answer(Upload, "The file is stored.", examples.UPLOAD)},
     opt=TOO_LARGE | describe.takes(UploadForm, media_type="multipart/form-data"),
 )  # fmt: skip
-async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Response[Upload]:
+async def upload(
+    request: AnyRequest, storage: NamedDependency[Storage], decoders: NamedDependency[DecoderPool]
+) -> Response[Upload]:
     """Keep a file to use as input: every parameter that takes a file accepts its `url`, or the `url` of any result.
 
     Replicate gets small files as a data: URL, larger ones through its files API. A file that is uploaded twice is
@@ -78,13 +81,13 @@ async def upload(request: AnyRequest, storage: NamedDependency[Storage]) -> Resp
     if not files:
         raise Problem(Code.UPLOAD_MISSING, "The form has no file.")
     try:
-        kept = await uploads.keep(_pieces(files[0]), storage)
+        kept, _ = await uploads.keep(_pieces(files[0]), storage, decoders)
     except Unfit as unfit:
         raise Problem(Code.of(unfit.code), unfit.message) from unfit
     return Response(Upload.of(kept), headers={"Location": f"/media/{kept.key}"})
 
 
-async def received(request: AnyRequest, storage: Storage) -> Received:
+async def received(request: AnyRequest, storage: Storage, decoders: DecoderPool) -> Received:
     """Return a request's form, with each file stored and named by its address, and what is wrong with the files."""
     sent, files = Received(storage), list[tuple[str, UploadFile]]()
     for name, value in (await request.form()).items():
@@ -95,15 +98,15 @@ async def received(request: AnyRequest, storage: Storage) -> Received:
     sent.form = dict(sent.typed)
     async with sent:
         for name, file in files:
-            await _take_in(sent, name, file)
+            await _take_in(sent, name, file, decoders)
     return sent
 
 
-async def _take_in(sent: Received, name: str, file: UploadFile) -> None:
+async def _take_in(sent: Received, name: str, file: UploadFile, decoders: DecoderPool) -> None:
     several = name.startswith(FILES)
     control = name.removeprefix(FILES if several else FILE)
     try:
-        kept, is_new = await uploads.add(_pieces(file), sent.storage)
+        kept, is_new = await uploads.keep(_pieces(file), sent.storage, decoders)
     except Unfit as unfit:
         sent.faults.append(Fault(f"/parameters/{control.removeprefix(PREFIX)}", f"{file.filename}: {unfit.message}"))
         return

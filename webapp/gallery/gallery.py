@@ -13,6 +13,7 @@ from tasks.admission.admission import admit
 from tasks.admission.options import Options
 from tasks.db.tables import Batch, Job
 from tasks.errors import Failure, Fault, Rejected
+from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
 from tasks.jobs.backlog import QueueFull
 from tasks.models import registry
@@ -65,13 +66,16 @@ async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -
 
 @post("/jobs", status_code=200, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
 async def submit(
-    request: AnyRequest, replicate: NamedDependency[Replicate], storage: NamedDependency[Storage]
+    request: AnyRequest,
+    replicate: NamedDependency[Replicate],
+    storage: NamedDependency[Storage],
+    decoders: NamedDependency[DecoderPool],
 ) -> Response[Any]:
     """Submit the composer's form as a job or, for a matrix, as a batch.
 
     Returns the new card or, when the form is refused, the composer with the faults and without its files.
     """
-    client, sent = client_of(request), await received(request, storage)
+    client, sent = client_of(request), await received(request, storage, decoders)
     form = sent.form
     name = chosen_model(form, settings.default_model)
     try:

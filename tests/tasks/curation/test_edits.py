@@ -81,15 +81,14 @@ async def test_a_tag_is_put_on_found_and_taken_off_again() -> None:
     assert (await existing(first)).marks.tags == ("cat on mat",)
 
 
-async def test_a_job_that_has_all_the_tags_it_may_have_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edits, "MAX_TAGS", 2)
+async def test_a_job_that_has_all_the_tags_it_may_have_is_left_out() -> None:
     first, second, _ = await ended()
     for name in ("cat", "dog"):
-        await edits.tag(edits.by_ids([first]), name)
-    outcome = await edits.tag(edits.by_ids([first, second]), "bird")
+        await edits.tag(edits.by_ids([first]), name, most=2)
+    outcome = await edits.tag(edits.by_ids([first, second]), "bird", most=2)
     assert (outcome.jobs, list(outcome.job_ids), outcome.left_out) == (1, [second], 1)
     assert (await existing(first)).marks.tags == ("cat", "dog")
-    again = await edits.tag(edits.by_ids([first]), "cat")
+    again = await edits.tag(edits.by_ids([first]), "cat", most=2)
     assert (again.jobs, again.left_out) == (0, 0)
 
 

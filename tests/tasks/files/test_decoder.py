@@ -6,6 +6,8 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,24 +18,25 @@ from PIL import Image
 
 from tasks.errors import Failure
 from tasks.files import decoder_pool
-from tasks.files.decoder_pool import Decoded, decode
+from tasks.files.decoder_pool import Decoded, DecoderPool
 from tasks.files.media_types import MEDIA_TYPES
 from tests.tasks import samples
+from tests.tasks.work import DECODERS
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
 
 
-async def seen(content: bytes, extension: str) -> Decoded:
+async def seen(content: bytes, extension: str, decoders: DecoderPool = DECODERS) -> Decoded:
     with TemporaryFile() as file:
         file.write(content)
         file.flush()
-        return await decode(file, MEDIA_TYPES[extension])
+        return await decoders.decode(file, MEDIA_TYPES[extension])
 
 
-async def failure_of(content: bytes, extension: str) -> tuple[str, bool]:
+async def failure_of(content: bytes, extension: str, decoders: DecoderPool = DECODERS) -> tuple[str, bool]:
     with pytest.raises(Failure) as caught:
-        await seen(content, extension)
+        await seen(content, extension, decoders)
     return caught.value.code, caught.value.passing
 
 
@@ -312,18 +315,23 @@ async def test_an_endless_film_is_decoded_no_further_than_its_poster() -> None:
     assert (result.width, result.height) == (64, 64)
 
 
+Openers = Callable[[], list[psutil.Process]]
+
+
 @pytest.fixture
-def no_openers() -> None:
-    """Make each look of the test start a decoder process."""
-    decoder_pool._dismiss()
+def openers() -> Openers:
+    """Return a function that finds the decoder processes that this test has started."""
+
+    def found() -> list[psutil.Process]:
+        return [child for child in psutil.Process().children() if "tasks.files.decoder" in child.cmdline()]
+
+    DECODERS.close()
+    others = found()
+    return lambda: [process for process in found() if process not in others]
 
 
-def _openers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "tasks.files.decoder" in child.cmdline()]
-
-
-async def _one_is_open() -> bool:
-    return bool(_openers())
+async def are_open(openers: Openers, count: int) -> bool:
+    return len(openers()) == count
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
@@ -350,43 +358,36 @@ def _may_leave_the_network() -> bool:
     return any(subprocess.run(way, capture_output=True).returncode == 0 for way in ways)
 
 
-@pytest.mark.usefixtures("no_openers")
-async def test_an_opener_opens_many_files_but_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_pool, "FILES_PER_PROCESS", 3)
+async def test_an_opener_opens_many_files_but_not_too_many(openers: Openers) -> None:
     left = []
-    for _ in range(4):
-        await seen(samples.picture(40, 30), "png")
-        left.append(_openers())
-    assert [len(openers) for openers in left] == [1, 1, 0, 1]
+    with closing(DecoderPool(files_per_process=3)) as decoders:
+        for _ in range(4):
+            await seen(samples.picture(40, 30), "png", decoders)
+            left.append(openers())
+    assert [len(processes) for processes in left] == [1, 1, 0, 1]
     assert left[0] == left[1] != left[3]
 
 
-@pytest.mark.usefixtures("no_openers")
-async def test_a_file_that_takes_too_long_to_open_is_given_up_and_that_may_pass(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(decoder_pool, "DECODE_TIMEOUT", 0.5)
-    assert await failure_of(_slow(), "png") == ("output_unreadable", True)
-    assert _openers() == []
+async def test_a_file_that_takes_too_long_to_open_is_given_up_and_that_may_pass(openers: Openers) -> None:
+    assert await failure_of(_slow(), "png", DecoderPool(timeout=0.5)) == ("output_unreadable", True)
+    assert openers() == []
 
 
-@pytest.mark.usefixtures("no_openers")
-async def test_a_file_that_kills_its_opener_kills_nothing_else() -> None:
+async def test_a_file_that_kills_its_opener_kills_nothing_else(openers: Openers) -> None:
     looking = asyncio.create_task(failure_of(_slow(), "png"))
-    await eventually(_one_is_open)
-    _openers()[0].kill()
+    await eventually(lambda: are_open(openers, 1))
+    openers()[0].kill()
     assert await looking == ("output_unreadable", True)
     assert (await seen(samples.picture(40, 30), "png")).width == 40
 
 
-@pytest.mark.usefixtures("no_openers")
-async def test_a_look_that_nobody_waits_for_any_more_ends() -> None:
+async def test_a_look_that_nobody_waits_for_any_more_ends(openers: Openers) -> None:
     looking = asyncio.create_task(seen(_slow(), "png"))
-    await eventually(_one_is_open)
+    await eventually(lambda: are_open(openers, 1))
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await looking
-    assert _openers() == []
+    assert openers() == []
 
 
 async def test_an_opener_whose_worker_is_gone_ends() -> None:
@@ -400,7 +401,7 @@ async def test_the_reader_stands_where_it_stood_after_the_look() -> None:
     with TemporaryFile(buffering=0) as file:
         file.write(content)
         file.seek(10)
-        await decode(file, MEDIA_TYPES["png"])
+        await DECODERS.decode(file, MEDIA_TYPES["png"])
         assert file.read() == content[10:]
 
 

@@ -24,7 +24,7 @@ from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from tests.conftest import Faults
 from tests.tasks.samples import picture
-from tests.tasks.work import SDXL, ended, stored, until
+from tests.tasks.work import DECODERS, SDXL, ended, stored, until
 
 pytestmark = pytest.mark.once
 
@@ -52,7 +52,7 @@ async def given(content: bytes) -> str:
     async def whole() -> AsyncIterator[bytes]:
         yield content
 
-    return f"/media/{(await uploads.keep(whole(), Storage.open(settings.storage_url))).key}"
+    return f"/media/{(await uploads.keep(whole(), Storage.open(settings.storage_url), DECODERS))[0].key}"
 
 
 async def attempted(job_id: Any) -> dict[str, Any]:

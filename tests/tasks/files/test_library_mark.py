@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +17,6 @@ from tasks.files import library_mark
 from tasks.files.storage import MARK, Storage
 from tasks.jobs import lifecycle
 from tasks.replicate import circuit
-from tasks.settings import settings
-from tasks.worker import generate
 from tests.conftest import Faults
 from tests.tasks.states import an_output, claimed, submitted
 from tests.tasks.work import at_work, ended, existing, until
@@ -308,36 +305,27 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library_mark, "RECHECK_SECONDS", 0.1)
 
 
-@pytest.fixture
-async def quick_worker(
-    soon: None, quick: None, faults: Faults, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Faults]:
-    """Run a worker whose files are in the folder. Yields the stand-in's faults."""
-    monkeypatch.setitem(settings.__dict__, "storage_url", str(folder))
-    async with at_work():
-        yield faults
-
-
 async def test_while_the_folder_is_away_jobs_wait_and_when_it_is_back_they_go_on(
-    quick_worker: Faults, folder: Path
+    soon: None, faults: Faults, folder: Path
 ) -> None:
-    await quick_worker.script({"on": "create", "match": "unplugged", "do": "run", "seconds": 2.0})
-    early = await for_a_worker("a fox of an unplugged disk")
-    await until(early.id, lambda card: card.job.stage == "processing")
-    take_away(folder)
-    waits = await until(early.id, lambda card: card.job.error_code == "storage_unavailable")
-    assert waits.job.status in ("queued", "running")
+    async with at_work(storage=opened(folder)) as worker:
+        await faults.script({"on": "create", "match": "unplugged", "do": "run", "seconds": 2.0})
+        early = await for_a_worker("a fox of an unplugged disk")
+        await until(early.id, lambda card: card.job.stage == "processing")
+        take_away(folder)
+        waits = await until(early.id, lambda card: card.job.error_code == "storage_unavailable")
+        assert waits.job.status in ("queued", "running")
 
-    async def noticed() -> bool:
-        return generate.tools is not None and generate.tools.storage.ours is False
+        async def noticed() -> bool:
+            return worker.storage.ours is False
 
-    await eventually(noticed)
-    late = await for_a_worker("a fox after that")
-    await generate.generate()
-    assert (await existing(late.id)).job.status == "queued"
-    assert await quick_worker.created("a fox after that") == [], "nothing is created that could not be kept"
-    assert names(folder.parent) == ["elsewhere"]
-    bring_back(folder)
-    for job in (early, late):
-        assert (await ended(job)).job.status == "completed"
-    assert len(await quick_worker.created("a fox of an unplugged disk")) == 1
+        await eventually(noticed)
+        late = await for_a_worker("a fox after that")
+        await worker.generate()
+        assert (await existing(late.id)).job.status == "queued"
+        assert await faults.created("a fox after that") == [], "nothing is created that could not be kept"
+        assert names(folder.parent) == ["elsewhere"]
+        bring_back(folder)
+        for job in (early, late):
+            assert (await ended(job)).job.status == "completed"
+        assert len(await faults.created("a fox of an unplugged disk")) == 1

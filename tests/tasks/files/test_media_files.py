@@ -11,6 +11,7 @@ from tasks.jobs import lifecycle
 from tasks.settings import settings
 from tests.tasks.samples import film, picture, sound
 from tests.tasks.states import an_output, claimed
+from tests.tasks.work import DECODERS
 
 KEY = "019ab0c4-5d1e-7b36-9533-e50ac26d7632-1"
 
@@ -27,7 +28,7 @@ async def uploaded(content: bytes) -> str:
     async def whole() -> AsyncIterator[bytes]:
         yield content
 
-    return (await uploads.keep(whole(), Storage.open(settings.storage_url))).key
+    return (await uploads.keep(whole(), Storage.open(settings.storage_url), DECODERS))[0].key
 
 
 async def test_a_thumbnail_is_found_where_there_is_one() -> None:

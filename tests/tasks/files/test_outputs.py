@@ -18,10 +18,11 @@ import pytest
 from tasks.db.tables import Output
 from tasks.errors import Failure
 from tasks.files import outputs
-from tasks.files.outputs import Link, Text, find
+from tasks.files.outputs import Importer, Link, Text, find
 from tasks.files.storage import Storage
 from tasks.settings import settings
 from tests.tasks import samples
+from tests.tasks.work import DECODERS
 
 pytestmark = pytest.mark.once
 
@@ -126,6 +127,7 @@ class Provider:
         self.files: dict[str, bytes] = {}
         self.media_type = "application/octet-stream"
         self.client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        self.importer = Importer(self.client, DECODERS)
 
     def serve(self, name: str, content: bytes, media_type: str = "application/octet-stream") -> Link:
         self.files[f"/{name}"], self.media_type = content, media_type
@@ -164,7 +166,7 @@ async def stored(storage: Storage, key: str | None) -> bytes:
 async def test_a_picture_is_kept_with_its_measures_sum_and_preview(provider: Provider, storage: Storage) -> None:
     content = samples.picture(1024, 768)
     source = provider.serve("out-0.png", content, "image/png")
-    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+    row = await provider.importer.keep(JOB, 0, source, into(storage))
     assert (row.key, row.preview_key) == (f"{JOB}.png", f"{JOB}.preview.webp")
     assert (row.kind, row.media_type, row.bytes) == ("image", "image/png", len(content))
     assert (row.width, row.height, row.position) == (1024, 768, 0)
@@ -179,22 +181,20 @@ async def test_a_picture_is_kept_with_its_measures_sum_and_preview(provider: Pro
 
 async def test_a_small_picture_has_one_preview(provider: Provider, storage: Storage, tmp_path: Path) -> None:
     source = provider.serve("out.png", samples.picture(256, 192))
-    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+    row = await provider.importer.keep(JOB, 0, source, into(storage))
     assert row.stored_thumbnail_key is None
     assert names(tmp_path / "media") == [f"{JOB}.png", f"{JOB}.preview.webp"]
 
 
 async def test_further_outputs_carry_their_position_in_their_keys(provider: Provider, storage: Storage) -> None:
-    row = await outputs.keep(JOB, 2, provider.serve("a", samples.film()), client=provider.client, store=into(storage))
+    row = await provider.importer.keep(JOB, 2, provider.serve("a", samples.film()), into(storage))
     assert (row.key, row.preview_key) == (f"{JOB}-2.mp4", f"{JOB}-2.preview.webp")
     assert (row.kind, row.width, row.height, row.position) == ("video", 320, 180, 2)
     assert row.duration == pytest.approx(2.0, abs=0.11)
 
 
 async def test_a_sound_has_no_preview(provider: Provider, storage: Storage, tmp_path: Path) -> None:
-    row = await outputs.keep(
-        JOB, 0, provider.serve("a.wav", samples.sound()), client=provider.client, store=into(storage)
-    )
+    row = await provider.importer.keep(JOB, 0, provider.serve("a.wav", samples.sound()), into(storage))
     assert (row.key, row.kind, row.duration) == (f"{JOB}.wav", "audio", 1.5)
     assert row.preview_key is None
     assert names(tmp_path / "media") == [f"{JOB}.wav"]
@@ -202,38 +202,36 @@ async def test_a_sound_has_no_preview(provider: Provider, storage: Storage, tmp_
 
 async def test_kept_twice_it_is_there_once(provider: Provider, storage: Storage, tmp_path: Path) -> None:
     source = provider.serve("out.png", samples.picture())
-    first = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
-    second = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+    first = await provider.importer.keep(JOB, 0, source, into(storage))
+    second = await provider.importer.keep(JOB, 0, source, into(storage))
     assert _facts(first) == _facts(second)
     assert len(names(tmp_path / "media")) == 3
 
 
 async def test_the_extension_is_that_of_the_bytes_not_of_the_name(provider: Provider, storage: Storage) -> None:
     source = provider.serve("out.png", samples.picture(form="WEBP"), "image/png")
-    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+    row = await provider.importer.keep(JOB, 0, source, into(storage))
     assert (row.key, row.media_type) == (f"{JOB}.webp", "image/webp")
 
 
 async def test_a_drawing_is_kept_as_it_is(provider: Provider, storage: Storage) -> None:
-    row = await outputs.keep(
-        JOB, 0, provider.serve("a.svg", samples.SVG, "image/svg+xml"), client=provider.client, store=into(storage)
-    )
+    row = await provider.importer.keep(JOB, 0, provider.serve("a.svg", samples.SVG, "image/svg+xml"), into(storage))
     assert (row.key, row.kind) == (f"{JOB}.svg", "image")
     assert row.preview_key is None
 
 
 async def test_text_becomes_a_file(provider: Provider, storage: Storage) -> None:
-    row = await outputs.keep(JOB, 0, Text("<b>grüße</b>"), client=provider.client, store=into(storage))
+    row = await provider.importer.keep(JOB, 0, Text("<b>grüße</b>"), into(storage))
     assert (row.key, row.kind, row.media_type) == (f"{JOB}.txt", "text", "text/plain")
     assert await stored(storage, row.key) == "<b>grüße</b>".encode()
-    row = await outputs.keep(JOB, 1, Text("{}", "json"), client=provider.client, store=into(storage))
+    row = await provider.importer.keep(JOB, 1, Text("{}", "json"), into(storage))
     assert (row.key, row.kind) == (f"{JOB}-1.json", "file")
 
 
 async def test_a_data_url_is_kept_like_any_file(provider: Provider, storage: Storage) -> None:
     content = samples.picture(form="JPEG")
     source = Link(f"data:image/png;base64,{b64encode(content).decode()}")
-    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+    row = await provider.importer.keep(JOB, 0, source, into(storage))
     assert (row.key, row.bytes) == (f"{JOB}.jpg", len(content))
 
 
@@ -261,7 +259,7 @@ async def test_what_is_no_picture_is_not_kept_as_one(
 ) -> None:
     source = provider.serve(name, content, media_type)
     with pytest.raises(Failure) as caught:
-        await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+        await provider.importer.keep(JOB, 0, source, into(storage))
     assert (caught.value.code, caught.value.passing) == ("output_unreadable", True)
     assert names(tmp_path / "media") == []
 
@@ -270,7 +268,7 @@ async def test_what_nobody_knows_is_kept_as_bytes_unless_it_is_said_to_be_a_pict
     provider: Provider, storage: Storage
 ) -> None:
     source = provider.serve("weights.safetensors", bytes(1000), "image/x-exr")
-    row = await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+    row = await provider.importer.keep(JOB, 0, source, into(storage))
     assert (row.key, row.kind) == (f"{JOB}.bin", "file")
 
 
@@ -281,9 +279,7 @@ async def test_a_zip_bomb_is_kept_packed_as_it_came_whatever_it_is_said_to_be(
     file = BytesIO()
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         archive.writestr("bomb", bytes(20_000_000))
-    row = await outputs.keep(
-        JOB, 0, provider.serve("a", file.getvalue(), said), client=provider.client, store=into(storage)
-    )
+    row = await provider.importer.keep(JOB, 0, provider.serve("a", file.getvalue(), said), into(storage))
     assert (row.key, row.kind) == (f"{JOB}.zip", "file")
     assert row.preview_key is None
     assert await stored(storage, row.key) == file.getvalue()
@@ -295,7 +291,7 @@ async def test_a_picture_of_too_many_pixels_is_not_kept(provider: Provider, stor
     bomb[6:10] = b"\xff" * 4  # claims 65535 pixels in each direction
     source = provider.serve("a.gif", bytes(bomb), "image/gif")
     with pytest.raises(Failure) as caught:
-        await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+        await provider.importer.keep(JOB, 0, source, into(storage))
     assert (caught.value.code, caught.value.passing) == ("output_too_large", False)
     assert names(tmp_path / "media") == []
     assert names(settings.data_dir / "tmp") == []
@@ -304,7 +300,7 @@ async def test_a_picture_of_too_many_pixels_is_not_kept(provider: Provider, stor
 async def test_the_excerpt_of_a_text_holds_nothing_that_a_database_refuses(
     provider: Provider, storage: Storage
 ) -> None:
-    row = await outputs.keep(JOB, 0, Text("a\0b\ud800c"), client=provider.client, store=into(storage))
+    row = await provider.importer.keep(JOB, 0, Text("a\0b\ud800c"), into(storage))
     assert row.placeholder == "ab?c"
     assert await stored(storage, row.key) == b"a\0b?c"
 
@@ -312,7 +308,7 @@ async def test_the_excerpt_of_a_text_holds_nothing_that_a_database_refuses(
 async def test_what_is_too_large_is_not_kept(provider: Provider, storage: Storage, tmp_path: Path) -> None:
     for source in (provider.serve("a.png", samples.picture()), Text("x" * 1001)):
         with pytest.raises(Failure) as caught:
-            await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage), max_bytes=1000)
+            await provider.importer.keep(JOB, 0, source, into(storage), max_bytes=1000)
         assert (caught.value.code, caught.value.passing) == ("output_too_large", False)
     assert names(tmp_path / "media") == []
 
@@ -323,7 +319,7 @@ async def test_storage_that_fails_is_a_failure_that_may_pass(
     (tmp_path / "media" / f"{JOB}.png").mkdir()
     source = provider.serve("a.png", samples.picture())
     with pytest.raises(Failure) as caught:
-        await outputs.keep(JOB, 0, source, client=provider.client, store=into(storage))
+        await provider.importer.keep(JOB, 0, source, into(storage))
     assert (caught.value.code, caught.value.passing) == ("storage_unavailable", True)
 
 
@@ -333,7 +329,7 @@ async def test_a_name_that_leads_to_this_machine_is_refused(
     asked = _resolving(monkeypatch, "127.0.0.1")
     async with outputs.files_client() as client:
         with pytest.raises(Failure) as caught:
-            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, store=into(storage))
+            await Importer(client, DECODERS).keep(JOB, 0, Link(f"{HOST}/a.png"), into(storage))
     assert (caught.value.code, caught.value.passing) == ("output_host_refused", False)
     assert asked == ["xezq.replicate.delivery"]
     assert names(tmp_path / "media") == []
@@ -343,7 +339,7 @@ async def test_a_name_that_does_not_resolve_may_pass(monkeypatch: pytest.MonkeyP
     _resolving(monkeypatch)
     async with outputs.files_client() as client:
         with pytest.raises(Failure) as caught:
-            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, store=into(storage))
+            await Importer(client, DECODERS).keep(JOB, 0, Link(f"{HOST}/a.png"), into(storage))
     assert (caught.value.code, caught.value.passing) == ("download_failed", True)
 
 
@@ -359,7 +355,7 @@ async def test_the_name_is_asked_for_once_and_only_that_answer_is_connected_to(
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect_tcp)
     async with outputs.files_client() as client:
         with pytest.raises(Failure) as caught:
-            await outputs.keep(JOB, 0, Link(f"{HOST}/a.png"), client=client, store=into(storage))
+            await Importer(client, DECODERS).keep(JOB, 0, Link(f"{HOST}/a.png"), into(storage))
     assert (caught.value.code, caught.value.passing) == ("download_failed", True)
     assert (asked, connected) == (["xezq.replicate.delivery"], ["8.8.8.8"])
 

@@ -16,8 +16,8 @@ from tasks.db.tables import Job, PendingFile, Status
 from tasks.errors import Failure
 from tasks.files import pending_files
 from tasks.files.storage import Storage
-from tasks.jobs import leases, lifecycle
-from tasks.jobs.leases import Lease, Lost
+from tasks.jobs import lifecycle
+from tasks.jobs.leases import Lease, Leases, Lost
 from tasks.predictions import store
 from tasks.settings import settings
 from tests.conftest import Faults
@@ -59,7 +59,7 @@ def storage() -> Memory:
 
 async def stored(job: Job, storage: Storage) -> dict[str, str]:
     """Store files as the worker with this claim, which is then killed."""
-    async with leases.hold(job) as lease:
+    async with Leases().hold(job) as lease:
         return await store.store(lease, storage, FILES)
 
 
@@ -152,7 +152,7 @@ async def test_a_worker_that_took_over_keeps_what_it_stores(storage: Memory) -> 
 async def test_once_the_lease_is_over_by_the_workers_own_clock_nothing_is_stored(storage: Memory) -> None:
     """The database does not show this: no other worker has taken the job yet."""
     job = await claimed()
-    async with leases.hold(job) as lease:
+    async with Leases().hold(job) as lease:
         lease.until = 0.0
         with pytest.raises(Lost):
             await store.store(lease, storage, FILES)
@@ -161,7 +161,7 @@ async def test_once_the_lease_is_over_by_the_workers_own_clock_nothing_is_stored
 
 async def test_what_was_under_way_when_the_lease_ended_is_taken_back(storage: Memory) -> None:
     job = await claimed()
-    async with leases.hold(job) as storage.lapses:
+    async with Leases().hold(job) as storage.lapses:
         with pytest.raises(Lost):
             await store.store(storage.lapses, storage, FILES)
     assert storage.keys() == set()
@@ -171,6 +171,7 @@ async def test_a_lease_holds_from_before_it_was_asked_for_as_long_as_it_is_renew
     await asked_for("a fox")
     job = await lifecycle.claim(0)
     assert job is not None
+    leases = Leases()
     async with leases.hold(job) as lease:
         assert not lease.holds()
         await leases.renew()
@@ -203,17 +204,16 @@ async def test_what_storage_would_not_remove_is_removed_later(storage: Memory) -
     assert storage.keys() == set()
 
 
-async def test_several_workers_sweep_at_once_and_in_portions(storage: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending_files, "FILES_PER_CHUNK", 3)
+async def test_several_workers_sweep_at_once_and_in_portions(storage: Memory) -> None:
     job = await claimed()
     for _ in range(10):
         await stored(job, storage)
     await fail(job)
-    await asyncio.gather(*(pending_files.sweep(storage) for _ in range(3)))
+    await asyncio.gather(*(pending_files.sweep(storage, chunk=3) for _ in range(3)))
     assert storage.keys() == set()
     assert len(await noted()) == 20
     await an_hour_passes()
-    await asyncio.gather(*(pending_files.sweep(storage) for _ in range(3)))
+    await asyncio.gather(*(pending_files.sweep(storage, chunk=3) for _ in range(3)))
     assert await noted() == set()
 
 

@@ -16,7 +16,7 @@ from tasks.db.tables import Status
 from tasks.errors import Failure
 from tasks.files import library_mark
 from tasks.files.storage import PIECE, Storage
-from tasks.settings import ROOT, settings
+from tasks.settings import ROOT
 from tests import processes, servers
 from tests.conftest import Faults
 from tests.processes import Process
@@ -131,15 +131,13 @@ def test_all_of_it_may_stand_in_the_env_file_and_the_environment_goes_first(serv
     assert run.stdout == "None\n", run.stderr
 
 
-async def test_a_prompt_becomes_a_picture_in_the_bucket(
-    new_library: None, environment: None, quick: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(settings.__dict__, "storage_url", "s3://darkroom/a/library")
-    async with at_work():
+async def test_a_prompt_becomes_a_picture_in_the_bucket(new_library: None, environment: None, faults: Faults) -> None:
+    bucket = Storage.open("s3://darkroom/a/library")
+    async with at_work(storage=bucket):
         card = await ended(await submitted("a fox in a bucket"))
     assert card.job.status == Status.COMPLETED, card.job.error
     [output] = card.outputs
-    assert Image.open(BytesIO(await stored(output.stored_key))).size == (64, 64)
+    assert Image.open(BytesIO(await stored(output.stored_key, bucket))).size == (64, 64)
     assert await Storage.open("s3://darkroom/a/library").mark() is not None
 
 

@@ -10,11 +10,12 @@ import av
 import pytest
 
 from tasks.errors import Failure
-from tasks.files.decoder_pool import Decoded, decode
+from tasks.files.decoder_pool import Decoded
 from tasks.files.media_types import MEDIA_TYPES
 from tasks.standin.drawing.film import film
 from tasks.standin.drawing.sound import sound
 from tests.tasks import samples
+from tests.tasks.work import DECODERS
 
 pytestmark = pytest.mark.once
 
@@ -69,7 +70,7 @@ async def seen(content: bytes, extension: str) -> Decoded:
     with TemporaryFile() as file:
         file.write(content)
         file.flush()
-        return await decode(file, MEDIA_TYPES[extension])
+        return await DECODERS.decode(file, MEDIA_TYPES[extension])
 
 
 async def is_refused(content: bytes, extension: str) -> None:

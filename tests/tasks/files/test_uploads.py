@@ -10,13 +10,13 @@ from tasks.db.database import now
 from tasks.db.tables import Upload
 from tasks.errors import Failure
 from tasks.files import media_files, uploads
-from tasks.files.decoder_pool import Decoded
+from tasks.files.decoder_pool import Decoded, DecoderPool
 from tasks.files.storage import Storage
 from tasks.files.uploads import Unfit
 from tasks.jobs import lifecycle
 from tasks.settings import settings
 from tests.tasks.samples import HTML, SVG, film, picture
-from tests.tasks.work import SDXL, stored
+from tests.tasks.work import DECODERS, SDXL, stored
 
 OLD = timedelta(days=2)
 
@@ -26,8 +26,8 @@ async def pieces(content: bytes) -> AsyncIterator[bytes]:
         yield content[start : start + 1000]
 
 
-async def kept(content: bytes, max_bytes: int = 2**20) -> Upload:
-    return await uploads.keep(pieces(content), Storage.open(settings.storage_url), max_bytes)
+async def kept(content: bytes, max_bytes: int = 2**20, decoders: DecoderPool = DECODERS) -> Upload:
+    return (await uploads.keep(pieces(content), Storage.open(settings.storage_url), decoders, max_bytes))[0]
 
 
 async def is_there(key: str) -> bool:
@@ -54,28 +54,32 @@ async def test_the_same_file_is_kept_once_and_its_day_begins_anew() -> None:
     assert await uploads.sweep(Storage.open(settings.storage_url)) == 0
 
 
-async def test_the_same_file_is_not_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = await kept(picture(35, 32))
+class NoDecoders(DecoderPool):
+    """A pool that must not be asked."""
 
-    async def no(*_: object) -> Decoded:
+    async def decode(self, *_: object) -> Decoded:
         raise AssertionError("it is known")
 
-    monkeypatch.setattr(uploads, "decode", no)
-    assert (await kept(picture(35, 32))).key == first.key
+
+async def test_the_same_file_is_not_opened_again() -> None:
+    first = await kept(picture(35, 32))
+    assert (await kept(picture(35, 32), decoders=NoDecoders())).key == first.key
 
 
 async def test_all_uploads_together_have_room_for_so_much() -> None:
     first, second = picture(36, 32), picture(37, 32)
     storage, quota = Storage.open(settings.storage_url), len(first) + len(second) - 1
-    upload = await uploads.keep(pieces(first), storage, quota=quota)
+    upload, _ = await uploads.keep(pieces(first), storage, DECODERS, quota=quota)
     with pytest.raises(Unfit) as refused:
-        await uploads.keep(pieces(second), storage, quota=quota)
+        await uploads.keep(pieces(second), storage, DECODERS, quota=quota)
     assert refused.value.code == "uploads_full"
     assert [row["key"] for row in await Upload.select(Upload.key)] == [upload.key]
-    assert (await uploads.keep(pieces(first), storage, quota=quota)).key == upload.key, "it takes no more room"
+    assert (await uploads.keep(pieces(first), storage, DECODERS, quota=quota))[0].key == upload.key, (
+        "it takes no more room"
+    )
     await aged(upload)
     await uploads.sweep(storage)
-    assert await uploads.keep(pieces(second), storage, quota=quota)
+    assert (await uploads.keep(pieces(second), storage, DECODERS, quota=quota))[1]
 
 
 async def test_what_is_discarded_goes_unless_a_job_uses_it() -> None:

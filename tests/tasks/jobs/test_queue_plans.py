@@ -24,6 +24,7 @@ from tasks.library.paging import Place, Sort
 from tasks.library.query import parse
 from tasks.worker import rescuer
 from tests.tasks.demo.test_demo import SHELF
+from tests.tasks.work import a_worker
 
 COUNT = 4000
 SOMEBODY = "019ab0c4-5d1e-7b36-9533-e50ac26d7632"
@@ -65,12 +66,17 @@ async def empty(many: None) -> None:
     """Let the tests here find the library instead of empty tables."""
 
 
+async def rescued() -> None:
+    async with a_worker() as worker:
+        await rescuer.rescue(worker)
+
+
 QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
     "claim": lambda: lifecycle.claim(30),
     "take over": lambda: lifecycle.take_over(30),
     "requeue": lifecycle.requeue,
     "expire": lifecycle.expire,
-    "rescue": rescuer.rescue,
+    "rescue": rescued,
     "renew": lambda: lifecycle.renew([ids.new()], 30),
     "report": lambda: lifecycle.report(_held(), Stage.PROCESSING, 0.5),
     "begin an attempt": lambda: attempts.begin(_held(), "a/b", {"seed": 7}),

@@ -83,12 +83,9 @@ async def test_pages_go_on_behind_a_job_that_is_gone(nine: list[UUID], text: str
     assert [card.job.id for card in card_list] == [nine[5]]
 
 
-async def test_more_than_are_counted_are_only_known_to_be_more(
-    nine: list[UUID], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cards, "MAX_COUNTED", 5)
-    assert await cards.count(parse("fox")) == 6
-    assert await cards.count(parse("fav:yes")) == 3
+async def test_more_than_are_counted_are_only_known_to_be_more(nine: list[UUID]) -> None:
+    assert await cards.count(parse("fox"), most=5) == 6
+    assert await cards.count(parse("fav:yes"), most=5) == 3
 
 
 async def test_among_some_jobs_those_that_a_search_finds_are_told(nine: list[UUID]) -> None:

@@ -1,7 +1,6 @@
 """Following a prediction to its end: by polling or by news, at its deadline, and when it is canceled."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from tasks.backoff import DEFAULT_TIMINGS, Timings
 from tasks.db.database import now
 from tasks.db.tables import Job, Stage, Status
 from tasks.errors import DatabaseAway, Failure
-from tasks.jobs import attempts, leases, lifecycle
-from tasks.jobs.leases import Lease
+from tasks.jobs import attempts, lifecycle
+from tasks.jobs.leases import Lease, Leases
 from tasks.messaging.events import News
 from tasks.models import registry
 from tasks.predictions import follow
@@ -21,7 +21,7 @@ from tasks.predictions.polling import Poller
 from tasks.replicate.client import UNSEEN, Prediction, Replicate
 from tasks.settings import settings
 from tests.conftest import Faults
-from tests.tasks.work import SDXL, ended, existing, submitted, until
+from tests.tasks.work import SDXL, Counted, ended, existing, submitted, until
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
@@ -32,17 +32,17 @@ LONG_BEFORE_ITS_OWN_END = 30.0  # seconds; the prediction takes 60
 
 @dataclass
 class Following:
-    """A prediction that is followed. looks: how often its state was requested from Replicate."""
+    """A prediction that is followed. has_ended() does not count as a look at it."""
 
     job: Job
     lease: Lease
-    replicate: Replicate
+    replicate: Counted
     prediction: Prediction
-    looks: Counter[str]
+    timings: Timings = DEFAULT_TIMINGS
 
     async def to_the_end(self) -> Prediction:
         """Follow the prediction to its end."""
-        return await follow.to_the_end(self.lease, self.prediction, Poller(self.replicate))
+        return await follow.to_the_end(self.lease, self.prediction, Poller(self.replicate), self.timings)
 
     def hear(self, status: str, progress: float | None = None) -> None:
         """Deliver news of the prediction to the worker."""
@@ -50,27 +50,15 @@ class Following:
 
     async def has_ended(self) -> bool:
         """Return whether the prediction has ended at Replicate."""
-        return (await real_get(self.replicate, self.prediction.id)).ended
-
-
-real_get = Replicate.get
+        return (await Replicate.get(self.replicate, self.prediction.id)).ended
 
 
 @pytest.fixture
-async def following(
-    faults: Faults, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> AsyncIterator[Following]:
+async def following(faults: Faults, request: pytest.FixtureRequest) -> AsyncIterator[Following]:
     """Yield a prediction just created for a claimed job.
 
     It runs for the seconds in the fixture's parameter, or for one second.
     """
-    looks: Counter[str] = Counter()
-
-    async def counted(self: Replicate, prediction_id: str) -> Prediction:
-        looks[prediction_id] += 1
-        return await real_get(self, prediction_id)
-
-    monkeypatch.setattr(Replicate, "get", counted)
     await faults.script({"on": "create", "do": "run", "seconds": getattr(request, "param", 1)})
     model = registry.built_in(SDXL)
     assert model is not None
@@ -80,11 +68,11 @@ async def following(
     arguments = model.arguments(job.prompt, {"width": 64, "height": 64})
     attempt = await attempts.begin(job, model.reference, arguments)
     assert attempt is not None
-    replicate = Replicate()
+    replicate = Counted()
     prediction = await replicate.create(model.reference, arguments, 60)
     await attempts.record_prediction(job, attempt, prediction.id)
-    async with leases.hold(job) as lease:
-        yield Following(job, lease, replicate, prediction, looks)
+    async with Leases().hold(job) as lease:
+        yield Following(job, lease, replicate, prediction)
     await replicate.aclose()
 
 
@@ -96,18 +84,18 @@ def told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_without_webhooks_it_is_looked_at_from_time_to_time(following: Following) -> None:
     assert (await following.to_the_end()).status == "succeeded"
-    assert following.looks[following.prediction.id] > 1
+    assert following.replicate.looks[following.prediction.id] > 1
 
 
 @pytest.mark.usefixtures("told")
 async def test_word_that_it_has_ended_leads_to_a_look_at_once(following: Following) -> None:
     end = asyncio.create_task(following.to_the_end())
     await eventually(following.has_ended)
-    assert not following.looks
+    assert not following.replicate.looks
     following.hear("succeeded")
     async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
         assert (await end).status == "succeeded"
-    assert following.looks[following.prediction.id] == 1
+    assert following.replicate.looks[following.prediction.id] == 1
 
 
 @pytest.mark.usefixtures("told")
@@ -124,7 +112,7 @@ async def test_an_end_that_replicate_does_not_confirm_is_looked_for_again_soon(f
     following.hear("succeeded")
     async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
         assert (await following.to_the_end()).status == "succeeded"
-    assert following.looks[following.prediction.id] > 1
+    assert following.replicate.looks[following.prediction.id] > 1
 
 
 @pytest.mark.usefixtures("told")
@@ -139,12 +127,10 @@ async def test_an_end_that_replicate_cannot_confirm_for_now_is_looked_for_again_
 
 
 @pytest.mark.usefixtures("told")
-async def test_without_news_the_safety_poll_finds_the_end(
-    following: Following, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "WEBHOOK_POLL_SECONDS", 1.5)
+async def test_without_news_the_safety_poll_finds_the_end(following: Following) -> None:
+    following.timings = Timings(webhook_poll=1.5)
     assert (await following.to_the_end()).status == "succeeded"
-    assert following.looks[following.prediction.id] <= 2
+    assert following.replicate.looks[following.prediction.id] <= 2
 
 
 @pytest.mark.usefixtures("told")
@@ -177,7 +163,7 @@ async def test_how_far_it_is_stands_in_the_row(following: Following, monkeypatch
     await eventually(lambda: _is(lifecycle.report, real))
     following.hear("processing", 0.5)
     await eventually(lambda: shows(Stage.PROCESSING, 0.5))
-    assert not following.looks
+    assert not following.replicate.looks
     end.cancel()
     await asyncio.gather(end, return_exceptions=True)
 
@@ -220,10 +206,8 @@ async def test_at_the_deadline_it_is_canceled_although_news_keep_coming(followin
     assert (await end).status == "canceled"
 
 
-async def test_a_prediction_that_replicate_has_forgotten_is_lost(
-    following: Following, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "MISSING_SECONDS", 1.0)
+async def test_a_prediction_that_replicate_has_forgotten_is_lost(following: Following) -> None:
+    following.timings = Timings(missing=1.0)
     following.prediction = Prediction("neverheardof", UNSEEN)
     with pytest.raises(Failure) as raised:
         await following.to_the_end()
@@ -231,10 +215,8 @@ async def test_a_prediction_that_replicate_has_forgotten_is_lost(
 
 
 @pytest.mark.parametrize("following", [60], indirect=True)
-async def test_long_after_replicates_own_deadline_it_is_given_up(
-    following: Following, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "GRACE_SECONDS", 1 - settings.prediction_timeout)
+async def test_long_after_replicates_own_deadline_it_is_given_up(following: Following) -> None:
+    following.timings = Timings(grace=1.0 - settings.prediction_timeout)
     with pytest.raises(Failure) as raised:
         await following.to_the_end()
     assert (raised.value.code, raised.value.passing) == ("provider_timeout", True)

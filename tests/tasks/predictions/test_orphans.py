@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,23 +16,35 @@ from tasks.jobs import attempts, lifecycle
 from tasks.library import cards
 from tasks.models import registry
 from tasks.predictions import orphans
-from tasks.replicate import circuit
 from tasks.replicate.client import Replicate
 from tasks.replicate.errors import OutcomeUnknown
 from tests.conftest import Faults
 from tests.tasks.states import begun, claimed, kept, row
-from tests.tasks.work import FLUX, SDXL, ended, submitted, until
+from tests.tasks.work import FLUX, QUICK, SDXL, at_work, ended, submitted, until
 from tests.waiting import eventually
 
 SEARCHING = 3.0  # seconds: longer than the list is late in the tests below
 
 
 @pytest.fixture
-def patient(working: Faults, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """Run a worker that reads the list often enough to find late predictions."""
-    monkeypatch.setattr(orphans, "SEARCH_DELAYS", (0.1, 0.2, 0.3))
-    monkeypatch.setattr(orphans, "SEARCH_WINDOW", timedelta(seconds=SEARCHING))
-    return working
+async def patient(faults: Faults) -> AsyncIterator[Faults]:
+    """Run a worker that reads the list often enough to find late predictions. Yields the stand-in's faults."""
+    async with at_work(timings=replace(QUICK, search_delays=(0.1, 0.2, 0.3), search_window=SEARCHING)):
+        yield faults
+
+
+@pytest.fixture
+async def hasty(faults: Faults) -> AsyncIterator[Faults]:
+    """Run a worker that soon gives up the search for a prediction. Yields the stand-in's faults."""
+    async with at_work(timings=replace(QUICK, search_window=0.2)):
+        yield faults
+
+
+@pytest.fixture
+async def trusting(faults: Faults) -> AsyncIterator[Faults]:
+    """Run a worker that creates many predictions at once for a minute after an answer. Yields the stand-in's faults."""
+    async with at_work(timings=replace(QUICK, circuit_closed=60.0)):
+        yield faults
 
 
 @pytest.fixture
@@ -96,19 +109,18 @@ async def test_a_cancel_while_the_list_is_down_ends_when_the_prediction_is_known
     assert attempt.prediction_id == prediction["id"]
 
 
-async def test_what_turns_up_after_a_cancel_is_called_off(working: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_turns_up_after_a_cancel_is_called_off(hasty: Faults) -> None:
     prompt = "a canceled fox that turns up late"
-    monkeypatch.setattr(orphans, "SEARCH_WINDOW", timedelta(seconds=0.2))
-    await working.script(
+    await hasty.script(
         {"on": "create", "match": prompt, "do": "hang_answer", "seconds": 0.1, "unlisted": 4},
     )
     standin_is_slow = {"on": "get", "do": "status", "status": 503, "times": 1}
-    await working.script(standin_is_slow)
+    await hasty.script(standin_is_slow)
     job = await submitted(prompt)
     await until(job.id, lambda card: card.job.attempt is not None)
     assert await lifecycle.cancel(job.id) is not None
     assert (await ended(job)).job.status == Status.CANCELED
-    [prediction] = await working.created(prompt)
+    [prediction] = await hasty.created(prompt)
 
     async def is_settled() -> bool:
         [attempt] = await cards.attempts(job.id)
@@ -197,22 +209,19 @@ async def test_attempts_at_something_else_are_no_twins() -> None:
     assert await attempts.twin_in_flight(lost, ("prompt", "seed"))
 
 
-async def test_to_cancel_one_of_two_jobs_that_are_just_alike_leaves_the_other_alone(
-    working: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_to_cancel_one_of_two_jobs_that_are_just_alike_leaves_the_other_alone(trusting: Faults) -> None:
     """The answer to the first is late, the answer to the second is lost, and only the first prediction is listed."""
-    monkeypatch.setattr(circuit, "CLOSED_SECONDS", 60.0)
     await ended(await submitted("a fox before the twins"))
     parameters: dict[str, Any] = {"megapixels": "0.25", "seed": 7, "output_format": "png"}
     prompt = "one of two foxes that are just alike"
-    await working.script(
+    await trusting.script(
         {"on": "create", "match": prompt, "do": "slow", "seconds": 3},
         {"on": "create", "match": prompt, "do": "drop_answer", "unlisted": 3600},
     )
     one = await submitted(prompt, FLUX, **parameters)
-    await eventually(lambda: are_sent(working, prompt, 1))
+    await eventually(lambda: are_sent(trusting, prompt, 1))
     other = await submitted(prompt, FLUX, **parameters)
-    await eventually(lambda: are_sent(working, prompt, 2))
+    await eventually(lambda: are_sent(trusting, prompt, 2))
     await lifecycle.cancel(other.id)
     first, second = await asyncio.gather(ended(one), ended(other))
     assert (first.job.status, second.job.status) == (Status.COMPLETED, Status.CANCELED)

@@ -7,8 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from tasks.errors import Failure
-from tasks.predictions import polling
-from tasks.predictions.polling import MAX_SINGLE_POLLS, MIN_MATCHES_PER_PAGE, Poller
+from tasks.predictions.polling import MAX_SINGLE_POLLS, MIN_MATCHES_PER_PAGE, TRACKED_SECONDS, Poller
 from tasks.replicate.client import Glimpse, Prediction, Replicate
 from tasks.replicate.errors import NotFound, Throttled
 from tests.conftest import Faults
@@ -50,11 +49,6 @@ class Account(Replicate):
             yield rows[start : start + PAGE]
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polling, "LIST_POLL_SECONDS", 0.05)
-
-
 def many(count: int = 1000) -> list[str]:
     return [f"p{number}" for number in range(count)]
 
@@ -65,7 +59,7 @@ async def looked_at(poller: Poller, ids: list[str]) -> list[Prediction]:
 
 async def primed(account: Account) -> Poller:
     """Return a poller that knows how many predictions are under way."""
-    poller = Poller(account)
+    poller = Poller(account, list_interval=0.05)
     await looked_at(poller, list(account.rows))
     account.asked.clear()
     account.walked.clear()
@@ -74,7 +68,7 @@ async def primed(account: Account) -> Poller:
 
 async def test_a_few_are_asked_for_one_by_one() -> None:
     account = Account(many(MAX_SINGLE_POLLS))
-    poller = Poller(account)
+    poller = Poller(account, list_interval=0.05)
     for _ in range(3):
         seen = await looked_at(poller, list(account.rows))
     assert {prediction.logs for prediction in seen} == {"50%"}
@@ -134,7 +128,7 @@ async def test_what_the_list_does_not_have_is_asked_for_by_itself() -> None:
 async def test_pages_that_have_few_of_ours_are_not_worth_a_walk() -> None:
     ours = [f"ours-{number}" for number in range(MAX_SINGLE_POLLS + 1)]
     account = Account([*many(), *ours])
-    poller = Poller(account)
+    poller = Poller(account, list_interval=0.05)
     await looked_at(poller, ours)
     account.asked.clear()
     await looked_at(poller, ours)
@@ -154,10 +148,10 @@ async def test_with_the_end_of_most_the_rest_is_asked_for_one_by_one_again() -> 
 
 async def test_who_is_not_followed_any_more_does_not_count() -> None:
     account, moment = Account(many()), 0.0
-    poller = Poller(account, clock=lambda: moment)
+    poller = Poller(account, clock=lambda: moment, list_interval=0.05)
     await looked_at(poller, list(account.rows))
     account.asked.clear()
-    moment = polling.TRACKED_SECONDS + 1
+    moment = TRACKED_SECONDS + 1
     await looked_at(poller, ["p0"])
     assert account.asked == {"p0": 1}
 
@@ -198,7 +192,7 @@ async def test_replicates_own_list_is_read_to_its_second_page(faults: Faults) ->
         await replicate.create("black-forest-labs/flux-schnell", {"prompt": "p"}, 60)
         for _ in range(MAX_SINGLE_POLLS + 20)
     ]
-    poller, ids = Poller(replicate), [prediction.id for prediction in made]
+    poller, ids = Poller(replicate, list_interval=0.05), [prediction.id for prediction in made]
     await looked_at(poller, ids)
     seen = await looked_at(poller, ids)
     assert [prediction.id for prediction in seen] == ids

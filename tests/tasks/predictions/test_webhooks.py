@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,15 +18,15 @@ from pydantic import SecretStr
 from tasks.db.tables import Status
 from tasks.errors import Failure
 from tasks.library import cards
-from tasks.predictions import follow, orphans, webhooks
+from tasks.predictions import follow, webhooks
 from tasks.predictions.webhooks import Forged, Signatures
-from tasks.replicate.client import Prediction, Replicate
+from tasks.replicate.client import Replicate
 from tasks.settings import ROOT, settings
 from tasks.standin.app import WEBHOOK_SECRET
 from tasks.standin.webhooks import signed
 from tests.conftest import Faults
 from tests.servers import free_port
-from tests.tasks.work import ended, submitted, until
+from tests.tasks.work import QUICK, Counted, at_work, ended, submitted, until
 from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
 
@@ -63,68 +63,61 @@ async def alive(elsewhere: str) -> str:
 
 
 @pytest.fixture
-async def reached(working: Faults, alive: str, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """Run a worker whose predictions are reported to the web application. Returns the stand-in's faults."""
+def public(alive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have predictions reported to the web application."""
     public = settings.model_copy(update={"public_url": alive})
     for module in (follow, webhooks):
         monkeypatch.setattr(module, "settings", public)
-    return working
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count how often each prediction is looked at."""
-    looks: Counter[str] = Counter()
-    get = Replicate.get
-
-    async def counted(self: Replicate, prediction_id: str) -> Prediction:
-        looks[prediction_id] += 1
-        return await get(self, prediction_id)
-
-    monkeypatch.setattr(Replicate, "get", counted)
-    return looks
+async def replicate(database: None) -> Counted:
+    return Counted()
 
 
-async def test_a_webhook_in_another_process_wakes_the_worker_that_waits(reached: Faults, looks: Counter[str]) -> None:
+@pytest.fixture
+async def reached(public: None, faults: Faults, replicate: Counted) -> AsyncIterator[Faults]:
+    """Run a worker whose predictions are reported to the web application. Yields the stand-in's faults."""
+    async with at_work(replicate=replicate):
+        yield faults
+
+
+async def test_a_webhook_in_another_process_wakes_the_worker_that_waits(reached: Faults, replicate: Counted) -> None:
     await reached.script({"on": "create", "match": "awaited", "do": "run", "seconds": 2})
     async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
         card = await ended(await submitted("an awaited fox"))
     assert card.job.status == Status.COMPLETED, card.job.error
     [prediction] = await reached.created("an awaited fox")
-    assert looks == {prediction["id"]: 1}
+    assert replicate.looks == {prediction["id"]: 1}
 
 
-async def test_progress_is_seen_without_looking(reached: Faults, looks: Counter[str]) -> None:
+async def test_progress_is_seen_without_looking(reached: Faults, replicate: Counted) -> None:
     await reached.script({"on": "create", "match": "developing", "do": "run", "seconds": 4})
     job = await submitted("a developing fox")
     card = await until(job.id, lambda card: 0 < (card.job.progress or 0) < 1)
     assert card.job.stage == "processing"
-    assert not looks
+    assert not replicate.looks
     assert (await ended(job)).job.status == Status.COMPLETED
 
 
-async def test_a_prediction_whose_answer_was_lost_is_known_from_its_webhook_alone(
-    reached: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(orphans, "SEARCH_DELAYS", (0.5, 2.0, 5.0))
-    await reached.script(
+async def test_a_prediction_whose_answer_was_lost_is_known_from_its_webhook_alone(public: None, faults: Faults) -> None:
+    await faults.script(
         {"on": "create", "match": "adopted", "do": "drop_answer"},
         {"on": "list", "do": "status", "status": 503, "times": 0},
     )
-    async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
+    patient = replace(QUICK, search_delays=(0.5, 2.0, 5.0))
+    async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL), at_work(timings=patient):
         card = await ended(await submitted("an adopted fox"))
     assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0), card.job.error
-    [prediction] = await reached.created("an adopted fox")
+    [prediction] = await faults.created("an adopted fox")
     [attempt] = await cards.attempts(card.job.id)
     assert attempt.prediction_id == prediction["id"]
 
 
-async def test_when_webhooks_are_lost_the_safety_poll_finds_the_end(
-    reached: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "WEBHOOK_POLL_SECONDS", 1.0)
-    await reached.script({"on": "webhook", "match": "unheard", "do": "missing", "times": 0})
-    card = await ended(await submitted("a fox unheard of"))
+async def test_when_webhooks_are_lost_the_safety_poll_finds_the_end(public: None, faults: Faults) -> None:
+    await faults.script({"on": "webhook", "match": "unheard", "do": "missing", "times": 0})
+    async with at_work(timings=replace(QUICK, webhook_poll=1.0)):
+        card = await ended(await submitted("a fox unheard of"))
     assert card.job.status == Status.COMPLETED, card.job.error
 
 
@@ -156,16 +149,15 @@ async def test_an_end_that_replicate_does_not_confirm_is_no_end(reached: Faults,
     assert card.job.status == Status.COMPLETED, card.job.error
 
 
-async def test_without_a_public_address_none_are_asked_for_and_polling_does(
-    working: Faults, looks: Counter[str]
-) -> None:
+async def test_without_a_public_address_none_are_asked_for_and_polling_does(faults: Faults, replicate: Counted) -> None:
     assert settings.webhooks is None
-    await working.script({"on": "create", "match": "secluded", "do": "run", "seconds": 2})
-    card = await ended(await submitted("a secluded fox"))
+    await faults.script({"on": "create", "match": "secluded", "do": "run", "seconds": 2})
+    async with at_work(replicate=replicate):
+        card = await ended(await submitted("a secluded fox"))
     assert card.job.status == Status.COMPLETED, card.job.error
-    [prediction] = await working.created("a secluded fox")
+    [prediction] = await faults.created("a secluded fox")
     assert "webhook" not in prediction
-    assert looks[prediction["id"]] > 1
+    assert replicate.looks[prediction["id"]] > 1
 
 
 class Account:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -16,10 +15,10 @@ from tasks.errors import Failure
 from tasks.library.cards import Card
 from tasks.replicate import circuit
 from tasks.replicate.circuit import MAX_UNANSWERED, Breaker
-from tasks.replicate.client import Replicate
+from tasks.replicate.client import LIMITS, Replicate
 from tasks.replicate.errors import OutcomeUnknown, Refused, Unreached
 from tests.conftest import Faults
-from tests.tasks.work import ended, existing, submitted
+from tests.tasks.work import at_work, ended, existing, submitted
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
@@ -53,23 +52,26 @@ async def test_an_outage_of_everything_meets_one_job_and_the_others_wait_without
     assert await circuit.current() is None
 
 
-async def test_without_a_network_no_job_is_lost_however_long_it_lasts(
-    working: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, away = Replicate._sent, True
+class Network(httpx.AsyncHTTPTransport):
+    """A network that is away until `away` is False."""
 
-    async def sent(self: Replicate, method: str, path: str, **request: Any) -> httpx.Response:
-        if away:
+    away = True
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.away:
             raise httpx.ConnectError("no route to host")
-        return await real(self, method, path, **request)
+        return await super().handle_async_request(request)
 
-    monkeypatch.setattr(Replicate, "_sent", sent)
-    many = await queued("a fox beyond the wire")
-    await eventually(lambda: are_halted(circuit.AWAY))
-    await asyncio.sleep(2)  # many times as long as five attempts take here
-    assert {(await existing(job.id)).job.status for job in many} <= {Status.QUEUED, Status.RUNNING}
-    away = False
-    cards = await all_ended(many)
+
+async def test_without_a_network_no_job_is_lost_however_long_it_lasts(faults: Faults) -> None:
+    network = Network(limits=LIMITS)
+    async with at_work(replicate=Replicate(network)):
+        many = await queued("a fox beyond the wire")
+        await eventually(lambda: are_halted(circuit.AWAY))
+        await asyncio.sleep(2)  # many times as long as five attempts take here
+        assert {(await existing(job.id)).job.status for job in many} <= {Status.QUEUED, Status.RUNNING}
+        network.away = False
+        cards = await all_ended(many)
     assert {(card.job.status, card.job.retry_count) for card in cards} == {(Status.COMPLETED, 0)}
 
 

@@ -1,19 +1,21 @@
 """The queue halts when Replicate refuses the account, is probed from time to time, and resumes when it works again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
+from tasks.backoff import DEFAULT_TIMINGS
 from tasks.db.database import now
 from tasks.db.tables import Halt, Priority
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
-from tasks.replicate import circuit, rate_limit
+from tasks.replicate import circuit
 from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import Replicate
 from tasks.replicate.errors import AccountRefused
+from tasks.replicate.rate_limit import RateLimit
 from tasks.worker import dispatch
 from tests.conftest import Faults
 from tests.tasks.states import LEASE, PASSING, claimed, left, nothing, row, submitted, taken_over
@@ -29,14 +31,18 @@ async def breaker() -> AsyncIterator[Breaker]:
     await client.aclose()
 
 
-@pytest.fixture(autouse=True)
-async def full_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Grant every right to create: what this process remembers of the limit is from other tests."""
+class Unlimited(RateLimit):
+    """A limit that grants every right to create. returned: how many were given back."""
 
-    async def at_once() -> float:
+    def __init__(self) -> None:
+        super().__init__()
+        self.returned = 0
+
+    async def take(self) -> float:
         return 0.0
 
-    monkeypatch.setattr(rate_limit, "take", at_once)
+    async def give_back(self) -> None:
+        self.returned += 1
 
 
 async def stopped() -> Halt:
@@ -57,7 +63,7 @@ async def test_while_the_queue_is_halted_no_job_is_claimed_and_all_stay_queued()
     job = await submitted()
     await circuit.trip(BILLING)
     assert await lifecycle.claim(LEASE) is None
-    assert await dispatch.next_job() is None
+    assert await dispatch.next_job(Unlimited()) is None
     assert (await row(job)).status == "queued"
 
 
@@ -91,7 +97,7 @@ async def test_when_it_works_again_jobs_are_claimed_again() -> None:
     job = await submitted()
     await circuit.trip(BILLING)
     await circuit.close()
-    claim = await dispatch.next_job()
+    claim = await dispatch.next_job(Unlimited())
     assert claim is not None
     assert claim.id == job.id
     await circuit.close()  # a second call finds nothing to do
@@ -106,7 +112,7 @@ async def test_the_first_probe_waits_and_then_one_worker_of_all_may_probe() -> N
     answers = await asyncio.gather(*(circuit.half_open(halted) for _ in range(10)))
     assert sorted(answers) == [False] * 9 + [True]
     seconds = ((await stopped()).probe_at - now()).total_seconds()
-    assert circuit.MAX_PROBE_SECONDS - 5 < seconds <= circuit.MAX_PROBE_SECONDS
+    assert DEFAULT_TIMINGS.max_probe - 5 < seconds <= DEFAULT_TIMINGS.max_probe
 
 
 async def test_a_probe_that_is_refused_puts_off_the_next_one() -> None:
@@ -178,21 +184,13 @@ async def test_a_token_is_probed_without_a_job(breaker: Breaker, faults: Faults)
     assert (await row(job)).status == "queued"
 
 
-async def rights_are_given_back(monkeypatch: pytest.MonkeyPatch, look: Callable[[], Awaitable[object]]) -> int:
-    returned: list[None] = []
-
-    async def give_back() -> None:
-        returned.append(None)
-
-    monkeypatch.setattr(rate_limit, "give_back", give_back)
-    await look()
-    return len(returned)
-
-
-async def test_who_finds_no_job_gives_the_right_to_create_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await rights_are_given_back(monkeypatch, dispatch.next_job) == 1
+async def test_who_finds_no_job_gives_the_right_to_create_back() -> None:
+    unlimited = Unlimited()
+    assert await dispatch.next_job(unlimited) is None
+    assert unlimited.returned == 1
     await submitted()
-    assert await rights_are_given_back(monkeypatch, dispatch.next_job) == 0
+    assert await dispatch.next_job(unlimited) is not None
+    assert unlimited.returned == 1
 
 
 async def test_a_job_whose_worker_died_before_its_attempt_waits_while_the_queue_is_halted() -> None:
@@ -226,7 +224,7 @@ async def test_a_halt_by_hand_is_lifted_by_nothing_but_resume(breaker: Breaker, 
     lifted = await circuit.resume()
     assert lifted is not None
     assert (lifted.code, lifted.message, lifted.since) == (held.code, held.message, held.since)
-    claim = await dispatch.next_job()
+    claim = await dispatch.next_job(Unlimited())
     assert claim is not None
     assert claim.id == job.id
 

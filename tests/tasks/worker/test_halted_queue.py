@@ -1,6 +1,8 @@
 """Replicate refuses the account, or asks us to slow down: jobs wait, requests stay few, and work resumes by itself."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -9,20 +11,26 @@ from tasks.db.tables import Priority, Status
 from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.messaging import events
-from tasks.replicate import circuit, rate_limit
+from tasks.replicate import circuit
 from tasks.replicate.errors import AccountRefused
+from tasks.replicate.rate_limit import RateLimit
 from tasks.settings import settings
 from tasks.worker import dispatch, process
 from tests.conftest import Faults
-from tests.tasks.work import ended, existing, submitted, until
+from tests.tasks.work import QUICK, at_work, ended, existing, submitted, until
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
 
 
+PROBING = replace(QUICK, max_probe=0.3)
+
+
 @pytest.fixture
-async def probing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(circuit, "MAX_PROBE_SECONDS", 0.3)
+async def probing(faults: Faults) -> AsyncIterator[Faults]:
+    """Run a worker that probes a halted queue often. Yields the stand-in's faults."""
+    async with at_work(timings=PROBING):
+        yield faults
 
 
 @pytest.fixture
@@ -42,10 +50,10 @@ async def requests_for(faults: Faults, status: int) -> int:
 
 @pytest.mark.parametrize(("status", "code"), [(401, "provider_auth"), (402, "provider_billing")])
 async def test_an_account_that_is_refused_halts_the_queue_and_jobs_go_on_when_it_works_again(
-    probing: None, working: Faults, status: int, code: str
+    probing: Faults, status: int, code: str
 ) -> None:
-    await working.script({"on": "create", "do": "status", "status": status, "times": 1000})
-    await working.script({"on": "account", "do": "status", "status": status, "times": 1000})
+    await probing.script({"on": "create", "do": "status", "status": status, "times": 1000})
+    await probing.script({"on": "account", "do": "status", "status": status, "times": 1000})
     many = [await submitted(f"fox {number} of a poor owner") for number in range(8)]
     await eventually(halted)
     await asyncio.sleep(1.5)  # several times the wait until the next probe
@@ -57,8 +65,8 @@ async def test_an_account_that_is_refused_halts_the_queue_and_jobs_go_on_when_it
     stopped = await circuit.current()
     assert stopped is not None
     assert stopped.code == code
-    assert await requests_for(working, status) <= 8 + 6, "those in flight at once, then one for each probe"
-    await working.clear()
+    assert await requests_for(probing, status) <= 8 + 6, "those in flight at once, then one for each probe"
+    await probing.clear()
     for job in many:
         card = await ended(job)
         assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0)
@@ -76,20 +84,20 @@ async def test_while_the_queue_is_halted_predictions_under_way_are_followed_to_t
     assert (await existing(late.id)).job.status == Status.QUEUED
 
 
-async def test_while_the_queue_is_halted_by_hand_only_what_is_under_way_goes_on(probing: None, working: Faults) -> None:
-    await working.script({"on": "create", "match": "early", "do": "run", "seconds": 1.0})
+async def test_while_the_queue_is_halted_by_hand_only_what_is_under_way_goes_on(probing: Faults) -> None:
+    await probing.script({"on": "create", "match": "early", "do": "run", "seconds": 1.0})
     early = await submitted("an early fox by hand")
     await until(early.id, lambda card: card.job.stage == "processing")
     await circuit.hold_by_hand()
     late = await submitted("a late fox by hand")
     assert (await ended(early)).job.status == Status.COMPLETED
     assert (await existing(late.id)).job.status == Status.QUEUED
-    assert await working.created("a late fox by hand") == []
+    assert await probing.created("a late fox by hand") == []
     await circuit.resume()
     assert (await ended(late)).job.status == Status.COMPLETED
 
 
-async def test_a_worker_that_starts_halted_claims_nothing(quick: None, faults: Faults) -> None:
+async def test_a_worker_that_starts_halted_claims_nothing(faults: Faults) -> None:
     job = await submitted("a fox for later")
     stop = asyncio.Event()
     working = asyncio.create_task(process.run(stop, halted=True))
@@ -100,15 +108,15 @@ async def test_a_worker_that_starts_halted_claims_nothing(quick: None, faults: F
     assert await faults.created("a fox for later") == []
 
 
-async def test_of_all_workers_one_probes_a_halted_queue(probing: None, database: None) -> None:
-    await circuit.trip(AccountRefused("provider_billing", "No credit."))
+async def test_of_all_workers_one_probes_a_halted_queue(database: None) -> None:
+    await circuit.trip(AccountRefused("provider_billing", "No credit."), timings=PROBING)
     stopped = await circuit.current()
     assert stopped is not None
-    assert not any(await asyncio.gather(*(circuit.half_open(stopped) for _ in range(5))))
+    assert not any(await asyncio.gather(*(circuit.half_open(stopped, PROBING) for _ in range(5))))
     await asyncio.sleep(0.4)
-    assert sum(await asyncio.gather(*(circuit.half_open(stopped) for _ in range(5)))) == 1
+    assert sum(await asyncio.gather(*(circuit.half_open(stopped, PROBING) for _ in range(5)))) == 1
     await circuit.close()
-    assert not await circuit.half_open(stopped)
+    assert not await circuit.half_open(stopped, PROBING)
 
 
 async def test_to_be_asked_to_slow_down_is_no_failure_of_the_job(emptied: None, working: Faults) -> None:
@@ -124,10 +132,10 @@ async def test_to_be_asked_to_slow_down_is_no_failure_of_the_job(emptied: None, 
 
 
 async def test_many_jobs_at_once_against_a_strict_limit_are_refused_a_handful_of_times(
-    emptied: None, working: Faults, standin: str, monkeypatch: pytest.MonkeyPatch
+    emptied: None, faults: Faults, standin: str
 ) -> None:
-    monkeypatch.setitem(settings.__dict__, "creates_per_minute", 1200)  # several times what the stand-in allows
-    async with httpx.AsyncClient(base_url=standin) as control:
+    async with at_work() as worker, httpx.AsyncClient(base_url=standin) as control:
+        worker.replicate.rate_limit.per_minute = 1200  # several times what the stand-in allows
         await control.post("/_standin/limit", json={"creates_per_minute": 240, "burst": 5, "others_per_minute": 60000})
         try:
             many = [await submitted(f"one of a crowd of foxes, {number}") for number in range(20)]
@@ -143,21 +151,23 @@ async def test_many_jobs_at_once_against_a_strict_limit_are_refused_a_handful_of
     )
 
 
-async def test_a_job_that_waits_for_the_limit_is_chosen_at_the_last_moment(
-    emptied: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    free = asyncio.Event()
+class Gate(RateLimit):
+    """A limit that gives tokens only while it is open."""
 
-    async def take() -> float:
-        return 0.0 if free.is_set() else 0.01
+    open = False
 
-    monkeypatch.setattr(rate_limit, "take", take)
+    async def take(self) -> float:
+        return 0.0 if self.open else 0.01
+
+
+async def test_a_job_that_waits_for_the_limit_is_chosen_at_the_last_moment(emptied: None) -> None:
+    gate = Gate()
     await submitted("an ordinary fox")
-    waiting = asyncio.create_task(dispatch.next_job())
+    waiting = asyncio.create_task(dispatch.next_job(gate))
     await asyncio.sleep(0.05)
-    assert await dispatch.next_job() is None, "one waits for all"
+    assert await dispatch.next_job(gate) is None, "one waits for all"
     urgent = await lifecycle.submit("an urgent fox", "stability-ai/sdxl", {}, priority=Priority.HIGH)
-    free.set()
+    gate.open = True
     job = await waiting
     assert job is not None
     assert job.id == urgent.id

@@ -1,7 +1,8 @@
 """How long a job may take, and the conditions that it waits for however long they last."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import IO
 
 import msgspec
 import pytest
@@ -14,9 +15,9 @@ from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.messaging import events
 from tasks.replicate.client import Prediction, Replicate
-from tasks.worker import retries
+from tasks.settings import settings
 from tests.conftest import Faults
-from tests.tasks.work import ended, submitted, until
+from tests.tasks.work import QUICK, at_work, ended, submitted, until
 
 pytestmark = pytest.mark.once
 
@@ -69,48 +70,39 @@ async def test_a_cold_boot_is_shown_and_no_failure(working: Faults) -> None:
     assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0)
 
 
-async def test_a_full_disk_is_waited_out_and_the_prediction_is_not_paid_for_again(
-    working: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, full = Storage.put, True
+class Disk(Storage):
+    """Storage that is full until `full` is False. refusals: how many files it has not taken."""
 
-    async def put(self: Storage, *arguments: Any) -> None:
-        if full:
+    full, refusals = True, 0
+
+    async def put(self, key: str, content: IO[bytes] | bytes) -> None:
+        if self.full:
+            self.refusals += 1
             raise Failure("storage_unavailable", "The storage for finished files is not available.", passing=True)
-        await real(self, *arguments)
+        await super().put(key, content)
 
-    monkeypatch.setattr(Storage, "put", put)
-    tries: list[int] = []
 
-    def retry_delay(failures: int, retry_after: float | None = None) -> float:
-        tries.append(failures)
-        return 0.02
-
-    monkeypatch.setattr(retries, "retry_delay", retry_delay)
-    job = await submitted("a fox for a full disk")
-    waiting = await until(job.id, lambda card: len(tries) > 6)
-    assert waiting.job.status in (Status.QUEUED, Status.RUNNING), "more tries than MAX_ATTEMPTS do not end it"
-    assert (waiting.job.error_code, waiting.job.retry_count) == ("storage_unavailable", 0)
-    full = False
-    assert (await ended(job)).job.status == Status.COMPLETED
-    assert len(await working.created("a fox for a full disk")) == 1
+async def test_a_full_disk_is_waited_out_and_the_prediction_is_not_paid_for_again(faults: Faults) -> None:
+    disk = Disk.open(settings.storage_url)
+    async with at_work(disk):
+        job = await submitted("a fox for a full disk")
+        waiting = await until(job.id, lambda card: disk.refusals > 6)
+        assert waiting.job.status in (Status.QUEUED, Status.RUNNING), "more tries than MAX_ATTEMPTS do not end it"
+        assert (waiting.job.error_code, waiting.job.retry_count) == ("storage_unavailable", 0)
+        disk.full = False
+        assert (await ended(job)).job.status == Status.COMPLETED
+    assert len(await faults.created("a fox for a full disk")) == 1
     assert len(await cards.attempts(job.id)) == 1
 
 
-async def test_a_full_disk_is_waited_for_no_longer_than_replicate_keeps_the_output(
-    working: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def put(self: Storage, *arguments: Any) -> None:
-        raise Failure("storage_unavailable", "The storage for finished files is not available.", passing=True)
-
-    monkeypatch.setattr(Storage, "put", put)
-    job = await submitted("a fox on a disk that stays full")
-    await until(job.id, lambda card: card.job.error_code == "storage_unavailable")
-    monkeypatch.setattr(retries, "OUTPUTS_KEPT_FOR", timedelta(seconds=1))
-    await working.script({"on": "file", "match": "stays full", "do": "status", "status": 404, "times": 0})
-    card = await ended(job)
+async def test_a_full_disk_is_waited_for_no_longer_than_replicate_keeps_the_output(faults: Faults) -> None:
+    async with at_work(Disk.open(settings.storage_url), replace(QUICK, outputs_kept=1.0)):
+        job = await submitted("a fox on a disk that stays full")
+        await until(job.id, lambda card: card.job.error_code == "storage_unavailable")
+        await faults.script({"on": "file", "match": "stays full", "do": "status", "status": 404, "times": 0})
+        card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "output_gone")
-    assert len(await working.created("a fox on a disk that stays full")) == 1
+    assert len(await faults.created("a fox on a disk that stays full")) == 1
 
 
 async def test_a_job_that_waits_to_fetch_its_result_can_be_canceled(working: Faults) -> None:
@@ -154,17 +146,17 @@ async def test_a_file_that_comes_damaged_again_and_again_ends_the_job(working: F
     assert attempt.finished_at is not None
 
 
-async def test_a_result_that_replicate_has_deleted_is_said_to_be_gone(working: Faults) -> None:
+class Forgetful(Replicate):
+    """A Replicate that has removed every output."""
+
+    async def get(self, prediction_id: str) -> Prediction:
+        seen = await super().get(prediction_id)
+        return msgspec.structs.replace(seen, status="succeeded", output=None, data_removed=True)
+
+
+async def test_a_result_that_replicate_has_deleted_is_said_to_be_gone(faults: Faults) -> None:
     """No worker ran until Replicate had removed the output. The model did produce one."""
-    await working.script({"on": "create", "match": "came too late for", "do": "output", "output": None})
-    gone = {"status": "succeeded", "output": None, "data_removed": True}
-    job = await submitted("a fox that we came too late for")
-    real = Replicate.get
-
-    async def get(self: Replicate, prediction_id: str) -> Prediction:
-        return msgspec.structs.replace(await real(self, prediction_id), **gone)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Replicate, "get", get)
-        card = await ended(job)
+    await faults.script({"on": "create", "match": "came too late for", "do": "output", "output": None})
+    async with at_work(replicate=Forgetful()):
+        card = await ended(await submitted("a fox that we came too late for"))
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "output_gone")

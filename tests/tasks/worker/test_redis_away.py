@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -20,11 +20,10 @@ from tasks.messaging import events
 from tasks.messaging.broker import HintBroker, broker
 from tasks.replicate import circuit
 from tasks.settings import settings
-from tasks.worker import generate, process
 from tests import servers
 from tests.conftest import Faults
 from tests.processes import Process, answers, environment
-from tests.tasks.work import at_work, submitted, until
+from tests.tasks.work import QUICK, at_work, submitted, until
 from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
 
@@ -48,7 +47,7 @@ async def redis_at(url: str) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def without_redis(quick: None, tmp_path: Path) -> AsyncIterator[None]:
+async def without_redis(tmp_path: Path) -> AsyncIterator[None]:
     async with redis_at(f"unix://{tmp_path}/nobody.sock"):
         yield
 
@@ -109,7 +108,7 @@ async def answering(answer: bytes, socket: Path) -> AsyncIterator[None]:
     "answer", [b"-MISCONF Redis is configured to save snapshots, but cannot do so.\r\n", b""], ids=["no", "nothing"]
 )
 async def test_a_redis_that_has_one_answer_to_everything_stops_nobody(
-    answer: bytes, quick: None, faults: Faults, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    answer: bytes, faults: Faults, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     socket = tmp_path / "valkey.sock"
     async with answering(answer, socket), redis_at(f"unix://{socket}"), at_work():
@@ -131,16 +130,13 @@ async def test_a_redis_that_takes_nothing_stops_nobody_and_is_used_again_when_it
     refusal: tuple[str, ...],
     remedy: tuple[str, ...],
     valkey: servers.Server,
-    quick: None,
     faults: Faults,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(process, "HEARTBEAT_SECONDS", 0.2)
     caplog.set_level(logging.INFO, "tasks")
     async with Redis.from_url(valkey.url) as operator, redis_at(valkey.url):
         await operator.execute_command(*refusal)  # type: ignore[no-untyped-call]
-        async with at_work():
+        async with at_work(timings=replace(QUICK, heartbeat=0.2)):
             await completes(await submitted("a fox for a Redis that is full"))
             assert said(caplog) == ["WARNING"]
             await operator.execute_command(*remedy)  # type: ignore[no-untyped-call]
@@ -160,9 +156,8 @@ async def hints_taken(operator: Redis) -> int:
 
 
 async def test_while_redis_is_away_a_worker_carries_as_many_as_it_may_and_no_more(
-    without_redis: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    without_redis: None, faults: Faults
 ) -> None:
-    monkeypatch.setitem(settings.__dict__, "worker_concurrency", 3)
     await faults.script({"on": "create", "match": "crowd", "do": "run", "seconds": 1.5, "times": 0})
     many = [await submitted(f"one of a crowd of foxes, {number}") for number in range(7)]
     most, hints = 0, []
@@ -170,21 +165,18 @@ async def test_while_redis_is_away_a_worker_carries_as_many_as_it_may_and_no_mor
     async def all_have_ended() -> bool:
         nonlocal most
         most = max(most, await Job.count().where(Job.status == Status.RUNNING))
-        hints.append(asyncio.create_task(generate.generate()))  # as they arrive when Redis is back
+        hints.append(asyncio.create_task(worker.generate()))  # as they arrive when Redis is back
         return bool(await Job.count().where(Job.status == Status.COMPLETED) == len(many))
 
-    async with at_work():
+    async with at_work(concurrency=3) as worker:
         await eventually(all_have_ended)
     await asyncio.gather(*hints)
     assert most == 3
 
 
-async def test_while_redis_is_away_a_cancel_reaches_the_worker(
-    without_redis: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(settings.__dict__, "lease_seconds", 3)
+async def test_while_redis_is_away_a_cancel_reaches_the_worker(without_redis: None, faults: Faults) -> None:
     await faults.script({"on": "create", "match": "unwanted", "do": "run", "seconds": 60})
-    async with at_work():
+    async with at_work(lease_seconds=3):
         job = await submitted("a fox that is unwanted")
         await until(job.id, lambda card: card.job.stage == "processing")
         await lifecycle.cancel(job.id)
@@ -192,12 +184,9 @@ async def test_while_redis_is_away_a_cancel_reaches_the_worker(
     assert card.job.status == Status.CANCELED
 
 
-async def test_while_redis_is_away_a_halted_queue_is_probed(
-    without_redis: None, faults: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(circuit, "MAX_PROBE_SECONDS", 0.3)
+async def test_while_redis_is_away_a_halted_queue_is_probed(without_redis: None, faults: Faults) -> None:
     await faults.script({"on": "create", "do": "status", "status": 402, "times": 1000})
-    async with at_work():
+    async with at_work(timings=replace(QUICK, max_probe=0.3)):
         job = await submitted("a fox without credit")
         await eventually(halted)
         await faults.clear()
@@ -210,10 +199,9 @@ async def halted() -> bool:
 
 async def test_a_worker_that_stops_hands_on_what_it_carries_without_hints(without_redis: None, faults: Faults) -> None:
     await faults.script({"on": "create", "match": "handed", "do": "run", "seconds": 2})
-    async with at_work() as stopped:
+    async with at_work():
         job = await submitted("a fox handed on without a word")
         await until(job.id, lambda card: card.job.stage == "processing")
-        await stopped()
     async with at_work():
         await completes(job)
     assert len(await faults.created("a fox handed on without a word")) == 1

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -16,35 +15,30 @@ from obstore.store import ObjectStore
 from tasks.db import database
 from tasks.db.database import DB, now
 from tasks.db.tables import Attempt, Job, Priority, Status
-from tasks.files import outputs, pending_files
+from tasks.files import pending_files
 from tasks.files.storage import Storage
-from tasks.jobs import attempts, insert, leases, lifecycle, transitions
+from tasks.jobs import attempts, insert, lifecycle, transitions
 from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.messaging import events
 from tasks.messaging.broker import broker
 from tasks.models import registry
-from tasks.predictions.create import Provider
-from tasks.predictions.polling import Poller
-from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import Prediction, Replicate
 from tasks.settings import settings
-from tasks.worker import generate, rescuer
-from tasks.worker.generate import Tools
+from tasks.worker import rescuer
 from tests.conftest import Faults
 from tests.tasks.states import FINAL, passes, taken_over
-from tests.tasks.work import SDXL, at_work, ended, existing, files_of, submitted, until
+from tests.tasks.work import SDXL, a_worker, at_work, ended, existing, files_of, submitted, until
 from tests.waiting import eventually
 
 
 async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with_the_same_prediction(
-    quick: None, faults: Faults
+    faults: Faults,
 ) -> None:
     await faults.script({"on": "create", "match": "handed", "do": "run", "seconds": 1.5})
     job = await submitted("a fox handed on")
-    async with at_work() as stopped:
+    async with at_work():
         await until(job.id, lambda card: card.job.stage == "processing")
-        await stopped()
     left = await cards.by_id(job.id)
     assert left is not None
     assert left.job.status == Status.RUNNING
@@ -54,7 +48,7 @@ async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with
     assert len(await faults.created("a fox handed on")) == 1
 
 
-async def test_a_job_that_a_crash_left_is_taken_up_where_it_was(quick: None, faults: Faults) -> None:
+async def test_a_job_that_a_crash_left_is_taken_up_where_it_was(faults: Faults) -> None:
     """The crash leaves a lease that is not renewed, and an attempt whose answer was never stored."""
     model = registry.built_in(SDXL)
     assert model is not None
@@ -96,9 +90,10 @@ async def test_rescue_gives_one_hint_for_each_due_job_and_none_twice(database: N
     for due in (moment, moment, moment + timedelta(hours=1)):
         await Job(prompt="p", model=SDXL, created_at=moment, changed_at=moment, due_at=due).save()
 
-    assert await rescuer.rescue() == 2
-    await eventually(lambda: hints_are(2))
-    assert await rescuer.rescue() == 0
+    async with a_worker() as worker:
+        assert await rescuer.rescue(worker) == 2
+        await eventually(lambda: hints_are(2))
+        assert await rescuer.rescue(worker) == 0
 
 
 async def test_no_attempt_is_left_open_when_all_is_done(working: Faults) -> None:
@@ -115,30 +110,28 @@ async def test_a_hint_that_died_with_its_worker_does_not_stand_for_work(database
     read = await events.redis().xreadgroup("workers", "killed", {broker.queue_name: ">"}, count=1)
     assert len(read) == 1
     assert await broker.waiting(most=10) == 0
-    assert await rescuer.rescue() == 1
+    async with a_worker() as worker:
+        assert await rescuer.rescue(worker) == 1
 
 
-async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out(quick: None, faults: Faults) -> None:
+async def test_a_worker_that_stops_waits_for_the_answer_to_a_request_that_is_out(faults: Faults) -> None:
     await faults.script({"on": "create", "match": "posted", "do": "slow", "seconds": 2})
     job = await submitted("a fox that was just posted")
-    async with at_work() as stopped:
+    async with at_work():
         await eventually(lambda: posted(faults, "a fox that was just posted"))
-        await stopped()
     [attempt] = await cards.attempts(job.id)
     [prediction] = await faults.created("a fox that was just posted")
     assert attempt.prediction_id == prediction["id"]
 
 
 async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_file(
-    quick: None, faults: Faults, web: httpx.AsyncClient
+    faults: Faults, web: httpx.AsyncClient
 ) -> None:
     """The worker freezes while it stores its result. Meanwhile another one fails the job, and a third completes it."""
     job, frozen = await submitted("a fox put down twice"), Frozen.open(settings.storage_url)
-    async with aclosing(Replicate()) as replicate, outputs.files_client() as files:
-        async with leases.hold(await claimed()) as lease:
-            carrying = asyncio.create_task(
-                generate.carry(lease, Tools(Provider(replicate, Breaker(replicate), frozen), files, Poller(replicate)))
-            )
+    async with a_worker(frozen) as worker, a_worker() as third:
+        async with worker.leases.hold(await claimed()) as lease:
+            carrying = asyncio.create_task(worker.carry(lease))
             await frozen.reached.wait()
         lease.until = monotonic()
         await passes(job.id, Job.lease_until)
@@ -146,11 +139,8 @@ async def test_a_worker_that_wakes_when_the_job_has_ended_otherwise_changes_no_f
         known = Prediction(str(attempt.prediction_id), "succeeded")
         assert await lifecycle.fail(await taken_over(), FINAL, known) is not None
         assert await lifecycle.retry(job.id) is not None
-        async with leases.hold(await claimed()) as another:
-            storage = Storage.open(settings.storage_url)
-            await generate.carry(
-                another, Tools(Provider(replicate, Breaker(replicate), storage), files, Poller(replicate))
-            )
+        async with third.leases.hold(await claimed()) as another:
+            await third.carry(another)
         frozen.thawed.set()
         await asyncio.wait([carrying])
     [output] = (await existing(job.id)).outputs
