@@ -43,8 +43,9 @@ class Card:
 
     @property
     def retrying(self) -> bool:
-        """Whether the job waits for a retry: for another attempt, or to continue the one under way."""
-        return self.job.status == Status.QUEUED and (self.job.retry_count > 0 or self.job.attempt is not None)
+        """Whether the job waits for a retry: for another attempt, whether it counts or not, or to continue its own."""
+        tried = self.job.retry_count > 0 or self.job.attempt is not None or self.job.error is not None
+        return self.job.status == Status.QUEUED and tried
 
     @property
     def starting_since(self) -> datetime | None:

@@ -1,12 +1,9 @@
 """GET /models and /models/{owner}/{name}: which models there are, and what each takes, for programs."""
 
-from typing import Any
-
 from litestar import Response, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import Scope
-from msgspec import UNSET
 
 from tasks.admission.admission import is_model_name
 from tasks.models import registry
@@ -31,7 +28,7 @@ from webapp.schemas.library import Model, ModelInFull, ModelList
 )
 async def models(scope: Scope) -> Response[ModelList]:
     """Return the models to choose from: the built-in ones, then those that jobs have used."""
-    return revalidated_json(scope, ModelList([Model(**_members(model)) for model in await registry.known()]))
+    return revalidated_json(scope, ModelList([Model.of(model) for model in await registry.known()]))
 
 
 @route(
@@ -54,20 +51,8 @@ async def model(
         raise Problem(Code.MODEL_NOT_FOUND, "Replicate knows no such model.")
     properties = found.input_schema["properties"]
     defaults = {field: schema["default"] for field, schema in properties.items() if "default" in schema}
-    shape = ModelInFull(
-        **_members(found), input_schema=found.input_schema, output_schema=found.output_schema, defaults=defaults
-    )
+    shape = ModelInFull.of(found, input_schema=found.input_schema, output_schema=found.output_schema, defaults=defaults)
     return revalidated_json(scope, shape)
-
-
-def _members(model: registry.Model) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "kind": model.kind,
-        "official": model.official,
-        "description": model.description,
-        "version": model.version or UNSET,
-    }
 
 
 ROUTES = [models, model]

@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 import brotli
+from async_lru import alru_cache
 from litestar import Request, Response, route
 from litestar.params import FromPath
 
@@ -46,9 +47,6 @@ class _File:
     packed: dict[str, bytes]
 
 
-_loaded: dict[str, asyncio.Future[_File]] = {}
-
-
 @route("/static/{path:path}", http_method=READ)
 async def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
     """Return a file. It is cached for a year if its address changes with its bytes, else revalidated each time."""
@@ -74,10 +72,9 @@ def _coding(accepted: str, file: _File) -> str:
     return next((coding for coding in file.packed if coding in takes), "")
 
 
+@alru_cache(maxsize=None)
 async def _file(path: str) -> _File:
-    if path not in _loaded:
-        _loaded[path] = asyncio.ensure_future(asyncio.to_thread(_load, path))
-    return await asyncio.shield(_loaded[path])
+    return await asyncio.to_thread(_load, path)
 
 
 def _load(path: str) -> _File:

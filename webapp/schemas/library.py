@@ -1,11 +1,12 @@
 """The shapes of what jobs are made with and found by: models, uploads, collections and saved searches."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from msgspec import UNSET, Meta, Struct
 
 from tasks.db import tables
 from tasks.files.media_types import MEDIA_TYPES
+from tasks.models import registry
 from webapp.schemas.members import Count, Kind, Maybe, Parameters, Pixels, Sha256, given
 
 
@@ -40,6 +41,14 @@ class Model(Struct, kw_only=True):
     version: Maybe[
         Annotated[str, Meta(description="The latest version. Absent for a model that is called by its name.")]
     ] = UNSET
+
+    @classmethod
+    def of(cls, model: registry.Model, **more: Any) -> Self:
+        """Return the shape of a model. more: the members of ModelInFull."""
+        return cls(
+            name=model.name, kind=model.kind, official=model.official, description=model.description,
+            version=model.version or UNSET, **more,
+        )  # fmt: skip
 
 
 class ModelInFull(Model, kw_only=True):

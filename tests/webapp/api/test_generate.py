@@ -144,6 +144,17 @@ async def test_a_job_whose_files_cannot_be_stored_tells_why_it_waits_though_it_d
     assert "place" not in body
 
 
+async def test_a_job_that_was_refused_for_free_tells_why_it_waits_and_until_when(web: httpx.AsyncClient) -> None:
+    job_id = (await posted(web))["job_id"]
+    job = await lifecycle.claim(30)
+    assert job is not None
+    await lifecycle.unclaim(job, Failure("provider_billing", "The account has no credit."), 60.0)
+    body = await status(web, job_id)
+    assert (body["status"], body["retry_count"], body["last_error"]) == ("queued", 0, "The account has no credit.")
+    assert body["retry_at"].endswith("Z")
+    assert "place" not in body
+
+
 async def test_a_waiting_job_tells_its_place_and_when_its_turn_will_likely_come(web: httpx.AsyncClient) -> None:
     await made_in(40)
     await presence.worker_seen("a-worker", 1)
