@@ -60,7 +60,7 @@ def document(handlers: Sequence[HTTPRouteHandler | ASGIRouteHandler]) -> Documen
         operations = paths.setdefault(handler.opt.get("path", path), {})
         operations[method] = _completed(made["paths"][path][method], handler)
     _, schemas = msgspec.json.schema_components(set(_shapes(described)), ref_template=SCHEMAS + "{name}")
-    made["paths"], written = dict(sorted(paths.items())), json.dumps(paths)
+    made["paths"], written = paths, json.dumps(paths)
     made["components"] = {
         "schemas": _tidied(schemas),
         "examples": {
