@@ -110,8 +110,8 @@ class Code(StrEnum):
     NO_IMPRINT = "no_imprint", 422, "The file has no record of how it was made, or is not from Darkroom."
     QUEUE_FULL = (
         "queue_full", 429,
-        "The maximum number of jobs is waiting: MAX_WAITING in total, MAX_WAITING_PER_CLIENT per address, regardless of "
-        "client names. Nothing was accepted. Retry-After says when there will likely be room.",
+        "The maximum number of jobs is waiting: MAX_WAITING in total, MAX_WAITING_PER_CLIENT per address, regardless "
+        "of client names. Nothing was accepted. Retry-After says when there will likely be room.",
     )  # fmt: skip
     INTERNAL_ERROR = "internal_error", 500, "An error in Darkroom. The operator finds it in the log."
     DATABASE_UNAVAILABLE = (
