@@ -109,7 +109,7 @@ def test_a_halt_of_the_queue_is_told_on_an_open_page_until_it_is_over(page: Page
     expect(banner).to_have_text("")
     job_id = darkroom.post("a penniless fox")
     expect(banner).to_contain_text("The Replicate account has no credit.", timeout=LONG)
-    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "queued")
+    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "retrying")
     page.goto("/docs")
     expect(banner).to_contain_text("has no credit")
     page.goto(f"/jobs/{job_id}")
