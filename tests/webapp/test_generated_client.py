@@ -85,7 +85,8 @@ async def test_a_job_is_submitted_read_listed_and_canceled_with_it(caller: Calle
     assert [found.job_id for found in listed.jobs] == [submitted.job_id]
     canceled = await caller.call("jobs.cancel", submitted.job_id)
     assert (canceled.status, canceled.cancel) == ("canceled", "dequeued")
-    changed = await caller.call("jobs.change", submitted.job_id, body=caller.model("Change")(favorite=True, rating=3))
+    change = caller.model("Change")(favorite=True, rating=3)
+    changed = await caller.call("jobs.update_job", submitted.job_id, body=change)
     assert (changed.favorite, changed.rating) == (True, 3)
 
 

@@ -25,6 +25,7 @@ SINCE = describe.parameter(
 @route(
     "/finished.json",
     http_method=READ,
+    name="finished_jobs",
     tags=["Jobs"],
     summary="List jobs completed since a time within the last day",
     responses=describe.problems(Code.BAD_REQUEST)

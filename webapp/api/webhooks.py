@@ -40,6 +40,7 @@ Prediction = Annotated[dict[str, Any], Meta(description="A prediction, as in Rep
     "/webhooks/replicate",
     status_code=204,
     request_max_body_size=MAX_DELIVERY,
+    name="receive_webhook",
     tags=["Webhooks"],
     summary="Receive webhooks from Replicate",
     response_description="Accepted.",

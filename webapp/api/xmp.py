@@ -30,6 +30,7 @@ MAX_PARAMETER_LENGTH = 2000  # characters of a parameter that is put into an add
     "/imprint",
     status_code=200,
     request_max_body_size=MAX_FILE_BYTES,
+    name="read_imprint",
     tags=["Jobs"],
     summary="Read how a file was made",
     responses=describe.problems(Code.BAD_REQUEST, Code.CROSS_SITE, Code.BODY_TOO_LARGE, Code.NO_IMPRINT)

@@ -43,6 +43,7 @@ CHOSEN = [
     "/selection.zip",
     http_method=[*READ, HttpMethod.POST],
     status_code=200,
+    name="download_jobs",
     tags=["Jobs"],
     summary="Download the files of many jobs as a ZIP",
     responses=describe.problems(

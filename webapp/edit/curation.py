@@ -25,6 +25,7 @@ TOO_MANY_TAGS = f"A job can have at most {edits.MAX_TAGS} tags."
 @patch(
     "/jobs/{job_id:str}",
     status_code=200,
+    name="update_job",
     tags=["Jobs"],
     summary="Update a job",
     response_description="The updated job.",

@@ -41,6 +41,7 @@ MAX_NAMED_JOBS = 10_000  # jobs that a request may name one by one; for more it 
 @post(
     "/selection",
     status_code=200,
+    name="update_jobs",
     tags=["Jobs"],
     summary="Update many jobs at once",
     responses=describe.problems(
