@@ -16,7 +16,7 @@ from piccolo.apps.migrations.tables import Migration
 from tasks.db.postgres import ShieldedPostgresEngine
 from tasks.db.sqlite import KeptSQLiteEngine
 from tasks.errors import DatabaseAway
-from tasks.settings import ROOT, settings
+from tasks.settings import ROOT, SettingsError, settings
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ STARTUP_TIMEOUT = 30.0  # seconds to wait for a server that starts or restarts
 COMMAND_TIMEOUT = 60.0  # seconds; otherwise a query waits forever for a server that vanished silently
 UNIQUE_VIOLATIONS = (asyncpg.UniqueViolationError, sqlite3.IntegrityError)
 """The exceptions that a unique index raises."""
+REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+"""The errors of a server that works, but has no such user, password or database."""
 MIGRATION_LOCK = 0x6461726B  # arbitrary, but the same in every process: PostgreSQL's advisory locks have no names
 
 
@@ -68,12 +70,17 @@ async def connected() -> AsyncIterator[None]:
 
 
 async def _answered(engine: ShieldedPostgresEngine) -> None:
-    """Open the pool as soon as the server accepts connections. Raises DatabaseAway when STARTUP_TIMEOUT is exceeded."""
+    """Open the pool as soon as the server accepts connections.
+
+    Raises DatabaseAway when STARTUP_TIMEOUT is exceeded, and SettingsError when the server refuses us.
+    """
     clock = asyncio.get_running_loop().time
     until, wait = clock() + STARTUP_TIMEOUT, 0.2
     while True:
         try:
             return await engine.open(1, POOL_SIZE)
+        except REFUSALS as error:
+            raise SettingsError(f"DATABASE_URL: {error}") from None
         except DatabaseAway as away:
             if clock() + wait > until:
                 raise

@@ -133,7 +133,8 @@ async def test_a_password_of_any_signs_comes_from_the_environment(new_database: 
     right = await asyncio.to_thread(migrated, PASSWORD)
     assert right.returncode == 0, right.stderr
     wrong = await asyncio.to_thread(migrated, "another")
-    assert "InvalidPasswordError" in wrong.stderr
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1), wrong.stderr
+    assert "DATABASE_URL: password authentication failed" in wrong.stderr
 
 
 async def ask_for_passwords(administrator: asyncpg.Connection, name: str) -> None:
