@@ -48,9 +48,8 @@ async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[R
     responses=describe.problems(*describe.JOB)
     | {
         200: describe.answer(Job, "The job. Members that do not apply are absent.", examples.JOBS),
-        **describe.NOT_MODIFIED,
     },
-    opt=describe.takes(parameters=[describe.JOB_ID, describe.IF_NONE_MATCH]),
+    opt=describe.takes(parameters=[describe.JOB_ID]),
 )
 async def status(scope: Scope, job_id: FromPath[str]) -> Response[Job]:
     """Return the current state of a job."""

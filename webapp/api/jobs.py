@@ -54,8 +54,8 @@ LIMIT = describe.parameter(
     summary="Search jobs",
     response_headers=[describe.ETAG, describe.LINK],
     responses=describe.problems(Code.INVALID_QUERY, Code.INVALID_CURSOR)
-    | {200: describe.answer(JobPage, "A page of jobs.", examples.JOB_PAGE), **describe.NOT_MODIFIED},
-    opt=describe.takes(parameters=[*SEARCH, LIMIT, describe.IF_NONE_MATCH]),
+    | {200: describe.answer(JobPage, "A page of jobs.", examples.JOB_PAGE)},
+    opt=describe.takes(parameters=[*SEARCH, LIMIT]),
 )
 async def jobs_json(request: Request[Any, Any, Any]) -> Response[JobPage]:
     """Return a page of the jobs that a search finds. Jobs in the trash are found with `in:trash` only.

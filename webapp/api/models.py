@@ -23,8 +23,7 @@ from webapp.schemas.library import Model, ModelInFull, ModelList
     summary="List the models",
     response_description="The models.",
     response_headers=[describe.ETAG],
-    responses=describe.problems() | describe.NOT_MODIFIED,
-    opt=describe.takes(parameters=[describe.IF_NONE_MATCH]),
+    responses=describe.problems(),
 )
 async def models(scope: Scope) -> Response[ModelList]:
     """Return the models to choose from: the built-in ones, then those that jobs have used."""
@@ -38,8 +37,7 @@ async def models(scope: Scope) -> Response[ModelList]:
     summary="Get a model",
     response_description="The model.",
     response_headers=[describe.ETAG],
-    responses=describe.problems(Code.MODEL_NOT_FOUND, *describe.PROVIDER) | describe.NOT_MODIFIED,
-    opt=describe.takes(parameters=[describe.IF_NONE_MATCH]),
+    responses=describe.problems(Code.MODEL_NOT_FOUND, *describe.PROVIDER),
 )
 async def model(
     scope: Scope, owner: FromPath[str], name: FromPath[str], replicate: NamedDependency[Replicate]

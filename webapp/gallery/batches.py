@@ -40,8 +40,6 @@ from webapp.schemas.requests import GenerateBatch
 
 AnyRequest = Request[Any, Any, Any]
 
-HTML = "text/html; charset=utf-8"
-
 
 @post(
     "/batches",
@@ -85,8 +83,8 @@ async def counted(request: AnyRequest) -> Response[str]:
     summary="Get a batch",
     response_headers=[describe.ETAG, describe.RETRY_AFTER],
     responses=describe.problems(Code.BATCH_NOT_FOUND)
-    | {200: describe.answer(schemas.Batch, "The batch.", examples.BATCH), **describe.NOT_MODIFIED},
-    opt=describe.takes(path="/batches/{batch_id}.json", parameters=[describe.BATCH_ID, describe.IF_NONE_MATCH]),
+    | {200: describe.answer(schemas.Batch, "The batch.", examples.BATCH)},
+    opt=describe.takes(path="/batches/{batch_id}.json", parameters=[describe.BATCH_ID]),
 )
 async def shown(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     """Return the page of a batch, or its JSON for programs: when they accept it, or when `.json` follows the id."""

@@ -44,8 +44,8 @@ class ShelfView:
     tags=["Jobs"],
     summary="List the collections",
     response_headers=[describe.ETAG],
-    responses=describe.problems() | {200: describe.answer(CollectionList, "The collections."), **describe.NOT_MODIFIED},
-    opt=describe.takes(path="/collections.json", parameters=[describe.IF_NONE_MATCH]),
+    responses=describe.problems() | {200: describe.answer(CollectionList, "The collections.")},
+    opt=describe.takes(path="/collections.json"),
 )
 async def shelves(request: AnyRequest) -> Response[Any]:
     """Return the page of all collections, each with a link to its jobs, or their JSON."""

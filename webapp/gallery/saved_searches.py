@@ -37,8 +37,7 @@ async def count(request: AnyRequest) -> Response[str]:
     summary="List the saved searches",
     response_description="The saved searches.",
     response_headers=[describe.ETAG],
-    responses=describe.problems() | describe.NOT_MODIFIED,
-    opt=describe.takes(parameters=[describe.IF_NONE_MATCH]),
+    responses=describe.problems(),
 )
 async def saved(request: AnyRequest) -> Response[SavedSearchList]:
     """Return the saved searches."""

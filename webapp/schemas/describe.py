@@ -99,7 +99,6 @@ UUID = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID, examples=["019
 SEARCH = Schema(
     type=OpenAPIType.STRING, max_length=MAX_LENGTH, examples=['fox model:flux status:failed,canceled -"red fox"']
 )
-IF_NONE_MATCH = parameter("If-None-Match", "header", "The `ETag` of the response that the client has.", STRING)
 JOB_ID = parameter("job_id", "path", "A version 7 UUID: ids sort by creation time.", UUID, required=True)
 BATCH_ID = parameter("batch_id", "path", "A version 7 UUID.", UUID, required=True)
 CLIENT = parameter(
@@ -110,4 +109,3 @@ CLIENT = parameter(
     "session, otherwise one client for the address.",
     Schema(type=OpenAPIType.STRING, pattern="^[!-~]{1,100}$", examples=["nightly-report"]),
 )
-NOT_MODIFIED = {304: answer(None, "The client has it already: nothing has changed since `If-None-Match`.")}

@@ -40,6 +40,11 @@ BINARY = {"type": "string", "format": "binary"}
 LOCATION = {"Location": {"description": "Where to poll.", "schema": STRING}}
 ETAG = {"ETag": {"description": "The version that the client has.", "schema": STRING}}
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait before the next request.", "schema": SECONDS}}
+IF_NONE_MATCH = {
+    "name": "If-None-Match", "in": "header", "description": "The `ETag` of the response that the client has.",
+    "schema": STRING,
+}  # fmt: skip
+NOT_MODIFIED = {"description": "The client has it already: nothing has changed since `If-None-Match`."}
 HEADERS = {"202": LOCATION | RETRY_AFTER, "304": ETAG, "429": RETRY_AFTER, "503": RETRY_AFTER}
 """The headers of responses that always have them, by status."""
 
@@ -110,14 +115,17 @@ def _completed(operation: Document, handler: HTTPRouteHandler) -> Document:
     operation["operationId"] = handler.name or handler.handler_name
     parameters = {one["name"]: one for one in operation.pop("parameters", [])}
     parameters |= {one.name: one.to_schema() for one in handler.opt.get("parameters", ())}
+    headers = {one.name: {"description": one.description} for one in handler.resolve_response_headers()}
+    operation["responses"][str(handler.status_code)]["headers"] = headers
+    if "ETag" in headers:
+        parameters["If-None-Match"] = IF_NONE_MATCH
+        operation["responses"]["304"] = dict(NOT_MODIFIED)
     if parameters:
         operation["parameters"] = [_lean(one) for one in parameters.values()]
     if body := handler.opt.get("body"):
         operation["requestBody"] = {"required": True, "content": {handler.opt["media_type"]: _body(body, handler)}}
     if 400 not in (handler.responses or {}):
         operation["responses"].pop("400", None)  # Litestar's own
-    success = operation["responses"][str(handler.status_code)]
-    success["headers"] = {one.name: {"description": one.description} for one in handler.resolve_response_headers()}
     operation["responses"] = {
         status: _response(status, response) for status, response in sorted(operation["responses"].items())
     }
