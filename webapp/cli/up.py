@@ -27,7 +27,7 @@ from webapp.cli.supervisor import Child, Part, end, tell
 # Seconds for web and worker to end, then for the parts they depend on: with twice KILL_SECONDS less than five in all.
 GRACE, GRACE_AFTER = 2.5, 0.7
 MAX_SOCKET_PATH_BYTES = 100  # bytes: sun_path holds 104 on macOS, 108 on Linux
-PARENT_CHECK = 0.5  # seconds
+LOOK_UP_SECONDS = 0.5  # how long to wait for an event before signals and the parent are looked at again
 
 Outcome = tuple[str, int]
 """A line that says why everything ends, and the exit code."""
@@ -140,10 +140,14 @@ def _await_first_answer(web: socket.socket, events: Events) -> None:
 
 
 def _next(events: Events, parent: int | None) -> Outcome | None:
-    """Wait for the next event and return it. If a parent is given, its end is an event, too."""
+    """Wait for the next event and return it. If a parent is given, its end is an event, too.
+
+    Never waits without end: a signal that arrives just before the wait, or in another thread, does not end it, and
+    Python calls the signal's handler only afterwards.
+    """
     while True:
         try:
-            return events.get(timeout=None if parent is None else PARENT_CHECK)
+            return events.get(timeout=LOOK_UP_SECONDS)
         except queue.Empty:
-            if os.getppid() != parent:
+            if parent is not None and os.getppid() != parent:
                 return ("The parent process has ended. Stopping.", 0)

@@ -1,11 +1,13 @@
 """`darkroom up` as a real process: what it starts, what it stops, and what it prints."""
 
 import os
+import queue
 import resource
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,6 +26,7 @@ from tests.servers import free_port
 from tests.waiting import wait_until
 from webapp.cli import open_files
 from webapp.cli.banner import ask_redis
+from webapp.cli.up import Events, _next, _signals
 
 PARTS = {"web", "worker", "standin", "valkey-server"}
 START = 60.0  # seconds that it may take to start
@@ -144,6 +147,21 @@ def test_a_signal_ends_every_part_within_5_seconds(up: Up, number: signal.Signal
     process.send_signal(number)
     assert process.wait(END) == 0
     assert not _processes_of(up)
+
+
+def test_a_signal_that_another_thread_gets_is_noticed() -> None:
+    """The system chooses the thread, and its choice does not wake the one that waits."""
+    events: Events = queue.SimpleQueue()
+
+    def get_signal() -> None:
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        time.sleep(END)
+        events.put(("Nobody noticed.", 1))
+
+    with _signals(events):
+        threading.Thread(target=get_signal, daemon=True).start()
+        assert _next(events, parent=None) == ("Stopping.", 0)
 
 
 def test_a_signal_during_the_start_ends_every_part(up: Up) -> None:
