@@ -1,7 +1,7 @@
 """Why an attempt failed, and whether a retry may help; and why a request is rejected."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,11 +46,16 @@ def away_when(*errors: type[BaseException]) -> Iterator[None]:
 class Fault:
     """An error in a request.
 
-    pointer: the place in the body (RFC 6901). message: a sentence that says what is allowed.
+    pointer: the place in the body, as made by pointer(). message: a sentence that says what is allowed.
     """
 
     pointer: str
     message: str
+
+
+def pointer(*steps: str) -> str:
+    """Return the JSON Pointer (RFC 6901) to a place in a body: the names of members and the indexes that lead there."""
+    return "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
 
 
 class Rejected(Exception):  # the domain's term: a request is rejected
@@ -65,14 +70,15 @@ class Rejected(Exception):  # the domain's term: a request is rejected
         self.faults = faults
 
 
-def reject(faults: list[Fault]) -> None:
-    """Raise Rejected when there are faults.
+def reject(faults: Sequence[Fault], unknown: Sequence[Fault] = ()) -> None:
+    """Raise Rejected when there are faults. unknown: those of members that do not exist.
 
-    Its code is invalid_prompt, invalid_model, ... when all faults are in one place, else invalid_request.
+    Its code is invalid_prompt, invalid_model, ... when all faults are in one known member, else invalid_request.
     """
     places = {fault.pointer.split("/")[1] for fault in faults}
-    if faults:
-        raise Rejected(f"invalid_{places.pop()}" if len(places) == 1 else "invalid_request", faults)
+    if faults or unknown:
+        code = f"invalid_{places.pop()}" if len(places) == 1 and not unknown else "invalid_request"
+        raise Rejected(code, [*unknown, *faults])
 
 
 def reason(status: str, error: object) -> Failure:

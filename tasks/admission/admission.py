@@ -2,16 +2,17 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tasks.admission.options import DEFAULTS, Options
 from tasks.db.tables import Job
-from tasks.errors import Fault, Rejected, reject
+from tasks.errors import Fault, Rejected, pointer, reject
 from tasks.files import input_files
 from tasks.jobs import backlog, lifecycle
-from tasks.models import registry
+from tasks.models import registry, strict_json
 from tasks.models.registry import MAX_PROMPT_LENGTH, Model
-from tasks.models.strict_json import LEAST, MOST, is_text
+from tasks.models.strict_json import LEAST, MOST, Malformed, is_text
 from tasks.replicate.client import Replicate
 from tasks.settings import MODEL_NAME, settings
 
@@ -20,16 +21,22 @@ MAX_MODEL_NAME = 200  # characters, including 65 for a version
 
 
 async def admit(
-    prompt: object, model: object, parameters: object, replicate: Replicate, terms: Options = DEFAULTS
+    prompt: object,
+    model: object,
+    parameters: object,
+    replicate: Replicate,
+    terms: Options = DEFAULTS,
+    unknown: Sequence[Fault] = (),
 ) -> Job:
     """Check a request and submit it as a job. model, parameters: None for the default.
 
+    parameters: as for given_parameters(). unknown: faults of members that do not exist, to be told with the others.
     Raises Rejected, QueueFull, and Failure when Replicate has to be asked about the model and does not answer.
     """
-    reject([*prompt_faults(prompt), *_model_faults(model), *parameters_faults(parameters), *await terms.faults()])
+    given, faults = given_parameters(parameters)
+    reject([*prompt_faults(prompt), *_model_faults(model), *faults, *await terms.faults()], unknown)
     assert isinstance(prompt, str)
     name = model if isinstance(model, str) else settings.default_model
-    given = parameters if isinstance(parameters, Mapping) else {}
     known = await known_model(name, replicate)
     reject(await input_files.faults(known, prompt, given))
     client = await backlog.client_in_line(terms.client)
@@ -38,11 +45,11 @@ async def admit(
     return await lifecycle.submit(prompt, name, given, client, terms.urgency, terms.seconds, terms.source)
 
 
-async def known_model(name: str, replicate: Replicate, pointer: str = "/model") -> Model:
+async def known_model(name: str, replicate: Replicate, place: str = "/model") -> Model:
     """Return the model with this name. Raises Rejected when none exists, and Failure when Replicate does not answer."""
     known = await registry.look_up(name, replicate)
     if known is None:
-        raise Rejected("unknown_model", [Fault(pointer, f"Replicate has no model {name}.")])
+        raise Rejected("unknown_model", [Fault(place, f"Replicate has no model {name}.")])
     return known
 
 
@@ -75,24 +82,36 @@ def _model_faults(model: object) -> list[Fault]:
     return [] if model is None else model_faults(model, "/model")
 
 
-def model_faults(model: object, pointer: str) -> list[Fault]:
-    """Return the faults of a model's name. pointer: its place in the request."""
+def model_faults(model: object, place: str) -> list[Fault]:
+    """Return the faults of a model's name. place: the pointer to it in the request."""
     if isinstance(model, str) and is_model_name(model):
         return []
-    return [Fault(pointer, "The model must be owner/name or owner/name:version.")]
+    return [Fault(place, "The model must be owner/name or owner/name:version.")]
 
 
-def parameters_faults(parameters: object) -> list[Fault]:
-    """Return the faults of the parameters that do not depend on the model."""
+def given_parameters(parameters: object) -> tuple[Mapping[str, Any], list[Fault]]:
+    """Return the parameters by name, and their faults that do not depend on the model.
+
+    parameters: an object, a string that contains one as JSON, or None for no parameters.
+    """
+    if isinstance(parameters, str):
+        try:
+            parameters = strict_json.decode(parameters)
+        except Malformed as malformed:
+            return {}, [Fault("/parameters", f"The parameters are not valid JSON: {malformed}.")]
     if parameters is None:
-        return []
+        return {}, []
     if not isinstance(parameters, Mapping):
-        return [Fault("/parameters", "The parameters must be a JSON object, or a string that contains one.")]
+        return {}, [Fault("/parameters", "The parameters must be a JSON object, or a string that contains one.")]
+    return parameters, _parameters_faults(parameters)
+
+
+def _parameters_faults(parameters: Mapping[str, Any]) -> list[Fault]:
     if (length := len(json.dumps(parameters, ensure_ascii=False))) > MAX_PARAMETERS:
         allowed = f"the maximum is {MAX_PARAMETERS:,}. Upload files with POST /uploads and send their URLs."
         return [Fault("/parameters", f"The parameters have {length:,} characters as JSON; {allowed}")]
     return [
-        Fault(f"/parameters/{name if is_text(name) else ''}", fault)
+        Fault(pointer("parameters", name if is_text(name) else ""), fault)
         for name, value in parameters.items()
         if (fault := _fault_of(name) or _fault_of(value))
     ]

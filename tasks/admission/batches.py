@@ -56,6 +56,7 @@ async def submit(
     parameters: object,
     replicate: Replicate,
     terms: Options = DEFAULTS,
+    unknown: Sequence[Fault] = (),
 ) -> tuple[Batch, list[Job]]:
     """Check every combination as a separate request, and submit all of them as jobs, or none.
 
@@ -63,15 +64,11 @@ async def submit(
     default of each model. The other parameters are as for a single job. Raises Rejected, QueueFull, and Failure when
     Replicate has to be asked about a model and does not answer. When it raises, nothing has changed.
     """
-    reject(
-        [
-            *admission.prompt_faults(prompt), *_models_faults(models), *_seeds_faults(seeds),
-            *admission.parameters_faults(parameters), *await terms.faults(),
-        ]
-    )  # fmt: skip
+    given, faults = admission.given_parameters(parameters)
+    faults = [*admission.prompt_faults(prompt), *_models_faults(models), *_seeds_faults(seeds), *faults]
+    reject([*faults, *await terms.faults()], unknown)
     assert isinstance(prompt, str)
     names = list(dict.fromkeys(models)) if isinstance(models, list) else [settings.default_model]
-    given = parameters if isinstance(parameters, Mapping) else {}
     parts = measured(prompt, names, seeds)
     known = [await known_model(name, replicate, f"/models/{place}") for place, name in enumerate(names)]
     reject(_seed_faults(seeds, known, given))

@@ -13,7 +13,7 @@ from async_lru import alru_cache
 
 from tasks.db.database import now
 from tasks.db.tables import ModelSchema
-from tasks.errors import Fault
+from tasks.errors import Fault, pointer
 from tasks.models.schemas import Path, Schema, faults, plain, validator
 from tasks.models.strict_json import MOST
 from tasks.replicate.client import RemoteModel, Replicate
@@ -102,14 +102,16 @@ class Model:
         if self.prompt_name is None:
             return [Fault("/model", f"{self.name} does not accept a text prompt.")]
         if self.prompt_name in parameters:
-            return [Fault(f"/parameters/{self.prompt_name}", "The prompt is a field of its own, not a parameter.")]
+            return [
+                Fault(pointer("parameters", self.prompt_name), "The prompt is a field of its own, not a parameter.")
+            ]
         found = faults(self._validator, self.input_schema["properties"], {**parameters, self.prompt_name: prompt})
         return [Fault(self._pointer(path), sentence) for path, sentence in sorted(found)]
 
     def _pointer(self, path: Path) -> str:
         if path[:1] == (self.prompt_name,):
             return "/prompt"
-        return "/".join(["/parameters", *(step.replace("~", "~0").replace("/", "~1") for step in path)])
+        return pointer("parameters", *path)
 
 
 async def find(name: str, replicate: Replicate) -> Model | None:

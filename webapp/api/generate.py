@@ -16,7 +16,7 @@ from tasks.replicate.client import Replicate
 from webapp.http.clients import client_of
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
-from webapp.http.requests import RETRY_AFTER, accepted, body_of, existing, parameters_of, terms_of
+from webapp.http.requests import RETRY_AFTER, accepted, body_of, existing, terms_of
 from webapp.schemas import describe, examples
 from webapp.schemas.codes import Code
 from webapp.schemas.jobs import Job, SubmittedJob
@@ -34,8 +34,8 @@ from webapp.schemas.requests import Generate
 )
 async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[SubmittedJob]:
     """Create a job. It is in the database when this responds. Input that its model does not accept changes nothing."""
-    client, body = client_of(request), await body_of(request, Generate)
-    job = await admit(body.prompt, body.model, parameters_of(body), replicate, terms_of(body, client))
+    client, (body, unknown) = client_of(request), await body_of(request, Generate)
+    job = await admit(body.prompt, body.model, body.parameters, replicate, terms_of(body, client), unknown)
     return accepted(job, SubmittedJob.of(job))
 
 

@@ -8,7 +8,7 @@ from litestar import Request, Response, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
-from tasks.errors import Fault
+from tasks.errors import Fault, pointer
 from tasks.files import uploads
 from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
@@ -108,7 +108,9 @@ async def _take_in(sent: Received, name: str, file: UploadFile, decoders: Decode
     try:
         kept, is_new = await uploads.keep(_pieces(file), sent.storage, decoders)
     except Unfit as unfit:
-        sent.faults.append(Fault(f"/parameters/{control.removeprefix(PREFIX)}", f"{file.filename}: {unfit.message}"))
+        sent.faults.append(
+            Fault(pointer("parameters", control.removeprefix(PREFIX)), f"{file.filename}: {unfit.message}")
+        )
         return
     if is_new:
         sent.new.append(kept.key)

@@ -5,19 +5,19 @@ from typing import Any
 
 from litestar import Request, Response, patch
 from litestar.params import FromPath
+from msgspec import UNSET, structs
 
 from tasks.curation import edits
 from tasks.curation.names import tag_name
 from tasks.errors import Fault, Rejected
 from webapp.http.errors import Problem
-from webapp.http.requests import existing, json_object, unknown_members
+from webapp.http.requests import body_of, existing
 from webapp.schemas import describe, examples
 from webapp.schemas.codes import Code
 from webapp.schemas.jobs import Job
 from webapp.schemas.requests import Change
 
 AnyRequest = Request[Any, Any, Any]
-Members = dict[str, object]
 
 TOO_MANY_TAGS = f"A job can have at most {edits.MAX_TAGS} tags."
 
@@ -38,7 +38,10 @@ async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Job]:
     If anything is invalid, all errors are returned at once and nothing is changed. A job in the trash is permanently
     deleted after the time that the operator has set, 30 days by default; then it returns 410.
     """
-    card, asked = await existing(job_id), _checked(await json_object(request))
+    card, (body, unknown) = await existing(job_id), await body_of(request, Change)
+    asked = {name: value for name, value in structs.asdict(body).items() if value is not UNSET}
+    if faults := [*unknown, *_faults(asked)]:
+        raise Rejected("invalid_request", faults)
     one = edits.by_ids([card.job.id])
     if "trashed" in asked:
         outcome = await (edits.trash if asked["trashed"] else edits.restore)(one)
@@ -59,8 +62,8 @@ async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Job]:
     return Response(Job.of(await existing(job_id)))
 
 
-def _checked(body: Members) -> Members:
-    """Return the requested changes. Raises Rejected with every fault in them."""
+def _faults(asked: dict[str, object]) -> list[Fault]:
+    """Return everything that is wrong with the values of the members."""
     checks: dict[str, Callable[[Any], str | None]] = {
         "favorite": lambda value: None if isinstance(value, bool) else "This must be true or false.",
         "trashed": lambda value: None if isinstance(value, bool) else "This must be true or false.",
@@ -68,13 +71,7 @@ def _checked(body: Members) -> Members:
         "notes": lambda value: edits.fault_of_notes(value) if isinstance(value, str) else "This must be a string.",
         "tags": _fault_of_tags,
     }
-    faults = unknown_members(body, Change.__struct_fields__)
-    faults += [
-        Fault(f"/{name}", fault) for name, value in body.items() if name in checks and (fault := checks[name](value))
-    ]
-    if faults:
-        raise Rejected("invalid_request", faults)
-    return body
+    return [Fault(f"/{name}", fault) for name, value in asked.items() if (fault := checks[name](value))]
 
 
 def _fault_of_tags(value: Any) -> str | None:

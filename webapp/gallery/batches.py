@@ -28,7 +28,7 @@ from webapp.http.clients import by_htmx, client_of
 from webapp.http.errors import BY_ACCEPT, Problem, wants_html, wants_json
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
-from webapp.http.requests import RETRY_AFTER, Shape, body_of, parameters_of, terms_of
+from webapp.http.requests import RETRY_AFTER, Shape, body_of, terms_of
 from webapp.listing.query import Sheet
 from webapp.render import templates
 from webapp.schemas import batches as schemas
@@ -60,9 +60,9 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
     made, with every seed and every model. Other braces are text, and so are `\{`, `\|` and `\}`. Each combination is
     checked like a single request.
     """
-    client, body = client_of(request), await body_of(request, GenerateBatch)
+    client, (body, unknown) = client_of(request), await body_of(request, GenerateBatch)
     batch, made = await batches.submit(
-        body.prompt, body.models, body.seeds, parameters_of(body), replicate, terms_of(body, client)
+        body.prompt, body.models, body.seeds, body.parameters, replicate, terms_of(body, client), unknown
     )
     return _accepted(batch, SubmittedBatch(batch.id, [SubmittedJob.of(job) for job in made]))
 

@@ -1,6 +1,5 @@
 """What handlers share: reading the body of a request, finding the job it names, and accepting it."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from litestar import Request, Response
 
 from tasks.admission.options import Options
 from tasks.db.tables import Job
-from tasks.errors import Fault, Rejected
+from tasks.errors import Fault, Rejected, pointer
 from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.models import strict_json
@@ -41,25 +40,19 @@ async def existing(job_id: str) -> Card:
     return card
 
 
-async def body_of(request: Request[Any, Any, Any], shape: type[SentShape]) -> SentShape:
-    """Return the JSON object that a program sent.
+async def body_of(request: Request[Any, Any, Any], shape: type[SentShape]) -> tuple[SentShape, list[Fault]]:
+    """Return the JSON object that a program sent, and a fault for each of its members that the shape does not have.
 
-    Raises Problem or Rejected when it sent anything else, and Rejected when the object has other members.
+    Raises Problem or Rejected when it sent anything else.
     """
-    body = await json_object(request)
-    if unknown := unknown_members(body, shape.__struct_fields__):
-        raise Rejected("invalid_request", unknown)
-    return shape.of(body)
-
-
-def unknown_members(body: Mapping[str, object], members: Sequence[str]) -> list[Fault]:
-    """Return a fault for each member of a body that is not one of `members`."""
+    body = await _json_object(request)
+    members = shape.__struct_fields__
     message = f"The members are {', '.join(members)}."
-    return [Fault(f"/{name}", f"There is no member {name!r}. {message}") for name in body if name not in members]
+    unknown = [Fault(pointer(name), f"There is no member {name!r}. {message}") for name in body if name not in members]
+    return shape.of({name: value for name, value in body.items() if name in members}), unknown
 
 
-async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
-    """Return the JSON object that a program sent. Raises Problem or Rejected when it sent anything else."""
+async def _json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
     media_type, _ = request.content_type
     if media_type != "application/json":
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON, sent with Content-Type: application/json.")
@@ -70,18 +63,6 @@ async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
     if not isinstance(body, dict):
         raise Rejected("invalid_request", [Fault("", "The body must be a JSON object.")])
     return body
-
-
-def parameters_of(body: Generate | GenerateBatch) -> object:
-    """Return the parameters in a body, decoded when they are a string. Raises Rejected when that is not valid JSON."""
-    parameters = body.parameters
-    if not isinstance(parameters, str):
-        return parameters
-    try:
-        return strict_json.decode(parameters)
-    except Malformed as malformed:
-        fault = Fault("/parameters", f"The parameters are not valid JSON: {malformed}.")
-        raise Rejected("invalid_parameters", [fault]) from malformed
 
 
 def terms_of(body: Generate | GenerateBatch, client: str) -> Options:

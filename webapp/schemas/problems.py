@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
+from urllib.parse import quote
 
 from msgspec import UNSET, Meta, Struct
 
@@ -10,6 +11,7 @@ from webapp.schemas.codes import Code
 from webapp.schemas.members import Maybe
 
 PROBLEM_TYPE = "application/problem+json"
+FRAGMENT = "/?:@!$&'()*+,;="  # what a URI's fragment may contain as it is, besides letters, digits and -._~ (RFC 3986)
 
 
 class Health(Struct):
@@ -48,5 +50,5 @@ class ProblemDetails(Struct):
     @classmethod
     def of(cls, code: Code, detail: str, status: int | None = None, faults: Sequence[Fault] = ()) -> Self:
         """Return the shape of an error. status: if it is not the usual one of the code."""
-        listed = [FaultDetails(f"#{fault.pointer}", fault.message) for fault in faults]
+        listed = [FaultDetails(f"#{quote(fault.pointer, FRAGMENT)}", fault.message) for fault in faults]
         return cls(f"/errors/{code}", code.summary, status or code.status, detail, code, listed or UNSET)

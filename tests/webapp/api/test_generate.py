@@ -347,10 +347,19 @@ async def test_every_fault_is_told_at_once(web: httpx.AsyncClient) -> None:
         "#/parameters/num_outputs",
         "#/parameters/width",
     ]
-    everything = {"prompt": "", "model": "x", "parameters": 7, "priority": 7, "finish_within": 1}
+    everything = {"prompt": "", "model": "x", "parameters": "{", "priority": 7, "finish_within": 1, "sede": 1}
     problem = await refused(web, 422, json=everything)
     assert problem["code"] == "invalid_request"
     assert {error["pointer"] for error in problem["errors"]} == {f"#/{name}" for name in everything}
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("a/b", "a~1b"), ("a~1b", "a~01b"), ("a b%", "a%20b%25"), ("größe", "gr%C3%B6%C3%9Fe"), ("", "")]
+)
+async def test_pointers_name_members_as_the_rfcs_want_it(web: httpx.AsyncClient, name: str, step: str) -> None:
+    """RFC 6901: escaped, and as the fragment of an address percent-encoded."""
+    problem = await refused(web, 422, json={"prompt": "a fox", name: 1, "parameters": {name: "\0"}})
+    assert [error["pointer"] for error in problem["errors"]] == [f"#/{step}", f"#/parameters/{step}"]
 
 
 @pytest.mark.parametrize("model", ["", "sdxl", "a/b/c", "a/b:latest", "a b/c", "../x", 7, {"name": "x"}])
