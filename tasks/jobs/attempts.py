@@ -135,15 +135,18 @@ async def claim_prediction(attempt_id: UUID, prediction_id: str) -> UUID | None:
     """
     under_way = (Attempt.id == attempt_id) & Attempt.finished_at.is_null()
     unknown = Attempt.prediction_id.is_null()
+    known = Attempt.select(Attempt.job).where(under_way & (Attempt.prediction_id == prediction_id))
+    rows = await known  # first: most webhooks are about a prediction that the worker has recorded
     try:
-        adopted = await Attempt.update(_known(prediction_id)).where(under_way & unknown).returning(Attempt.job)
-        if not adopted:
+        if not rows:
+            rows = await Attempt.update(_known(prediction_id)).where(under_way & unknown).returning(Attempt.job)
+        if not rows:
             given_up = (Attempt.id == attempt_id) & GIVEN_UP
             await Attempt.update({Attempt.prediction_id: prediction_id}).where(given_up & unknown)
+            rows = await known  # the worker may have recorded it since
     except UNIQUE_VIOLATIONS:
         return None
-    known = adopted or await Attempt.select(Attempt.job).where(under_way & (Attempt.prediction_id == prediction_id))
-    return known[0]["job"] if known else None
+    return rows[0]["job"] if rows else None
 
 
 def _known(prediction_id: str) -> dict[Any, Any]:
