@@ -7,7 +7,7 @@
 
 import { keep, move } from "./keys/grid.js";
 import { ALT, DEVELOP } from "./keys/names.js";
-import "./keys/notify.js";
+import { notificationSwitch } from "./keys/notify.js";
 
 const STARS = ["1", "2", "3", "4", "5"];
 
@@ -71,7 +71,7 @@ function isForOthers({ target, key }) {
 
 /** Open the help, which is imported on first use. */
 function help() {
-  import("./keys/help.js").then(({ open }) => open(TABLE)).catch(() => undefined);
+  import("./keys/help.js").then(({ open }) => open(TABLE, notificationSwitch)).catch(() => undefined);
   return true;
 }
 

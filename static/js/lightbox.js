@@ -3,6 +3,10 @@
  * the print's own page: going back closes the lightbox, a reload shows that page. Other clicks on a card lead there.
  */
 
+import { bring, cards, emptied } from "./windowing.js";
+
+const sheet = { bring, cards, emptied };
+
 // Where this document was loaded from: the address may have changed since. Not every browser reports it.
 const loaded = new URL(performance.getEntriesByType("navigation")[0]?.name ?? location.href).pathname;
 let viewer = null;
@@ -39,7 +43,7 @@ function isPlain(event) {
 /** Open a print in the lightbox. Rejects when it is not on the sheet or when the viewer cannot be fetched. */
 async function open(job, before = () => undefined) {
   if (viewer) return viewer.turnTo(job);
-  opening ??= import("./lightbox/viewer.js").then(({ look }) => look(job, { moved, closed, before }));
+  opening ??= import("./lightbox/viewer.js").then(({ look }) => look(job, sheet, { moved, closed, before }));
   try {
     viewer = await opening;
   } finally {

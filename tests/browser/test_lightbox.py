@@ -134,7 +134,7 @@ def test_who_goes_back_before_the_scripts_have_come_is_back_all_the_same(page: P
             route.continue_()
         held.append(route)
 
-    page.route("**/js/lightbox.js*", hold)
+    page.route("**/js/live_page.js*", hold)
     page.reload(wait_until="commit")
     expect(page.locator(f"#job-page-{prints['first']}")).to_be_visible()
     with page.expect_event("framenavigated"):

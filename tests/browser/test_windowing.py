@@ -17,11 +17,13 @@ COMPARED = 15  # cards that are near the top at every width of the window
 LONG = 20_000  # milliseconds
 ELEMENTS = "document.getElementsByTagName('*').length"
 CHOSEN = "new FormData(document.getElementById('selection')).getAll('job')"
-NOTE_THE_LAST = """import('/static/js/windowing.js').then(({ cards }) => addEventListener(
-    "keydown", () => (window.last = [...cards()].at(-1).id), { capture: true, once: true }
+SCRIPT = "import(document.querySelector(\"script[src*='/js/live_page.js']\").src)"
+"""The module that the page itself has loaded."""
+NOTE_THE_LAST = f"""{SCRIPT}.then(({{ cards }}) => addEventListener(
+    "keydown", () => (window.last = [...cards()].at(-1).id), {{ capture: true, once: true }}
 ))"""
 """Notes which card is the last when a key is pressed: more may be loaded afterwards."""
-IDS = "import('/static/js/windowing.js').then(({ cards }) => [...cards()].map(card => card.id))"
+IDS = f"{SCRIPT}.then(({{ cards }}) => [...cards()].map(card => card.id))"
 PLACES = """() => [...document.querySelectorAll("#sheet > .card")].map(card => {
     const { left, top, width, height } = card.getBoundingClientRect();
     return [card.id, ...[left, top + scrollY, width, height].map(value => Math.round(value * 4) / 4)];

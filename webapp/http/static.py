@@ -5,6 +5,7 @@ import gzip
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import PurePosixPath
 from typing import Any
 
 import brotli
@@ -15,16 +16,12 @@ from litestar.params import FromPath
 from webapp.http.errors import Problem
 from webapp.http.etag import matches
 from webapp.http.methods import READ
-from webapp.render.styles import SHEETS, STATIC
+from webapp.render import assets
 from webapp.schemas.codes import Code
 
 VERSIONED = re.compile(r"/vendor/[^/]*-\d+\.\d+\.\d+")
 KEPT, ASKED_FOR_AGAIN = "max-age=31536000, immutable", "no-cache"
 MAX_BEST_COMPRESSION_BYTES = 200_000  # bytes; the best compression of a larger file takes a second, which is too long
-
-FILES = {f"/{path.relative_to(STATIC).as_posix()}": [path] for path in STATIC.rglob("*") if path.is_file()}
-FILES |= {f"/{path}": files for path, files in SHEETS.items()}
-"""All paths, with the files that each is put together from. Any other path is not found."""
 
 TEXTS = {
     ".css": "text/css",
@@ -50,9 +47,9 @@ class _File:
 @route("/static/{path:path}", http_method=READ)
 async def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
     """Return a file. It is cached for a year if its address changes with its bytes, else revalidated each time."""
-    if path not in FILES:
+    if path[1:] not in assets.PATHS:
         raise Problem(Code.NOT_FOUND, "There is nothing at this address.")
-    file = await _file(path)
+    file = await _file(path[1:])
     coding = _coding(request.headers.get("Accept-Encoding", ""), file)
     headers = {
         "ETag": f'"{file.etag}{f"-{coding}" if coding else ""}"',
@@ -78,7 +75,7 @@ async def _file(path: str) -> _File:
 
 
 def _load(path: str) -> _File:
-    content, suffix, packed = b"".join(file.read_bytes() for file in FILES[path]), FILES[path][0].suffix, {}
+    content, suffix, packed = assets.content(path), PurePosixPath(path).suffix, {}
     if suffix in TEXTS:
         quality = 11 if len(content) < MAX_BEST_COMPRESSION_BYTES else 6
         packed = {"br": brotli.compress(content, quality=quality), "gzip": gzip.compress(content)}

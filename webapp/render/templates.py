@@ -11,9 +11,8 @@ from litestar import MediaType, Response
 from markupsafe import Markup
 
 from tasks.settings import ROOT, settings
-from webapp.render import halt_banner
+from webapp.render import assets, halt_banner
 from webapp.render.media_links import preview
-from webapp.render.styles import SHEETS, STATIC
 
 
 def render(template: str, **context: Any) -> str:
@@ -28,9 +27,8 @@ def page(template: str, status_code: int = 200, headers: dict[str, str] | None =
 
 @cache
 def static(path: str) -> str:
-    """Return the address of a static file or of a page's style sheet. The address changes when the bytes do."""
-    content = b"".join(file.read_bytes() for file in SHEETS.get(path, [STATIC / path]))
-    return f"/static/{path}?v={sha256(content).hexdigest()[:12]}"
+    """Return the address of a static file. The address changes when the bytes do."""
+    return f"/static/{path}?v={sha256(assets.content(path)).hexdigest()[:12]}"
 
 
 @cache

@@ -1,19 +1,19 @@
 /** Shows the help: a dialog with every key of the table, and the switch for notifications. */
 
 import { styled } from "../styled.js";
-import { notificationSwitch } from "./notify.js";
 
 let dialog = null;
 
 const styles = styled("help");
 
-export async function open(table) {
+/** notificationSwitch: what notify.js exports. */
+export async function open(table, notificationSwitch) {
   await styles;
-  dialog ??= made(table);
+  dialog ??= made(table, notificationSwitch);
   if (!dialog.open) dialog.showModal();
 }
 
-function made(table) {
+function made(table, notificationSwitch) {
   const groups = [...new Set(table.map(({ group }) => group))];
   const close = element("button", { type: "button", className: "button", textContent: "Close", id: "help-close", autofocus: true });
   const help = element("dialog", { className: "help", id: "help" }, [

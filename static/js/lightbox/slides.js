@@ -1,7 +1,5 @@
 /** Makes the slides of the lightbox: every output of every finished card on the sheet, in the sheet's order. */
 
-import { cards } from "../windowing.js";
-
 const USUAL = 1024; // pixels, for a picture of unknown size
 
 const ELEMENTS = {
@@ -22,11 +20,11 @@ const ELEMENTS = {
 
 const known = new WeakMap(); // card -> its slides, and what they were made from
 
-export function slides() {
-  return [...cards()].flatMap((card) => (card.dataset.slides ? slidesOf(card) : []));
+export function slidesOf(cards) {
+  return [...cards].flatMap((card) => (card.dataset.slides ? slidesOfCard(card) : []));
 }
 
-function slidesOf(card) {
+function slidesOfCard(card) {
   const made = known.get(card);
   if (made?.from === card.dataset.slides) return made.slides;
   const fresh = madeFrom(card);

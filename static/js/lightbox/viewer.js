@@ -5,10 +5,9 @@
 
 import PhotoSwipe from "../../vendor/photoswipe-5.4.4.esm.min.js";
 import { styled } from "../styled.js";
-import { bring, emptied } from "../windowing.js";
 import { addControls } from "./controls.js";
 import { Panel } from "./panel.js";
-import { showOtherKinds, slides as slidesNow } from "./slides.js";
+import { showOtherKinds, slidesOf } from "./slides.js";
 
 const NEAR = 8; // slides from the end, where older ones are requested
 const AGAIN = 120; // milliseconds before trying again during a swipe
@@ -17,12 +16,12 @@ const PANS = ["ArrowUp", "ArrowDown"]; // PhotoSwipe's own keys; all others are 
 const styles = styled("lightbox");
 
 /**
- * Show a job's print. before: called when it is certain to be shown. moved: called with every job that is turned to.
+ * Show a job's print. sheet: what windowing.js exports. before: called when it is certain to be shown. moved: called with every job that is turned to.
  * closed: called with the last one. Rejects when the job is not on the sheet.
  */
-export async function look(job, { moved, closed, before }) {
+export async function look(job, sheet, { moved, closed, before }) {
   await styles;
-  const slides = slidesNow();
+  const slides = slidesOf(sheet.cards());
   const index = slides.findIndex((slide) => slide.job === job);
   if (index < 0) throw new Error("not on the sheet");
   before();
@@ -40,7 +39,7 @@ export async function look(job, { moved, closed, before }) {
   });
   const panel = new Panel(pswp);
   const watch = new MutationObserver(() => {
-    follow(pswp, slides);
+    follow(pswp, slides, sheet);
     pswp.dispatch("cardChange");
   });
   pswp.addFilter("thumbEl", (_, { job, number }) => (number === 1 ? pictureOf(job) : null));
@@ -50,7 +49,7 @@ export async function look(job, { moved, closed, before }) {
   pswp.on("keydown", (event) => PANS.includes(event.originalEvent.key) || event.preventDefault());
   pswp.on("change", () => {
     const { data } = pswp.currSlide;
-    show(data.job);
+    show(data.job, sheet);
     pswp.element.dataset.job = data.job;
     pswp.element.setAttribute("aria-label", `Print: ${data.alt}`);
     pswp.mainScroll.itemHolders.forEach(({ el }, at) => (el.inert = at !== 1));
@@ -90,7 +89,7 @@ function pictureOf(job) {
 }
 
 /** Put the card of a job into the document and scroll it into view: keys and buttons act on it. */
-function show(job) {
+function show(job, { emptied, bring }) {
   const card = emptied(`job-${job}`);
   if (!card) return;
   bring(card);
@@ -105,12 +104,12 @@ function askForOlder() {
 }
 
 /** Update the slides from the sheet. The current slide stays, with its zoom, whatever its new position. */
-function follow(pswp, slides) {
+function follow(pswp, slides, sheet) {
   if (pswp.isDestroying) return;
-  const fresh = slidesNow();
+  const fresh = slidesOf(sheet.cards());
   if (fresh.length === slides.length && fresh.every(({ key }, at) => key === slides[at].key)) return;
   if (pswp.mainScroll.isShifted() || !pswp.opener.isOpen) {
-    setTimeout(() => follow(pswp, slides), AGAIN);
+    setTimeout(() => follow(pswp, slides, sheet), AGAIN);
     return;
   }
   const { key } = slides[pswp.currIndex];

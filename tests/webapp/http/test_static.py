@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tasks.settings import ROOT
-from webapp.render import styles, templates
+from webapp.render import assets, templates
 
 CSS = "/static/css/base.css"
 CONTENT = (ROOT / "static/css/base.css").read_bytes()
@@ -64,7 +64,7 @@ async def test_a_head_tells_what_a_get_would(web: httpx.AsyncClient) -> None:
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
-@pytest.mark.parametrize("page", sorted(styles.PAGES))
+@pytest.mark.parametrize("page", sorted(assets.PAGES))
 async def test_a_page_has_one_style_sheet_of_all_its_files_which_browsers_keep(
     web: httpx.AsyncClient, page: str
 ) -> None:
@@ -72,7 +72,7 @@ async def test_a_page_has_one_style_sheet_of_all_its_files_which_browsers_keep(
     answer = await web.get(address)
     assert answer.headers["cache-control"] == "max-age=31536000, immutable"
     assert answer.headers["content-type"] == "text/css; charset=utf-8"
-    files = [ROOT / f"static/css/{name}.css" for name in ("tokens", "base", *styles.PAGES[page])]
+    files = [ROOT / f"static/css/{name}.css" for name in ("tokens", "base", *assets.PAGES[page])]
     assert answer.content == b"".join(file.read_bytes() for file in files)
     assert f"'pages/{page}.css'" in (ROOT / f"templates/pages/{page}.html").read_text()
     for url in re.findall(r'url\("(.*?)"\)', answer.text):
@@ -80,7 +80,7 @@ async def test_a_page_has_one_style_sheet_of_all_its_files_which_browsers_keep(
 
 
 def test_files_that_are_put_together_begin_with_nothing_that_has_to_come_first() -> None:
-    for files in styles.SHEETS.values():
+    for files in assets.SHEETS.values():
         for file in files:
             assert not re.search(r"@(import|charset|namespace)", file.read_text()), file
 
@@ -88,9 +88,37 @@ def test_files_that_are_put_together_begin_with_nothing_that_has_to_come_first()
 async def test_the_gallery_waits_for_one_style_sheet_and_for_no_script(web: httpx.AsyncClient) -> None:
     gallery = (await web.get("/", headers={"Accept": "text/html"})).text
     assert re.findall(r'<link rel="stylesheet" href="(.*?)"', gallery) == [templates.static("pages/gallery.css")]
-    modules = re.findall(r'<script type="module" (fetchpriority="low")?', gallery)
-    assert len(modules) > 10
-    assert all(modules), "it would take the line from what is painted"
+    assert re.findall(r'<script type="module" (.*?)>', gallery) == [
+        f'fetchpriority="low" src="{templates.static(assets.SCRIPT)}"'
+    ], "it would take the line from what is painted"
+
+
+async def test_the_script_of_live_pages_is_their_modules_each_after_those_that_it_imports(
+    web: httpx.AsyncClient,
+) -> None:
+    answer = await web.get(templates.static(assets.SCRIPT))
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["cache-control"] == "max-age=31536000, immutable"
+    assert re.findall(r"^(?:import|export)\b.*", answer.text, re.MULTILINE) == [answer.text.splitlines()[-1]]
+    for number, name in enumerate(assets.MODULES):
+        assert _imported(name) <= set(assets.MODULES[:number]), name
+
+
+def test_what_is_imported_on_first_use_shares_no_state_with_the_script() -> None:
+    """If it imported one of the script's modules, there would be two of it."""
+    js = ROOT / "static/js"
+    others = {path.relative_to(js).with_suffix("").as_posix() for path in js.rglob("*.js")} - set(assets.MODULES)
+    assert {"lightbox/viewer", "keys/help", "uses/menu"} < others
+    for name in others:
+        assert not _imported(name) & set(assets.MODULES), name
+
+
+def _imported(name: str) -> set[str]:
+    """Return the modules below static/js that a module imports, by their names."""
+    js = ROOT / "static/js"
+    found = re.findall(r'^import (?:.* from )?"(\..*?)";', (js / f"{name}.js").read_text(), re.MULTILINE)
+    files = [((js / name).parent / path).resolve() for path in found]
+    return {file.relative_to(js).with_suffix("").as_posix() for file in files if file.is_relative_to(js)}
 
 
 def test_nothing_that_holds_all_cards_is_asked_what_it_has_while_there_is_a_script() -> None:

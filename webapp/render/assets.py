@@ -1,0 +1,84 @@
+"""Static files. A page's style sheet is its files in one, and so is the script of pages that are live.
+
+Each file that a page needs keeps a phone waiting: browsers ask for six at a time, and for pictures last.
+"""
+
+import re
+
+from tasks.settings import ROOT
+
+STATIC = ROOT / "static"
+
+PAGES = {
+    "gallery": (
+        "composer",
+        "search_bar",
+        "sheet",
+        "paper",
+        "card",
+        "marks",
+        "selection",
+        "matrix",
+        "transitions",
+        "controls",
+        "picker",
+        "ratios",
+    ),
+    "job": ("paper", "job", "curation", "selection", "neighbors", "transitions", "lineage", "ratios"),
+    "batch": ("paper", "card", "marks", "selection", "batch", "transitions", "ratios"),
+    "compare": ("paper", "compare", "ratios"),
+    "collections": ("collections", "selection", "ratios"),
+    "done": ("selection",),
+    "error": ("error",),
+    "docs": (),
+}
+"""The files of each page after `tokens` and `base`, which all pages have, in the order of the cascade."""
+
+SHEETS = {
+    f"pages/{page}.css": [STATIC / f"css/{name}.css" for name in ("tokens", "base", *names)]
+    for page, names in PAGES.items()
+}
+"""The files of each sheet, by its path below /static/: as deep as the files, so that their ../ addresses work."""
+
+SCRIPT = "js/live_page.js"
+"""The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
+
+MODULES = (
+    "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop", "announce", "notice",
+    "folds", "keys/names", "composer", "times", "media", "marks", "selection", "undo", "matrix", "lightbox", "uses",
+    "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "memory", "inputs",
+)  # fmt: skip
+"""The modules of this script in the order in which they run, each after those that it imports.
+
+Modules that are imported on first use are not among them. They get from these, as arguments, what has a state: if they
+imported it, there would be two of it.
+"""
+
+RUN = "const run = (module) => { try { return module(); } catch (error) { reportError(error); return {}; } };\n"
+"""Runs a module. As with modules in files of their own, an error in one does not stop the others."""
+IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"[^"]*";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
+
+PATHS = frozenset(
+    {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()} | {*SHEETS, SCRIPT}
+)
+"""The paths of all files, below /static/."""
+
+
+def content(path: str) -> bytes:
+    """Return the bytes of a file. path: one of PATHS."""
+    if path == SCRIPT:
+        return _script().encode()
+    return b"".join(file.read_bytes() for file in SHEETS.get(path, [STATIC / path]))
+
+
+def _script() -> str:
+    """Return MODULES as one module, in which each is a function that returns what it exports."""
+    runs, exported = [], []
+    for name in MODULES:
+        text = (STATIC / f"js/{name}.js").read_text()
+        names = EXPORT.findall(text)
+        listed, body = ", ".join(names), EXPORT.sub("", IMPORT.sub("", text))
+        runs.append(f"const {{ {listed} }} = run(() => {{\n{body}return {{ {listed} }};\n}});\n")
+        exported += names
+    return f"{RUN}{''.join(runs)}export {{ {', '.join(exported)} }};\n"
