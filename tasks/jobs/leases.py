@@ -28,7 +28,8 @@ class Lease:
     """A worker's hold on a job: the coroutine that runs the job, and the messages that arrived for it meanwhile.
 
     until: when the lease ends by this process's monotonic clock, unless it is renewed before, for `seconds`.
-    cancel_requested: whether a user wants the job canceled. awaits_answer: whether the coroutine was canceled and still
+    beside: how many other jobs this process held when this one began. cancel_requested: whether a user wants the job
+    canceled. awaits_answer: whether the coroutine was canceled and still
     waits for the answer to a request already sent. woken: set when there is a new cancel request, or `news` of the
     prediction.
     """
@@ -37,6 +38,7 @@ class Lease:
     carrier: asyncio.Task[None]
     until: float
     seconds: float = settings.lease_seconds
+    beside: int = 0
     cancel_requested: bool = False
     awaits_answer: bool = False
     news: News | None = None
@@ -112,7 +114,7 @@ class Leases:
         """Hold a claimed job's lease while the block runs. The block is canceled when the lease is lost."""
         carrier = asyncio.current_task()
         assert carrier is not None
-        lease = Lease(job, carrier, job.held_until, self.seconds, cancel_requested=job.cancel_requested)
+        lease = Lease(job, carrier, job.held_until, self.seconds, len(self.held), job.cancel_requested)
         self.held[job.lease_token] = lease
         try:
             yield lease

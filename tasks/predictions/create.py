@@ -142,7 +142,8 @@ async def _sent(
             raise Failure("canceled", "Canceled.", settled=True)
         raise Lost
     try:
-        prediction = await replicate.create(model.reference, sent, _time_left(job), webhooks.address_of(attempt))
+        webhook, events = webhooks.address_of(attempt), webhooks.events_for(lease.beside)
+        prediction = await replicate.create(model.reference, sent, _time_left(job), webhook, events)
         if not await _written(partial(attempts.record_prediction, job, attempt, prediction.id)):
             raise Lost
     except Failure as answered:  # recorded, so that it is not lost whatever happens to this worker

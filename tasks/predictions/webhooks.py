@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
@@ -24,7 +24,7 @@ from tasks.jobs import attempts
 from tasks.messaging import events
 from tasks.messaging.events import News
 from tasks.predictions.progress import progress
-from tasks.replicate.client import ENDED, Replicate
+from tasks.replicate.client import ENDED, WEBHOOK_EVENTS, Replicate
 from tasks.settings import settings
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,20 @@ DELIVERY_TTL_SECONDS = 600
 # Seconds until we request the key again when a signature does not match: anyone can send one.
 KEY_REFRESH_SECONDS = 60.0
 KEY_RETRY_SECONDS = 5.0  # seconds until we request the key again when we got none; Replicate retries for a minute
+MAX_WITH_LOGS = 100  # predictions of a process whose logs are reported while they run
 TIMESTAMP_TOLERANCE = 300.0  # seconds between a message's timestamp and our clock (Standard Webhooks)
 MAX_SIGNATURES = 2000  # characters
 TIMESTAMP = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 SIGNATURES = re.compile(r"(?=.*\bv1,[A-Za-z0-9+/]{43}=)v[0-9]+a?,[A-Za-z0-9+/=]+( v[0-9]+a?,[A-Za-z0-9+/=]+){0,15}")
 """Up to 16 signatures, at least one of them an HMAC with SHA-256 in base64."""
+
+
+def events_for(beside: int) -> Sequence[str]:
+    """Return the events that Replicate is to report of a prediction. beside: how many run beside it in this process.
+
+    Of many predictions only start and end: Replicate reports the logs of each twice a second.
+    """
+    return [event for event in WEBHOOK_EVENTS if event != "logs" or beside < MAX_WITH_LOGS]
 
 
 def address_of(attempt: Attempt) -> str | None:

@@ -1,7 +1,7 @@
 """A client for the few calls of Replicate's HTTP API that we need."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from time import monotonic
@@ -30,7 +30,7 @@ MAX_CONNECTIONS = 40  # requests; the others wait here, because httpx scans all 
 LIMITS = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=2.0)
 """Idle connections expire well before a server closes them: a POST on a closed one would have an unknown outcome."""
 USER_AGENT = f"darkroom/{metadata.version('darkroom')}"
-WEBHOOK_EVENTS = ["start", "logs", "completed"]
+WEBHOOK_EVENTS = ("start", "logs", "completed")
 MAX_PAGES = 10  # of 100 predictions each
 PAUSE_SECONDS = 5.0  # after a 429 that does not say how long to wait
 MAX_PAUSE_SECONDS = 60.0  # Replicate counts by the minute
@@ -158,17 +158,22 @@ class Replicate:
         await self._client.aclose()
 
     async def create(
-        self, version: str, arguments: Mapping[str, Any], cancel_after: int, webhook: str | None = None
+        self,
+        version: str,
+        arguments: Mapping[str, Any],
+        cancel_after: int,
+        webhook: str | None = None,
+        events: Sequence[str] = WEBHOOK_EVENTS,
     ) -> Prediction:
         """Create a prediction. It costs money, and this call never sends the request twice.
 
         version: owner/name of an official model, or owner/name:version. cancel_after: seconds until Replicate gives up.
-        webhook: the address where Replicate reports progress.
+        webhook: the address where Replicate reports events, which are some of WEBHOOK_EVENTS.
         Raises Refused when certainly no prediction was created, OutcomeUnknown when one may have been created.
         """
         body: dict[str, Any] = {"version": version, "input": arguments}
         if webhook:
-            body |= {"webhook": webhook, "webhook_events_filter": WEBHOOK_EVENTS}
+            body |= {"webhook": webhook, "webhook_events_filter": events}
         return await self._ask(
             "POST", "/predictions", Prediction, creates=True, json=body, headers={"Cancel-After": f"{cancel_after}s"}
         )

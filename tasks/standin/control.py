@@ -49,11 +49,14 @@ async def clear_faults(request: Request) -> Response:
 async def ledger(request: Request) -> Response:
     """Handle GET /_standin/ledger: return all predictions, oldest first, with their current status.
 
-    Includes inputs that the API no longer shows.
+    Includes inputs that the API no longer shows, and the webhook events that were asked for.
     """
     room = room_of(request)
     now, origin = room.clock(), origin_of(request)
-    rows = [view(record, now, origin) | {"input": record.input} for record in room.predictions]
+    rows = [
+        view(record, now, origin) | {"input": record.input, "webhook_events_filter": record.events}
+        for record in room.predictions
+    ]
     return Response(msgspec.json.encode(rows), media_type="application/json")
 
 

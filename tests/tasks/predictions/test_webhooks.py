@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ from tasks.standin.app import WEBHOOK_SECRET
 from tasks.standin.webhooks import signed
 from tests.conftest import Faults
 from tests.servers import free_port
+from tests.tasks.states import claimed
 from tests.tasks.work import QUICK, Counted, at_work, ended, submitted, until
 from tests.waiting import eventually
 from webapp.cli.parent_watch import Tether
@@ -98,6 +100,18 @@ async def test_progress_is_seen_without_looking(reached: Faults, replicate: Coun
     assert card.job.stage == "processing"
     assert not replicate.looks
     assert (await ended(job)).job.status == Status.COMPLETED
+
+
+async def test_of_many_predictions_only_start_and_end_are_reported(public: None, faults: Faults) -> None:
+    others = [await claimed() for _ in range(webhooks.MAX_WITH_LOGS)]
+    async with at_work() as worker, AsyncExitStack() as holding:
+        await ended(await submitted("a fox of few"))
+        for other in others:
+            await holding.enter_async_context(worker.leases.hold(other))
+        await ended(await submitted("a fox of many"))
+    [few], [many] = await faults.created("a fox of few"), await faults.created("a fox of many")
+    assert few["webhook_events_filter"] == ["start", "logs", "completed"]
+    assert many["webhook_events_filter"] == ["start", "completed"]
 
 
 async def test_a_prediction_whose_answer_was_lost_is_known_from_its_webhook_alone(public: None, faults: Faults) -> None:
