@@ -24,6 +24,7 @@ PARTS = (
     "pages",
     "library",
     "browser",
+    "phone",
     "start",
     "memory",
     "profile",

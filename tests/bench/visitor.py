@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,6 +25,30 @@ GAP, WINDOW = (
     5000,
 )  # milliseconds: shifts less than GAP apart count together, for at most WINDOW (web.dev/articles/cls)
 IGNORED = 50  # of this many interactions, the slowest does not count (web.dev/articles/inp)
+
+
+PHONE = {
+    "viewport": {"width": 412, "height": 823},
+    "device_scale_factor": 1.75,
+    "is_mobile": True,
+    "has_touch": True,
+}
+PHONE_THROTTLE = 4
+SETTLED = 3.0  # seconds in which a larger element may still come
+MOBILE_NETWORK = {"offline": False, "latency": 150, "downloadThroughput": 204_800, "uploadThroughput": 96_000}
+"""What Lighthouse takes for a phone and its network: milliseconds for each request, and bytes per second."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLoad:
+    """When a page that was never visited shows something, in milliseconds: first and largest paint (web.dev/lcp).
+
+    longest_task: of the page's main thread.
+    """
+
+    first_paint: float
+    largest_paint: float
+    longest_task: float
 
 
 class Visitor:
@@ -75,15 +100,34 @@ async def visiting(address: str, throttle: float = 1) -> AsyncIterator[Visitor]:
 
     throttle: how many times slower than this machine the visitor's is.
     """
+    async with _opened(throttle, viewport=VIEW) as page:
+        await page.goto(address, wait_until="load")
+        yield Visitor(page)
+
+
+async def first_load(address: str) -> FirstLoad:
+    """Load a page on a phone that has never been there, and measure when it shows something."""
+    async with _opened(PHONE_THROTTLE, **PHONE) as page:
+        await (await page.context.new_cdp_session(page)).send("Network.emulateNetworkConditions", MOBILE_NETWORK)
+        await page.goto(address, wait_until="load")
+        await page.wait_for_function("noted.paints.largest")
+        await asyncio.sleep(SETTLED)
+        noted = await page.evaluate("noted")
+    paints = noted["paints"]
+    return FirstLoad(paints["first-contentful-paint"], paints["largest"], max(noted["tasks"]))
+
+
+@asynccontextmanager
+async def _opened(throttle: float, **device: Any) -> AsyncIterator[Page]:
+    """Open a browser with an empty page, which notes what a visitor notices. device: as for Playwright's contexts."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium.find(), args=ARGS)
-        context = await browser.new_context(viewport=VIEW, locale="en-GB")  # type: ignore[arg-type]
+        context = await browser.new_context(locale="en-GB", **device)
         page = await context.new_page()
         page.set_default_timeout(PATIENCE * 1000)
         await page.add_init_script(path=NOTES)
         await (await context.new_cdp_session(page)).send("Emulation.setCPUThrottlingRate", {"rate": throttle})
-        await page.goto(address, wait_until="load")
-        yield Visitor(page)
+        yield page
         await browser.close()
 
 
