@@ -5,6 +5,7 @@
  * Cards out of the document are still part of the sheet: `cards` yields them, and live events reach them by `emptied`.
  */
 
+const FEW = 60; // cards that may all stay: a first page, because taking it apart costs a phone more than it saves
 const FAR = 1.5; // window heights from the viewport beyond which rows are taken out
 const NEAR = 1; // window heights within which they return
 const RUN = 0.5; // window heights that a spacer replaces at least
@@ -74,7 +75,7 @@ function arrange() {
   rescale(sheet);
   const near = rows.filter(({ top, bottom, elements }) => runs.has(elements[0]) && !isBeyond(top, bottom, NEAR));
   const seen = near.filter(({ top, bottom }) => !isBeyond(top, bottom, 0));
-  const far = farRuns(rows);
+  const far = sheet.querySelectorAll(":scope > .card").length + away.size > FEW ? farRuns(rows) : [];
   if (seen.length) for (const { elements } of seen) fill(elements[0]);
   else if (near.length) fill(near[0].elements[0]);
   else if (far.length) empty(far[0]);

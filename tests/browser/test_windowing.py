@@ -138,6 +138,14 @@ def test_a_long_scroll_leaves_few_elements_in_the_document(page: Page, library: 
     wait_until(lambda: page.locator("#sheet > .card").count() < 400)  # what is far away leaves when the wheel rests
 
 
+def test_a_first_page_stays_whole(page: Page, library: Library) -> None:
+    page.set_viewport_size({"width": 360, "height": 200})
+    page.goto(f"/?q={library.word}")
+    page.wait_for_timeout(1000)  # more than SETTLED in static/js/windowing.js
+    assert page.evaluate("document.documentElement.scrollHeight > 5 * innerHeight")
+    assert page.locator("#sheet > .card").count() == len(library.ids)
+
+
 @pytest.mark.parametrize("width", [360, 1280, 2200])
 def test_what_comes_back_stands_where_it_stood(page: Page, library: Library, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
