@@ -110,7 +110,7 @@ if (bar) {
   });
 
   document.body.addEventListener("sheet-stale", refresh);
-  tell();
+  tell(Boolean(document.querySelector(".card-select:checked"))); // a browser restores boxes when one goes back
 }
 
 /** Load the whole sheet, or the grid of a batch, again: too much has changed for single updates. */
