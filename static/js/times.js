@@ -3,7 +3,8 @@
  * is under the pointer says its exact time.
  */
 
-const formats = new Map(); // made on first use, which costs a phone 20 ms
+const STYLES = { local: { dateStyle: "medium", timeStyle: "medium" }, clock: { timeStyle: "medium" } };
+const formats = {}; // by style, each made on first use: that takes a phone long
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
 
 const SPEAK = {
@@ -11,14 +12,13 @@ const SPEAK = {
   until: (moment) => until((moment - Date.now()) / 1000),
   about: (moment) => about((moment - Date.now()) / 1000),
   soFar: (moment) => soFar((Date.now() - moment) / 1000),
-  local: (moment) => formatted(moment, { dateStyle: "medium", timeStyle: "medium" }),
-  clock: (moment) => formatted(moment, { timeStyle: "medium" }),
+  local: (moment) => formatted("local", moment),
+  clock: (moment) => formatted("clock", moment),
 };
 
-function formatted(moment, style) {
-  const key = Object.keys(style).join();
-  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(undefined, style));
-  return formats.get(key).format(moment);
+function formatted(style, moment) {
+  formats[style] ??= new Intl.DateTimeFormat(undefined, STYLES[style]);
+  return formats[style].format(moment);
 }
 
 function ago(seconds) {

@@ -29,9 +29,8 @@ class Lease:
 
     until: when the lease ends by this process's monotonic clock, unless it is renewed before, for `seconds`.
     beside: how many other jobs this process held when this one began. cancel_requested: whether a user wants the job
-    canceled. awaits_answer: whether the coroutine was canceled and still
-    waits for the answer to a request already sent. woken: set when there is a new cancel request, or `news` of the
-    prediction.
+    canceled. awaits_answer: whether the coroutine was canceled and still waits for the answer to a request already
+    sent. woken: set when there is a new cancel request, or `news` of the prediction.
     """
 
     job: Job

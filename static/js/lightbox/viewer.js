@@ -16,8 +16,8 @@ const PANS = ["ArrowUp", "ArrowDown"]; // PhotoSwipe's own keys; all others are 
 const styles = styled("lightbox");
 
 /**
- * Show a job's print. sheet: what windowing.js exports. before: called when it is certain to be shown. moved: called with every job that is turned to.
- * closed: called with the last one. Rejects when the job is not on the sheet.
+ * Show a job's print. sheet: what windowing.js exports. before: called when it is certain to be shown. moved: called
+ * with every job that is turned to. closed: called with the last one. Rejects when the job is not on the sheet.
  */
 export async function look(job, sheet, { moved, closed, before }) {
   await styles;
