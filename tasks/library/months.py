@@ -20,6 +20,8 @@ async def with_jobs() -> list[str]:
     while newest:
         months.append(f"{ids.moment_of(newest):%Y-%m}")
         newest = await _newest(VISIBLE & (Job.id < ids.first_at(first_moment(months[-1]))))
+    if not months:
+        with_jobs.cache_invalidate()  # a newcomer's first print has its month at once
     return months
 
 

@@ -30,12 +30,18 @@ async def test_months_that_have_jobs_are_listed_newest_first(submitted: None) ->
     assert await months.with_jobs() == ["2026-02", "2025-09", "2025-01", "2024-12"]
 
 
-async def test_without_jobs_there_is_no_month_and_a_new_one_is_known_after_a_moment() -> None:
+async def test_the_first_print_of_an_empty_library_has_its_month_at_once() -> None:
     assert await months.with_jobs() == []
     await Job(id=ids.first_at(now()), model="m/m", created_at=now(), changed_at=now(), due_at=now()).save()
-    assert await months.with_jobs() == []
-    months.with_jobs.cache_clear()
     assert await months.with_jobs() == [f"{now():%Y-%m}"]
+
+
+async def test_months_are_found_again_after_a_while(submitted: None) -> None:
+    known = await months.with_jobs()
+    await Job(id=ids.first_at(now()), model="m/m", created_at=now(), changed_at=now(), due_at=now()).save()
+    assert await months.with_jobs() == known
+    months.with_jobs.cache_clear()
+    assert await months.with_jobs() == [f"{now():%Y-%m}", *known]
 
 
 @pytest.mark.parametrize("text", ["", "fox"])
