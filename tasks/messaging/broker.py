@@ -11,8 +11,6 @@ from functools import cache
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from taskiq import TaskiqMessage
 from taskiq_redis import RedisStreamBroker
@@ -44,7 +42,7 @@ class HintBroker(RedisStreamBroker):
             max_connection_pool_size=20,
             socket_connect_timeout=events.TIMEOUT,
             socket_timeout=events.TIMEOUT + BLOCK_MS / 1000,
-            retry=Retry(NoBackoff(), 0),
+            retry=events.ONCE_MORE,
         )
 
     async def startup(self) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import RedisError
 
 from tasks.messaging.pipeline import Outbox
@@ -28,6 +29,8 @@ NEWS = "darkroom:news"
 TIMEOUT = 2.0  # seconds; a later hint is useless
 CLOSE_TIMEOUT = 0.5  # seconds that Redis has to accept the last hints when a process stops
 MAX_CONNECTIONS = 20  # per process
+ONCE_MORE = Retry(NoBackoff(), 1, supported_errors=(LostConnection,))
+"""Repeats a command whose connection turns out to be closed, as idle ones may be. What is too slow is not repeated."""
 
 
 class RedisHealth:
@@ -67,12 +70,12 @@ _outboxes: dict[asyncio.AbstractEventLoop, Outbox] = {}
 
 
 def redis() -> Redis:
-    """Return this event loop's client. It fails without a retry, because callers can fall back on the database."""
+    """Return this event loop's client. It fails soon, because callers can fall back on the database."""
     loop = asyncio.get_running_loop()
     if loop not in _clients:
         pool = BlockingConnectionPool.from_url(
             settings.queue_url, max_connections=MAX_CONNECTIONS, timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT, retry=ONCE_MORE,
         )  # fmt: skip
         _clients[loop] = Redis.from_pool(pool)
     return _clients[loop]

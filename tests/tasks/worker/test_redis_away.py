@@ -146,6 +146,26 @@ async def test_a_redis_that_takes_nothing_stops_nobody_and_is_used_again_when_it
         assert said(caplog) == ["WARNING", "INFO"]  # before it is closed, which others in this process may notice
 
 
+async def test_a_redis_that_closes_every_connection_once_is_not_away(
+    valkey: servers.Server, faults: Faults, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tasks")
+    async with Redis.from_url(valkey.url) as operator, redis_at(valkey.url):
+        async with at_work(timings=replace(QUICK, heartbeat=0.2)):
+            await completes(await submitted("a fox before the connections are closed"))
+            for kind in ("normal", "pubsub"):
+                assert await operator.client_kill_filter(_type=kind, skipme=True) > 0
+            events.post("SET", "test:posted", "to a closed connection")
+            await completes(await submitted("a fox after the connections are closed"))
+            await eventually(lambda: was_posted(operator))
+            await asyncio.sleep(0.5)  # two heartbeats: every connection has been used since
+        assert said(caplog) == []
+
+
+async def was_posted(operator: Redis) -> bool:
+    return bool(await operator.get("test:posted") == b"to a closed connection")
+
+
 async def has_said(caplog: pytest.LogCaptureFixture, level: str) -> bool:
     return level in said(caplog)
 
