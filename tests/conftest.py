@@ -120,8 +120,8 @@ async def empty(database: None) -> None:
     ):  # fmt: skip
         cached.cache_clear()
     events.redis_health = events.RedisHealth()
+    events.post("DEL", rate_limit.BUCKET_KEY)
     await events._outbox().emptied()
-    await events.redis().delete(rate_limit.BUCKET_KEY)
     tables = [table for table in reversed(TABLES) if table is not Library]  # its mark is in storage
     full = ", ".join(f'EXISTS (SELECT 1 FROM "{name}") AS "{name}"' for name in (t._meta.tablename for t in tables))
     [found] = await Library.raw(f"SELECT {full}")
@@ -190,7 +190,7 @@ class Faults:
 
     def __init__(self, address: str) -> None:
         # Each request has its own connection: one that the server closes for being idle would fail the next request.
-        self._client = httpx.AsyncClient(base_url=address, limits=httpx.Limits(max_keepalive_connections=0))
+        self._client = httpx.AsyncClient(base_url=address, limits=httpx.Limits(max_keepalive_connections=0), timeout=30)
 
     async def script(self, *rules: dict[str, Any]) -> None:
         """Script faults. tasks/standin/faults.py lists them."""

@@ -23,7 +23,11 @@ function show(field) {
   const addresses = textOf(field).value.split(/\s+/).filter(Boolean);
   const held = addresses.length > 0 && addresses.every((address) => address.startsWith("/media/"));
   field.toggleAttribute("data-held", held);
-  field.querySelector(".file-list").replaceChildren(...(held ? addresses : []).map((address) => shown(field, address)));
+  const list = field.querySelector(".file-list");
+  const wanted = held ? addresses.join(" ") : "";
+  if (list.dataset.shows === wanted) return; // each live event comes here: what is pressed or has the focus stays
+  list.dataset.shows = wanted;
+  list.replaceChildren(...(held ? addresses : []).map((address) => shown(field, address)));
 }
 
 function shown(field, address) {

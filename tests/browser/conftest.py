@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,25 +44,25 @@ class Darkroom:
         if model == "stability-ai/sdxl":
             parameters = {"width": 64, "height": 64} | parameters
         body = {"prompt": prompt, "model": model, "parameters": parameters}
-        answer = httpx.post(f"{self.url}/generate", json=body)
+        answer = httpx.post(f"{self.url}/generate", json=body, timeout=30)
         assert answer.status_code == 202, answer.text
         return UUID(answer.json()["job_id"])
 
     def status(self, job_id: UUID) -> dict[str, Any]:
-        return dict(httpx.get(f"{self.url}/status/{job_id}").json())
+        return dict(httpx.get(f"{self.url}/status/{job_id}", timeout=30).json())
 
-    def finished(self, job_id: UUID, within: float = 30) -> dict[str, Any]:
+    def finished(self, job_id: UUID, within: float = 60) -> dict[str, Any]:
         """Wait until the job has ended, and return its status."""
         wait_until(lambda: self.status(job_id)["status"] in ("completed", "failed", "canceled"), within)
         return self.status(job_id)
 
     def script(self, *rules: dict[str, Any]) -> None:
         """Script faults of the stand-in."""
-        httpx.post(f"{self.standin}/_standin/faults", json=list(rules)).raise_for_status()
+        httpx.post(f"{self.standin}/_standin/faults", json=list(rules), timeout=30).raise_for_status()
 
     def created(self, prompt: str) -> list[dict[str, Any]]:
         """Return the predictions that were created for a prompt. Each one is paid for."""
-        ledger = httpx.get(f"{self.standin}/_standin/ledger").json()
+        ledger = httpx.get(f"{self.standin}/_standin/ledger", timeout=30).json()
         return [row for row in ledger if row["input"].get("prompt") == prompt]
 
     def probe(self) -> None:
@@ -76,7 +76,8 @@ class Darkroom:
         """Kill a part. Darkroom then starts it again."""
         for directory in Path("/proc").iterdir():
             if directory.name.isdigit() and self._is(int(directory.name), part):
-                os.kill(int(directory.name), signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it may have died with its parent
+                    os.kill(int(directory.name), signal.SIGKILL)
 
     def _is(self, pid: int, part: str) -> bool:
         try:

@@ -69,11 +69,11 @@ def test_axe_finds_nothing_while_the_queue_is_halted_and_the_banner_fits(page: P
     page.goto("/")
     darkroom.post("axe halted")
     banner = page.locator("#halt")
-    expect(banner).to_contain_text("Replicate rejects the API token.", timeout=20_000)
+    expect(banner).to_contain_text("Replicate rejects the API token.", timeout=60_000)
     axe_finds_nothing(page)
     nothing_overflows(page)
     darkroom.probe()
-    expect(banner).to_have_text("", timeout=20_000)
+    expect(banner).to_have_text("", timeout=60_000)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -108,7 +108,7 @@ def test_focus_stays_where_it_was_when_its_card_changes(page: Page, darkroom: Da
     page.goto("/")
     job_id = darkroom.post("a focused fox")
     link = page.locator(f"#job-{job_id}-link")
-    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "running", timeout=20_000)
+    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "running", timeout=60_000)
     link.focus()
-    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "completed", timeout=20_000)
+    expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "completed", timeout=60_000)
     expect(link).to_be_focused()

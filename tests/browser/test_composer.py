@@ -41,6 +41,13 @@ def develop(page: Page, words: str) -> None:
     page.wait_for_function("words => localStorage['darkroom:prompts']?.includes(words)", arg=words)
 
 
+def newest(page: Page, words: str) -> UUID:
+    """Return the id of the first card's job, once that card shows the prompt."""
+    first = page.locator("#sheet article").first
+    expect(first).to_contain_text(words)
+    return UUID((first.get_attribute("id") or "").removeprefix("job-"))
+
+
 def give(page: Page, selector: str, event: str, content: str = "", uri: str = "") -> None:
     """Paste or drop a picture, or drop an address."""
     page.evaluate(GIVE, [selector, event, content, uri])
@@ -123,8 +130,7 @@ def test_a_slider_moves_with_its_number_and_what_is_not_set_is_not_sent(page: Pa
     number.fill("")
     expect(slider).to_have_value("1")
     develop(page, "a fox of no number")
-    [newest] = page.locator("#sheet article").evaluate_all("cards => [cards[0].id]")
-    assert darkroom.status(UUID(newest.removeprefix("job-")))["parameters"] == {}
+    assert darkroom.status(newest(page, "a fox of no number"))["parameters"] == {}
 
 
 def test_dice_draw_a_seed_that_only_the_lock_keeps(page: Page, darkroom: Darkroom) -> None:
@@ -162,8 +168,7 @@ def test_a_picture_that_is_pasted_or_dropped_becomes_input(page: Page, darkroom:
     shown = page.locator("#p-image_input-files img")
     expect(shown).to_be_visible()
     develop(page, f"a fox from a picture by {event}")
-    [newest] = page.locator("#sheet article").evaluate_all("cards => [cards[0].id]")
-    [address] = darkroom.status(UUID(newest.removeprefix("job-")))["parameters"]["image_input"]
+    [address] = darkroom.status(newest(page, f"a fox from a picture by {event}"))["parameters"]["image_input"]
     assert address.startswith("/media/upload-")
     page.get_by_role("button", name="Remove upload").click()
     expect(shown).to_have_count(0)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Darkroom
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize("part", ["worker", "valkey-server"])
@@ -15,7 +16,8 @@ def test_a_picture_under_way_is_finished_when_a_part_was_killed(page: Page, dark
     page.goto("/")
     job_id = darkroom.post(prompt)
     card = page.locator(f"#job-{job_id}")
-    expect(card).to_have_attribute("data-status", "running", timeout=20_000)
+    expect(card).to_have_attribute("data-status", "running", timeout=60_000)
+    wait_until(lambda: darkroom.created(prompt))  # what may not have been sent is searched for, and not sent again
     darkroom.kill(part)
     expect(card).to_have_attribute("data-status", "completed", timeout=60_000)
     assert len(darkroom.created(prompt)) == 1

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from tests.browser.conftest import Darkroom
 from tests.waiting import wait_until
 
-LONG = 20_000  # milliseconds
+LONG = 60_000  # milliseconds
 
 
 def card(page: Page, prompt: str) -> Locator:
@@ -183,7 +183,7 @@ def test_older_cards_come_as_one_scrolls(page: Page, darkroom: Darkroom) -> None
         page.mouse.wheel(0, 3000)
         return oldest.count() == 1
 
-    wait_until(scrolled, within=20)
+    wait_until(scrolled, within=60)
     ids = page.locator("#sheet article").evaluate_all("cards => cards.map(card => card.id)")
     assert ids == sorted(set(ids), reverse=True)
 
@@ -204,7 +204,7 @@ def test_a_page_whose_server_was_killed_catches_up_by_itself(browser: Browser, d
     page.goto("/")
     page.wait_for_timeout(500)
     darkroom.kill("web")
-    wait_until(lambda: _answers(page, darkroom), within=20)
+    wait_until(lambda: _answers(page, darkroom), within=60)
     job_id = darkroom.post("made after the crash")
     expect(page.locator(f"#job-{job_id}")).to_have_attribute("data-status", "completed", timeout=60_000)
     context.close()

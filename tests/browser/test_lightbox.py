@@ -154,7 +154,7 @@ def test_prints_that_arrive_do_not_move_the_one_that_is_looked_at(
     picture.evaluate("img => { img.stayed = true }")
     arrived = darkroom.post("arrived while one looked")
     card = page.locator(f"#job-{arrived}")
-    expect(card).to_have_attribute("data-status", "completed", timeout=20_000)
+    expect(card).to_have_attribute("data-status", "completed", timeout=60_000)
     expect(shown).to_have_attribute("data-job", str(prints["stack"]))
     assert picture.evaluate("img => img.stayed")
     for other in (prints["first"], arrived):

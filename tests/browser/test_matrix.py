@@ -10,7 +10,7 @@ from tests.browser.access import axe_finds_nothing, nothing_overflows
 from tests.browser.conftest import Darkroom
 from tests.waiting import wait_until
 
-LONG = 20_000  # milliseconds
+LONG = 60_000  # milliseconds
 SMALL = {"width": 64, "height": 64}
 
 
@@ -157,12 +157,12 @@ def test_axe_finds_nothing_on_the_page_of_a_batch_and_nothing_overflows(
     page: Page, darkroom: Darkroom, axes: str
 ) -> None:
     darkroom.script(
-        {"on": "create", "match": "axe bad", "do": "fail_prediction", "error": "NSFW", "times": 0},
-        {"on": "create", "match": "axe run", "do": "run", "seconds": 90, "times": 0},
+        {"on": "create", "match": "axe cell bad", "do": "fail_prediction", "error": "NSFW", "times": 0},
+        {"on": "create", "match": "axe cell run", "do": "run", "seconds": 90, "times": 0},
     )
     prompts = {
-        "line": "axe {good|bad|run}",
-        "sections": "{an|the} axe {good|bad|run}",
+        "line": "axe cell {good|bad|run}",
+        "sections": "{an|the} axe cell {good|bad|run}",
     }
     batch_id = posted(darkroom, prompt=prompts[axes], seeds=[1, 2] if axes == "sections" else None)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Darkroom
 
-LONG = 20_000  # milliseconds
+LONG = 60_000  # milliseconds
 
 
 def test_prints_are_found_as_one_types_and_the_back_button_leads_back(page: Page, darkroom: Darkroom) -> None:

@@ -14,7 +14,7 @@ from tests.waiting import wait_until
 SIZES = [(192, 64), (64, 96), (128, 64), (64, 64), (96, 64), (64, 128)] * 2  # for several rows
 PAGE, PAGES = 60, 12  # cards per page, and the number of pages below the real cards
 COMPARED = 15  # cards that are near the top at every width of the window
-LONG = 20_000  # milliseconds
+LONG = 60_000  # milliseconds
 ELEMENTS = "document.getElementsByTagName('*').length"
 CHOSEN = "new FormData(document.getElementById('selection')).getAll('job')"
 SCRIPT = "import(document.querySelector(\"script[src*='/js/live_page.js']\").src)"
@@ -107,6 +107,10 @@ def scroll(page: Page, arrived: Callable[[], bool], pixels: int = 1500) -> None:
 def far_down(page: Page, cards: int = 250) -> None:
     """Scroll until `cards` cards have been loaded and the real ones are out of the document."""
     scroll(page, lambda: len(page.evaluate(IDS)) >= cards)
+    at_rest(page)
+
+
+def at_rest(page: Page) -> None:
     before = None
     while before != (before := page.evaluate("scrollY")):  # the last turns of the wheel may still be under way
         page.wait_for_timeout(200)
@@ -210,7 +214,7 @@ def test_what_arrives_above_the_view_moves_nothing_and_is_there_at_the_top(page:
     library = Library(darkroom)
     library.open(page)
     scroll(page, lambda: bool(page.evaluate("scrollY > 1500")), 300)
-    page.wait_for_timeout(300)
+    at_rest(page)
     before = page.evaluate(IN_VIEW)
     arrived = library.post(192, 64)
     darkroom.finished(arrived)
@@ -263,8 +267,7 @@ def test_another_width_keeps_the_place_and_the_way_back(page: Page, library: Lib
     library.open(page)
     far_down(page)
     page.set_viewport_size({"width": 700, "height": 900})
-    page.wait_for_timeout(300)
-    assert page.evaluate(IN_VIEW)
+    wait_until(lambda: page.evaluate(IN_VIEW))
     scroll(page, lambda: bool(page.evaluate("scrollY === 0")), -1500)
     expect(page.locator("#sheet > .card").first).to_have_id(f"job-{library.ids[0]}")
 

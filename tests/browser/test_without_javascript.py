@@ -63,8 +63,8 @@ def test_a_file_is_chosen_as_input_and_its_job_leads_on(no_script: Page, darkroo
 
 
 def test_a_failed_job_is_retried_and_an_ended_one_thrown_away(no_script: Page, darkroom: Darkroom) -> None:
-    darkroom.script({"on": "create", "match": "scriptless", "do": "fail_prediction", "error": "NSFW"})
-    job_id = darkroom.post("a scriptless fox")
+    darkroom.script({"on": "create", "match": "fails without a script", "do": "fail_prediction", "error": "NSFW"})
+    job_id = darkroom.post("a fox that fails without a script")
     assert darkroom.finished(job_id)["status"] == "failed"
     no_script.goto("/")
     no_script.locator(f"#job-{job_id}").get_by_role("button", name="Try again").click()

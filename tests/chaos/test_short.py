@@ -18,7 +18,7 @@ def empty() -> None:
     """Leave the tests' own database alone: nothing here uses it."""
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 @pytest.mark.parametrize("database", SHORT)
 async def test_after_a_short_storm_nothing_is_lost_doubled_or_wrong(database: str, tmp_path: Path) -> None:
     result = await play(SEED, database, SHORT[database], tmp_path / "storm")

@@ -82,6 +82,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "settings", settings.model_copy(update={"public_url": "https://darkroom.test"}))
 
 
+@pytest.mark.parametrize("following", [3], indirect=True)
 async def test_without_webhooks_it_is_looked_at_from_time_to_time(following: Following) -> None:
     assert (await following.to_the_end()).status == "succeeded"
     assert following.replicate.looks[following.prediction.id] > 1
@@ -108,6 +109,7 @@ async def test_that_it_has_ended_is_not_forgotten_over_older_news_that_come_late
 
 
 @pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("following", [3], indirect=True)
 async def test_an_end_that_replicate_does_not_confirm_is_looked_for_again_soon(following: Following) -> None:
     following.hear("succeeded")
     async with asyncio.timeout(LONG_BEFORE_THE_SAFETY_POLL):
@@ -224,7 +226,7 @@ async def test_long_after_replicates_own_deadline_it_is_given_up(following: Foll
 
 async def test_a_job_past_its_deadline_is_canceled_at_replicate_and_fails_with_that_reason(working: Faults) -> None:
     await working.script({"on": "create", "match": "late fox", "do": "run", "seconds": 60})
-    job = await lifecycle.submit("a late fox", SDXL, {"width": 64, "height": 64}, finish_within=2)
+    job = await lifecycle.submit("a late fox", SDXL, {"width": 64, "height": 64}, finish_within=5)
     card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "deadline")
     [prediction] = await working.created("a late fox")

@@ -60,7 +60,7 @@ async def alive(elsewhere: str) -> str:
             except httpx.TransportError:
                 return False
 
-        await eventually(answers, within=30)
+        await eventually(answers)
     return elsewhere
 
 

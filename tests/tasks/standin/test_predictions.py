@@ -326,7 +326,8 @@ def test_hardware_and_the_webhook_secret_are_told(client: Client) -> None:
     assert client.get("/v1/webhooks/default/secret").json()["key"].startswith("whsec_")
 
 
-def test_too_many_creates_are_throttled(client: Client) -> None:
+def test_too_many_creates_are_throttled(stand_in: Callable[..., Client]) -> None:
+    client = stand_in(clock=lambda: 1_749_452_554_263_000_000)
     client.post("/_standin/limit", json={"creates_per_minute": 6, "burst": 1})
     client.create(prompt="a sea")
     answer = client.post("/v1/predictions", json={"version": FLUX, "input": {"prompt": "a sea"}})

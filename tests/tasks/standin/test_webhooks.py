@@ -76,7 +76,11 @@ def test_the_end_is_told_signed_and_sorted(client: Client, receiver: Receiver) -
 
 
 def test_all_events_come_in_order(stand_in: Callable[..., Client], receiver: Receiver) -> None:
-    create(stand_in(pace=0.4), receiver, ["start", "output", "logs", "completed"])
+    moment = 1_749_452_554_263_000_000
+    create(stand_in(pace=1, clock=lambda: moment), receiver, ["start", "output", "logs", "completed"])
+    moment += SECOND  # it has booted within half of it, and runs for longer than the other half
+    wait_until(lambda: len(receiver.taken) >= 2)
+    moment += 9 * SECOND
     wait_until(receiver.has_the_end)
     bodies = receiver.bodies
     assert [body["status"] for body in bodies] == ["processing"] * (len(bodies) - 1) + ["succeeded"]

