@@ -91,6 +91,8 @@ def test_older_cards_are_a_link_away(no_script: Page, darkroom: Darkroom) -> Non
     no_script.goto("/")
     shown = no_script.locator("#sheet article").evaluate_all("cards => cards.map(card => card.id)")
     no_script.get_by_role("link", name="Older prints").click()
+    expect(no_script.locator(f"#{shown[0]}")).to_have_count(0)
+    expect(no_script.locator("#sheet article").first).to_be_visible()
     older = no_script.locator("#sheet article").evaluate_all("cards => cards.map(card => card.id)")
     assert older
     assert max(older) < min(shown)

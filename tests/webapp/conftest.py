@@ -18,4 +18,5 @@ async def empty(empty: None) -> None:
     from webapp.render import halt_banner
 
     await halt_banner.look()
-    await events.redis().delete(presence.WORKERS)
+    events.post("DEL", presence.WORKERS)
+    await events._outbox().emptied()

@@ -43,7 +43,7 @@ def test_parts_that_do_not_end_by_themselves_are_killed_together(said: list[str]
     began = time.monotonic()
     end(children, 0.5)
     assert 0.5 <= time.monotonic() - began < 0.5 + KILL_SECONDS + 1.5
-    assert not any(child._thread.is_alive() for child in children)
+    wait_until(lambda: not any(child._thread.is_alive() for child in children), 5)
 
 
 def test_those_that_end_by_themselves_are_not_waited_for(said: list[str]) -> None:

@@ -17,17 +17,18 @@ def notes(urls: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     config = ConfigParser()
     config.read_dict({"redbot": {"enable_local_access": "True"}})
     resources = {url: HttpResource(config["redbot"]) for url in urls}
-    left = set(urls)
+    waiting = list(resources.items())
 
-    def done(url: str) -> None:
-        left.discard(url)
-        if not left:
+    def begin_next() -> None:  # not all at once: REDbot compares the server's clock with its own
+        if not waiting:
             thor.stop()
-
-    for url, resource in resources.items():
+            return
+        url, resource = waiting.pop()
         resource.set_request(url)
-        resource.on("check_done", lambda url=url: done(url))
+        resource.once("check_done", begin_next)
         resource.check()
+
+    begin_next()
     thor.run()
     return {
         url: [(note.level.name, str(note.summary)) for note in resource.response.notes]

@@ -113,10 +113,10 @@ async def test_a_length_that_is_none_is_refused(web: httpx.AsyncClient, length: 
 
 @pytest.mark.parametrize("path", ["/jobs", "/selection", "/collections", "/batches/count"])
 async def test_fields_are_counted_before_they_are_taken_apart(web: httpx.AsyncClient, path: str) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     answer = await web.post(path, content=b"a&" * (MAX_BODY_BYTES // 2), headers={"Content-Type": FORM})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many_fields")
-    assert time.monotonic() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 @pytest.mark.parametrize("shift", range(4))

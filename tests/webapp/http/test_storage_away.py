@@ -59,7 +59,7 @@ def web(tmp_path: Path) -> Iterator[Web]:
             yield Web(client, tmp_path / "media", tmp_path / "log")
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(30)
 
 
 def _answers(client: httpx.Client) -> bool:

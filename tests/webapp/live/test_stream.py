@@ -22,6 +22,7 @@ from tasks.library.query import Search, parse
 from tasks.messaging import events
 from tasks.replicate import circuit
 from tests.factories import submitted
+from tests.waiting import eventually
 from webapp.http.errors import Problem
 from webapp.listing.fragments import card_face, job_fragment
 from webapp.listing.query import Sheet
@@ -62,7 +63,7 @@ class Page:
 @asynccontextmanager
 async def opened(stream: AsyncIterator[bytes]) -> AsyncIterator[Page]:
     page = Page(stream)
-    await asyncio.sleep(0.05)  # let it send its greeting and query the database
+    await until(lambda: bool(page.got) or page.ended)  # the greeting, which comes after what it has missed
     yield page
     await page.close()
 
@@ -108,7 +109,11 @@ async def test_a_change_is_rendered_once_for_all_pages(hub: Hub, monkeypatch: py
         return card_face(card)
 
     monkeypatch.setattr("webapp.live.sse.card_face", render)
-    async with gallery(hub) as one, gallery(hub) as two, opened(hub.gallery(FOXES, now())) as three:
+    async with (
+        gallery(hub) as one,
+        gallery(hub) as two,
+        opened(hub.gallery(FOXES, now() + timedelta(minutes=1))) as three,
+    ):
         job = await submitted()
         for page in (one, two, three):
             await page.hears(job.id)
@@ -342,7 +347,7 @@ async def test_a_page_whose_search_fails_may_come_back_again_and_again_without_a
         with pytest.raises(Problem) as refused:
             await anext(hub.gallery(FOXES, now() - timedelta(seconds=1)))
         assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "5"})
-    assert len(caplog.records) == 1
+    assert len([record for record in caplog.records if record.name.startswith("webapp.live")]) == 1
     assert hub._galleries == {}
 
 
@@ -354,7 +359,7 @@ async def test_a_search_that_takes_for_ever_ends_its_own_pages_alone(hub: Hub, m
         return await ask(ids, search)
 
     monkeypatch.setattr(cards, "found_among", asked)
-    monkeypatch.setattr("webapp.live.hub.SEARCH_TIMEOUT", 0.3)
+    monkeypatch.setattr("webapp.live.hub.SEARCH_TIMEOUT", 2.0)
     later = now() + timedelta(minutes=1)
     async with opened(hub.gallery(FOXES, later)) as slow, opened(hub.gallery(Sheet(parse("snow")), later)) as page:
         job = await submitted()
@@ -441,7 +446,14 @@ async def test_listening_goes_on_after_an_error_that_nobody_expected(monkeypatch
 
 async def test_a_hint_that_is_nonsense_does_not_end_the_listening(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webapp.live.hub.POLL_SECONDS", 30.0)
+    known = await submitted()
     async with gallery(hub) as page:
+
+        async def listens() -> bool:
+            events.publish(events.CHANGED, known.id)
+            return any(str(known.id) in message for message in page.got)
+
+        await eventually(listens)
         for nonsense in ("nonsense", b"\xff\xfe", ""):
             await events.redis().publish(events.CHANGED, nonsense)
         job = await submitted()
@@ -469,8 +481,9 @@ async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
     monkeypatch.setattr("webapp.live.hub.MAX_CHANGES", 30)
     monkeypatch.setattr(sent, "BULK_SIZE", 5)
     foxes = [await submitted() for _ in range(3)]
+    moment = now()
     owls = [
-        Job(id=ids.new(), prompt="an owl", model="m/m", created_at=now(), changed_at=now(), due_at=now())
+        Job(id=ids.new(), prompt="an owl", model="m/m", created_at=moment, changed_at=moment, due_at=moment)
         for _ in range(40)
     ]
     oldest = Sheet(sort=Sort.OLDEST, place=Place(Sort.OLDEST, foxes[0].id))
