@@ -187,12 +187,15 @@ def standin() -> Iterator[str]:
     thread.join()
 
 
+NO_KEEPALIVE = httpx.Limits(max_keepalive_connections=0)
+"""Gives each request its own connection: one that the server closes for being idle would fail the next request."""
+
+
 class Faults:
     """The stand-in's scripted faults, and its ledger of predictions."""
 
     def __init__(self, address: str) -> None:
-        # Each request has its own connection: one that the server closes for being idle would fail the next request.
-        self._client = httpx.AsyncClient(base_url=address, limits=httpx.Limits(max_keepalive_connections=0), timeout=30)
+        self._client = httpx.AsyncClient(base_url=address, limits=NO_KEEPALIVE, timeout=30)
 
     async def script(self, *rules: dict[str, Any]) -> None:
         """Script faults. tasks/standin/faults.py lists them."""

@@ -18,7 +18,7 @@ from tasks.models import registry
 from tasks.predictions import orphans
 from tasks.replicate.client import Replicate
 from tasks.replicate.errors import OutcomeUnknown
-from tests.conftest import Faults
+from tests.conftest import NO_KEEPALIVE, Faults
 from tests.tasks.states import begun, claimed, kept, row
 from tests.tasks.work import FLUX, QUICK, SDXL, at_work, ended, submitted, until
 from tests.waiting import eventually
@@ -49,7 +49,7 @@ async def trusting(faults: Faults) -> AsyncIterator[Faults]:
 
 @pytest.fixture
 async def slow_predictions(standin: str) -> AsyncIterator[None]:
-    async with httpx.AsyncClient(base_url=standin, limits=httpx.Limits(max_keepalive_connections=0)) as control:
+    async with httpx.AsyncClient(base_url=standin, limits=NO_KEEPALIVE) as control:
         (await control.post("/_standin/pace", json={"pace": 60})).raise_for_status()
         yield
         (await control.post("/_standin/pace", json={"pace": 0.05})).raise_for_status()

@@ -18,7 +18,7 @@ from tasks.replicate.errors import AccountRefused
 from tasks.replicate.rate_limit import RateLimit
 from tasks.settings import settings
 from tasks.worker import dispatch, process
-from tests.conftest import Faults
+from tests.conftest import NO_KEEPALIVE, Faults
 from tests.tasks.work import QUICK, at_work, ended, existing, submitted, until
 from tests.waiting import eventually
 
@@ -136,7 +136,7 @@ async def test_to_be_asked_to_slow_down_is_no_failure_of_the_job(emptied: None, 
 async def test_many_jobs_at_once_against_a_strict_limit_are_refused_a_handful_of_times(
     emptied: None, faults: Faults, standin: str
 ) -> None:
-    async with at_work() as worker, httpx.AsyncClient(base_url=standin) as control:
+    async with at_work() as worker, httpx.AsyncClient(base_url=standin, limits=NO_KEEPALIVE) as control:
         worker.replicate.rate_limit.per_minute = 1200  # several times what the stand-in allows
         await control.post("/_standin/limit", json={"creates_per_minute": 240, "burst": 5, "others_per_minute": 60000})
         try:

@@ -29,7 +29,7 @@ async def test_a_job_that_runs_past_its_deadline_is_canceled_upstream_and_fails_
     job = await lifecycle.submit("a fox that takes its time", SDXL, {"width": 64, "height": 64}, finish_within=5)
     card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "deadline")
-    assert (now() - job.created_at).total_seconds() < 30
+    assert (now() - job.created_at).total_seconds() < 11
     [prediction] = await working.created("a fox that takes its time")
     assert prediction["status"] == "canceled"
 

@@ -150,15 +150,10 @@ def test_a_byte_now_and_then_is_not_enough(port: int, head: bytes) -> None:
 def test_a_body_that_goes_on_may_take_many_windows(port: int) -> None:
     piece = b"a" * int(4 * MIN_BODY_RATE * SHORT)
     with connected(port, HEAD + b"Content-Length: %d\r\n\r\n" % (10 * len(piece))) as connection:
-        slowest = 0.0
-        with suppress(ConnectionError):
-            for _ in range(10):
-                sent_at = time.monotonic()
-                connection.sendall(piece)
-                time.sleep(SHORT / 3)
-                slowest = max(slowest, time.monotonic() - sent_at)
-        if slowest < 0.9 * SHORT:  # else this process was kept from going on
-            assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+        for _ in range(10):
+            connection.sendall(piece)
+            time.sleep(SHORT / 3)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_client_that_waits_for_leave_to_send_its_body_is_asked_for_it(port: int) -> None:

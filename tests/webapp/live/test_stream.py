@@ -22,7 +22,6 @@ from tasks.library.query import Search, parse
 from tasks.messaging import events
 from tasks.replicate import circuit
 from tests.factories import submitted
-from tests.waiting import eventually
 from webapp.http.errors import Problem
 from webapp.listing.fragments import card_face, job_fragment
 from webapp.listing.query import Sheet
@@ -449,11 +448,11 @@ async def test_a_hint_that_is_nonsense_does_not_end_the_listening(hub: Hub, monk
     known = await submitted()
     async with gallery(hub) as page:
 
-        async def listens() -> bool:
+        def listens() -> bool:
             events.publish(events.CHANGED, known.id)
             return any(str(known.id) in message for message in page.got)
 
-        await eventually(listens)
+        await until(listens)
         for nonsense in ("nonsense", b"\xff\xfe", ""):
             await events.redis().publish(events.CHANGED, nonsense)
         job = await submitted()
