@@ -26,7 +26,7 @@ async def completed(prompt: str = "a fox in the snow", content: bytes = b"pictur
     job = await lifecycle.claim(30)
     assert job is not None
     storage, key = Storage.open(settings.storage_url), f"{job.id}.png"
-    await lifecycle.complete(job, [await kept(storage, key, content, stored_key=f"{job.id}-0123456789ab.png")], 1.0)
+    await lifecycle.complete(job, [await kept(storage, key, content, stored_key=f"{job.id}-0123456789ab.png")])
     return job
 
 
@@ -35,7 +35,7 @@ async def named(storage: Storage, key: str, content: bytes) -> None:
     await submitted("a fox with a file")
     job = await lifecycle.claim(30)
     assert job is not None
-    await lifecycle.complete(job, [await kept(storage, key, content)], 1.0)
+    await lifecycle.complete(job, [await kept(storage, key, content)])
 
 
 async def kept(storage: Storage, key: str, content: bytes, position: int = 0, stored_key: str = "") -> Output:

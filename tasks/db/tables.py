@@ -128,6 +128,7 @@ class Attempt(Table, tablename="attempt"):
     version = Varchar(length=300)  # what ran: owner/name of an official model, or owner/name:version
     input = JSON(default="{}")  # exactly as sent, with our seed
     predict_time = DoublePrecision(null=True, default=None)  # seconds of compute, as Replicate measured them
+    metrics = JSON(null=True, default=None)  # everything that Replicate measured: it says what the attempt cost
     error = Text(null=True, default=None)
     error_code = Varchar(length=64, null=True, default=None)
     details = Text(default="")  # the error in the words of the model or of Replicate

@@ -143,11 +143,11 @@ async def report(job: Job, stage: Stage, progress: float | None) -> bool:
     return True
 
 
-async def complete(job: Job, outputs: list[Output], predict_time: float | None) -> Job | None:
-    """Complete a job: every output is in storage."""
+async def complete(job: Job, outputs: list[Output], known: Prediction | None = None) -> Job | None:
+    """Complete a job: every output is in storage. known: its prediction."""
     kind = outputs[0].kind if outputs else None
     completed = {Job.status: Status.COMPLETED, Job.error: None, Job.error_code: None, Job.kind: kind}
-    return await end_attempt(job, completed, None, None, predict_time, outputs)
+    return await end_attempt(job, completed, None, None, known, outputs)
 
 
 async def postpone(job: Job, failure: Failure, wait: float, known: Prediction | None = None) -> Job | None:

@@ -3,6 +3,7 @@
 The operations are in tasks/jobs/lifecycle.py and tasks/jobs/bulk.py. No other module writes a job's status.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -81,7 +82,7 @@ async def end_without_result(job: Job, changes: Changes, failure: Failure, known
     as_known: Condition = Attempt.prediction_id.is_null()
     if known is not None:
         as_known = as_known | (Attempt.prediction_id == known.id)
-    return await end_attempt(job, changes, failure, as_known, known.predict_time if known else None)
+    return await end_attempt(job, changes, failure, as_known, known)
 
 
 async def end_attempt(
@@ -89,12 +90,12 @@ async def end_attempt(
     changes: Changes,
     failure: Failure | None,
     only_if: Condition | None,
-    predict_time: float | None,
+    known: Prediction | None,
     outputs: Sequence[Output] = (),
 ) -> Job | None:
     """End the attempt under way, if it matches `only_if`, and with it this run of the job."""
     closed: Changes = {
-        Attempt.finished_at: now(), Attempt.predict_time: predict_time, **reason_of(failure, Attempt),
+        Attempt.finished_at: now(), **_used(known), **reason_of(failure, Attempt),
         Attempt.error_code: _unless_unknown(failure.code if failure else None),
         Attempt.details: failure.details if failure else "",
     }  # fmt: skip
@@ -108,6 +109,15 @@ async def end_attempt(
     after = row_as_job(answers[0][0])
     announce(after)
     return after
+
+
+def _used(known: Prediction | None) -> Changes:
+    """Return what a prediction used as the columns of its attempt."""
+    metrics = known.metrics if known else None
+    return {
+        Attempt.predict_time: known.predict_time if known else None,
+        Attempt.metrics: None if metrics is None else json.dumps(metrics),
+    }
 
 
 def _unless_unknown(code: str | None) -> QueryString:

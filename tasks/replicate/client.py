@@ -44,14 +44,11 @@ UNSEEN = "unseen"
 T = TypeVar("T")
 
 
-class Metrics(msgspec.Struct):
-    """The resources that a prediction used. predict_time: seconds of compute, without waiting."""
-
-    predict_time: float | None = None
-
-
 class Prediction(msgspec.Struct):
-    """A run of a model, as Replicate reports it. Absent fields and null mean the same."""
+    """A run of a model, as Replicate reports it. Absent fields and null mean the same.
+
+    metrics: the resources that it used, by their names at Replicate. They say what it cost.
+    """
 
     id: str
     status: str
@@ -61,7 +58,7 @@ class Prediction(msgspec.Struct):
     logs: str | None = None
     model: str | None = None
     version: str | None = None
-    metrics: Metrics | None = None
+    metrics: dict[str, Any] | None = None
     webhook: str | None = None
     completed_at: datetime | None = None
     data_removed: bool = False
@@ -73,8 +70,9 @@ class Prediction(msgspec.Struct):
 
     @property
     def predict_time(self) -> float | None:
-        """The seconds of compute, or None when they are not known yet."""
-        return self.metrics.predict_time if self.metrics else None
+        """The seconds of compute without waiting, or None when they are not known yet."""
+        seconds = (self.metrics or {}).get("predict_time")
+        return float(seconds) if isinstance(seconds, int | float) else None
 
 
 class Glimpse(msgspec.Struct):

@@ -119,7 +119,7 @@ class Worker:
                 raise reason(prediction.status, prediction.error)
             await lifecycle.report(job, Stage.DOWNLOADING, None)
             kept = await lease.unless_called_off(self._brought_in(lease, prediction))
-            await lifecycle.complete(job, kept, prediction.predict_time)
+            await lifecycle.complete(job, kept, prediction)
         except Failure as failure:
             await give_up(lease, failure, prediction, self.timings)
         except DatabaseAway:

@@ -9,13 +9,13 @@ from tasks.db.database import now
 from tasks.db.tables import Attempt, Job, Output
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
-from tasks.replicate.client import Metrics, Prediction
+from tasks.replicate.client import Prediction
 
 LEASE = 30.0
 PASSING = Failure("provider_timeout", "API timeout while calling Replicate.", passing=True)
 FINAL = Failure("moderated", "The model's safety filter rejected this prompt or its result.")
 
-P1 = Prediction("p1", "failed", metrics=Metrics(predict_time=2.5))
+P1 = Prediction("p1", "failed", metrics={"predict_time": 2.5, "image_output_count": 2})
 
 
 async def submitted(client: str = "", **more: Any) -> Job:

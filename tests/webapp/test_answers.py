@@ -89,7 +89,7 @@ async def in_every_state() -> dict[str, str]:
         media_type="image/png", bytes=3, width=512, height=512, sha256="ab" * 32,
         preview_key=f"{job.id}-0.preview.webp",
     )  # fmt: skip
-    await lifecycle.complete(claimed, [output], 1.5)
+    await lifecycle.complete(claimed, [output])
     made["completed"] = str(job.id)
     made["failed"] = str((await factories.failed()).id)
     made["running"] = str((await factories.submitted("a fox that runs")).id)

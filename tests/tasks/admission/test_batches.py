@@ -162,7 +162,7 @@ async def test_what_is_left_of_a_batch_is_called_off(replicate: Replicate) -> No
     done, running = await lifecycle.claim(LEASE), await lifecycle.claim(LEASE)
     assert done is not None
     assert running is not None
-    await lifecycle.complete(done, [], None)
+    await lifecycle.complete(done, [])
     attempt = await attempts.begin(running, "m/m:1", {})
     assert attempt is not None
     await attempts.record_prediction(running, attempt, P1.id)
@@ -183,7 +183,7 @@ async def test_the_progress_counts_every_job_also_those_that_were_deleted(replic
     done, failed = await lifecycle.claim(LEASE), await lifecycle.claim(LEASE)
     assert done is not None
     assert failed is not None
-    await lifecycle.complete(done, [], None)
+    await lifecycle.complete(done, [])
     await lifecycle.delete(done.id)
     await lifecycle.fail(failed, Failure("moderated", "No."))
     progress = await batches.progress(batch)

@@ -167,7 +167,7 @@ async def claimed_and_done() -> UUID:
     job = await submitted("a third", priority=3)
     claim = await lifecycle.claim(30)
     assert claim is not None
-    await lifecycle.complete(claim, [], None)
+    await lifecycle.complete(claim, [])
     return job.id
 
 

@@ -75,7 +75,7 @@ def marked(folder: Path) -> dict[str, str]:
 
 async def completed(key: str = "a.png") -> None:
     job = await claimed()
-    await lifecycle.complete(job, [an_output(key)], None)
+    await lifecycle.complete(job, [an_output(key)])
 
 
 async def restored_from(row: Library) -> None:

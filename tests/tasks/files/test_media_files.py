@@ -20,7 +20,7 @@ async def completed(key: str, preview_key: str | None = None) -> Job:
     """Complete a job with a file, and with a preview if `preview_key` is given."""
     job, output = await claimed(), an_output(key)
     output.preview_key, output.stored_preview_key = preview_key, preview_key and f"stored-{preview_key}"
-    assert await lifecycle.complete(job, [output], 1.0) is not None
+    assert await lifecycle.complete(job, [output]) is not None
     return job
 
 

@@ -87,7 +87,7 @@ async def test_what_a_completed_job_names_stays_and_is_owed_no_more(storage: Mem
     assert storage.keys() == {*in_vain.values(), *names.values()}, "the job still is this worker's"
     output = an_output("a.png")
     output.stored_key, output.stored_preview_key = names["a.png"], names["a.preview.webp"]
-    assert await lifecycle.complete(job, [output], 1.0) is not None
+    assert await lifecycle.complete(job, [output]) is not None
     assert await noted() == {*in_vain.values()}
     await pending_files.sweep(storage)
     assert storage.keys() == {*names.values()}

@@ -28,7 +28,7 @@ from tests.tasks.states import (
 async def ending(end: str, job: Job, known: Prediction | None) -> Job | None:
     """End the attempt at a job in one of the possible ways."""
     if end == "complete":
-        return await lifecycle.complete(job, [], known.predict_time if known else None)
+        return await lifecycle.complete(job, [], known)
     if end == "fail":
         return await lifecycle.fail(job, FINAL, known)
     if end == "postpone":
@@ -128,6 +128,7 @@ async def test_an_attempt_ends_with_what_becomes_of_its_job(end: str) -> None:
     ended = await kept(attempt)
     assert ended.finished_at is not None
     assert ended.predict_time == (None if end == "unclaim" else 2.5)
+    assert ended.metrics == (None if end == "unclaim" else json.dumps(P1.metrics))
     assert (ended.error_code is None) == (end == "complete")
     assert nothing((await row(job)).attempt)
 
@@ -179,7 +180,7 @@ async def test_a_late_webhook_does_not_touch_an_attempt_that_has_ended() -> None
 
 async def test_a_webhook_for_an_attempt_that_was_deleted_or_never_was_is_nobodys() -> None:
     job, attempt = await begun()
-    await lifecycle.complete(job, [], None)
+    await lifecycle.complete(job, [])
     await lifecycle.delete(job.id)
     assert await attempts.claim_prediction(attempt.id, "p1") is None
 
@@ -192,7 +193,7 @@ async def test_when_webhook_and_worker_learn_of_the_prediction_at_once_both_are_
         )
         assert (told, recorded) == (job.id, True)
         assert (await kept(attempt)).prediction_id == "p1"
-        await lifecycle.complete(job, [], None)
+        await lifecycle.complete(job, [])
         await lifecycle.delete(job.id)
 
 
@@ -263,7 +264,7 @@ async def test_a_prediction_belongs_to_one_attempt(ended: bool) -> None:
     (first, its), (second, others) = await begun(), await begun()
     assert await attempts.adopt(first, its, "p1") is not None
     if ended:
-        await lifecycle.complete(first, [], None)
+        await lifecycle.complete(first, [])
     adopted = await attempts.adopt(second, others, "p1")
     assert adopted is not None
     assert nothing(adopted.prediction_id, (await kept(others)).prediction_id)

@@ -57,7 +57,7 @@ async def made(seconds: float, model: str = MODEL) -> None:
     assert job is not None
     attempt = await attempts.begin(job, model, {})
     assert attempt is not None
-    await lifecycle.complete(job, [], seconds)
+    await lifecycle.complete(job, [])
     begun = now() - timedelta(seconds=seconds)
     await Attempt.update({Attempt.created_at: begun, Attempt.finished_at: now()}).where(Attempt.id == attempt.id)
 
@@ -96,7 +96,7 @@ async def test_failed_attempts_do_not_count() -> None:
     again = await lifecycle.claim(30)
     assert again is not None
     await attempts.begin(again, MODEL, {})
-    await lifecycle.complete(again, [], 1.0)
+    await lifecycle.complete(again, [])
     rows = await Attempt.select(Attempt.error).where(Attempt.job == again.id)
     assert len(rows) == 2
     outlook = await estimates.outlook([MODEL])

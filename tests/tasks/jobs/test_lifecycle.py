@@ -86,7 +86,7 @@ async def test_a_job_whose_lease_ran_out_goes_to_another_worker_and_its_old_one_
     assert new.lease_token != old.lease_token
     before = await row(old)
     assert not await lifecycle.report(old, Stage.PROCESSING, 0.5)
-    assert await lifecycle.complete(old, [an_output()], 1.0) is None
+    assert await lifecycle.complete(old, [an_output()]) is None
     assert await lifecycle.fail(old, FINAL) is None
     assert await lifecycle.postpone(old, PASSING, 0.0) is None
     assert await lifecycle.unclaim(old, PASSING) is None
@@ -185,7 +185,7 @@ async def test_a_completed_job_has_its_outputs_and_no_lease() -> None:
     job = await claimed()
     await attempts.begin(job, "owner/name", {})
     await lifecycle.report(job, Stage.PROCESSING, 0.5)
-    done = await lifecycle.complete(job, [an_output()], 2.5)
+    done = await lifecycle.complete(job, [an_output()], P1)
     assert done is not None
     assert done.status == "completed"
     assert nothing(done.stage, done.progress, done.lease_token)
@@ -275,7 +275,7 @@ async def test_a_running_job_is_asked_to_end_and_its_worker_learns_of_it() -> No
 async def test_an_ended_job_can_be_neither_canceled_nor_claimed(end: str) -> None:
     job = await claimed()
     if end == "complete":
-        await lifecycle.complete(job, [an_output()], None)
+        await lifecycle.complete(job, [an_output()])
     elif end == "fail":
         await lifecycle.fail(job, FINAL)
     else:
@@ -290,7 +290,7 @@ async def test_only_what_ended_badly_is_retried() -> None:
     running = await lifecycle.claim(LEASE)
     assert running is not None
     assert await lifecycle.retry(running.id) is None
-    await lifecycle.complete(running, [an_output()], None)
+    await lifecycle.complete(running, [an_output()])
     assert await lifecycle.retry(running.id) is None
     assert await lifecycle.retry(uuid4()) is None
 
@@ -302,7 +302,7 @@ async def test_a_deleted_job_leaves_a_tombstone_without_words_and_names_its_file
     output.preview_key, output.stored_preview_key = "a-0.preview.webp", "stored-a-0.preview.webp"
     output.stored_thumbnail_key = "stored-a-0.thumbnail.webp"
     await attempts.begin(job, "owner/name", {"prompt": "a fox"})
-    await lifecycle.complete(job, [output], None)
+    await lifecycle.complete(job, [output])
     assert await lifecycle.delete(job.id) is not None
     stored = ["stored-a.png", "stored-a-0.preview.webp", "stored-a-0.thumbnail.webp"]
     assert await trash.files_of([job.id]) == stored
@@ -447,7 +447,7 @@ async def test_a_retried_job_has_its_time_anew() -> None:
 
 async def test_a_job_that_ended_does_not_expire() -> None:
     job = await claimed()
-    await lifecycle.complete(job, [], None)
+    await lifecycle.complete(job, [])
     await passes(job.id, Job.deadline_at)
     assert await lifecycle.expire() == []
 
@@ -508,7 +508,7 @@ async def test_cancel_against_claim() -> None:
 async def test_cancel_against_completion() -> None:
     for _ in range(ROUNDS):
         job = await with_a_prediction()
-        asked, done = await asyncio.gather(lifecycle.cancel(job.id), lifecycle.complete(job, [an_output()], 1.0))
+        asked, done = await asyncio.gather(lifecycle.cancel(job.id), lifecycle.complete(job, [an_output()]))
         kept = await row(job)
         assert done is not None
         assert (kept.status, kept.cancel_requested) == ("completed", asked is not None)
@@ -540,7 +540,7 @@ async def test_of_two_workers_that_end_a_job_one_does() -> None:
     for _ in range(ROUNDS):
         job = await with_a_prediction()
         answers = await asyncio.gather(
-            lifecycle.complete(job, [an_output()], 1.0),
+            lifecycle.complete(job, [an_output()]),
             lifecycle.fail(job, FINAL, P1),
             lifecycle.postpone(job, PASSING, 60.0, P1),
         )
@@ -555,15 +555,15 @@ async def test_after_a_retry_the_old_worker_changes_nothing_while_the_new_one_wo
     await passes(old.id, Job.lease_until)
     assert await lifecycle.fail(await taken_over(), FINAL, P1) is not None
     await lifecycle.retry(old.id)
-    assert await lifecycle.complete(old, [an_output()], 1.0) is None
+    assert await lifecycle.complete(old, [an_output()]) is None
     new = await lifecycle.claim(LEASE)
     assert new is not None
-    assert await lifecycle.complete(old, [an_output()], 1.0) is None
+    assert await lifecycle.complete(old, [an_output()]) is None
     assert await lifecycle.renew([old.lease_token], LEASE) == {}
     await lifecycle.release([old.lease_token])
     assert await lifecycle.take_over(LEASE) is None
     assert (await row(old)).lease_token == new.lease_token
-    assert await lifecycle.complete(new, [an_output()], 1.0) is not None
+    assert await lifecycle.complete(new, [an_output()]) is not None
     assert await Output.count() == 1
 
 
@@ -572,7 +572,7 @@ async def test_a_late_worker_brings_nothing_back_of_a_deleted_job() -> None:
     await passes(old.id, Job.lease_until)
     assert await lifecycle.fail(await taken_over(), FINAL, P1) is not None
     assert await lifecycle.delete(old.id) is not None
-    assert await lifecycle.complete(old, [an_output()], 1.0) is None
+    assert await lifecycle.complete(old, [an_output()]) is None
     assert await attempts.begin(old, "m/m:1", {}) is None
     assert await Output.count() == await Attempt.count() == 0
 

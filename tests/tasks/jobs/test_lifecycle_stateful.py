@@ -243,7 +243,7 @@ class Everybody(RuleBasedStateMachine):
             own = [name for name, token in self.owed.items() if token == claim.lease_token]
             output = an_output(f"{claim.id}.png")
             output.stored_key = own[-1] if own else output.key
-            if self.write(claim, lifecycle.complete(claim, [output], 1.0)):
+            if self.write(claim, lifecycle.complete(claim, [output])):
                 self.ended(claim.id, Status.COMPLETED)
                 self.jobs[claim.id].outputs = 1
                 self.owed.pop(output.stored_key, None)

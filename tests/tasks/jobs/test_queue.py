@@ -13,7 +13,7 @@ async def next_client() -> str:
     """Return the client whose job runs next. The job is completed immediately."""
     job = await lifecycle.claim(LEASE)
     assert job is not None
-    assert await lifecycle.complete(job, [], None) is not None
+    assert await lifecycle.complete(job, []) is not None
     return job.client
 
 
@@ -204,7 +204,7 @@ async def test_only_jobs_that_wait_for_their_turn_have_a_place() -> None:
     assert nothing(await place(resuming))
     again = await lifecycle.take_over(LEASE)
     assert again is not None
-    await lifecycle.complete(again, [], None)
+    await lifecycle.complete(again, [])
     assert nothing(await place(await row(job)))
     assert await queue.front() == {}
 

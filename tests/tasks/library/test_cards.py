@@ -38,7 +38,7 @@ async def test_outputs_come_in_the_providers_order_and_to_their_own_job() -> Non
             )
             for at in (1, 0)
         ]
-        await lifecycle.complete(job, outputs, None)
+        await lifecycle.complete(job, outputs)
     keys = {card.job.prompt: [output.key for output in card.outputs] for card in await newest(5)}
     assert keys == {"fox 0": ["fox 0-0.png", "fox 0-1.png"], "fox 1": ["fox 1-0.png", "fox 1-1.png"]}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from io import BytesIO
 from typing import Any
 
@@ -40,8 +41,9 @@ async def test_its_attempt_says_what_was_sent_and_what_it_took(working: Faults) 
     [prediction] = await working.created("a fox in the snow")
     assert attempt.prediction_id == prediction["id"]
     assert attempt.version.startswith("stability-ai/sdxl:")
-    assert attempt.predict_time is not None
-    assert attempt.predict_time > 0
+    metrics = json.loads(attempt.metrics)
+    assert (metrics.keys(), metrics["image_count"]) == ({"predict_time", "total_time", "image_count"}, 1)
+    assert attempt.predict_time == metrics["predict_time"] > 0
     assert attempt.finished_at is not None
     assert attempt.error is None
     assert '"seed"' in attempt.input

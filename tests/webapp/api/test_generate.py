@@ -172,7 +172,7 @@ async def made_in(seconds: float) -> None:
     claimed = await lifecycle.claim(30)
     assert claimed is not None
     assert await attempts.begin(claimed, "stability-ai/sdxl", {})
-    await lifecycle.complete(claimed, [], seconds)
+    await lifecycle.complete(claimed, [])
     await Attempt.update({Attempt.created_at: now() - timedelta(seconds=seconds)}).where(Attempt.job == job.id)
 
 
@@ -258,7 +258,7 @@ async def test_a_completed_job_tells_where_each_output_is_and_what_it_is(web: ht
         sha256="1" * 64,
         duration=2.5,
     )
-    await lifecycle.complete(job, [picture, film], 1.0)
+    await lifecycle.complete(job, [picture, film])
     body = await status(web, job_id)
     assert body["result_url"] == f"/media/{job_id}.png"
     assert body["outputs"] == [

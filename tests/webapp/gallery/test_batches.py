@@ -227,7 +227,7 @@ async def test_the_page_tells_how_far_it_is_and_cancels_what_is_left(web: httpx.
     done, failed = await lifecycle.claim(30), await lifecycle.claim(30)
     assert done is not None
     assert failed is not None
-    await lifecycle.complete(done, [], None)
+    await lifecycle.complete(done, [])
     await lifecycle.fail(failed, Failure("moderated", "No."))
     assert "1 of 4 finished, 1 failed</p>" in await page(web, batch_id)
     progress = await web.get(f"/batches/{batch_id}/progress", headers=HTMX)
@@ -244,7 +244,7 @@ async def test_a_deleted_print_leaves_its_place_empty(web: httpx.AsyncClient) ->
     batch = await sent(web)
     done = await lifecycle.claim(30)
     assert done is not None
-    await lifecycle.complete(done, [], None)
+    await lifecycle.complete(done, [])
     await lifecycle.delete(done.id)
     text = await page(web, batch["batch_id"])
     assert card_ids(text) == [job["job_id"] for job in batch["jobs"][1:]]
@@ -259,7 +259,7 @@ async def test_its_prints_are_selected_there_and_one_in_the_trash_leaves_a_cell_
     batch = await sent(web)
     done = await lifecycle.claim(30)
     assert done is not None
-    await lifecycle.complete(done, [], None)
+    await lifecycle.complete(done, [])
     text = await page(web, batch["batch_id"])
     assert f'<input type="hidden" name="q" value="batch:{batch["batch_id"]}">' in text
     assert text.count('class="card-select"') == 4

@@ -36,7 +36,7 @@ async def made(
     names = [key or f"{job.id}{f'-{position}' if position else ''}.{extension}" for position in range(positions)]
     storage = Storage.open(settings.storage_url)
     outputs = [await kept(storage, name, content, position) for position, name in enumerate(names)]
-    await lifecycle.complete(job, outputs, 1.0)
+    await lifecycle.complete(job, outputs)
     await Job.update({Job.seed: seed}).where(Job.id == job.id)
     return job
 
