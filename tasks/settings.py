@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     trusted_proxies: str = ""
     max_uploads_mib: int = Field(default=10240, ge=1)
     worker_concurrency: int = Field(default=100, ge=1, le=5000)
+    price_lookup: bool = False
     creates_per_minute: int = Field(default=600, ge=1)
     max_attempts: int = Field(default=5, ge=1, le=20)
     prediction_timeout: int = Field(default=1800, ge=5, le=86400)
@@ -171,6 +172,13 @@ class Settings(BaseSettings):
         if not self.standin:
             return "https://api.replicate.com/v1"
         return self.standin_url or f"http://127.0.0.1:{self.standin_port}/v1"
+
+    @property
+    def price_pages(self) -> str | None:
+        """The address that the pages of models with their prices are below, or None when they are not to be read."""
+        if self.standin:
+            return self.api_url.removesuffix("/v1")
+        return "https://replicate.com" if self.price_lookup else None
 
     @property
     def webhooks(self) -> str | None:

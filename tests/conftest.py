@@ -111,12 +111,12 @@ async def empty(database: None) -> None:
     from tasks.jobs import backlog, estimates
     from tasks.library import months
     from tasks.messaging import events
-    from tasks.models import registry
+    from tasks.models import prices, registry
     from tasks.replicate import rate_limit
 
     for cached in (
         registry.stored, registry.fetch, backlog.count_waiting, estimates.occupancy, estimates.typical_duration,
-        months.with_jobs,
+        months.with_jobs, prices.latest,
     ):  # fmt: skip
         cached.cache_clear()
     events.redis_health = events.RedisHealth()

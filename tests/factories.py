@@ -7,10 +7,12 @@ from tasks.db import ids
 from tasks.db.tables import Job, Output
 from tasks.errors import Failure
 from tasks.files.storage import Storage
-from tasks.jobs import lifecycle
+from tasks.jobs import attempts, lifecycle
+from tasks.replicate.client import Prediction
 from tasks.settings import settings
 
 SDXL = "stability-ai/sdxl"
+FLUX = "black-forest-labs/flux-schnell"  # its price is known
 
 
 async def submitted(
@@ -28,6 +30,23 @@ async def completed(prompt: str = "a fox in the snow", content: bytes = b"pictur
     storage, key = Storage.open(settings.storage_url), f"{job.id}.png"
     await lifecycle.complete(job, [await kept(storage, key, content, stored_key=f"{job.id}-0123456789ab.png")])
     return job
+
+
+async def paid(model: str = FLUX, **metrics: Any) -> Job:
+    """Create a completed job whose prediction used this. Returns it with what it cost."""
+    await submitted(model=model)
+    job = await lifecycle.claim(30)
+    assert job is not None
+    attempt = await attempts.begin(job, model, {})
+    assert attempt is not None
+    assert await attempts.record_prediction(job, attempt, f"of-{attempt.id}")
+    output = Output(
+        id=ids.new(), position=0, key=f"{job.id}.png", stored_key=f"stored-{job.id}.png", kind="image",
+        media_type="image/png", bytes=3, sha256="0" * 64, width=64, height=64,
+    )  # fmt: skip
+    done = await lifecycle.complete(job, [output], Prediction(f"of-{attempt.id}", "succeeded", metrics=metrics))
+    assert done is not None
+    return done
 
 
 async def named(storage: Storage, key: str, content: bytes) -> None:

@@ -44,6 +44,7 @@ WRONG = {
     "MAX_WAITING_PER_CLIENT": ["0"],
     "TRUSTED_PROXIES": ["proxy", "10.0.0.1, 10.0.0.0/33", "*"],
     "WORKER_CONCURRENCY": ["0", "many"],
+    "PRICE_LOOKUP": ["perhaps"],
     "CREATES_PER_MINUTE": ["0"],
     "MAX_ATTEMPTS": ["0", "21"],
     "PREDICTION_TIMEOUT": ["1"],

@@ -1,11 +1,13 @@
 """The `darkroom` command line: `up` runs everything; `web`, `worker`, `migrate` and `standin` each run one part.
 
-`halt` and `resume` stop and restart the work that costs money; `demo-data` fills the library with made-up jobs.
+`halt` and `resume` stop and restart the work that costs money, and `spend` tells what it cost; `demo-data` fills the
+library with made-up jobs.
 """
 
 import argparse
 import gc
 import os
+import re
 import sys
 from importlib import metadata
 
@@ -17,6 +19,7 @@ PARTS = {
     "standin": "serve a small Replicate stand-in that draws on this machine",
     "halt": "halt the queue until `darkroom resume`; running jobs are finished",
     "resume": "resume the queue after `darkroom halt`, a start with --halted, or a restored backup",
+    "spend": "print what the runs of a month cost, by model",
     "demo-data": "fill the library with made-up jobs, for exploring and measuring",
 }
 WRONG = 2
@@ -54,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--halted", action="store_true", help="start no new work until `darkroom resume`")
         if name == "up":
             command.add_argument("--with-parent", type=int, metavar="PID", help="stop when this parent process ends")
+        if name == "spend":
+            command.add_argument("--month", type=_month, help="such as 2026-11, in UTC; by default, this month")
         if name == "demo-data":
             command.add_argument("count", type=_count, metavar="N", help="number of jobs")
             command.add_argument("--seed", type=int, default=0, help="a different seed makes different jobs")
@@ -90,6 +95,8 @@ def _run(asked: argparse.Namespace) -> int:
         return commands.halt(settings)
     if asked.command == "resume":
         return commands.resume(settings)
+    if asked.command == "spend":
+        return commands.spend(settings, asked.month)
     if asked.command == "demo-data":
         return commands.demo_data(settings, asked.count, asked.seed, asked.into_existing)
     return commands.migrate(settings)
@@ -99,6 +106,12 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError("must be a whole number above 0")
     return int(text)
+
+
+def _month(text: str) -> str:
+    if not re.fullmatch(r"(19[7-9]\d|2\d{3})-(0[1-9]|1[0-2])", text):
+        raise argparse.ArgumentTypeError("must be a year and a month, such as 2026-11")
+    return text
 
 
 def _refuse(line: str) -> int:

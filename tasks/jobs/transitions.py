@@ -17,7 +17,7 @@ from tasks.db.dialect import from_now
 from tasks.db.steps import Step, step
 from tasks.db.tables import ENDED, Attempt, Condition, Job, Output, PendingFile, Status
 from tasks.errors import Failure
-from tasks.jobs import queue
+from tasks.jobs import ledger, queue
 from tasks.jobs.attempts import SUBMISSION_DOUBTFUL, SUBMISSION_UNKNOWN, mine
 from tasks.messaging import events
 from tasks.replicate.client import Prediction
@@ -102,8 +102,11 @@ async def end_attempt(
     under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null()
     closing = step(Attempt.update(closed).where(under_way & only_if if only_if else under_way))
     none_left = [step(QueryString(NONE_UNDER_WAY, job.id), must=True)] if only_if else []
-    ended = changed(mine(job), {**changes, **unclaimed(changes[Job.status]), Job.attempt: None})
-    answers = await DB.run_steps([step(ended, must=True), closing, *none_left, *_saved(job, outputs)])
+    cost = await ledger.cost_of(job, known)
+    free = {**unclaimed(changes[Job.status]), Job.attempt: None}
+    ended = changed(mine(job), {**changes, **free, **ledger.added(cost)})
+    entered = ledger.entered(job, cost)
+    answers = await DB.run_steps([step(ended, must=True), closing, *none_left, *_saved(job, outputs), *entered])
     if answers is None:
         return None
     after = row_as_job(answers[0][0])

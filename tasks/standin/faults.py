@@ -27,10 +27,10 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """One fault, which happens `times` times (0: always).
 
     on: where the fault happens: create, get, cancel, list, model, models, versions, account, hardware, secret, upload,
-    file (the download of an output), webhook, or any (all except file and webhook). match: text that the prompt, or
-    else the path, must contain. lasting: if set, the rule holds for `lasting` seconds, however often it is used.
-    within: if set, the rule expires after `within` seconds, even if it was used fewer than `times` times. do: what
-    happens:
+    file (the download of an output), page (of a model), webhook, or any (all except these three). match: text that the
+    prompt, or else the path, must contain. lasting: if set, the rule holds for `lasting` seconds, however often it is
+    used. within: if set, the rule expires after `within` seconds, even if it was used fewer than `times` times. do:
+    what happens:
 
     Before any work is done:
       status          respond with `status`, `headers`, and `body` or Replicate's own; a 429 reports `retry_after`

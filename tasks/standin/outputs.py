@@ -42,6 +42,17 @@ def count(record: Record) -> int:
     return value(record, "num_outputs") or 1
 
 
+def metrics(record: Record) -> dict[str, Any]:
+    """Return what Replicate measures of an output, for the bill."""
+    made = kind(record.model)
+    measured: dict[str, Any] = {f"{made}_output_count": count(record)}
+    if made == "video":
+        measured["resolution_target"] = value(record, "resolution")
+    if made != "image":
+        measured[f"{made}_output_duration_seconds"] = float(value(record, "duration"))
+    return measured
+
+
 def names(record: Record) -> list[str]:
     """Return the names of the output files: out-0.webp, ..."""
     extension = "mp4" if kind(record.model) == "video" else value(record, "output_format") or "png"

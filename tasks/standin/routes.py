@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tasks.standin import control, delivery, files, runs, shelf
+from tasks.standin import control, delivery, files, prices, runs, shelf
 from tasks.standin.door import Endpoint, faulty, guarded
 
 # path: method: (its name in the fault rules' `on`, endpoint)
@@ -32,7 +32,10 @@ CONTROL: dict[str, dict[str, Endpoint]] = {
 
 
 def routes(control: bool) -> list[Route]:
-    """Return all routes: the API, the file host, and, if `control` is true, /_standin, which only the stand-in has."""
+    """Return all routes: the API, the file host, the pages of models, and /_standin if `control` is true.
+
+    Only the stand-in has the last.
+    """
     api = [
         _route(f"/v1{path}", {method: guarded(on, endpoint) for method, (on, endpoint) in methods.items()})
         for path, methods in API.items()
@@ -42,7 +45,8 @@ def routes(control: bool) -> list[Route]:
         _route("/files-delivery/{id}/{name}", {"GET": faulty("file", delivery.output)}),
         _route("/p/{id}", {"GET": delivery.page}),
     ]
-    return [*api, *host, *(inside if control else [])]
+    site = _route("/{owner}/{name}", {"GET": faulty("page", prices.page)})
+    return [*api, *host, *(inside if control else []), site]
 
 
 def _route(path: str, methods: dict[str, Endpoint]) -> Route:

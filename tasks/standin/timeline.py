@@ -79,6 +79,6 @@ def _metrics(record: Record, end: int, started: bool) -> dict[str, Any]:
     metrics: dict[str, Any] = {"total_time": (end - record.created) / SECOND}
     if started:
         metrics["predict_time"] = (end - record.started) / SECOND
-    if outputs.kind(record.model) == "image" and end == record.ended and record.error is None:
-        metrics["image_count"] = outputs.count(record)
+    if end == record.ended and record.error is None:
+        metrics |= outputs.metrics(record)
     return metrics

@@ -15,6 +15,7 @@ from tasks.jobs import lifecycle
 from tasks.jobs.leases import Lease, Leases
 from tasks.messaging.broker import generate_later
 from tasks.models import registry
+from tasks.models.price_pages import PricePages
 from tasks.predictions import create, follow
 from tasks.predictions.create import Provider
 from tasks.predictions.polling import Poller
@@ -30,7 +31,10 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs jobs, up to `concurrency` at a time. A process has one. leases: those of the jobs under way."""
+    """Runs jobs, up to `concurrency` at a time. A process has one. leases: those of the jobs under way.
+
+    price_pages: where the prices of models are read; None reads none.
+    """
 
     def __init__(
         self,
@@ -40,11 +44,12 @@ class Worker:
         concurrency: int = settings.worker_concurrency,
         lease_seconds: float = settings.lease_seconds,
         timings: Timings = DEFAULT_TIMINGS,
+        price_pages: PricePages | None = None,
     ) -> None:
         self.replicate, self.storage, self.concurrency, self.timings = replicate, storage, concurrency, timings
         self.leases = Leases(lease_seconds)
         self._provider = Provider(replicate, Breaker(replicate, timings=timings), storage, timings)
-        self._poller, self._importer = Poller(replicate), importer
+        self._poller, self._importer, self._price_pages = Poller(replicate), importer, price_pages
         self._under_way: set[asyncio.Task[None]] = set()
         self._stops = False
 
@@ -109,6 +114,8 @@ class Worker:
             prediction = await create.prediction_of(lease, self._provider, probing)
             if probing:
                 await circuit.close()
+            if self._price_pages is not None:
+                self._price_pages.refresh_soon(job.model)
             prediction = await follow.to_the_end(lease, prediction, self._poller, self.timings)
             if prediction.status in ("canceled", "aborted") and lease.cancel_requested:
                 await lifecycle.end_canceled(job, prediction)

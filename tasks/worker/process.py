@@ -18,6 +18,7 @@ from tasks.files.outputs import Importer
 from tasks.files.storage import Storage
 from tasks.messaging import events, presence
 from tasks.messaging.broker import GENERATE, broker, generate_later
+from tasks.models.price_pages import PricePages
 from tasks.predictions import orphans
 from tasks.replicate import circuit
 from tasks.replicate.client import Replicate
@@ -85,7 +86,10 @@ def _open_worker(stack: AsyncExitStack) -> Worker:
     stack.push_async_callback(replicate.aclose)
     stack.push_async_callback(files.aclose)
     stack.callback(decoders.close)
-    return Worker(replicate, Storage.open(settings.storage_url), Importer(files, decoders))
+    price_pages = PricePages()
+    stack.push_async_callback(price_pages.aclose)
+    storage, importer = Storage.open(settings.storage_url), Importer(files, decoders)
+    return Worker(replicate, storage, importer, price_pages=price_pages)
 
 
 async def _show_signs_of_life(worker: Worker) -> None:

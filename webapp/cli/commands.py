@@ -124,6 +124,34 @@ def resume(settings: Settings) -> int:
     return 0
 
 
+def spend(settings: Settings, month: str | None) -> int:
+    """Print what the runs of a month (2026-11, in UTC) cost, by model. month: None for this month."""
+    _log(settings)
+    preflight.check_database(settings)
+    from tasks.db.database import connected, now
+    from tasks.library.query import first_moment, moment_after
+    from tasks.models.costs import dollars
+    from tasks.spend import totals
+
+    asked = month or f"{now():%Y-%m}"
+
+    async def read() -> tuple[list[totals.Total], int]:
+        start, end = first_moment(asked), moment_after(asked)
+        async with connected():
+            found = await totals.by_model(start, end, pretend=settings.standin)
+            return found, await totals.unpriced(start, end)
+
+    found, unpriced = asyncio.run(read())
+    rows = [(total.model, total.runs, total.micros) for total in found]
+    sums = ("total", sum(runs for _, runs, _ in rows), sum(micros for *_, micros in rows))
+    print(f"{asked:<50}{'runs':>10}{'pretend cost' if settings.standin else 'cost':>16}")
+    for name, runs, micros in (*rows, sums):
+        print(f"{name:<50}{runs:>10,}{'$' + dollars(micros):>16}")
+    if unpriced:
+        print(f"Not counted, because their price is not known: {unpriced:,} run{'' if unpriced == 1 else 's'}.")
+    return 0
+
+
 def demo_data(settings: Settings, count: int, seed: int, into_existing: bool) -> int:
     """Fill the library with made-up jobs. into_existing: also when the library already has jobs."""
     _log(settings)

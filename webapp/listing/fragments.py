@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.errors import Fault, Rejected
+from tasks.jobs import ledger
 from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.library.lineage import lineage
@@ -104,9 +105,10 @@ def _context_of(sheet: Sheet, card_list: list[Card], more: Place | None) -> dict
 async def job_context(card: Card) -> dict[str, Any]:
     """Return what the template of a job needs."""
     related = await lineage(card.job)
+    entries = {entry.attempt: entry for entry in await ledger.entries(card.job.id)}
     return {
         "card": CardView(card),
-        "attempts": [AttemptView(row) for row in await cards.attempts(card.job.id)],
+        "attempts": [AttemptView(row, entries.get(row.id)) for row in await cards.attempts(card.job.id)],
         "uses": await uses(card),
         "made_from": CardView(related.made_from) if related.made_from else None,
         "led_to": [CardView(child) for child in related.led_to],

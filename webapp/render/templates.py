@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
 from markupsafe import Markup
 
+from tasks.models.costs import dollars
 from tasks.settings import ROOT, settings
 from webapp.render import assets, halt_banner
 from webapp.render.media_links import preview
@@ -108,6 +109,11 @@ def ordinal(number: int) -> str:
     return f"{number:,}{ending}"
 
 
+def usd(micros: int) -> str:
+    """Return an amount of micro-dollars in dollars: "$0.003", "$0.10"."""
+    return f"${dollars(micros)}"
+
+
 def short_model(name: str) -> str:
     """Return a model's name without its owner and version."""
     return name.partition(":")[0].rpartition("/")[2]
@@ -121,7 +127,7 @@ environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-FILTERS = (ago, about, so_far, exact, seconds, clock, filesize, ordinal, short_model, preview)
+FILTERS = (ago, about, so_far, exact, seconds, clock, filesize, ordinal, usd, short_model, preview)
 environment.filters |= {function.__name__: function for function in FILTERS}
 environment.globals |= {
     "static": static,

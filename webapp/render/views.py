@@ -5,14 +5,20 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.db.tables import Attempt, Job, Output, Priority, Status
+from tasks.db.tables import Attempt, Job, Ledger, Output, Priority, Status
 from tasks.files.decoder_pool import PREVIEW, THUMBNAIL
 from tasks.files.media_types import PREVIEW_SUFFIX, THUMBNAIL_SUFFIX
 from tasks.library.cards import Card
+from tasks.models.costs import Basis
 
 RATIO_STEP = 1.02  # factor from one class of static/css/ratios.css to the next
 RATIO_LEAST = 0.25
 RATIO_CLASSES = 141
+BASES = {
+    Basis.METRICS: "what Replicate measured",
+    Basis.TIME: "its time of compute",
+    Basis.INPUT: "what was requested",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,10 @@ class OutputView:
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """An attempt with its input parsed."""
+    """An attempt with its input parsed, and with what it cost, if that is known."""
 
     row: Attempt
+    entry: Ledger | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.row, name)
@@ -71,6 +78,16 @@ class AttemptView:
     def input(self) -> dict[str, Any]:
         """What was sent to Replicate, by name."""
         return dict(json.loads(self.row.input))
+
+    @property
+    def basis(self) -> str:
+        """What its cost rests on, in words."""
+        return BASES[Basis(self.entry.basis)] if self.entry else ""
+
+    @property
+    def price(self) -> dict[str, str]:
+        """The price of its entry in the ledger: its text, its source, and when it was checked there."""
+        return dict(json.loads(self.entry.price)) if self.entry else {}
 
 
 class CardView:

@@ -10,6 +10,7 @@ from tasks.db import tables
 from tasks.db.tables import Stage, Status
 from tasks.library.cards import Card
 from tasks.library.recent import MAX_FINISHED
+from tasks.models.costs import Basis, dollars
 from webapp.render.views import OutputView, priority_name
 from webapp.schemas.members import Count, JobId, Kind, Maybe, Parameters, Pixels, Priority, Sha256, Time, given
 
@@ -39,6 +40,20 @@ class Output(Struct, kw_only=True):
             height=given(row.height), duration=given(row.duration), sha256=row.sha256,
             preview_url=given(view.preview_url),
         )  # fmt: skip
+
+
+class Cost(Struct):
+    """What a job cost."""
+
+    usd: Annotated[str, Meta(description="US dollars, as a decimal number.", pattern=r"^\d+\.\d{2,6}$")]
+    micros: Annotated[int, Meta(ge=0, description="The same in micro-dollars.")]
+    basis: Annotated[
+        Basis,
+        Meta(
+            description="What it rests on: `metrics`, Replicate measured what the price counts; `time`, the seconds of "
+            "compute; `input`, what was requested, because Replicate did not measure all of it."
+        ),
+    ]
 
 
 class Job(Struct, kw_only=True):
@@ -103,6 +118,7 @@ class Job(Struct, kw_only=True):
     collections: Maybe[Annotated[list[str], Meta(description="The names of the job's collections.")]] = UNSET
     notes: Maybe[str] = UNSET
     trashed_at: Maybe[Annotated[Time, Meta(description="When the job was moved to the trash.")]] = UNSET
+    cost: Maybe[Annotated[Cost, Meta(description="What all its attempts cost. Absent if that is not known.")]] = UNSET
     cancel: Maybe[
         Annotated[
             Cancel,
@@ -123,6 +139,8 @@ class Job(Struct, kw_only=True):
             collections=list(card.marks.collections) or UNSET, notes=row.notes or UNSET,
             trashed_at=given(row.trashed_at),
         )  # fmt: skip
+        if row.cost is not None and row.cost_basis is not None:
+            job.cost = Cost(dollars(row.cost), row.cost, Basis(row.cost_basis))
         if job.status == Status.COMPLETED and card.outputs:
             job.outputs = [Output.of(output) for output in card.outputs]
             job.result_url = job.outputs[0].url

@@ -45,7 +45,7 @@ def test_a_succeeded_one_tells_files_and_times() -> None:
     shown = at(9)
     files = f"{ORIGIN}/files-delivery/ype2b3w02xrme0cqadzrms82nm"
     assert shown["output"] == [f"{files}/out-0.png", f"{files}/out-1.png"]
-    assert shown["metrics"] == {"predict_time": 2.0, "total_time": 3.0, "image_count": 2}
+    assert shown["metrics"] == {"predict_time": 2.0, "total_time": 3.0, "image_output_count": 2}
     times = [shown[name] for name in ("created_at", "started_at", "completed_at")]
     assert times == ["2025-06-09T07:02:34.263Z", "2025-06-09T07:02:35.263Z", "2025-06-09T07:02:37.263Z"]
 

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+from contextlib import aclosing
+from fractions import Fraction
 from io import BytesIO
 from typing import Any
 
@@ -10,13 +12,15 @@ import pytest
 from PIL import Image
 
 from tasks.db.tables import ModelSchema, Status
-from tasks.jobs import lifecycle
+from tasks.jobs import ledger, lifecycle
 from tasks.library import cards
-from tasks.models import registry
+from tasks.models import costs, prices, registry
+from tasks.models.price_pages import PricePages
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from tests.conftest import Faults
-from tests.tasks.work import FLUX, SDXL, ended, stored, submitted, until
+from tests.tasks.work import FLUX, SDXL, at_work, ended, stored, submitted, until
+from tests.waiting import eventually
 
 
 async def test_a_prompt_becomes_a_picture_of_the_size_that_was_asked_for(working: Faults) -> None:
@@ -42,11 +46,27 @@ async def test_its_attempt_says_what_was_sent_and_what_it_took(working: Faults) 
     assert attempt.prediction_id == prediction["id"]
     assert attempt.version.startswith("stability-ai/sdxl:")
     metrics = json.loads(attempt.metrics)
-    assert (metrics.keys(), metrics["image_count"]) == ({"predict_time", "total_time", "image_count"}, 1)
+    assert (metrics.keys(), metrics["image_output_count"]) == ({"predict_time", "total_time", "image_output_count"}, 1)
     assert attempt.predict_time == metrics["predict_time"] > 0
     assert attempt.finished_at is not None
     assert attempt.error is None
     assert '"seed"' in attempt.input
+
+
+async def test_the_price_of_a_model_is_read_when_a_job_uses_it_and_says_what_the_job_cost(faults: Faults) -> None:
+    async with aclosing(PricePages()) as pages, at_work(price_pages=pages):
+        await ended(await submitted("a fox whose price is not known yet", width=64, height=64))
+
+        async def known() -> bool:
+            return await prices.latest(SDXL) is not None
+
+        await eventually(known)
+        card = await ended(await submitted("a fox with a price", width=64, height=64))
+    [attempt] = await cards.attempts(card.job.id)
+    assert card.job.cost == costs.rounded(Fraction(str(attempt.predict_time)) * 975)
+    assert card.job.cost_basis == "time"
+    [entry] = await ledger.entries(card.job.id)
+    assert entry.pretend
 
 
 async def test_each_output_of_several_is_kept(working: Faults) -> None:

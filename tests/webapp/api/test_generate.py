@@ -14,6 +14,7 @@ from tasks.db.tables import Attempt, Job, Output, Stage
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
 from tasks.messaging import presence
+from tests import factories
 
 EXAMPLE = {"prompt": "A futuristic city at sunset", "parameters": '{"width":512,"height":512}'}
 
@@ -281,6 +282,16 @@ async def test_a_completed_job_tells_where_each_output_is_and_what_it_is(web: ht
             "duration": 2.5,
         },
     ]
+
+
+async def test_a_job_tells_what_it_cost(web: httpx.AsyncClient) -> None:
+    job = await factories.paid(image_output_count=4)
+    assert (await status(web, job.id))["cost"] == {"usd": "0.012", "micros": 12_000, "basis": "metrics"}
+    page = (await web.get(f"/jobs/{job.id}", headers={"Accept": "text/html"})).text
+    assert "$0.012" in page
+    assert "$3.00 per thousand output images" in page
+    assert "$0.012" in (await web.get("/", headers={"Accept": "text/html"})).text
+    assert "cost" not in await status(web, (await factories.paid("stability-ai/sdxl", predict_time=1.5)).id)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,237 @@
+"""What models cost: the form in which Replicate publishes its prices, and our own table of them.
+
+A price has tiers. The first one whose criteria fit what a prediction used applies, and its charges are added up.
+Amounts are exact: nothing is rounded before the sum.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from async_lru import alru_cache
+
+from tasks.db.tables import ModelPrice
+
+TABLE = Path(__file__).with_name("prices.json")
+MICROS_PER_DOLLAR = 1_000_000
+PRICE_TTL_SECONDS = 60.0  # seconds that this process caches a price
+RUN = "run"
+"""What a charge for each run counts."""
+COMPUTE_SECONDS = "predict_time"
+"""What a charge for compute counts: seconds, as Replicate measures them."""
+
+PRICE = re.compile(r"\$(\d{1,6}(?:\.\d{1,12})?)")
+UNITS = re.compile(r"per (?:(hundred|thousand|million|[1-9][\d,]{0,14}) )?\D", re.IGNORECASE)
+QUANTITY = re.compile(r"\d{1,15}(?:\.\d{1,20})?(?:e-\d{1,2})?")
+NUMBERS = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+METRICS = {
+    "model variant": "model_variant",
+    "target resolution": "resolution_target",
+    "with audio": "with_audio",
+    "output image pixel": "image_output_pixel_count",
+}
+"""The metrics that the titles of criteria mean, where they are not the title itself with underscores."""
+
+Used = Mapping[str, Any]
+"""What a prediction used, or is expected to use: values by the names of Replicate's metrics and of its input."""
+
+
+class UnreadablePrice(Exception):
+    """The error of a price that is not in the form that we know. The text says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """An amount for a number of units.
+
+    metric: what is counted. micros: micro-dollars for `per` units. text: the same in the words of its source.
+    """
+
+    metric: str
+    micros: Fraction
+    per: int
+    text: str
+
+    def amount(self, used: Used) -> Fraction:
+        """Return the micro-dollars. Raises KeyError when `used` does not say how many units there are."""
+        return self.micros * _number(used[self.metric]) / self.per
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A condition on what was used: it is `value`, or else over `low` and up to `high`, each if it is not None."""
+
+    metric: str
+    value: str | bool | None = None
+    low: Fraction | None = None
+    high: Fraction | None = None
+
+    def fits(self, used: Used) -> bool:
+        """Return whether it holds. Raises KeyError when `used` does not say."""
+        found = used[self.metric]
+        if self.value is not None:
+            return str(found).lower() == str(self.value).lower()
+        number = _number(found)
+        return (self.low is None or number > self.low) and (self.high is None or number <= self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Charges that are added up if all criteria fit."""
+
+    charges: tuple[Charge, ...]
+    criteria: tuple[Criterion, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The charges in the words of their source."""
+        return ", ".join(charge.text for charge in self.charges)
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """The names of everything that is charged by its number."""
+        return frozenset(charge.metric for charge in self.charges)
+
+    def amount(self, used: Used) -> Fraction:
+        """Return the micro-dollars. Raises KeyError when `used` does not say how many units there are."""
+        return sum((charge.amount(used) for charge in self.charges), Fraction(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The price of a model. source: the address where it is published. checked: when it was last read there."""
+
+    tiers: tuple[Tier, ...]
+    source: str
+    checked: date
+
+    def tier(self, used: Used) -> Tier | None:
+        """Return the first tier that fits, or None when none does, or when `used` does not say which."""
+        try:
+            return next((tier for tier in self.tiers if all(each.fits(used) for each in tier.criteria)), None)
+        except KeyError:
+            return None
+
+
+class _Charge(msgspec.Struct):
+    """A charge as Replicate's pages write it: `price` is for what `title` says ("per thousand output images")."""
+
+    metric: str
+    price: str
+    title: str
+
+
+class _Criterion(msgspec.Struct):
+    """A criterion as Replicate's pages write it. value: of type `equals`, else a pair, each of which may be null."""
+
+    type: str
+    title: str
+    value: Any = None
+
+
+class _Tier(msgspec.Struct):
+    prices: list[_Charge]
+    criteria: list[_Criterion] | None = None
+
+
+class Listed(msgspec.Struct):
+    """A price as our table and Replicate's pages write it: tiers, or a price per second of compute."""
+
+    tiers: list[_Tier] = []
+    price: str = ""
+
+
+class _Shipped(Listed):
+    """A price of our table. checked: when it was last read at its source."""
+
+    checked: date = date.min
+
+
+async def current(model: str) -> Price | None:
+    """Return the price of a model, or None when none is known: from its page at Replicate, else from our own table."""
+    name = model.partition(":")[0]
+    return await latest(name) or shipped(name)
+
+
+@alru_cache(maxsize=256, ttl=PRICE_TTL_SECONDS)
+async def latest(name: str) -> Price | None:
+    """Return the price that was last read from the page of a model, or None. It may be a minute old."""
+    row = await ModelPrice.objects().where(ModelPrice.model == name).order_by(ModelPrice.id, ascending=False).first()
+    if row is None:
+        return None
+    try:
+        return parsed(msgspec.json.decode(row.listed, type=Listed), row.source, row.checked_at.date())
+    except (UnreadablePrice, msgspec.DecodeError):  # saved by another version of Darkroom
+        return None
+
+
+def shipped(model: str) -> Price | None:
+    """Return the price in our own table, which comes with Darkroom. model: owner/name, with or without a version."""
+    return _table().get(model.partition(":")[0])
+
+
+def parsed(listed: Listed, source: str, checked: date) -> Price:
+    """Return a price as its source writes it. Raises UnreadablePrice."""
+    tiers = tuple(_tier(tier) for tier in listed.tiers)
+    if listed.price:
+        amount, _, title = listed.price.partition(" ")
+        tiers = (Tier((_charge(COMPUTE_SECONDS, amount, title),)),)
+    if not tiers:
+        raise UnreadablePrice("there is neither a tier nor a price per second")
+    return Price(tiers, source, checked)
+
+
+@cache
+def _table() -> dict[str, Price]:
+    listed = msgspec.json.decode(TABLE.read_bytes(), type=dict[str, _Shipped])
+    return {model: parsed(entry, f"https://replicate.com/{model}", entry.checked) for model, entry in listed.items()}
+
+
+def _tier(tier: _Tier) -> Tier:
+    charges = tuple(_charge(charge.metric, charge.price, charge.title) for charge in tier.prices)
+    return Tier(charges, tuple(_criterion(criterion) for criterion in tier.criteria or ()))
+
+
+def _charge(metric: str, amount: str, title: str) -> Charge:
+    return Charge(metric, _micros(amount), _units(title), f"{amount} {title}")
+
+
+def _criterion(criterion: _Criterion) -> Criterion:
+    title = criterion.title.lower()
+    metric = METRICS.get(title, title.replace(" ", "_"))
+    if criterion.type == "equals" and isinstance(criterion.value, str | bool):
+        return Criterion(metric, criterion.value)
+    if criterion.type == "range" and isinstance(criterion.value, list) and len(criterion.value) == 2:
+        with suppress(KeyError):
+            low, high = (None if end is None else _number(end) for end in criterion.value)
+            return Criterion(metric, None, low, high)
+    raise UnreadablePrice(f"a criterion is not in a known form: {criterion.type}")
+
+
+def _micros(text: str) -> Fraction:
+    found = PRICE.search(text)
+    if found is None:
+        raise UnreadablePrice(f"not a price in dollars: {text!r:.100}")
+    return Fraction(found[1]) * MICROS_PER_DOLLAR
+
+
+def _units(title: str) -> int:
+    """Return for how many units a price is. Without its title, a price would be a thousand times wrong."""
+    found = UNITS.search(title)
+    if found is None:
+        raise UnreadablePrice(f"does not say what it is for: {title!r:.100}")
+    return NUMBERS.get((found[1] or "").lower()) or int((found[1] or "1").replace(",", ""))
+
+
+def _number(value: object) -> Fraction:
+    """Return a quantity exactly as it is written in JSON. Raises KeyError when it is none."""
+    if not isinstance(value, str | int | float) or not QUANTITY.fullmatch(str(value)):
+        raise KeyError(value)
+    return Fraction(str(value))
