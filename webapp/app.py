@@ -24,7 +24,7 @@ from tasks.messaging.broker import broker
 from tasks.predictions.webhooks import Signatures
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
-from webapp.api import generate, jobs, models, recent, webhooks, xmp
+from webapp.api import estimate, generate, jobs, models, recent, webhooks, xmp
 from webapp.composer import reuse, uploads
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
@@ -136,6 +136,7 @@ def api_document() -> Document:
 HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     generate.generate,
     generate.status,
+    estimate.estimate,
     jobs.jobs_json,
     *models.ROUTES,
     webhooks.from_replicate,

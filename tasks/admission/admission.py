@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.admission.options import DEFAULTS, Options
@@ -20,6 +21,16 @@ MAX_PARAMETERS = 32 * 1024  # characters of JSON: pages and lists hold the param
 MAX_MODEL_NAME = 200  # characters, including 65 for a version
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request that passed every check. name: of the model, as it was requested."""
+
+    prompt: str
+    name: str
+    model: Model
+    parameters: Mapping[str, Any]
+
+
 async def admit(
     prompt: object,
     model: object,
@@ -28,10 +39,28 @@ async def admit(
     terms: Options = DEFAULTS,
     unknown: Sequence[Fault] = (),
 ) -> Job:
-    """Check a request and submit it as a job. model, parameters: None for the default.
+    """Check a request and submit it as a job. Raises QueueFull, and what checked() raises."""
+    request = await checked(prompt, model, parameters, replicate, terms, unknown)
+    client = await backlog.client_in_line(terms.client)
+    await backlog.make_room({client: 1}, [request.name])
+    await registry.keep(request.model)
+    return await lifecycle.submit(
+        request.prompt, request.name, request.parameters, client, terms.urgency, terms.seconds, terms.source
+    )
+
+
+async def checked(
+    prompt: object,
+    model: object,
+    parameters: object,
+    replicate: Replicate,
+    terms: Options = DEFAULTS,
+    unknown: Sequence[Fault] = (),
+) -> Checked:
+    """Check a request. model, parameters: None for the default.
 
     parameters: as for given_parameters(). unknown: faults of members that do not exist, to be told with the others.
-    Raises Rejected, QueueFull, and Failure when Replicate has to be asked about the model and does not answer.
+    Raises Rejected, and Failure when Replicate has to be asked about the model and does not answer.
     """
     given, faults = given_parameters(parameters)
     reject([*prompt_faults(prompt), *_model_faults(model), *faults, *await terms.faults()], unknown)
@@ -39,10 +68,7 @@ async def admit(
     name = model if isinstance(model, str) else settings.default_model
     known = await known_model(name, replicate)
     reject(await input_files.faults(known, prompt, given))
-    client = await backlog.client_in_line(terms.client)
-    await backlog.make_room({client: 1}, [name])
-    await registry.keep(known)
-    return await lifecycle.submit(prompt, name, given, client, terms.urgency, terms.seconds, terms.source)
+    return Checked(prompt, name, known, given)
 
 
 async def known_model(name: str, replicate: Replicate, place: str = "/model") -> Model:

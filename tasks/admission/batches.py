@@ -49,6 +49,22 @@ class Progress:
         return self.ended < self.size
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A matrix all of whose combinations passed every check. names: of the models, as they were requested."""
+
+    names: list[str]
+    models: list[Model]
+    axes: list[Axis]
+    cells: list[Cell]
+    parameters: Mapping[str, Any]
+
+    @property
+    def requests(self) -> list[tuple[str, str, Mapping[str, Any]]]:
+        """The prompt, the model's name and the parameters of each job, in the order of their places."""
+        return [(cell.prompt, cell.model, _arguments(cell, self.parameters)) for cell in self.cells]
+
+
 async def submit(
     prompt: object,
     models: object,
@@ -60,9 +76,33 @@ async def submit(
 ) -> tuple[Batch, list[Job]]:
     """Check every combination as a separate request, and submit all of them as jobs, or none.
 
+    Raises QueueFull, and what checked() raises. When it raises, nothing has changed.
+    """
+    matrix = await checked(prompt, models, seeds, parameters, replicate, terms, unknown)
+    client = await backlog.client_in_line(terms.client)
+    await backlog.make_room({client: len(matrix.cells)}, matrix.names)
+    for model in matrix.models:
+        await keep(model)
+    axes = _axes_json(matrix.axes, seeds)
+    batch = Batch(id=ids.new(), prompt=prompt, axes=axes, jobs=len(matrix.cells), created_at=now())
+    made = await bulk.submit_all(batch, matrix.requests, client, terms.urgency, terms.seconds, terms.source)
+    return batch, made
+
+
+async def checked(
+    prompt: object,
+    models: object,
+    seeds: object,
+    parameters: object,
+    replicate: Replicate,
+    terms: Options = DEFAULTS,
+    unknown: Sequence[Fault] = (),
+) -> Checked:
+    """Check every combination as a separate request.
+
     models: a list of names; None for the default model. seeds: a list, or the number of random seeds; None for the
-    default of each model. The other parameters are as for a single job. Raises Rejected, QueueFull, and Failure when
-    Replicate has to be asked about a model and does not answer. When it raises, nothing has changed.
+    default of each model. The other parameters are as for a single job. Raises Rejected, and Failure when Replicate has
+    to be asked about a model and does not answer.
     """
     given, faults = admission.given_parameters(parameters)
     faults = [*admission.prompt_faults(prompt), *_models_faults(models), *_seeds_faults(seeds), *faults]
@@ -74,13 +114,7 @@ async def submit(
     reject(_seed_faults(seeds, known, given))
     axes, cells = expand(parts, names, _chosen(seeds, known))
     reject(await _cells_faults(cells, {model.name: model for model in known}, given))
-    client = await backlog.client_in_line(terms.client)
-    await backlog.make_room({client: len(cells)}, names)
-    for model in known:
-        await keep(model)
-    batch = Batch(id=ids.new(), prompt=prompt, axes=_axes_json(axes, seeds), jobs=len(cells), created_at=now())
-    requests = [(cell.prompt, cell.model, _arguments(cell, given)) for cell in cells]
-    return batch, await bulk.submit_all(batch, requests, client, terms.urgency, terms.seconds, terms.source)
+    return Checked(names, known, axes, cells, given)
 
 
 def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:

@@ -33,6 +33,18 @@ class Cost:
     tier: Tier
 
 
+def of_request(price: Price, expected: Used) -> Fraction | None:
+    """Return the micro-dollars that a request will cost, or None when the price depends on how its run goes.
+
+    expected: what its input says that it uses.
+    """
+    tier = price.tier(expected)
+    try:
+        return tier.amount(expected) if tier else None
+    except KeyError:
+        return None
+
+
 def of_run(price: Price, metrics: Mapping[str, Any], expected: Used, succeeded: bool) -> Cost | None:
     """Return what a run cost that has ended, or None when that is not known.
 

@@ -118,7 +118,8 @@ def _billing(properties: object) -> dict[str, Any] | None:
 def _listed(found: dict[str, Any]) -> Listed:
     billing = found.get("billingConfig")
     tiers = billing.get("current_tiers") if isinstance(billing, dict) else None
+    price, median = ("", "") if tiers else (found.get("price") or "", found.get("p50price") or "")
     try:
-        return msgspec.convert({"tiers": tiers or [], "price": "" if tiers else found.get("price") or ""}, Listed)
+        return msgspec.convert({"tiers": tiers or [], "price": price, "p50price": median}, Listed)
     except msgspec.ValidationError as error:
         raise UnreadablePrice(str(error)) from error

@@ -106,11 +106,16 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The price of a model. source: the address where it is published. checked: when it was last read there."""
+    """The price of a model.
+
+    source: the address where it is published. checked: when it was last read there. median: micro-dollars of a median
+    run, if the source says so.
+    """
 
     tiers: tuple[Tier, ...]
     source: str
     checked: date
+    median: Fraction | None = None
 
     def tier(self, used: Used) -> Tier | None:
         """Return the first tier that fits, or None when none does, or when `used` does not say which."""
@@ -142,10 +147,14 @@ class _Tier(msgspec.Struct):
 
 
 class Listed(msgspec.Struct):
-    """A price as our table and Replicate's pages write it: tiers, or a price per second of compute."""
+    """A price as our table and Replicate's pages write it: tiers, or a price per second of compute.
+
+    p50price: of a median run.
+    """
 
     tiers: list[_Tier] = []
     price: str = ""
+    p50price: str = ""
 
 
 class _Shipped(Listed):
@@ -185,7 +194,7 @@ def parsed(listed: Listed, source: str, checked: date) -> Price:
         tiers = (Tier((_charge(COMPUTE_SECONDS, amount, title),)),)
     if not tiers:
         raise UnreadablePrice("there is neither a tier nor a price per second")
-    return Price(tiers, source, checked)
+    return Price(tiers, source, checked, _micros(listed.p50price) if listed.p50price else None)
 
 
 @cache

@@ -45,6 +45,9 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/composer": (query(*COMPOSER),),
     "/docs": (query("x"),),
     "/errors/{code:str}": (GET,),
+    "/estimate": (
+        Door("POST", "json", ("prompt", "model", "models", "seeds", "parameters", "nope"), {"prompt": "a {b|c}"}),
+    ),
     "/events": (query(*PLACES, "since", "job"),),
     "/finished.json": (query("since"),),
     "/generate": (Door("POST", "json", ("prompt", "model", "parameters", "made_from", "nope"), {"prompt": "fox"}),),

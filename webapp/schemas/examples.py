@@ -1,14 +1,16 @@
 """Examples of what programs send and get, by their names in the OpenAPI document."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from tasks.db.tables import Stage, Status
+from tasks.spend.quotes import QuoteBasis
 from webapp.schemas.batches import Axis, Batch, Counts, SubmittedBatch
 from webapp.schemas.jobs import FinishedJob, FinishedJobs, Job, JobPage, Outcome, Output, SubmittedJob
 from webapp.schemas.library import Made, Upload
 from webapp.schemas.members import Kind, Priority
+from webapp.schemas.money import Estimate, Price
 from webapp.schemas.problems import Readiness
 
 JOB_ID, BATCH_ID = UUID("019ab0c4-5d1e-7b36-9533-e50ac26d7632"), UUID("019ab0c4-5d1e-7b36-9533-e50ac26d7640")
@@ -28,6 +30,17 @@ def _job(status: Status, **members: Any) -> Job:
 def _after(seconds: float) -> datetime:
     return CREATED + timedelta(seconds=seconds)
 
+
+ESTIMATES = {
+    "four pictures": Estimate(
+        1, QuoteBasis.METRICS, "0.012", "0.012",
+        Price(
+            "$3.00 per thousand output images", "https://replicate.com/black-forest-labs/flux-schnell",
+            date(2026, 10, 1),
+        ),
+    ),
+    "no known price": Estimate(1, QuoteBasis.UNKNOWN),
+}  # fmt: skip
 
 DEADLINE = _after(86400)
 WAITING = _job(Status.QUEUED, place=3, estimated_start=_after(8), deadline_at=DEADLINE)

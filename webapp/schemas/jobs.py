@@ -13,6 +13,7 @@ from tasks.library.recent import MAX_FINISHED
 from tasks.models.costs import Basis, dollars
 from webapp.render.views import OutputView, priority_name
 from webapp.schemas.members import Count, JobId, Kind, Maybe, Parameters, Pixels, Priority, Sha256, Time, given
+from webapp.schemas.money import Cost
 
 Cancel = Literal["dequeued", "requested", "too_late"]
 """What came of a request to cancel."""
@@ -40,20 +41,6 @@ class Output(Struct, kw_only=True):
             height=given(row.height), duration=given(row.duration), sha256=row.sha256,
             preview_url=given(view.preview_url),
         )  # fmt: skip
-
-
-class Cost(Struct):
-    """What a job cost."""
-
-    usd: Annotated[str, Meta(description="US dollars, as a decimal number.", pattern=r"^\d+\.\d{2,6}$")]
-    micros: Annotated[int, Meta(ge=0, description="The same in micro-dollars.")]
-    basis: Annotated[
-        Basis,
-        Meta(
-            description="What it rests on: `metrics`, Replicate measured what the price counts; `time`, the seconds of "
-            "compute; `input`, what was requested, because Replicate did not measure all of it."
-        ),
-    ]
 
 
 class Job(Struct, kw_only=True):

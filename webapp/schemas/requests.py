@@ -132,6 +132,14 @@ class GenerateBatch(Sent):
     made_from: SentJob = None
 
 
+class Estimate(GenerateBatch):
+    """A request for an estimate: the body of a request for a job, or, with `models` or `seeds`, for a batch."""
+
+    required = {"prompt": None}
+
+    model: SentModel = None
+
+
 class Change(Sent):
     """Changes to a job. What is absent stays as it is."""
 

@@ -1,0 +1,80 @@
+"""What requests are expected to cost, before they become jobs: by the same prices as runs that have ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tasks.db.tables import Ledger
+from tasks.models import costs, prices
+from tasks.models.prices import Price, Tier
+from tasks.models.registry import Model
+from tasks.models.usage import expected
+
+RUNS_LOOKED_AT = 50  # of a model, for what a run usually costs
+LAST_RUNS = "SELECT micros FROM ledger WHERE model = {} ORDER BY id DESC LIMIT {}"
+
+Run = tuple[Model, Mapping[str, Any]]
+"""A run to come: its model and its parameters."""
+
+
+class QuoteBasis(StrEnum):
+    """What a quote rests on."""
+
+    METRICS = "metrics"
+    """The input says everything that the price counts."""
+    MEDIAN = "median"
+    """The price is for something that only the run will tell: what such runs have cost."""
+    UNKNOWN = "unknown"
+    """No price is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What runs are expected to cost together: from `low` to `high` micro-dollars, None when that is not known.
+
+    price: if it is the same for all of them, with the tier that applies.
+    """
+
+    basis: QuoteBasis
+    low: int | None = None
+    high: int | None = None
+    price: Price | None = None
+    tier: Tier | None = None
+
+
+UNKNOWN = Quote(QuoteBasis.UNKNOWN)
+
+
+async def of_runs(runs: Sequence[Run]) -> Quote:
+    """Return what runs are expected to cost together."""
+    past: dict[str, list[int]] = {}
+    quotes = [await _of_run(model, parameters, past) for model, parameters in runs]
+    low = [quote.low for quote in quotes if quote.low is not None]
+    high = [quote.high for quote in quotes if quote.high is not None]
+    if len(low) < len(quotes) or not quotes:
+        return UNKNOWN
+    basis = QuoteBasis.MEDIAN if any(quote.basis == QuoteBasis.MEDIAN for quote in quotes) else QuoteBasis.METRICS
+    same = len({(quote.price, quote.tier) for quote in quotes}) == 1
+    price, tier = (quotes[0].price, quotes[0].tier) if same else (None, None)
+    return Quote(basis, sum(low), sum(high), price, tier)
+
+
+async def _of_run(model: Model, parameters: Mapping[str, Any], past: dict[str, list[int]]) -> Quote:
+    """Return what a run is expected to cost. past: what runs of each model have cost, which is read once."""
+    price = await prices.current(model.name)
+    if price is None:
+        return UNKNOWN
+    usual = expected(parameters, model.input_schema["properties"])
+    tier, amount = price.tier(usual), costs.of_request(price, usual)
+    if amount is not None:
+        return Quote(QuoteBasis.METRICS, costs.rounded(amount), costs.rounded(amount), price, tier)
+    if model.name not in past:
+        rows = await Ledger.raw(LAST_RUNS, model.name, RUNS_LOOKED_AT)
+        past[model.name] = sorted(row["micros"] for row in rows)
+    if found := past[model.name]:
+        return Quote(QuoteBasis.MEDIAN, found[len(found) // 2], found[len(found) * 95 // 100], price, tier)
+    if price.median is not None:
+        median = costs.rounded(price.median)
+        return Quote(QuoteBasis.MEDIAN, median, median, price, tier)
+    return UNKNOWN
