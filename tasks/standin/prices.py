@@ -6,8 +6,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tasks.standin import catalogue
-
 
 def _tier(metric: str, price: str, title: str, **criteria: str) -> dict[str, Any]:
     return {
@@ -40,8 +38,7 @@ BY_UNIT = {
 
 async def page(request: Request) -> Response:
     """Return the page of a model: HTML with the properties of its parts as JSON."""
-    name = f"{request.path_params['owner']}/{request.path_params['name']}"
-    catalogue.named(name)
+    name = request.url.path.removeprefix("/")
     hardware, price, median = BY_TIME.get(name, (None, None, None))
     billing = {"current_tiers": BY_UNIT[name]} if name in BY_UNIT else None
     properties = {"hardware": hardware, "price": price, "p50price": median, "billingConfig": billing}

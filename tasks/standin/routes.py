@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tasks.standin import control, delivery, files, prices, runs, shelf
+from tasks.standin.catalogue import MODELS
 from tasks.standin.door import Endpoint, faulty, guarded
 
 # path: method: (its name in the fault rules' `on`, endpoint)
@@ -45,8 +46,8 @@ def routes(control: bool) -> list[Route]:
         _route("/files-delivery/{id}/{name}", {"GET": faulty("file", delivery.output)}),
         _route("/p/{id}", {"GET": delivery.page}),
     ]
-    site = _route("/{owner}/{name}", {"GET": faulty("page", prices.page)})
-    return [*api, *host, *(inside if control else []), site]
+    site = [_route(f"/{name}", {"GET": faulty("page", prices.page)}) for name in MODELS]
+    return [*api, *host, *site, *(inside if control else [])]
 
 
 def _route(path: str, methods: dict[str, Endpoint]) -> Route:

@@ -25,14 +25,14 @@ from webapp.schemas.codes import Code
         *describe.PROVIDER,
     )
     | {200: describe.answer(money.Estimate, "What it is expected to cost.", examples.ESTIMATES)},
-    opt=describe.takes(requests.Estimate, examples.REQUESTS),
+    opt=describe.takes(requests.EstimateJobs, examples.REQUESTS),
 )  # fmt: skip
 async def estimate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[money.Estimate]:
     """Check a body of `POST /generate` or `POST /batches`, and return what it is expected to cost. Submits nothing.
 
     A body with `models` or `seeds` is a batch's, and so are braces with a | in its prompt then.
     """
-    body, unknown = await body_of(request, requests.Estimate)
+    body, unknown = await body_of(request, requests.EstimateJobs)
     terms = Options("", body.priority, body.finish_within, body.made_from)
     if body.models is None and body.seeds is None:
         one = await admission.checked(body.prompt, body.model, body.parameters, replicate, terms, unknown)

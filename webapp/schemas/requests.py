@@ -132,7 +132,7 @@ class GenerateBatch(Sent):
     made_from: SentJob = None
 
 
-class Estimate(GenerateBatch):
+class EstimateJobs(GenerateBatch):
     """A request for an estimate: the body of a request for a job, or, with `models` or `seeds`, for a batch."""
 
     required = {"prompt": None}
