@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.models.prices import RUN, Used
+from tasks.models.prices import COMPUTE_SECONDS, RUN, Used
 
 COUNTS = ("num_outputs", "num_images", "number_of_images", "n")
 """The names of the number of results among models' inputs."""
@@ -23,8 +23,10 @@ def expected(arguments: Mapping[str, Any], properties: Mapping[str, Any]) -> dic
     arguments: the input. properties: the model's input schema, whose defaults count where the input says nothing. Also
     has the input itself, because prices may depend on it.
     """
-    defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
-    given = {**defaults, **arguments}
+    schemas = {name: schema for name, schema in properties.items() if isinstance(schema, Mapping)}
+    given = {name: schema["default"] for name, schema in schemas.items() if "default" in schema}
+    given |= arguments
+    given.pop(COMPUTE_SECONDS, None)  # only Replicate says how long it took
     count = next((given[name] for name in COUNTS if type(given.get(name)) is int), 1)
     used: dict[str, Any] = {**given, **dict.fromkeys(COUNTED, count), RUN: 1}
     for metric, names in SAME.items():

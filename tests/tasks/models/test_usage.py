@@ -29,5 +29,9 @@ def test_a_video_has_the_length_and_the_resolution_that_were_requested() -> None
     assert expected({"generate_audio": False}, {})["with_audio"] is False
 
 
+def test_an_input_does_not_say_how_long_it_takes() -> None:
+    assert "predict_time" not in expected({"predict_time": 0}, {"predict_time": {"default": 0}, "anything": True})
+
+
 def test_pictures_have_the_pixels_of_their_size() -> None:
     assert use("stability-ai/sdxl", width=512, num_outputs=2)["image_output_pixel_count"] == 512 * 1024 * 2
