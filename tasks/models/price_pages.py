@@ -80,7 +80,7 @@ class PricePages:
         else:
             row = ModelPrice(model=model, listed=text, source=source, since=moment, checked_at=moment)
             await ModelPrice.insert(row)
-            log.info("the price of %s is now: %s", model, text)
+            log.info("read a new price of %s", model)
         prices.latest.cache_invalidate(model)
 
     async def _page(self, source: str) -> str:
