@@ -14,7 +14,7 @@ from tasks.standin.faults import Rule
 from tasks.standin.outputs import output
 from tasks.standin.predictions import SECOND, Record
 from tasks.standin.room import Room
-from tasks.standin.timeline import TERMINAL, view
+from tasks.standin.timeline import TERMINAL, outcome, view
 
 DEFAULT_EVENTS = ["output", "completed"]
 RETRY_AFTER = [1, 2, 4, 8, 16, 29]  # seconds; the last attempt is a minute after the first
@@ -43,6 +43,9 @@ async def _follow(room: Room, prediction: str) -> None:
     printed = ""
     while record := room.predictions.get(prediction):
         now = room.clock()
+        if outcome(record, now)[0] == seen and "logs" not in (record.events or DEFAULT_EVENTS):
+            await _pause(room)  # a whole view is too much work where nothing can have changed
+            continue
         shown = view(record, now, record.origin)
         if seen == "starting" and "started_at" in shown:
             await _tell(room, record, "start", _under_way(shown) | {"logs": ""})
@@ -54,8 +57,12 @@ async def _follow(room: Room, prediction: str) -> None:
         if shown["status"] in TERMINAL:
             return await _tell(room, record, "completed", shown)
         seen = shown["status"]
-        await asyncio.sleep(LOOK_EVERY * min(1, room.pace) * max(1, len(room.deliveries) / CALM))
+        await _pause(room)
     return None
+
+
+async def _pause(room: Room) -> None:
+    await asyncio.sleep(LOOK_EVERY * min(1, room.pace) * max(1, len(room.deliveries) / CALM))
 
 
 def _under_way(shown: dict[str, Any]) -> dict[str, Any]:

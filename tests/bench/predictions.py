@@ -19,14 +19,14 @@ async def keep_pace(ground: Ground, pace: float) -> None:
     await ground.world.prepare(pace, UNLIMITED, UNLIMITED)
 
 
-async def share_a_picture(ground: Ground) -> None:
+async def share_a_picture(ground: Ground, running: float = 0.0) -> None:
     """Make all predictions yield one picture that is already drawn, because drawing is not to be measured.
 
-    Call this before `keep_pace`, while the picture is ready immediately.
+    running: seconds that each runs, if not 0. Call this before `keep_pace`, while the picture is ready immediately.
     """
     async with httpx.AsyncClient(headers={"Authorization": "Bearer none"}) as client:
         order = {"version": MODEL, "input": {"prompt": ORDER["prompt"], "width": 64, "height": 64}}
         answer = await client.post(f"{ground.provider}/v1/predictions", json=order)
         [url] = answer.raise_for_status().json()["output"]
         (await client.get(url)).raise_for_status()
-    await ground.world.script([Rule(on="create", do="output", output=[url], times=0)])
+    await ground.world.script([Rule(on="create", do="output", output=[url], running=running, times=0)])

@@ -25,7 +25,7 @@ async def _on(database: str, webhooks: bool, effort: Effort) -> list[Figure]:
     async with prepared(database) as ground:
         own = await sites.darkroom(ground, workers=1, webhooks=webhooks, WORKER_CONCURRENCY=str(JOBS))
         await carried(own, 8)  # warm up
-        await predictions.last(ground, SECONDS)
+        await predictions.share_a_picture(ground, running=SECONDS)
         for _ in range(effort.long_rounds):
             async with watched(own.workers) as peak:
                 took.append(await carried(own, jobs))
