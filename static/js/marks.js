@@ -1,11 +1,7 @@
 /**
- * Sends the requests of the buttons on cards. A card may be gone before the response arrives, so #main receives it.
- *
- * Their form is for pages without scripts and is removed: with it Chromium takes eighty times as long to add or remove
- * cards.
+ * Sends the requests of the buttons on cards, whose form is for pages without scripts. A card may be gone before the
+ * response arrives, so #main receives it.
  */
-
-document.getElementById("marks").remove();
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("button[form='marks']");

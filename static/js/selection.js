@@ -32,7 +32,8 @@ function tell(anew = true) {
   }
   document.getElementById("selection-view").hidden = false;
   const count = anew || began ? selected().length : 0;
-  document.getElementById("selection-count").textContent = all().checked ? "All selected" : `${count.toLocaleString("en")} selected`;
+  const figures = count < 1000 ? count : count.toLocaleString("en"); // the first number takes a phone long to format
+  document.getElementById("selection-count").textContent = all().checked ? "All selected" : `${figures} selected`;
   const begins = count > 0 || all().checked || document.getElementById("selection-mode").checked;
   if (begins) document.documentElement.dataset.selecting = all().checked ? "all" : count;
   else delete document.documentElement.dataset.selecting;

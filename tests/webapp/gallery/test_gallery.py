@@ -309,4 +309,4 @@ async def test_the_buttons_of_cards_are_of_the_pages_one_form(web: httpx.AsyncCl
         buttons = re.findall(r"<button [^>]*>", card)
         assert buttons
         assert all(' form="marks" formaction="/' in button for button in buttons)
-    assert page.count('<form id="marks" method="post" hidden></form>') == 1
+    assert page.count('<noscript><form id="marks" method="post" hidden></form></noscript>') == 1
