@@ -11,10 +11,10 @@ from tasks.settings import ROOT
 from tests import factories
 
 
-async def printed(*words: str) -> tuple[int | None, list[str]]:
+async def printed(*words: str, **environment: str) -> tuple[int | None, list[str]]:
     """Run the command. Returns its exit code and the lines that it printed, without their padding."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "webapp", "spend", *words, cwd=ROOT, env=os.environ,
+        sys.executable, "-m", "webapp", "spend", *words, cwd=ROOT, env=os.environ | environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     said, _ = await process.communicate()
@@ -28,7 +28,7 @@ async def test_the_month_that_runs_is_summed_up_by_model() -> None:
     assert await printed() == (
         0,
         [
-            f"{now():%Y-%m} runs cost",
+            f"{now():%Y-%m} runs pretend cost",
             "black-forest-labs/flux-schnell 2 $0.015",
             "total 2 $0.015",
             "Not counted, because their price is not known: 1 run.",
@@ -36,8 +36,14 @@ async def test_the_month_that_runs_is_summed_up_by_model() -> None:
     )
 
 
+async def test_what_the_stand_in_made_is_not_added_to_what_replicate_charges() -> None:
+    await factories.paid(image_output_count=4)
+    month = f"{now():%Y-%m}"
+    assert await printed(REPLICATE_API_TOKEN="r8_none") == (0, [f"{month} runs cost", "total 0 $0.00"])
+
+
 async def test_a_month_without_runs_cost_nothing() -> None:
-    assert await printed("--month", "2026-01") == (0, ["2026-01 runs cost", "total 0 $0.00"])
+    assert await printed("--month", "2026-01") == (0, ["2026-01 runs pretend cost", "total 0 $0.00"])
 
 
 @pytest.mark.once
