@@ -56,8 +56,7 @@ class PricePages:
     async def _refresh(self, model: str) -> None:
         wait = RETRY
         try:
-            rows = ModelPrice.objects().where(ModelPrice.model == model)
-            last = await rows.order_by(ModelPrice.id, ascending=False).first()
+            last = await prices.last_read(model)
             if last is None or now() - last.checked_at > FRESH:
                 await self._read(model, last)
             wait = FRESH
@@ -70,7 +69,7 @@ class PricePages:
         self._not_before[model] = asyncio.get_running_loop().time() + wait.total_seconds()
 
     async def _read(self, model: str, last: ModelPrice | None) -> None:
-        source = f"{settings.price_pages}/{model}"
+        source = prices.page_of(model)
         listed = listed_on(await self._page(source))
         moment = now()
         prices.parsed(listed, source, moment.date())  # a price that cannot be used replaces none

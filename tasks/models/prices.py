@@ -18,8 +18,10 @@ import msgspec
 from async_lru import alru_cache
 
 from tasks.db.tables import ModelPrice
+from tasks.settings import settings
 
 TABLE = Path(__file__).with_name("prices.json")
+PAGES = "https://replicate.com"
 MICROS_PER_DOLLAR = 1_000_000
 PRICE_TTL_SECONDS = 60.0  # seconds that this process caches a price
 RUN = "run"
@@ -169,10 +171,21 @@ async def current(model: str) -> Price | None:
     return await latest(name) or shipped(name)
 
 
+def page_of(name: str) -> str:
+    """Return the address of the page of a model, where its price is: the stand-in's, if that makes the pictures."""
+    return f"{settings.price_pages or PAGES}/{name}"
+
+
+async def last_read(name: str) -> ModelPrice | None:
+    """Return what was last read from the page of a model, or None. The stand-in's prices count for it alone."""
+    of_page = (ModelPrice.model == name) & (ModelPrice.source == page_of(name))
+    return await ModelPrice.objects().where(of_page).order_by(ModelPrice.id, ascending=False).first()
+
+
 @alru_cache(maxsize=256, ttl=PRICE_TTL_SECONDS)
 async def latest(name: str) -> Price | None:
     """Return the price that was last read from the page of a model, or None. It may be a minute old."""
-    row = await ModelPrice.objects().where(ModelPrice.model == name).order_by(ModelPrice.id, ascending=False).first()
+    row = await last_read(name)
     if row is None:
         return None
     try:
@@ -200,7 +213,7 @@ def parsed(listed: Listed, source: str, checked: date) -> Price:
 @cache
 def _table() -> dict[str, Price]:
     listed = msgspec.json.decode(TABLE.read_bytes(), type=dict[str, _Shipped])
-    return {model: parsed(entry, f"https://replicate.com/{model}", entry.checked) for model, entry in listed.items()}
+    return {model: parsed(entry, f"{PAGES}/{model}", entry.checked) for model, entry in listed.items()}
 
 
 def _tier(tier: _Tier) -> Tier:

@@ -10,9 +10,10 @@ from tasks.models import costs, prices
 from tasks.models.prices import Price, Tier
 from tasks.models.registry import Model
 from tasks.models.usage import expected
+from tasks.settings import settings
 
 RUNS_LOOKED_AT = 50  # of a model, for what a run usually costs
-LAST_RUNS = "SELECT micros FROM ledger WHERE model = {} ORDER BY id DESC LIMIT {}"
+LAST_RUNS = "SELECT micros FROM ledger WHERE model = {} AND pretend = {} ORDER BY id DESC LIMIT {}"
 
 Run = tuple[Model, Mapping[str, Any]]
 """A run to come: its model and its parameters."""
@@ -70,7 +71,7 @@ async def _of_run(model: Model, parameters: Mapping[str, Any], past: dict[str, l
     if amount is not None:
         return Quote(QuoteBasis.METRICS, costs.rounded(amount), costs.rounded(amount), price, tier)
     if model.name not in past:
-        rows = await Ledger.raw(LAST_RUNS, model.name, RUNS_LOOKED_AT)
+        rows = await Ledger.raw(LAST_RUNS, model.name, settings.standin, RUNS_LOOKED_AT)
         past[model.name] = sorted(row["micros"] for row in rows)
     if found := past[model.name]:
         return Quote(QuoteBasis.MEDIAN, found[len(found) // 2], found[len(found) * 95 // 100], price, tier)

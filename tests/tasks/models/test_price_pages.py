@@ -145,6 +145,16 @@ async def test_what_cannot_be_read_leaves_the_last_good_price(content: str | byt
     assert price.tiers[0].text == "$0.001 per second"
 
 
+@pytest.mark.parametrize("lookup", [None, "https://replicate.com"])
+async def test_the_prices_of_the_stand_in_are_not_those_of_replicate(
+    monkeypatch: pytest.MonkeyPatch, lookup: str | None
+) -> None:
+    await read(Pages(page({"price": "$0.001 per second"})))
+    monkeypatch.setattr("tasks.settings.Settings.price_pages", lookup)
+    prices.latest.cache_clear()
+    assert await prices.current(VEO) == prices.shipped(VEO)
+
+
 async def test_without_a_page_our_own_table_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = Pages(page({"price": "$0.001 per second"}))
     monkeypatch.setattr("tasks.settings.Settings.price_pages", None)

@@ -19,14 +19,16 @@ async def quoted(*runs: tuple[str, dict[str, Any]]) -> Quote:
 async def timed(median: str = "") -> None:
     """Let a model be charged by time."""
     listed = f'{{"price": "$0.001 per second", "p50price": "{median}"}}'
-    row = ModelPrice(model=SDXL, listed=listed, source="https://replicate.com", since=now(), checked_at=now())
+    row = ModelPrice(model=SDXL, listed=listed, source=prices.page_of(SDXL), since=now(), checked_at=now())
     await ModelPrice.insert(row)
     prices.latest.cache_clear()
 
 
 async def ran(*costs: int) -> None:
     for micros in costs:
-        await Ledger.insert(Ledger(at=now(), job=ids.new(), attempt=ids.new(), model=SDXL, micros=micros, basis="time"))
+        await Ledger.insert(
+            Ledger(at=now(), job=ids.new(), attempt=ids.new(), model=SDXL, micros=micros, basis="time", pretend=True)
+        )
 
 
 async def test_what_the_input_says_is_exact() -> None:
@@ -51,6 +53,13 @@ async def test_what_is_charged_by_time_costs_what_such_runs_cost() -> None:
     await ran(*range(1_000, 101_000, 1_000))  # of a hundred runs the last fifty count: 51,000 to 100,000
     quote = await quoted((SDXL, {}), (SDXL, {}))
     assert (quote.basis, quote.low, quote.high) == (QuoteBasis.MEDIAN, 2 * 76_000, 2 * 98_000)
+
+
+async def test_what_runs_at_replicate_cost_says_nothing_of_the_stand_ins() -> None:
+    await timed()
+    await ran(5_000)
+    await Ledger.update({Ledger.pretend: False}, force=True)
+    assert await quoted((SDXL, {})) == UNKNOWN
 
 
 async def test_what_is_not_known_is_not_zero() -> None:
