@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = Path(os.environ.get("DARKROOM_ENV_FILE") or ROOT / ".env")  # tests use another one
 
+PRICE_PAGES = "https://replicate.com"  # each model's page is below it
 STORES = ("file://", "s3://", "gs://", "az://")
 HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|[0-9a-fA-F:]+")
 MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9a-f]{64})?$"
@@ -178,7 +179,7 @@ class Settings(BaseSettings):
         """The address that the pages of models with their prices are below, or None when they are not to be read."""
         if self.standin:
             return self.api_url.removesuffix("/v1")
-        return "https://replicate.com" if self.price_lookup else None
+        return PRICE_PAGES if self.price_lookup else None
 
     @property
     def webhooks(self) -> str | None:

@@ -10,6 +10,7 @@ from tasks.files.storage import Storage
 from tasks.jobs import attempts, lifecycle
 from tasks.replicate.client import Prediction
 from tasks.settings import settings
+from tests.tasks.states import an_output
 
 SDXL = "stability-ai/sdxl"
 FLUX = "black-forest-labs/flux-schnell"  # its price is known
@@ -32,19 +33,21 @@ async def completed(prompt: str = "a fox in the snow", content: bytes = b"pictur
     return job
 
 
-async def paid(model: str = FLUX, **metrics: Any) -> Job:
-    """Create a completed job whose prediction used this. Returns it with what it cost."""
-    await submitted(model=model)
+async def running(model: str, prediction_id: str) -> Job:
+    """Return the best waiting job, claimed, and with an attempt whose prediction is known."""
     job = await lifecycle.claim(30)
     assert job is not None
     attempt = await attempts.begin(job, model, {})
     assert attempt is not None
-    assert await attempts.record_prediction(job, attempt, f"of-{attempt.id}")
-    output = Output(
-        id=ids.new(), position=0, key=f"{job.id}.png", stored_key=f"stored-{job.id}.png", kind="image",
-        media_type="image/png", bytes=3, sha256="0" * 64, width=64, height=64,
-    )  # fmt: skip
-    done = await lifecycle.complete(job, [output], Prediction(f"of-{attempt.id}", "succeeded", metrics=metrics))
+    assert await attempts.record_prediction(job, attempt, prediction_id)
+    return job
+
+
+async def paid(model: str = FLUX, **metrics: Any) -> Job:
+    """Create a completed job whose prediction used this. Returns it with what it cost."""
+    prediction = Prediction(f"of-{(await submitted(model=model)).id}", "succeeded", metrics=metrics)
+    job = await running(model, prediction.id)
+    done = await lifecycle.complete(job, [an_output(f"{job.id}.png")], prediction)
     assert done is not None
     return done
 

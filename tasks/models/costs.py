@@ -6,7 +6,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from tasks.models.prices import COMPUTE_SECONDS, MICROS_PER_DOLLAR, RUN, Price, Tier, Used
+from tasks.models.tariffs import COMPUTE_SECONDS, MICROS_PER_DOLLAR, RUN, Price, Tier, Used
 from tasks.models.usage import measured
 
 MAX_MICROS = 10**12  # a million dollars for one run
@@ -33,18 +33,6 @@ class Cost:
     tier: Tier
 
 
-def of_request(price: Price, expected: Used) -> Fraction | None:
-    """Return the micro-dollars that a request will cost, or None when the price depends on how its run goes.
-
-    expected: what its input says that it uses.
-    """
-    tier = price.tier(expected)
-    try:
-        return tier.amount(expected) if tier else None
-    except KeyError:
-        return None
-
-
 def of_run(price: Price, metrics: Mapping[str, Any], expected: Used, succeeded: bool) -> Cost | None:
     """Return what a run cost that has ended, or None when that is not known.
 
@@ -56,15 +44,18 @@ def of_run(price: Price, metrics: Mapping[str, Any], expected: Used, succeeded: 
     nothing = {} if succeeded else {metric: 0 for tier in price.tiers for metric in tier.counted}
     known = {**expected, **nothing, **used}
     tier = price.tier(known)
-    if tier is None:
-        return None
-    try:
-        micros = rounded(tier.amount(known))
-    except KeyError:
-        return None
-    if micros > MAX_MICROS:  # what was measured cannot be true
+    micros = micros_of(tier, known)
+    if tier is None or micros is None or micros > MAX_MICROS:  # more cannot be true
         return None
     return Cost(micros, _basis(tier, used, succeeded), price, tier)
+
+
+def micros_of(tier: Tier | None, used: Used) -> int | None:
+    """Return what this costs by a tier, in micro-dollars, or None when there is none, or `used` does not say enough."""
+    try:
+        return rounded(tier.amount(used)) if tier else None
+    except KeyError:
+        return None
 
 
 def _basis(tier: Tier, used: Used, succeeded: bool) -> Basis:

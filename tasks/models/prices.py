@@ -1,13 +1,7 @@
-"""What models cost: the form in which Replicate publishes its prices, and our own table of them.
-
-A price has tiers. The first one whose criteria fit what a prediction used applies, and its charges are added up.
-Amounts are exact: nothing is rounded before the sum.
-"""
+"""Where prices come from: our own table, and what was read from Replicate's pages, both in the form of those pages."""
 
 import re
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from functools import cache
@@ -18,20 +12,14 @@ import msgspec
 from async_lru import alru_cache
 
 from tasks.db.tables import ModelPrice
-from tasks.settings import settings
+from tasks.models.tariffs import COMPUTE_SECONDS, MICROS_PER_DOLLAR, Charge, Criterion, Price, Tier, quantity
+from tasks.settings import PRICE_PAGES, settings
 
 TABLE = Path(__file__).with_name("prices.json")
-PAGES = "https://replicate.com"
-MICROS_PER_DOLLAR = 1_000_000
 PRICE_TTL_SECONDS = 60.0  # seconds that this process caches a price
-RUN = "run"
-"""What a charge for each run counts."""
-COMPUTE_SECONDS = "predict_time"
-"""What a charge for compute counts: seconds, as Replicate measures them."""
 
 PRICE = re.compile(r"\$(\d{1,6}(?:\.\d{1,12})?)")
 UNITS = re.compile(r"per (?:(hundred|thousand|million|[1-9][\d,]{0,14}) )?\D", re.IGNORECASE)
-QUANTITY = re.compile(r"\d{1,15}(?:\.\d{1,20})?(?:e-\d{1,2})?")
 NUMBERS = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 METRICS = {
     "model variant": "model_variant",
@@ -41,90 +29,9 @@ METRICS = {
 }
 """The metrics that the titles of criteria mean, where they are not the title itself with underscores."""
 
-Used = Mapping[str, Any]
-"""What a prediction used, or is expected to use: values by the names of Replicate's metrics and of its input."""
-
 
 class UnreadablePrice(Exception):
     """The error of a price that is not in the form that we know. The text says what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """An amount for a number of units.
-
-    metric: what is counted. micros: micro-dollars for `per` units. text: the same in the words of its source.
-    """
-
-    metric: str
-    micros: Fraction
-    per: int
-    text: str
-
-    def amount(self, used: Used) -> Fraction:
-        """Return the micro-dollars. Raises KeyError when `used` does not say how many units there are."""
-        return self.micros * _number(used[self.metric]) / self.per
-
-
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """A condition on what was used: it is `value`, or else over `low` and up to `high`, each if it is not None."""
-
-    metric: str
-    value: str | bool | None = None
-    low: Fraction | None = None
-    high: Fraction | None = None
-
-    def fits(self, used: Used) -> bool:
-        """Return whether it holds. Raises KeyError when `used` does not say."""
-        found = used[self.metric]
-        if self.value is not None:
-            return str(found).lower() == str(self.value).lower()
-        number = _number(found)
-        return (self.low is None or number > self.low) and (self.high is None or number <= self.high)
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """Charges that are added up if all criteria fit."""
-
-    charges: tuple[Charge, ...]
-    criteria: tuple[Criterion, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The charges in the words of their source."""
-        return ", ".join(charge.text for charge in self.charges)
-
-    @property
-    def counted(self) -> frozenset[str]:
-        """The names of everything that is charged by its number."""
-        return frozenset(charge.metric for charge in self.charges)
-
-    def amount(self, used: Used) -> Fraction:
-        """Return the micro-dollars. Raises KeyError when `used` does not say how many units there are."""
-        return sum((charge.amount(used) for charge in self.charges), Fraction(0))
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The price of a model.
-
-    source: the address where it is published. checked: when it was last read there. median: micro-dollars of a median
-    run, if the source says so.
-    """
-
-    tiers: tuple[Tier, ...]
-    source: str
-    checked: date
-    median: Fraction | None = None
-
-    def tier(self, used: Used) -> Tier | None:
-        """Return the first tier that fits, or None when none does, or when `used` does not say which."""
-        try:
-            return next((tier for tier in self.tiers if all(each.fits(used) for each in tier.criteria)), None)
-        except KeyError:
-            return None
 
 
 class _Charge(msgspec.Struct):
@@ -173,7 +80,7 @@ async def current(model: str) -> Price | None:
 
 def page_of(name: str) -> str:
     """Return the address of the page of a model, where its price is: the stand-in's, if that makes the pictures."""
-    return f"{settings.price_pages or PAGES}/{name}"
+    return f"{settings.price_pages or PRICE_PAGES}/{name}"
 
 
 async def last_read(name: str) -> ModelPrice | None:
@@ -213,7 +120,7 @@ def parsed(listed: Listed, source: str, checked: date) -> Price:
 @cache
 def _table() -> dict[str, Price]:
     listed = msgspec.json.decode(TABLE.read_bytes(), type=dict[str, _Shipped])
-    return {model: parsed(entry, f"{PAGES}/{model}", entry.checked) for model, entry in listed.items()}
+    return {model: parsed(entry, f"{PRICE_PAGES}/{model}", entry.checked) for model, entry in listed.items()}
 
 
 def _tier(tier: _Tier) -> Tier:
@@ -232,7 +139,7 @@ def _criterion(criterion: _Criterion) -> Criterion:
         return Criterion(metric, criterion.value)
     if criterion.type == "range" and isinstance(criterion.value, list) and len(criterion.value) == 2:
         with suppress(KeyError):
-            low, high = (None if end is None else _number(end) for end in criterion.value)
+            low, high = (None if end is None else quantity(end) for end in criterion.value)
             return Criterion(metric, None, low, high)
     raise UnreadablePrice(f"a criterion is not in a known form: {criterion.type}")
 
@@ -250,10 +157,3 @@ def _units(title: str) -> int:
     if found is None:
         raise UnreadablePrice(f"does not say what it is for: {title!r:.100}")
     return NUMBERS.get((found[1] or "").lower()) or int((found[1] or "1").replace(",", ""))
-
-
-def _number(value: object) -> Fraction:
-    """Return a quantity exactly as it is written in JSON. Raises KeyError when it is none."""
-    if not isinstance(value, str | int | float) or not QUANTITY.fullmatch(str(value)):
-        raise KeyError(value)
-    return Fraction(str(value))

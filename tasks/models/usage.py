@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.models.prices import COMPUTE_SECONDS, RUN, Used
+from tasks.models.tariffs import COMPUTE_SECONDS, RUN, Used
 
 COUNTS = ("num_outputs", "num_images", "number_of_images", "n")
 """The names of the number of results among models' inputs."""

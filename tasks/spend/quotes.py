@@ -7,8 +7,8 @@ from typing import Any
 
 from tasks.db.tables import Ledger
 from tasks.models import costs, prices
-from tasks.models.prices import Price, Tier
 from tasks.models.registry import Model
+from tasks.models.tariffs import Price, Tier
 from tasks.models.usage import expected
 from tasks.settings import settings
 
@@ -67,9 +67,10 @@ async def _of_run(model: Model, parameters: Mapping[str, Any], past: dict[str, l
     if price is None:
         return UNKNOWN
     usual = expected(parameters, model.input_schema["properties"])
-    tier, amount = price.tier(usual), costs.of_request(price, usual)
-    if amount is not None:
-        return Quote(QuoteBasis.METRICS, costs.rounded(amount), costs.rounded(amount), price, tier)
+    tier = price.tier(usual)
+    micros = costs.micros_of(tier, usual)
+    if micros is not None:
+        return Quote(QuoteBasis.METRICS, micros, micros, price, tier)
     if model.name not in past:
         rows = await Ledger.raw(LAST_RUNS, model.name, settings.standin, RUNS_LOOKED_AT)
         past[model.name] = sorted(row["micros"] for row in rows)

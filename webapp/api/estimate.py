@@ -6,11 +6,10 @@ from litestar import Request, Response, post
 from litestar.di import NamedDependency
 
 from tasks.admission import admission, batches
-from tasks.admission.options import Options
 from tasks.errors import Fault, Rejected
 from tasks.replicate.client import Replicate
 from tasks.spend import quotes
-from webapp.http.requests import body_of
+from webapp.http.requests import body_of, terms_of
 from webapp.schemas import describe, examples, money, requests
 from webapp.schemas.codes import Code
 
@@ -33,7 +32,7 @@ async def estimate(request: Request[Any, Any, Any], replicate: NamedDependency[R
     A body with `models` or `seeds` is a batch's, and so are braces with a | in its prompt then.
     """
     body, unknown = await body_of(request, requests.EstimateJobs)
-    terms = Options("", body.priority, body.finish_within, body.made_from)
+    terms = terms_of(body, client="")
     if body.models is None and body.seeds is None:
         one = await admission.checked(body.prompt, body.model, body.parameters, replicate, terms, unknown)
         runs: list[quotes.Run] = [(one.model, one.parameters)]

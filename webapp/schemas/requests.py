@@ -135,8 +135,6 @@ class GenerateBatch(Sent):
 class EstimateJobs(GenerateBatch):
     """A request for an estimate: the body of a request for a job, or, with `models` or `seeds`, for a batch."""
 
-    required = {"prompt": None}
-
     model: SentModel = None
 
 

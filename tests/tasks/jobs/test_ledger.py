@@ -4,25 +4,20 @@ import json
 from typing import Any
 
 from tasks.db.tables import Attempt, Job, Ledger
-from tasks.jobs import attempts, ledger, lifecycle
+from tasks.jobs import ledger, lifecycle
 from tasks.replicate.client import Prediction
 from tests import factories
 from tests.factories import FLUX
-from tests.tasks.states import LEASE, PASSING, an_output, nothing, passes, row, taken_over
+from tests.tasks.states import PASSING, an_output, nothing, passes, row, taken_over
 
 
 def ended(number: int, status: str = "succeeded", **metrics: Any) -> Prediction:
     return Prediction(f"p{number}", status, metrics=metrics)
 
 
-async def begun(number: int, model: str = FLUX) -> Job:
+async def begun(number: int) -> Job:
     """Return the job that waits, claimed, with an attempt whose prediction is known."""
-    job = await lifecycle.claim(LEASE)
-    assert job is not None
-    attempt = await attempts.begin(job, model, {})
-    assert attempt is not None
-    assert await attempts.record_prediction(job, attempt, f"p{number}")
-    return job
+    return await factories.running(FLUX, f"p{number}")
 
 
 async def test_a_completed_job_costs_what_its_attempt_cost() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.models import costs, prices
 from tasks.models.costs import Basis, Cost
-from tasks.models.prices import Charge, Price, Tier
+from tasks.models.tariffs import Charge, Price, Tier
 from tasks.models.usage import expected
 
 pytestmark = pytest.mark.once

@@ -9,13 +9,14 @@ import pytest
 
 from tasks.models import prices
 from tasks.models.prices import Listed, UnreadablePrice, parsed
+from tasks.models.tariffs import Price
 
 pytestmark = pytest.mark.once
 
 NAMES = sorted(msgspec.json.decode(prices.TABLE.read_bytes()))
 
 
-def price(**fields: Any) -> prices.Price:
+def price(**fields: Any) -> Price:
     return parsed(msgspec.convert(fields, Listed), "https://replicate.com/a/b", date(2026, 10, 1))
 
 
