@@ -3,7 +3,7 @@
 import os
 import re
 from base64 import b64decode
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = ""
     allowed_hosts: str = ""
+    open_access: Literal["", "anyone"] = ""
+    trusted_user_header: str = Field(default="", pattern=r"^[A-Za-z0-9-]*$")
+    trusted_signup: bool = False
     data_dir: Path = Path("data")
     database_url: str = Field(default="sqlite:///data/darkroom.sqlite", repr=False)  # may hold a password
     redis_url: str = Field(default="", repr=False)
@@ -154,6 +157,22 @@ class Settings(BaseSettings):
         """The host names of this Darkroom, in lower case. The names of loopback are not added."""
         own = (self.host, urlsplit(self.public_url).hostname or "", *_listed(self.allowed_hosts))
         return frozenset(name.lower() for name in own if name)
+
+    def is_proxy(self, address: str) -> bool:
+        """Return whether an IP address is one of TRUSTED_PROXIES."""
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        return any(found in ip_network(network) for network in _listed(self.trusted_proxies))
+
+    @property
+    def open_to_the_network(self) -> bool:
+        """Whether HOST is reached from other machines."""
+        try:
+            return not ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
 
     @property
     def standin(self) -> bool:

@@ -1,9 +1,13 @@
-"""Jobs for tests: just submitted, or ended."""
+"""Jobs for tests, just submitted or ended, and people with what they sign in with."""
 
 from hashlib import sha256
 from typing import Any
 
+from tasks.accounts import keys, people, sessions
+from tasks.accounts.actors import Role
+from tasks.accounts.audit import By
 from tasks.db import ids
+from tasks.db.account_tables import Person
 from tasks.db.tables import Job, Output
 from tasks.errors import Failure
 from tasks.files.storage import Storage
@@ -12,6 +16,9 @@ from tasks.replicate.client import Prediction
 from tasks.settings import settings
 from tests.tasks.states import an_output
 
+PASSWORD = "correct horse battery staple"
+HASHED = "$argon2id$v=19$m=8,t=1,p=1$WDPFDE8YPYMyLsrd8w+8aA$lMZ72Ijh6nI5l7JQqqnz4+8py/LDWmLpyAeKq8lQs30"
+"""The hash of PASSWORD, with parameters that take no time."""
 SDXL = "stability-ai/sdxl"
 FLUX = "black-forest-labs/flux-schnell"  # its price is known
 
@@ -76,3 +83,25 @@ async def failed() -> Job:
     assert job is not None
     await lifecycle.fail(job, Failure("moderated", "The model's safety filter refused this."))
     return job
+
+
+async def person(name: str = "anna", role: Role = Role.MEMBER) -> Person:
+    """Add a person or a service."""
+    return await people.add(name, role, By())
+
+
+async def with_password(name: str = "anna", role: Role = Role.MEMBER) -> Person:
+    """Add a person who signs in with PASSWORD."""
+    someone = await person(name, role)
+    await Person.update({Person.password: HASHED}).where(Person.id == someone.id)
+    return someone
+
+
+async def session_of(someone: Person) -> dict[str, str]:
+    """Return the headers of a browser in which a person is signed in."""
+    return {"Cookie": f"darkroom-signed-in={await sessions.begin(someone.id, 'a browser', '')}"}
+
+
+async def key_of(someone: Person, *scopes: str, name: str = "ci") -> dict[str, str]:
+    """Return the headers of a program with a new key of a person."""
+    return {"Authorization": f"Bearer {(await keys.add(someone, name, scopes, By())).secret}"}

@@ -1,7 +1,7 @@
 """The `darkroom` command line: `up` runs everything; `web`, `worker`, `migrate` and `standin` each run one part.
 
-`halt` and `resume` stop and restart the work that costs money, and `spend` tells what it cost; `demo-data` fills the
-library with made-up jobs.
+`halt` and `resume` stop and restart the work that costs money, and `spend` tells what it cost; `people`, `keys` and
+`audit` say who may use this Darkroom, and who did what; `demo-data` fills the library with made-up jobs.
 """
 
 import argparse
@@ -10,6 +10,8 @@ import os
 import re
 import sys
 from importlib import metadata
+
+from webapp.cli import account_arguments
 
 PARTS = {
     "up": "run everything on this machine: web, worker, Valkey and, without a REPLICATE_API_TOKEN, the stand-in",
@@ -20,6 +22,7 @@ PARTS = {
     "halt": "halt the queue until `darkroom resume`; running jobs are finished",
     "resume": "resume the queue after `darkroom halt`, a start with --halted, or a restored backup",
     "spend": "print what the runs of a month cost, by model",
+    **account_arguments.HELP,
     "demo-data": "fill the library with made-up jobs, for exploring and measuring",
 }
 WRONG = 2
@@ -53,12 +56,17 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=what, description=what)
         if name in ("web", "standin"):
             command.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket on which `up` already listens
+        if name == "web":
+            # see webapp/cli/open_access.py
+            command.add_argument("--check-access", action="store_true", help=argparse.SUPPRESS)
         if name in ("up", "worker"):
             command.add_argument("--halted", action="store_true", help="start no new work until `darkroom resume`")
         if name == "up":
             command.add_argument("--with-parent", type=int, metavar="PID", help="stop when this parent process ends")
         if name == "spend":
             command.add_argument("--month", type=_month, help="such as 2026-11, in UTC; by default, this month")
+        if name in account_arguments.HELP:
+            account_arguments.add_to(command, name)
         if name == "demo-data":
             command.add_argument("count", type=_count, metavar="N", help="number of jobs")
             command.add_argument("--seed", type=int, default=0, help="a different seed makes different jobs")
@@ -85,6 +93,8 @@ def _run(asked: argparse.Namespace) -> int:
         return up(settings, asked.with_parent, asked.halted)
     from webapp.cli import commands
 
+    if asked.command == "web" and asked.check_access:
+        return commands.check_access(settings)
     if asked.command == "web":
         return commands.web(settings, asked.fd)
     if asked.command == "standin":
@@ -97,6 +107,8 @@ def _run(asked: argparse.Namespace) -> int:
         return commands.resume(settings)
     if asked.command == "spend":
         return commands.spend(settings, asked.month)
+    if asked.command in account_arguments.HELP:
+        return commands.accounts(settings, asked)
     if asked.command == "demo-data":
         return commands.demo_data(settings, asked.count, asked.seed, asked.into_existing)
     return commands.migrate(settings)

@@ -14,6 +14,7 @@ from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.types import Message, Scope
 
+from tasks.accounts.passwords import Passwords
 from tasks.background import alongside
 from tasks.db import database
 from tasks.files import library_mark
@@ -24,12 +25,14 @@ from tasks.messaging.broker import broker
 from tasks.predictions.webhooks import Signatures
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
+from webapp.accounts import account, people, sign_in
 from webapp.api import estimate, generate, jobs, models, recent, webhooks, xmp
 from webapp.composer import reuse, uploads
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
 from webapp.gallery import batches, collections, compare, gallery, lightbox, saved_searches
-from webapp.http import health, media, static
+from webapp.http import access, health, media, static
+from webapp.http.authentication import Authentication
 from webapp.http.bodies import MAX_BODY_BYTES, BoundedBodies
 from webapp.http.csrf import OurOwnOnly
 from webapp.http.errors import EXCEPTION_HANDLERS, Problem
@@ -66,7 +69,7 @@ SECURITY_HEADERS = (
 def create_app() -> Litestar:
     """Return the web application."""
     replicate, storage, hub = Replicate(), Storage.open(settings.storage_url), Hub()
-    signatures, decoders = Signatures(replicate), DecoderPool()
+    signatures, decoders, hasher = Signatures(replicate), DecoderPool(), Passwords()
 
     @asynccontextmanager
     async def alive(app: Litestar) -> AsyncIterator[None]:
@@ -78,7 +81,7 @@ def create_app() -> Litestar:
             stack.push_async_callback(events.close)
             await library_mark.begin(storage)
             watch = library_mark.keep_watch(storage, alive=False)
-            await stack.enter_async_context(alongside(hub.listen(), hub.pass_on(), watch))
+            await stack.enter_async_context(alongside(hub.listen(), hub.pass_on(), hub.recheck(), watch))
             yield
 
     app = Litestar(
@@ -87,12 +90,13 @@ def create_app() -> Litestar:
             "replicate": Provide(lambda: replicate, sync_to_thread=False),
             "storage": Provide(lambda: storage, sync_to_thread=False),
             "decoders": Provide(lambda: decoders, sync_to_thread=False),
+            "hasher": Provide(lambda: hasher, sync_to_thread=False),
             "signatures": Provide(lambda: signatures, sync_to_thread=False),
         },
         lifespan=[alive],
         before_send=[_secure],
         request_class=FormRequest,
-        middleware=[AllowedMethods(), BoundedBodies()],
+        middleware=[AllowedMethods(), Authentication(), BoundedBodies()],
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate, "hub": hub}),
         request_max_body_size=MAX_BODY_BYTES,
@@ -130,7 +134,7 @@ async def openapi_document(scope: Scope) -> Response[Document]:
 @cache
 def api_document() -> Document:
     """Return the API's OpenAPI document, in JSON's types."""
-    return document(HANDLERS)
+    return document(HANDLERS, access.needed)
 
 
 HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
@@ -156,6 +160,9 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     recent.finished,
     *media.routes,
     xmp.imprint,
+    *sign_in.ROUTES,
+    *account.ROUTES,
+    *people.ROUTES,
     health.healthz,
     health.readyz,
     docs,

@@ -3,6 +3,8 @@
  * parameter holds their address. A file of ours that is dropped on the prompt restores its settings instead.
  */
 
+import { checkSession } from "./session.js";
+
 const CARD = /^\/jobs\/([0-9a-f-]{36})$/;
 const IMPRINTED = ["image/png", "image/webp", "image/jpeg", "video/mp4"];
 let underWay = 0;
@@ -101,7 +103,7 @@ async function uploaded(file) {
 function sent(address, file) {
   const body = new FormData();
   body.append("file", file, file.name || "pasted");
-  return fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
+  return fetch(address, { method: "POST", body, headers: { Accept: "application/json" } }).then(checkSession);
 }
 
 /** Return whether the file contains its settings. If so, the composer is loaded again, filled in with them. */
@@ -120,7 +122,7 @@ function modelTitle() {
 
 /** Return the address and the type of the result on a dragged card, or undefined when it has none. */
 async function resultOf(job) {
-  const answer = await fetch(`/status/${job}`, { headers: { Accept: "application/json" } }).catch(() => undefined);
+  const answer = await fetch(`/status/${job}`, { headers: { Accept: "application/json" } }).then(checkSession).catch(() => undefined);
   const { result_url: address, outputs } = answer?.ok ? await answer.json() : {};
   if (!address) say("This print has no result yet.");
   return address ? { address, type: outputs[0].media_type } : undefined;

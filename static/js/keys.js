@@ -13,7 +13,7 @@ const STARS = ["1", "2", "3", "4", "5"];
 
 /**
  * keys: the names that `named` returns. shown: how the help writes them. act: returns whether it did something. within:
- * a selector of where the focus must be.
+ * a selector of where the focus must be. needs: what the viewer must be allowed to do, as in data-needs (css/base.css).
  */
 const TABLE = [
   { group: "Prints", keys: ["ArrowLeft"], shown: ["←", "→"], words: "Previous or next print, also in the lightbox", act: () => turn("prev") || move("left") },
@@ -24,29 +24,30 @@ const TABLE = [
   { group: "Prints", keys: ["End"], act: () => move("last") },
   { group: "Prints", keys: ["Enter"], shown: ["Enter"], words: "Open", act: () => false }, // the browser's own: it is a link
   { group: "Prints", keys: ["Escape"], shown: ["Esc"], words: "Close, or clear the selection", act: () => press(".pswp__button--close") || clear() },
-  { group: "This print", keys: ["f"], shown: ["F"], words: "Toggle favorite", act: () => act("favorite") },
-  { group: "This print", keys: STARS, shown: ["1–5", "0"], words: "Rate, or remove the rating", act: (key) => act("rate", key) },
-  { group: "This print", keys: ["0"], act: () => act("rate", "0") },
-  { group: "This print", keys: ["t"], shown: ["T"], words: "Tag", act: tag },
+  { group: "This print", keys: ["f"], shown: ["F"], words: "Toggle favorite", needs: "tidy", act: () => act("favorite") },
+  { group: "This print", keys: STARS, shown: ["1–5", "0"], words: "Rate, or remove the rating", needs: "tidy", act: (key) => act("rate", key) },
+  { group: "This print", keys: ["0"], needs: "tidy", act: () => act("rate", "0") },
+  { group: "This print", keys: ["t"], shown: ["T"], words: "Tag", needs: "tidy", act: tag },
   { group: "This print", keys: ["x"], shown: ["X"], words: "Select or deselect", act: () => press(".card-select", subject()) },
-  { group: "This print", keys: ["u"], shown: ["U"], words: "Use for another print", act: () => !viewer() && press(".card-uses", subject()) },
-  { group: "This print", keys: ["Delete"], shown: ["Del"], words: "Move to the trash", act: () => act("trash") },
+  { group: "This print", keys: ["u"], shown: ["U"], words: "Use for another print", needs: "submit", act: () => !viewer() && press(".card-uses", subject()) },
+  { group: "This print", keys: ["Delete"], shown: ["Del"], words: "Move to the trash", needs: "tidy", act: () => act("trash") },
   { group: "This print", keys: ["i"], shown: ["I"], words: "In the lightbox: prompt and settings", act: () => press(".pswp__button--about") },
   { group: "This print", keys: ["z"], shown: ["Z"], words: "In the lightbox: zoom", act: () => press(".pswp__button--zoom") },
-  { group: "Prompt", keys: ["n"], shown: ["N"], words: "Write a new prompt", act: () => reach("#prompt") },
-  { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [DEVELOP], words: "Develop", within: ".composer", act: () => press("#develop") },
-  { group: "Prompt", keys: ["Alt+ArrowUp"], shown: [`${ALT} ↑`, `${ALT} ↓`], words: "Earlier or later prompt", within: "#prompt", act: () => recall(1) },
-  { group: "Prompt", keys: ["Alt+ArrowDown"], within: "#prompt", act: () => recall(-1) },
+  { group: "Prompt", keys: ["n"], shown: ["N"], words: "Write a new prompt", needs: "submit", act: () => reach("#prompt") },
+  { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [DEVELOP], words: "Develop", within: ".composer", needs: "submit", act: () => press("#develop") },
+  { group: "Prompt", keys: ["Alt+ArrowUp"], shown: [`${ALT} ↑`, `${ALT} ↓`], words: "Earlier or later prompt", within: "#prompt", needs: "submit", act: () => recall(1) },
+  { group: "Prompt", keys: ["Alt+ArrowDown"], within: "#prompt", needs: "submit", act: () => recall(-1) },
   { group: "Page", keys: ["/"], shown: ["/"], words: "Search", act: () => reach("input[type='search'], input[name='q']:not([type='hidden'])") },
   { group: "Page", keys: ["c"], shown: ["C"], words: "Compare two to four selected prints", act: compare },
   { group: "Page", keys: ["?"], shown: ["?"], words: "Show these shortcuts", act: help },
 ];
+const OFFERED = TABLE.filter(({ needs }) => !needs || document.body.dataset.may.split(" ").includes(needs));
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
   const key = named(event);
   const isOurs = (within) => (within ? event.target.closest?.(within) : !isForOthers(event));
-  if (TABLE.some(({ keys, within, act }) => keys.includes(key) && isOurs(within) && act(key))) event.preventDefault();
+  if (OFFERED.some(({ keys, within, act }) => keys.includes(key) && isOurs(within) && act(key))) event.preventDefault();
 });
 
 document.getElementById("keys-button")?.addEventListener("click", help);
@@ -71,7 +72,7 @@ function isForOthers({ target, key }) {
 
 /** Open the help, which is imported on first use. */
 function help() {
-  import("./keys/help.js").then(({ open }) => open(TABLE, notificationSwitch)).catch(() => undefined);
+  import("./keys/help.js").then(({ open }) => open(OFFERED, notificationSwitch)).catch(() => undefined);
   return true;
 }
 

@@ -1,11 +1,13 @@
 /**
  * Remembers in this browser alone the last prompts (see js/keys.js), the models used last, and the settings of each.
- * Choosing a model restores its settings, but never replaces a value that is already set.
+ * Choosing a model restores its settings, but never replaces a value that is already set. A prompt that is not sent yet
+ * when the session ends is there again after signing in, in this tab.
  */
 
 const PROMPTS = "darkroom:prompts";
 const MODELS = "darkroom:models";
 const SETTINGS = "darkroom:settings:";
+const UNSENT = "darkroom:unsent";
 const MOST_PROMPTS = 50;
 const MOST_MODELS = 5;
 
@@ -79,17 +81,28 @@ document.addEventListener("prompt:recall", ({ detail: steps }) => {
   field.value = back < 0 ? draft : prompts[back];
 });
 
-function get(name, otherwise) {
+document.addEventListener("session:ended", () => put(UNSENT, document.getElementById("prompt")?.value ?? "", "sessionStorage"));
+
+function restore() {
+  const [field, unsent] = [document.getElementById("prompt"), get(UNSENT, "", "sessionStorage")];
+  if (!field || !unsent) return;
+  put(UNSENT, "", "sessionStorage");
+  if (field.value) return;
+  field.value = unsent;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function get(name, otherwise, storage = "localStorage") {
   try {
-    return JSON.parse(localStorage.getItem(name)) ?? otherwise;
+    return JSON.parse(window[storage].getItem(name)) ?? otherwise;
   } catch {
     return otherwise; // the browser stores nothing here, or the value is not ours
   }
 }
 
-function put(name, value) {
+function put(name, value, storage = "localStorage") {
   try {
-    localStorage.setItem(name, JSON.stringify(value));
+    window[storage].setItem(name, JSON.stringify(value));
   } catch {
     // full, or not allowed: the value is not remembered
   }
@@ -97,3 +110,4 @@ function put(name, value) {
 
 // An address that fills in any field states all that is to be set.
 if (composer() && !/[?&](model|prompt|p\.)/.test(decodeURIComponent(location.search))) fillIn();
+restore();

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.admission.options import DEFAULTS, Options
+from tasks.admission.options import DEFAULTS, Options, allow
 from tasks.db.tables import Job
 from tasks.errors import Fault, Rejected, pointer, reject
 from tasks.files import input_files
@@ -45,7 +45,14 @@ async def admit(
     await backlog.make_room({client: 1}, [request.name])
     await registry.keep(request.model)
     return await lifecycle.submit(
-        request.prompt, request.name, request.parameters, client, terms.urgency, terms.seconds, terms.source
+        request.prompt,
+        request.name,
+        request.parameters,
+        client,
+        terms.urgency,
+        terms.seconds,
+        terms.source,
+        terms.owner,
     )
 
 
@@ -66,8 +73,9 @@ async def checked(
     reject([*prompt_faults(prompt), *_model_faults(model), *faults, *await terms.faults()], unknown)
     assert isinstance(prompt, str)
     name = model if isinstance(model, str) else settings.default_model
+    allow(terms.models, [name])
     known = await known_model(name, replicate)
-    reject(await input_files.faults(known, prompt, given))
+    reject(await input_files.faults(known, prompt, given, terms.sees_only))
     return Checked(prompt, name, known, given)
 
 

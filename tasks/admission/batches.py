@@ -11,7 +11,7 @@ from uuid import UUID
 from tasks.admission import admission
 from tasks.admission.admission import known_model
 from tasks.admission.matrix import MAX_PRINTS, Axis, Cell, Parts, Unreadable, expand, read, size
-from tasks.admission.options import DEFAULTS, Options
+from tasks.admission.options import DEFAULTS, Options, allow
 from tasks.db import ids
 from tasks.db.database import now
 from tasks.db.tables import ENDED, Batch, Job, Status
@@ -85,7 +85,9 @@ async def submit(
         await keep(model)
     axes = _axes_json(matrix.axes, seeds)
     batch = Batch(id=ids.new(), prompt=prompt, axes=axes, jobs=len(matrix.cells), created_at=now())
-    made = await bulk.submit_all(batch, matrix.requests, client, terms.urgency, terms.seconds, terms.source)
+    made = await bulk.submit_all(
+        batch, matrix.requests, client, terms.urgency, terms.seconds, terms.source, terms.owner
+    )
     return batch, made
 
 
@@ -109,11 +111,12 @@ async def checked(
     reject([*faults, *await terms.faults()], unknown)
     assert isinstance(prompt, str)
     names = list(dict.fromkeys(models)) if isinstance(models, list) else [settings.default_model]
+    allow(terms.models, names)
     parts = measured(prompt, names, seeds)
     known = [await known_model(name, replicate, f"/models/{place}") for place, name in enumerate(names)]
     reject(_seed_faults(seeds, known, given))
     axes, cells = expand(parts, names, _chosen(seeds, known))
-    reject(await _cells_faults(cells, {model.name: model for model in known}, given))
+    reject(await _cells_faults(cells, {model.name: model for model in known}, given, terms.sees_only))
     return Checked(names, known, axes, cells, given)
 
 
@@ -139,9 +142,11 @@ def in_figures(count: int) -> str:
     return f"{count:,}" if count < 10**9 else "far too many"
 
 
-async def find(batch_id: UUID) -> Batch | None:
-    """Return the batch with this id, or None."""
-    return await Batch.objects().get(Batch.id == batch_id)
+async def find(batch_id: UUID, sees_only: UUID | None = None) -> Batch | None:
+    """Return the batch with this id, or None. sees_only: the person whose batches are all that there are."""
+    batch = await Batch.objects().get(Batch.id == batch_id)
+    others = (Job.batch == batch_id) & (Job.owner.is_null() | (Job.owner != sees_only))
+    return None if batch and sees_only and await Job.exists().where(others) else batch
 
 
 async def prints(batch: Batch) -> list[Card]:
@@ -211,14 +216,14 @@ def _chosen(seeds: object, known: Sequence[Model]) -> list[int]:
 
 
 async def _cells_faults(
-    cells: Sequence[Cell], known: Mapping[str, Model], parameters: Mapping[str, Any]
+    cells: Sequence[Cell], known: Mapping[str, Model], parameters: Mapping[str, Any], sees_only: UUID | None
 ) -> list[Fault]:
     """Return the faults of all combinations, each once. With several models, each fault names its model."""
     found: dict[Fault, None] = {}
     for cell in cells:
         await asyncio.sleep(0)  # all cells together take a while: other coroutines run in between
         faults = admission.prompt_faults(cell.prompt) or await input_files.faults(
-            known[cell.model], cell.prompt, _arguments(cell, parameters)
+            known[cell.model], cell.prompt, _arguments(cell, parameters), sees_only
         )
         for fault in faults:
             pointer = "/seeds" if cell.seed is not None and fault.pointer == "/parameters/seed" else fault.pointer

@@ -1,10 +1,12 @@
 """The terms of a request (options besides prompt, model and parameters), as they were sent and as jobs take them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from tasks.db.tables import Job, Priority
-from tasks.errors import Fault
+from tasks.errors import Fault, Rejected
+from tasks.jobs.insert import NOBODY, Owner
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given to finish
@@ -14,11 +16,15 @@ SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given to finish
 class Options:
     """The terms as they were sent, of any type; None means the default.
 
-    client: the one that submits. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST.
-    made_from: the id of a job.
+    client: whose turn in the queue it takes. owner: whose the jobs are. models: the only ones that the requester may
+    use; None for all. sees_only: the person whose jobs are all that the requester may see; None for everyone's.
+    priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id of a job.
     """
 
     client: str = ""
+    owner: Owner = NOBODY
+    models: frozenset[str] | None = None
+    sees_only: UUID | None = None
     priority: object = None
     finish_within: object = None
     made_from: object = None
@@ -61,9 +67,18 @@ class Options:
         if self.made_from is None:
             return []
         there = (Job.id == self.source) & Job.deleted_at.is_null()
+        if self.sees_only is not None:
+            there = there & (Job.owner == self.sees_only)
         if self.source is not None and await Job.exists().where(there):
             return []
         return [Fault("/made_from", "made_from must be the id of an existing job.")]
+
+
+def allow(models: frozenset[str] | None, names: Sequence[str]) -> None:
+    """Raise Rejected("model_not_allowed") unless the models, None for all, include all of these names."""
+    refused = [] if models is None else [name for name in names if name.partition(":")[0] not in models]
+    if refused:
+        raise Rejected("model_not_allowed", [Fault("/model", f"The key may not use {', '.join(refused)}.")])
 
 
 DEFAULTS = Options()

@@ -1,12 +1,14 @@
 """The database tables: jobs, their attempts and outputs, what users note on them, and the models' input schemas."""
 
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from piccolo.columns import (
     JSON,
     UUID,
     BigInt,
     Boolean,
+    Column,
     DoublePrecision,
     ForeignKey,
     Integer,
@@ -19,9 +21,12 @@ from piccolo.columns.combination import And, Or, Where, WhereRaw
 from piccolo.table import Table
 
 from tasks.db import ids
+from tasks.db.account_tables import ACCOUNT_TABLES
 
 Condition = Where | WhereRaw | And | Or
 """What a query selects rows by."""
+Values = dict[Column | str, Any]
+"""What an update sets, by column."""
 
 
 class Status(StrEnum):
@@ -84,7 +89,9 @@ class Job(Table, tablename="job"):
     prompt = Text()
     model = Varchar(length=300)  # as requested: owner/name or owner/name:version
     parameters = JSON(default="{}")
-    client = Varchar(length=100, default="")  # the submitter: peer and name, see tasks/jobs/backlog.py
+    client = Varchar(length=100, default="")  # whose turn it takes: peer and name, see tasks/jobs/backlog.py
+    owner = UUID(null=True, default=None)  # the person or service that submitted it; None in the open house
+    api_key = UUID(null=True, default=None)  # the key that it was submitted with
     priority = SmallInt(default=Priority.NORMAL)
     turn = BigInt(default=0)  # its place among jobs of its priority, fair to every client; see tasks/jobs/queue.py
     finish_within = Integer(default=86400)  # seconds that it may take from its submission, or retry, to its end
@@ -289,5 +296,5 @@ class ModelPrice(Table, tablename="model_price"):
 
 TABLES: list[type[Table]] = [
     Batch, Job, Attempt, Ledger, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo,
-    Halt, Library, ModelSchema, ModelPrice,
+    Halt, Library, ModelSchema, ModelPrice, *ACCOUNT_TABLES,
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from typing import Any
 from uuid import UUID
 
-from tasks.db.tables import Output
+from tasks.db.tables import Job, Output
 from tasks.errors import Failure, Fault
 from tasks.files import media_files, uploads
 from tasks.files.download import Scratch
@@ -38,14 +38,17 @@ def key_of(value: object) -> str | None:
     return match[1] if match else None
 
 
-async def faults(model: Model, prompt: str, parameters: Mapping[str, Any]) -> list[Fault]:
+async def faults(
+    model: Model, prompt: str, parameters: Mapping[str, Any], sees_only: UUID | None = None
+) -> list[Fault]:
     """Return everything that is wrong with a request for a model, including files of ours that do not exist.
 
-    Protects uploaded files from the sweep for a day, so that they last until the job exists.
+    sees_only: the person whose results are all that there are for the requester; None for everyone's. Protects uploaded
+    files from the sweep for a day, so that they last until the job exists.
     """
     files = dict(_files(model, parameters))
     found = model.faults(prompt, checkable(model, parameters))
-    missing = [pointer for pointer, key in files.items() if not await _is_there(key)]
+    missing = [pointer for pointer, key in files.items() if not await _is_there(key, sees_only)]
     return [*found, *(Fault(pointer, "This file does not exist, or was deleted.") for pointer in missing)]
 
 
@@ -97,12 +100,14 @@ def _with(model: Model, arguments: Mapping[str, Any], address: Callable[[str], s
     }
 
 
-async def _is_there(key: str) -> bool:
+async def _is_there(key: str, sees_only: UUID | None) -> bool:
     if key.startswith(uploads.KEY_PREFIX):
         return await uploads.claim(key)
     try:
         job = UUID(key[:36])
     except ValueError:
+        return False
+    if sees_only is not None and not await Job.exists().where((Job.id == job) & (Job.owner == sees_only)):
         return False
     return await Output.exists().where((Output.job == job) & (Output.key == key))
 

@@ -15,6 +15,7 @@ from tasks.db.dialect import from_now
 from tasks.db.tables import Batch, Condition, Job, Priority, Status
 from tasks.jobs import backlog, insert, queue
 from tasks.jobs.chunks import among, announced, portions
+from tasks.jobs.insert import NOBODY, Owner
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
@@ -37,6 +38,7 @@ async def submit_all(
     priority: Priority = Priority.NORMAL,
     finish_within: int | None = None,
     made_from: UUID | None = None,
+    owner: Owner = NOBODY,
 ) -> list[Job]:
     """Insert a new batch and its jobs, all or none.
 
@@ -51,7 +53,7 @@ async def submit_all(
             rows = [
                 insert.new_job(
                     prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id,
-                    place,
+                    place, owner,
                 )
                 for place, (prompt, model, parameters) in places[start : start + insert.JOBS_PER_INSERT]
             ]  # fmt: skip

@@ -5,6 +5,7 @@ The commit is the most expensive part of a job, and one commit serves many jobs.
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +18,22 @@ from tasks.db.dialect import from_now
 from tasks.db.tables import Job, Priority, Status
 from tasks.settings import settings
 
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a new job is. person: None for nobody in particular. key: that it was submitted with, if any."""
+
+    person: UUID | None = None
+    key: UUID | None = None
+
+
+NOBODY = Owner()
+"""The owner of what is made in the open house."""
 JOBS_PER_INSERT = 50  # the most jobs per transaction
 
 COLUMNS = (
-    Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.priority, Job.turn, Job.finish_within,
-    Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from,
+    Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.owner, Job.api_key, Job.priority,
+    Job.turn, Job.finish_within, Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from,
 )  # fmt: skip
 """The columns that a new job sets; the others have defaults in the database."""
 
@@ -43,6 +55,7 @@ def new_job(
     turn: int | QueryString,
     batch: UUID | None = None,
     place: int | None = None,
+    owner: Owner = NOBODY,
 ) -> Job:
     """Return a job that waits for its turn, not inserted yet: the database may still have to compute turn and times.
 
@@ -51,8 +64,8 @@ def new_job(
     moment, seconds = now(), finish_within or settings.finish_within
     return Job(
         id=ids.new(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
-        client=client, priority=priority, turn=turn, finish_within=seconds, deadline_at=from_now(seconds),
-        status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
+        client=client, owner=owner.person, api_key=owner.key, priority=priority, turn=turn, finish_within=seconds,
+        deadline_at=from_now(seconds), status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
         made_from=made_from, batch=batch, batch_place=place,
     )  # fmt: skip
 

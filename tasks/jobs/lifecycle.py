@@ -20,6 +20,7 @@ from tasks.db.tables import Attempt, Condition, Job, Output, Priority, Stage, St
 from tasks.errors import Failure
 from tasks.jobs import backlog, insert, queue
 from tasks.jobs.attempts import mine
+from tasks.jobs.insert import NOBODY, Owner
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
@@ -63,6 +64,7 @@ async def submit(
     priority: Priority = Priority.NORMAL,
     finish_within: int | None = None,
     made_from: UUID | None = None,
+    owner: Owner = NOBODY,
 ) -> Job:
     """Insert a new job that waits for its turn. It is committed when this returns. Do not call this in a transaction.
 
@@ -70,7 +72,7 @@ async def submit(
     setting's value. made_from: the job whose result or settings it is made from.
     """
     turn = queue.next_turn(client, int(priority))
-    job = insert.new_job(prompt, model, parameters, client, priority, finish_within, made_from, turn)
+    job = insert.new_job(prompt, model, parameters, client, priority, finish_within, made_from, turn, owner=owner)
     await insert.insert_job(job)
     announce(job)
     generate_later()

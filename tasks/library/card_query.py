@@ -1,9 +1,10 @@
-"""Jobs read in one query with everything that belongs to them: their outputs, tags and collection names.
+"""Jobs read in one query with everything that belongs to them: their outputs, tags, collection names and makers.
 
 The SQL is built only once: a row has so many columns that Piccolo takes longer to build the query than either database
 takes to answer it.
 """
 
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,17 @@ from tasks.db.dialect import JSON_GROUP_ARRAY, JSON_OBJECT
 from tasks.db.tables import Job, Output
 from tasks.library.labels import Labels
 
-Whole = tuple[Job, list[Output], Labels]
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who made a job: the names of the person and of the key; None for nobody in particular, and without a key."""
+
+    owner: str | None = None
+    key: str | None = None
+
+
+NOBODY = Maker()
+Whole = tuple[Job, list[Output], Labels, Maker]
 
 
 async def read(rest: str, *values: Any) -> list[Whole]:
@@ -24,9 +35,11 @@ async def read(rest: str, *values: Any) -> list[Whole]:
 
 def _whole(row: dict[str, Any]) -> Whole:
     outputs, tags, collections = (_listed(row.pop(name)) for name in ("outputs", "tags", "collections"))
+    owner, key = row.pop("owner_name"), row.pop("key_name")
     job = Job(**row, _exists_in_db=True)
     outputs.sort(key=itemgetter("position"))
-    return job, [_output(job.id, fields) for fields in outputs], Labels(tuple(sorted(tags)), tuple(sorted(collections)))
+    labels = Labels(tuple(sorted(tags)), tuple(sorted(collections)))
+    return job, [_output(job.id, fields) for fields in outputs], labels, Maker(owner, key) if owner else NOBODY
 
 
 def _listed(value: str | None) -> list[Any]:
@@ -46,7 +59,9 @@ def _query() -> str:
         f" (SELECT {JSON_GROUP_ARRAY}(job_tag.name) FROM job_tag WHERE job_tag.job = job.id) AS tags,"
         f" (SELECT {JSON_GROUP_ARRAY}(collection.name) FROM collection_item"
         " JOIN collection ON collection.id = collection_item.collection"
-        " WHERE collection_item.job = job.id) AS collections"
+        " WHERE collection_item.job = job.id) AS collections,"
+        " (SELECT person.name FROM person WHERE person.id = job.owner) AS owner_name,"
+        " (SELECT api_key.name FROM api_key WHERE api_key.id = job.api_key) AS key_name"
         " FROM job"
     )
 

@@ -12,7 +12,7 @@ from tasks.db.coalesce import Rounds
 from tasks.db.tables import Attempt, Job, Output, Stage, Status
 from tasks.jobs import estimates, queue
 from tasks.library import card_query, filters
-from tasks.library.card_query import Whole
+from tasks.library.card_query import NOBODY, Maker, Whole
 from tasks.library.labels import NO_LABELS, Labels
 from tasks.library.paging import Place, Sort, ids_around, next_ids, number_found
 from tasks.library.query import Search
@@ -25,14 +25,15 @@ MAX_COUNTED = 10_000  # the most jobs counted for a search; beyond this, it is o
 class Card:
     """A job as the gallery and the API show it.
 
-    outputs: in the provider's order. marks: the job's tags and collections. place: 1 for the next job to run; None when
-    the job does not wait for its turn or, in a list, is far back. starts_at: when its turn will likely come; None when
-    it has no place, or this is unknown.
+    outputs: in the provider's order. marks: the job's tags and collections. maker: whose it is. place: 1 for the next
+    job to run; None when the job does not wait for its turn or, in a list, is far back. starts_at: when its turn will
+    likely come; None when it has no place, or this is unknown.
     """
 
     job: Job
     outputs: list[Output]
     marks: Labels = NO_LABELS
+    maker: Maker = NOBODY
     place: int | None = None
     starts_at: datetime | None = None
 
@@ -149,8 +150,8 @@ async def attempts(job_id: UUID) -> list[Attempt]:
 
 
 async def _as_cards(found: list[Whole]) -> list[Card]:
-    places = await queue.front() if any(job.status == Status.QUEUED for job, _, _ in found) else {}
-    return await _with_starts([Card(job, outputs, marks, places.get(job.id)) for job, outputs, marks in found])
+    places = await queue.front() if any(job.status == Status.QUEUED for job, *_ in found) else {}
+    return await _with_starts([Card(*whole, places.get(whole[0].id)) for whole in found])
 
 
 async def _with_starts(cards: list[Card]) -> list[Card]:

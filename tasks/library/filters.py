@@ -47,6 +47,8 @@ def among(search: Search, job_ids: Sequence[UUID]) -> QueryString:
 def but_words(search: Search) -> Condition:
     """Return the condition for everything in a search except the words that a job must have."""
     found: Condition = IN_TRASH if search.trash else VISIBLE
+    if search.owner is not None:
+        found = found & (Job.owner == search.owner)
     others = [term for term in search.terms if (term.field or term.negated) and term.field != "in"]
     return _joined(" AND ", [found, *map(_matches, others)])
 
@@ -96,6 +98,10 @@ def _has(field: str, value: str) -> Condition:
             return Job.id >= ids.first_at(first_moment(value))
         case "on":
             return (Job.id >= ids.first_at(first_moment(value))) & (Job.id < ids.first_at(moment_after(value)))
+        case "by":
+            return WhereRaw("job.owner IN (SELECT id FROM person WHERE name = {})", value.lower())
+        case "key":
+            return WhereRaw("job.api_key IN (SELECT id FROM api_key WHERE name = {})", value)
         case "batch":
             return WhereRaw("job.batch = {}", UUID(value))
         case "from":

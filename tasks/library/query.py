@@ -49,20 +49,34 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A parsed search. Without terms it finds everything that is not in the trash."""
+    """A parsed search. Without terms it finds everything that is not in the trash.
+
+    owner: the person whose jobs are all that it finds, because whoever asks may see no others; None for everyone's.
+    """
 
     terms: tuple[Term, ...] = ()
+    owner: UUID | None = None
 
     def __str__(self) -> str:
         return " ".join(map(str, self.terms))
 
     def __bool__(self) -> bool:
-        return bool(self.terms)
+        return bool(self.terms) or self.owner is not None
 
     @property
     def trash(self) -> bool:
         """Whether it searches the trash instead of everything outside the trash."""
         return any(term.field == "in" for term in self.terms)
+
+    def seen_by(self, name: str, only: UUID | None) -> "Search":
+        """Return the search as somebody asks it. name: what `by:me` means. only: the person whose jobs they see."""
+        terms = tuple(
+            replace(term, values=tuple(name if value.lower() == "me" else value for value in term.values))
+            if term.field == "by" and name
+            else term
+            for term in self.terms
+        )
+        return replace(self, terms=terms, owner=only)
 
     def without(self, term: Term) -> "Search":
         """Return the search without this term."""
@@ -185,6 +199,8 @@ FIELDS: Mapping[str, Field] = {
     "before": Field(_is_date, "a year, month or day from 1970 on", "before:2026-09"),
     "after": Field(_is_date, "a year, month or day from 1970 on", "after:2026-09-14"),
     "on": Field(_is_date, "a year, month or day from 1970 on", "on:2026-09"),
+    "by": Field(lambda value: True, "the name of a person, or me", "by:anna"),
+    "key": Field(lambda value: True, "the name of a key", "key:ci"),
     "batch": Field(_is_id, "the id of a batch", "batch:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "from": Field(_is_id, "the id of a job", "from:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "in": Field(_one_of("trash"), "trash", "in:trash"),

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
+from tasks.accounts import sessions, throttle
 from tasks.background import alongside, repeat
 from tasks.curation import trash
 from tasks.db import database
@@ -103,9 +104,11 @@ async def _show_signs_of_life(worker: Worker) -> None:
 
 
 async def _sweep(storage: Storage) -> None:
-    """Periodically remove half-written files that a killed process left in storage, and unused uploads."""
+    """Periodically remove what has expired: half-written files, unused uploads, sessions and attempts to sign in."""
 
     async def sweep() -> None:
+        await sessions.sweep()
+        await throttle.sweep()
         await storage.sweep()
         await uploads.sweep(storage)
 

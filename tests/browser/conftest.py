@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,10 +91,24 @@ class Darkroom:
         )
 
 
+CONTEXT: dict[str, Any] = {
+    "viewport": {"width": 1280, "height": 900},
+    "locale": "en-GB",
+    "reduced_motion": "reduce",  # without a graphics card, animations would take most of a processor
+}
+"""The arguments of each browser context."""
+
+
 @pytest.fixture(scope="session")
 def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
-    """Run `darkroom up` with a fast stand-in."""
-    folder = tmp_path_factory.mktemp("darkroom")
+    """Run a Darkroom that the tests share."""
+    with started(tmp_path_factory.mktemp("darkroom")) as running:
+        yield running
+
+
+@contextmanager
+def started(folder: Path, **settings: str) -> Iterator[Darkroom]:
+    """Run `darkroom up` with a fast stand-in while the block runs. settings: besides the usual ones."""
     port, standin_port = free_port(), free_port()
     environment = {
         name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "REPLICATE_API_URL")
@@ -106,6 +120,7 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
         "STANDIN_PORT": str(standin_port),
         "STANDIN_CONTROL": "true",
         "LEASE_SECONDS": "6",
+        **settings,
     }
     with (folder / "log").open("wb") as log:
         command = [
@@ -144,20 +159,14 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any], darkroom: Darkroom) -> dict[str, Any]:
-    return {
-        **browser_context_args,
-        "base_url": darkroom.url,
-        "viewport": {"width": 1280, "height": 900},
-        "locale": "en-GB",
-        "reduced_motion": "reduce",  # without a graphics card, animations would take most of a processor
-    }
+    return {**browser_context_args, **CONTEXT, "base_url": darkroom.url}
 
 
 @pytest.fixture(autouse=True)
 def nothing_strange(page: Page, darkroom: Darkroom, request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail each test with an error in the console (such as a breach of the CSP) or a request to another host."""
     strange: list[str] = []
-    expected = ["ERR_INTERNET_DISCONNECTED", "status of 4"]
+    expected = ["ERR_INTERNET_DISCONNECTED", "status of 4", "failed with status 4"]
     if "axe" in request.node.name:
         expected.append("Applying inline style")  # by axe while it checks the page
 

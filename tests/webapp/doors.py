@@ -29,8 +29,16 @@ GET, POST = Door("GET", "path"), Door("POST", "path")
 PLACES = ("q", "sort", "cursor")
 COMPOSER = ("prompt", "model", "seeds", "models", "p.width", "p.seed", "p.image", "p.nope", "made_from")
 
+KEY = {"name": "ci", "scope": "read"}
+
 DOORS: Mapping[str, tuple[Door, ...]] = {
     "/": (query(*COMPOSER, *PLACES),),
+    "/account": (query("x"),),
+    "/account/keys": (form("name", "scope", "models", "expires", **KEY),),
+    "/account/keys/{key_id:uuid}/revoke": (POST,),
+    "/account/keys/{key_id:uuid}/rotate": (POST,),
+    "/account/password": (form("old", "password"),),
+    "/account/sessions/{session_id:uuid}/end": (POST,),
     "/batches": (Door("POST", "json", ("prompt", "models", "seeds", "parameters", "nope"), {"prompt": "a {b|c}"}),),
     "/batches/count": (form("prompt", "seeds", "models"),),
     "/batches/{batch_id:str}": (GET,),
@@ -64,6 +72,8 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/jobs/{job_id:str}/retry": (POST,),
     "/jobs/{job_id:str}/uses": (GET,),
     "/media/{key:str}": (GET,),
+    "/people": (query("x"), form("name", "role", role="member")),
+    "/people/{person_id:uuid}": (POST, form("action", "role", "name", action="role")),
     "/readyz": (query("x"),),
     "/schema/openapi.json": (query("x"),),
     "/models": (query("x"),),
@@ -75,9 +85,12 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/selection.zip": (query("q", "job", all="1"), form("q", "job", all="1")),
     "/selection/count": (query("q"),),
     "/selection/names": (query("tag"),),
+    "/sign-in": (query("next"), form("name", "password", "next", name="anna")),
+    "/sign-out": (form("x"),),
     "/static/{path:path}": (GET,),
     "/status/{job_id:str}": (GET,),
     "/undo/{undo_id:str}": (GET, query("back", "left_out"), form("back")),
     "/uploads": (Door("POST", "body"),),
+    "/welcome/{token:str}": (GET, POST),
     "/webhooks/replicate": (Door("POST", "body"), Door("POST", "query", ("attempt",))),
 }  # fmt: skip

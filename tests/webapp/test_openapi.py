@@ -31,7 +31,9 @@ ERRORS = {
 }  # fmt: skip
 NEVER_SENT = {"prediction_lost"}
 OF_EVERY_ADDRESS = {Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.WRONG_HOST, Code.INCOMPLETE_BODY}
-OF_PAGES = {Code.COLLECTION_NOT_FOUND, Code.INVALID_NAME, Code.STREAM_UNAVAILABLE}
+OF_PAGES = {
+    Code.COLLECTION_NOT_FOUND, Code.INVALID_KEY, Code.INVALID_NAME, Code.LINK_GONE, Code.STREAM_UNAVAILABLE,
+}  # fmt: skip
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 

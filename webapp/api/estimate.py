@@ -20,8 +20,8 @@ from webapp.schemas.codes import Code
     tags=["Jobs"],
     summary="Estimate what a request will cost",
     responses=describe.problems(
-        *describe.BODY, *describe.CHECKED, Code.INVALID_MODEL, Code.INVALID_MODELS, Code.INVALID_SEEDS, Code.TOO_MANY,
-        *describe.PROVIDER,
+        *describe.BODY, *describe.CHECKED, Code.INVALID_CLIENT, Code.INVALID_MODEL, Code.INVALID_MODELS,
+        Code.INVALID_SEEDS, Code.TOO_MANY, *describe.PROVIDER,
     )
     | {200: describe.answer(money.Estimate, "What it is expected to cost.", examples.ESTIMATES)},
     opt=describe.takes(requests.EstimateJobs, examples.REQUESTS),
@@ -32,7 +32,7 @@ async def estimate(request: Request[Any, Any, Any], replicate: NamedDependency[R
     A body with `models` or `seeds` is a batch's, and so are braces with a | in its prompt then.
     """
     body, unknown = await body_of(request, requests.EstimateJobs)
-    terms = terms_of(body, client="")
+    terms = terms_of(body, request)
     if body.models is None and body.seeds is None:
         one = await admission.checked(body.prompt, body.model, body.parameters, replicate, terms, unknown)
         runs: list[quotes.Run] = [(one.model, one.parameters)]

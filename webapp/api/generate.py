@@ -13,7 +13,6 @@ from tasks.db.database import now
 from tasks.db.tables import Status
 from tasks.library.cards import Card
 from tasks.replicate.client import Replicate
-from webapp.http.clients import client_of
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.http.requests import RETRY_AFTER, accepted, body_of, existing, terms_of
@@ -34,8 +33,8 @@ from webapp.schemas.requests import Generate
 )
 async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[Replicate]) -> Response[SubmittedJob]:
     """Create a job. It is in the database when this responds. Input that its model does not accept changes nothing."""
-    client, (body, unknown) = client_of(request), await body_of(request, Generate)
-    job = await admit(body.prompt, body.model, body.parameters, replicate, terms_of(body, client), unknown)
+    body, unknown = await body_of(request, Generate)
+    job = await admit(body.prompt, body.model, body.parameters, replicate, terms_of(body, request), unknown)
     return accepted(job, SubmittedJob.of(job))
 
 
@@ -53,7 +52,7 @@ async def generate(request: Request[Any, Any, Any], replicate: NamedDependency[R
 )
 async def status(scope: Scope, job_id: FromPath[str]) -> Response[Job]:
     """Return the current state of a job."""
-    card = await existing(job_id)
+    card = await existing(job_id, scope["state"]["actor"])
     unfinished = card.job.status in (Status.QUEUED, Status.RUNNING)
     return revalidated_json(scope, Job.of(card), {"Retry-After": _retry_after(card)} if unfinished else None)
 

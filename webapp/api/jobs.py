@@ -9,6 +9,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from tasks.errors import Fault, Rejected
 from tasks.library.paging import Sort
 from tasks.library.query import MAX_CONDITIONS
+from webapp.http.authentication import actor_of
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
 from webapp.listing.query import PAGE, read
@@ -63,7 +64,7 @@ async def jobs_json(request: Request[Any, Any, Any]) -> Response[JobPage]:
     The address of the next page is in the body, and in the header Link (RFC 8288); the last page has neither.
     """
     query = request.query_params
-    sheet, limit = read(query), _limit(query.get("limit", str(PAGE)))
+    sheet, limit = read(query, actor_of(request)), _limit(query.get("limit", str(PAGE)))
     cards, more = await sheet.cards(limit)
     found = JobPage([Job.of(card) for card in cards])
     headers = {}

@@ -9,6 +9,8 @@ from litestar.params import FromQuery
 
 from tasks.db.database import now
 from tasks.library.recent import finished_since
+from webapp.http.authentication import actor_of
+from webapp.http.errors import AnyRequest
 from webapp.http.methods import READ
 from webapp.schemas import describe, examples
 from webapp.schemas.codes import Code
@@ -32,9 +34,10 @@ SINCE = describe.parameter(
     | {200: describe.answer(FinishedJobs, "The jobs, oldest first.", examples.FINISHED)},
     opt=describe.takes(parameters=[SINCE]),
 )
-async def finished(since: FromQuery[datetime | None] = None) -> Response[FinishedJobs]:
+async def finished(request: AnyRequest, since: FromQuery[datetime | None] = None) -> Response[FinishedJobs]:
     """Return the jobs completed since `since`, and in `until` the `since` of the next request."""
     moment = now()  # read first: a job that completes meanwhile is reported next time
-    found = await finished_since(since if since.tzinfo else since.replace(tzinfo=UTC)) if since else []
+    only = actor_of(request).sees_only
+    found = await finished_since(since if since.tzinfo else since.replace(tzinfo=UTC), only) if since else []
     body = FinishedJobs(moment, [FinishedJob(job_id, prompt) for job_id, prompt in found])
     return Response(body, headers={"Cache-Control": "no-store"})

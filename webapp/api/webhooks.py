@@ -44,7 +44,7 @@ Prediction = Annotated[dict[str, Any], Meta(description="A prediction, as in Rep
     tags=["Webhooks"],
     summary="Receive webhooks from Replicate",
     response_description="Accepted.",
-    responses=describe.problems(
+    responses=describe.public_problems(
         Code.NOT_SIGNED, Code.BAD_REQUEST, Code.CROSS_SITE, Code.BODY_TOO_LARGE, Code.WEBHOOK_KEY_UNKNOWN
     ),
     opt=describe.takes(Prediction, parameters=PARAMETERS),

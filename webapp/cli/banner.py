@@ -72,7 +72,7 @@ def welcome(settings: Settings, web: socket.socket, redis_answers: bool) -> str:
         drawn = settings.replicate_api_url
     silent_redis = f"  Redis      at {settings.redis_place} is not responding: jobs still run, live pages lag\n"
     return (
-        f"\n  Darkroom   {settings.public_url or f'http://{_in_url(host)}:{port}'}\n"
+        f"\n  Darkroom   {settings.public_url or f'http://{in_url(host)}:{port}'}\n"
         f"  Pictures   by {drawn}\n"
         f"  Kept in    {settings.storage_folder or settings.storage_url}\n"
         f"  Database   {settings.sqlite_path or 'PostgreSQL'}\n"
@@ -84,8 +84,14 @@ def welcome(settings: Settings, web: socket.socket, redis_answers: bool) -> str:
 def _to_call(web: socket.socket) -> tuple[str, int]:
     """Return the host and port to connect to: this machine when the socket listens on all addresses."""
     host, port = web.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 (nothing is bound here)
+    return reachable(host), port
 
 
-def _in_url(host: str) -> str:
+def reachable(host: str) -> str:
+    """Return a host to connect to: this machine for all of its addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (nothing is bound here)
+
+
+def in_url(host: str) -> str:
+    """Return a host as it is written in a URL."""
     return f"[{host}]" if ":" in host else host

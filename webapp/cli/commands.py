@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ import uvloop
 from tasks import preflight
 from tasks.settings import Settings, SettingsError
 from webapp.cli import sockets
+from webapp.cli.open_access import access_refused
+from webapp.http.direct_peer import NotedPeer
 from webapp.http.hosts import HostGuard
 from webapp.http.protocol import PatientProtocol
 
@@ -26,12 +29,14 @@ def web(settings: Settings, descriptor: int | None) -> int:
     """Serve the gallery and the API on HOST and PORT, or on a socket that already listens."""
     _log(settings)
     preflight.check(settings)
+    if descriptor is None and (refused := access_refused(settings)):
+        return refused
     listening = sockets.for_web(settings) if descriptor is None else socket.socket(fileno=descriptor)
     from webapp.app import create_app
 
     if descriptor is None:
         logging.getLogger("webapp").info("Listening on http://%s:%d", settings.host, settings.port)
-    return _serve(create_app, listening, settings)
+    return _serve(lambda: NotedPeer(create_app(), settings.trusted_proxies), listening, settings)
 
 
 def standin(settings: Settings, descriptor: int | None) -> int:
@@ -93,12 +98,15 @@ def halt(settings: Settings) -> int:
     """Halt the queue: all prompts wait until resume()."""
     _log(settings)
     preflight.check_database(settings)
+    from tasks.accounts import audit
+    from tasks.accounts.audit import By
     from tasks.db.database import connected
     from tasks.replicate import circuit
 
     async def hold() -> None:
         async with connected():
             await circuit.hold_by_hand()
+            await audit.note(By(), "queue halted", "queue")
 
     asyncio.run(hold())
     return 0
@@ -108,12 +116,15 @@ def resume(settings: Settings) -> int:
     """Lift a halt that only a user can lift, and print which one it was, or what else halts the queue."""
     _log(settings)
     preflight.check_database(settings)
+    from tasks.accounts import audit
+    from tasks.accounts.audit import By
     from tasks.db.database import connected
     from tasks.replicate import circuit
 
     async def lift() -> str:
         async with connected():
             if lifted := await circuit.resume():
+                await audit.note(By(), "queue resumed", "queue", before={"halted": lifted.message})
                 return f"Resumed the queue. It was halted since {lifted.since:%Y-%m-%d %H:%M:%S} UTC: {lifted.message}"
             other = await circuit.current()
         if other is None:
@@ -152,6 +163,48 @@ def spend(settings: Settings, month: str | None) -> int:
     return 0
 
 
+def accounts(settings: Settings, asked: Namespace) -> int:
+    """Run `people`, `keys` or `audit`."""
+    _log(settings)
+    preflight.check(settings)
+    preflight.check_database(settings)
+    from tasks.db.database import connected
+    from tasks.errors import Rejected
+    from webapp.cli.accounts import Refused, act
+
+    async def run() -> list[str]:
+        async with connected():
+            return await act(asked, settings)
+
+    try:
+        print("\n".join(asyncio.run(run())))
+    except (Refused, Rejected) as error:
+        lines = [fault.message for fault in error.faults] if isinstance(error, Rejected) else [str(error)]
+        print("\n".join(f"darkroom: {line}" for line in lines), file=sys.stderr)
+        return REFUSED
+    return 0
+
+
+def check_access(settings: Settings) -> int:
+    """Raise SettingsError when HOST can be reached from other machines and nobody would have to sign in."""
+    _log(settings)
+    preflight.check(settings)
+    preflight.check_database(settings)
+    from tasks.accounts import people
+    from tasks.db.database import connected
+
+    async def look() -> bool:
+        async with connected():
+            return await people.exist()
+
+    if not asyncio.run(look()):
+        raise SettingsError(
+            f"HOST: {settings.host} is open to the network, and nobody has to sign in yet. Add a person (darkroom"
+            " people add NAME --admin), or set OPEN_ACCESS=anyone if everyone who reaches it may use it"
+        )
+    return 0
+
+
 def demo_data(settings: Settings, count: int, seed: int, into_existing: bool) -> int:
     """Fill the library with made-up jobs. into_existing: also when the library already has jobs."""
     _log(settings)
@@ -187,7 +240,7 @@ def _serve(create_app: Callable[[], object], listening: socket.socket, settings:
             log_config=None,
             access_log=settings.log_level == "debug",
             server_header=False,
-            forwarded_allow_ips=settings.trusted_proxies,
+            proxy_headers=False,  # see webapp/http/direct_peer.py
             timeout_graceful_shutdown=2,  # a slow download does not delay shutdown
             timeout_keep_alive=30,  # longer than clients keep a connection, so that none is closed while in use
         )

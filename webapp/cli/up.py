@@ -21,6 +21,7 @@ from tasks.settings import ROOT, Settings
 from webapp.cli import sockets, valkey
 from webapp.cli.banner import FIRST_RESPONSE_SECONDS, ask_redis, first_answer, welcome
 from webapp.cli.instance_lock import locked
+from webapp.cli.open_access import access_refused
 from webapp.cli.parent_watch import Tether
 from webapp.cli.supervisor import Child, Part, end, tell
 
@@ -51,6 +52,8 @@ def up(settings: Settings, parent: int | None, halted: bool) -> int:
         standin = stack.enter_context(sockets.for_own_standin(settings)) if _needs_standin(settings) else None
         tether = stack.enter_context(Tether())
         valkey_socket = None if settings.redis_url else _valkey_socket(settings, stack)
+        if refused := access_refused(settings):
+            return refused
         if halted and (failed := subprocess.run([sys.executable, "-m", "webapp", "halt"], cwd=ROOT).returncode):
             return failed
         stack.enter_context(_signals(events))

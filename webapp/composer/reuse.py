@@ -12,6 +12,8 @@ from tasks.files import input_files
 from tasks.library.cards import Card
 from tasks.models import registry
 from webapp.composer.form import as_query
+from webapp.http.authentication import actor_of
+from webapp.http.errors import AnyRequest
 from webapp.http.methods import READ
 from webapp.http.requests import existing
 from webapp.render import templates
@@ -32,9 +34,9 @@ class Uses:
 
 
 @route("/jobs/{job_id:str}/uses", http_method=READ)
-async def menu(job_id: FromPath[str]) -> Response[str]:
+async def menu(request: AnyRequest, job_id: FromPath[str]) -> Response[str]:
     """Return the links to what can be made from a job, for the menu at its card."""
-    card = await existing(job_id)
+    card = await existing(job_id, actor_of(request))
     return templates.page("fragments/uses.html", job=card.job, uses=await uses(card))
 
 

@@ -22,6 +22,7 @@ from tasks.files.storage import Storage, unavailable
 from tasks.library import cards
 from tasks.library.cards import Card
 from webapp.edit.selection import chosen
+from webapp.http.authentication import actor_of
 from webapp.http.methods import READ
 from webapp.http.streams import streamed
 from webapp.schemas import describe
@@ -59,7 +60,7 @@ async def download(request: Request[Any, Any, Any]) -> Response:
     those that were not in storage. The jobs are those named by `job` or, with `all`, those that the search `q` finds.
     """
     asked = await request.form() if request.method == HttpMethod.POST else request.query_params
-    where = chosen(asked)
+    where = chosen(asked, actor_of(request))
     headers = {
         "Content-Disposition": f'attachment; filename="darkroom-{now():%Y-%m-%d-%H%M%S}.zip"',
         "Cache-Control": "no-store",

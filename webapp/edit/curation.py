@@ -10,6 +10,7 @@ from msgspec import UNSET, structs
 from tasks.curation import edits
 from tasks.curation.names import tag_name
 from tasks.errors import Fault, Rejected
+from webapp.http.authentication import actor_of
 from webapp.http.errors import Problem
 from webapp.http.requests import body_of, existing
 from webapp.schemas import describe, examples
@@ -38,7 +39,7 @@ async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Job]:
     If anything is invalid, all errors are returned at once and nothing is changed. A job in the trash is permanently
     deleted after the time that the operator has set, 30 days by default; then it returns 410.
     """
-    card, (body, unknown) = await existing(job_id), await body_of(request, Change)
+    card, (body, unknown) = await existing(job_id, actor_of(request)), await body_of(request, Change)
     asked = {name: value for name, value in structs.asdict(body).items() if value is not UNSET}
     if faults := [*unknown, *_faults(asked)]:
         raise Rejected("invalid_request", faults)
@@ -59,7 +60,7 @@ async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Job]:
             await edits.tag(one, name)
     if isinstance(written := asked.get("notes"), str):
         await edits.write(card.job.id, written)
-    return Response(Job.of(await existing(job_id)))
+    return Response(Job.of(await existing(job_id, actor_of(request))))
 
 
 def _faults(asked: dict[str, object]) -> list[Fault]:

@@ -8,12 +8,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from tasks.accounts.actors import Actor
+from tasks.admission.options import allow
 from tasks.curation import trash
 from tasks.db.tables import Job, Status
 from tasks.errors import Failure
 from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
 from tasks.library.cards import Card
+from webapp.http.authentication import actor_of
 from webapp.http.clients import by_htmx, came_from, page_of
 from webapp.http.errors import Problem, wants_html
 from webapp.http.requests import accepted, existing
@@ -47,7 +50,7 @@ async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     prediction at Replicate is being canceled; poll the status) or `too_late` (the job had ended otherwise). Browsers
     get HTML.
     """
-    outcome, card = await _canceled(await existing(job_id))
+    outcome, card = await _canceled(await existing(job_id, actor_of(request)), actor_of(request))
     if for_people(request):
         return await shown(request, card)
     shape = schemas.Job.of(card)
@@ -72,7 +75,10 @@ async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 
     Its retry count and deadline start over. Browsers get HTML.
     """
-    again, card = await _retried(await existing(job_id))
+    actor = actor_of(request)
+    card = await existing(job_id, actor)
+    allow(actor.models, [card.job.model])
+    again, card = await _retried(card, actor)
     if for_people(request):
         return await shown(request, card)
     if card.job.trashed_at is not None:
@@ -86,7 +92,7 @@ async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
 @post("/jobs/{job_id:str}/delete", status_code=200)
 async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDependency[Storage]) -> Response[Any]:
     """Delete an ended job and its files permanently. When storage is unavailable, a worker deletes the files later."""
-    card = await existing(job_id)
+    card = await existing(job_id, actor_of(request))
     if await lifecycle.delete(card.job.id) is None:
         raise Problem(Code.JOB_NOT_ENDED, "This job has not ended. Cancel it first.")
     with suppress(Failure):
@@ -96,11 +102,11 @@ async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDepen
     return Response("", media_type=HTML, headers={"HX-Redirect": "/"})
 
 
-async def _canceled(card: Card) -> tuple[Cancel, Card]:
+async def _canceled(card: Card, actor: Actor) -> tuple[Cancel, Card]:
     """Cancel a job. Return what came of it, and the job as it is afterwards."""
     while True:  # a job that changes between waiting and running may be missed: the cancel is then repeated
         asked = await lifecycle.cancel(card.job.id)
-        card = await existing(str(card.job.id))
+        card = await existing(str(card.job.id), actor)
         if outcome := _outcome(card.job) or (asked and _outcome(asked)):
             return outcome, card
 
@@ -113,11 +119,11 @@ def _outcome(job: Job) -> Cancel | None:
     return "requested" if job.cancel_requested else None
 
 
-async def _retried(card: Card) -> tuple[bool, Card]:
+async def _retried(card: Card, actor: Actor) -> tuple[bool, Card]:
     """Retry a job. Return whether this made it wait again, and the job as it is afterwards."""
     while True:
         again = await lifecycle.retry(card.job.id) is not None
-        card = await existing(str(card.job.id))
+        card = await existing(str(card.job.id), actor)
         if again or card.job.status not in (Status.FAILED, Status.CANCELED) or card.job.trashed_at is not None:
             return again, card  # otherwise it ended just after the retry
 

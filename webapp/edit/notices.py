@@ -7,12 +7,15 @@ from uuid import UUID
 
 from litestar import Request
 
+from tasks.accounts.actors import Actor
 from tasks.curation import collections
 from tasks.curation.edits import MAX_TAGS, Outcome
 from tasks.library import cards
-from tasks.library.query import Search, Unclear, parse
+from tasks.library.query import Search, Unclear
+from webapp.http.authentication import actor_of
 from webapp.http.clients import page_of
 from webapp.listing.fragments import card_fragment, job_fragment
+from webapp.listing.query import search_of
 from webapp.render import templates
 
 AnyRequest = Request[Any, Any, Any]
@@ -27,7 +30,7 @@ async def as_shown(request: AnyRequest, job_ids: Sequence[UUID]) -> str:
     if address.path.startswith("/jobs/"):
         own = address.path.removeprefix("/jobs/")
         return "".join([await job_fragment(card) for card in card_list if str(card.job.id) == own])
-    search = _search(address.query)
+    search = _search(address.query, actor_of(request))
     found = await cards.found_among([card.job.id for card in card_list], search)
     return "".join(card_fragment(card, found=card.job.id in found, trash=search.trash) for card in card_list)
 
@@ -72,8 +75,8 @@ def _prints(count: int) -> str:
     return f"{count:,} {'print' if count == 1 else 'prints'}"
 
 
-def _search(query: str) -> Search:
+def _search(query: str, actor: Actor) -> Search:
     try:
-        return parse(parse_qs(query).get("q", [""])[0])
+        return search_of(parse_qs(query).get("q", [""])[0], actor)
     except Unclear:
         return Search()

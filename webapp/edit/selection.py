@@ -8,19 +8,22 @@ from litestar.datastructures import FormMultiDict, MultiDict
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
+from tasks.accounts.actors import Actor, Permission
 from tasks.curation import collections, edits
 from tasks.curation.edits import Outcome
 from tasks.curation.names import tag_name
 from tasks.db.tables import Condition, Job
 from tasks.library import filters, labels
 from tasks.library.cards import Card
-from tasks.library.query import Unclear, parse
+from tasks.library.query import Unclear
 from webapp.edit.jobs import HTML, for_people
 from webapp.edit.notices import MAX_CARDS, as_shown, notice, words
+from webapp.http.authentication import actor_of, refused
 from webapp.http.clients import by_htmx, came_from, own_page
 from webapp.http.errors import Problem
 from webapp.http.methods import READ
 from webapp.http.requests import existing
+from webapp.listing.query import search_of
 from webapp.render import templates
 from webapp.schemas import describe, examples
 from webapp.schemas import jobs as schemas
@@ -59,14 +62,14 @@ async def act(request: AnyRequest) -> Response[Any]:
     Changes only jobs that differ, in one transaction. The buttons of one print name it in the address. Only then a tag
     may be several, separated by commas, and notes can be written. Browsers get HTML.
     """
-    form = await request.form()
+    form, actor = await request.form(), actor_of(request)
     action, argument = _asked(form)
-    card = await existing(request.query_params["job"]) if "job" in request.query_params else None
+    card = await existing(request.query_params["job"], actor) if "job" in request.query_params else None
     try:
         if card is None:
-            outcome = await _done(action, argument, chosen(form))
+            outcome = await _done(action, argument, chosen(form, actor), actor)
         else:
-            outcome, argument = await _done_to(card, action, argument)
+            outcome, argument = await _done_to(card, action, argument, actor)
     except ValueError as error:
         raise Problem(Code.INVALID_SELECTION, str(error)) from error
     quiet = card is not None and action in SEEN_ON_THE_PRINT and not outcome.left_out
@@ -84,9 +87,9 @@ async def act(request: AnyRequest) -> Response[Any]:
 
 
 @route("/selection/count", http_method=READ)
-async def count(q: FromQuery[str] = "") -> Response[str]:
+async def count(request: AnyRequest, q: FromQuery[str] = "") -> Response[str]:
     """Return how many jobs the search `q` finds, as words for the button that selects them all."""
-    found = await Job.count().where(_condition(q))
+    found = await Job.count().where(_condition(q, actor_of(request)))
     return Response(f"All {found:,} that match", media_type=HTML)
 
 
@@ -132,10 +135,10 @@ async def undo(request: AnyRequest, undo_id: FromPath[str]) -> Response[Any]:
     return Redirect(own_page(str((await request.form()).get("back") or "/")), status_code=303)
 
 
-def chosen(fields: Fields) -> Condition:
+def chosen(fields: Fields, actor: Actor) -> Condition:
     """Return the jobs that a form or an address names. Raises Problem when it names none or is invalid."""
     if fields.get("all"):
-        return _condition(str(fields.get("q") or ""))
+        return _condition(str(fields.get("q") or ""), actor)
     try:
         job_ids = [UUID(str(value)) for value in fields.getall("job", [])]
     except ValueError:
@@ -149,9 +152,9 @@ def chosen(fields: Fields) -> Condition:
     return edits.by_ids(job_ids)
 
 
-def _condition(q: str) -> Condition:
+def _condition(q: str, actor: Actor) -> Condition:
     try:
-        return filters.condition(parse(q))
+        return filters.condition(search_of(q, actor))
     except Unclear as unclear:
         raise Problem(Code.UNCLEAR_SEARCH, str(unclear)) from unclear
 
@@ -171,20 +174,24 @@ def _asked(form: FormMultiDict) -> tuple[str, str]:
     return action, argument
 
 
-async def _done_to(card: Card, action: str, argument: str) -> tuple[Outcome, str]:
+async def _done_to(card: Card, action: str, argument: str, actor: Actor) -> tuple[Outcome, str]:
     """Apply an action to one job. Returns the outcome and, of several tags, the one that it is of: the last."""
     if action == "notes":
         await edits.write(card.job.id, argument)
         return Outcome(1), argument
     outcome, each = Outcome(0), argument
     for each in argument.strip(" ,").split(",") if action == "tag" else [argument]:
-        outcome = await _done(action, each, edits.by_ids([card.job.id]))
+        outcome = await _done(action, each, edits.by_ids([card.job.id]), actor)
         if outcome.left_out:
             break
     return outcome, each
 
 
-async def _done(action: str, argument: str, where: Condition) -> Outcome:
+async def _done(action: str, argument: str, where: Condition, actor: Actor) -> Outcome:
+    if action == "retry" and not actor.may(Permission.SUBMIT):
+        raise refused(actor, Permission.SUBMIT)
+    if action == "retry" and actor.models is not None:
+        raise Problem(Code.MODEL_NOT_ALLOWED, "The key may only use some models. Retry the jobs one by one.")
     match action:
         case "favorite":
             return await edits.favorite(where, argument != "no")

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from tasks.accounts.actors import Actor
 from tasks.admission import batches
 from tasks.admission.options import Options
 from tasks.db.tables import Batch
@@ -24,7 +25,8 @@ from tasks.settings import settings
 from webapp.composer.form import after, chosen_model, compose, form_of, settings_query
 from webapp.composer.matrix import Asked, Form, Sent, count, in_the_form
 from webapp.gallery.batch_grid import laid_out
-from webapp.http.clients import by_htmx, client_of
+from webapp.http.authentication import actor_of
+from webapp.http.clients import by_htmx
 from webapp.http.errors import BY_ACCEPT, Problem, wants_html, wants_json
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
@@ -60,9 +62,9 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
     made, with every seed and every model. Other braces are text, and so are `\{`, `\|` and `\}`. Each combination is
     checked like a single request.
     """
-    client, (body, unknown) = client_of(request), await body_of(request, GenerateBatch)
+    body, unknown = await body_of(request, GenerateBatch)
     batch, made = await batches.submit(
-        body.prompt, body.models, body.seeds, body.parameters, replicate, terms_of(body, client), unknown
+        body.prompt, body.models, body.seeds, body.parameters, replicate, terms_of(body, request), unknown
     )
     return _accepted(batch, SubmittedBatch(batch.id, [SubmittedJob.of(job) for job in made]))
 
@@ -89,26 +91,26 @@ async def counted(request: AnyRequest) -> Response[str]:
 async def shown(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     """Return the page of a batch, or its JSON for programs: when they accept it, or when `.json` follows the id."""
     if batch_id.endswith(".json") or wants_json(request):
-        batch = await _existing(batch_id.removesuffix(".json"))
+        batch = await _existing(batch_id.removesuffix(".json"), actor_of(request))
         shape, unfinished = await _shape(batch)
         return revalidated_json(request.scope, shape, BY_ACCEPT | ({"Retry-After": RETRY_AFTER} if unfinished else {}))
-    batch = await _existing(batch_id)
+    batch = await _existing(batch_id, actor_of(request))
     sheet = Sheet(parse(f"batch:{batch.id}"))
     live = sheet.stream()  # before the cards are read: what changes meanwhile arrives as an event
     return templates.page("pages/batch.html", headers=BY_ACCEPT, live=live, sheet=sheet, **await _context(batch))
 
 
 @route("/batches/{batch_id:str}/progress", http_method=READ)
-async def progress(batch_id: FromPath[str]) -> Response[str]:
+async def progress(request: AnyRequest, batch_id: FromPath[str]) -> Response[str]:
     """Return the progress of a batch, for its page."""
-    batch = await _existing(batch_id)
+    batch = await _existing(batch_id, actor_of(request))
     return templates.page("fragments/batch.html", batch=batch, progress=await batches.progress(batch))
 
 
 @route("/batches/{batch_id:str}/grid", http_method=READ)
-async def grid(batch_id: FromPath[str]) -> Response[str]:
+async def grid(request: AnyRequest, batch_id: FromPath[str]) -> Response[str]:
     """Return the prints of a batch, for an open page that may have missed changes."""
-    batch = await _existing(batch_id)
+    batch = await _existing(batch_id, actor_of(request))
     return templates.page(
         "fragments/grid.html", batch=batch, grid=laid_out(batches.axes(batch), await batches.prints(batch))
     )
@@ -132,7 +134,7 @@ async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
 
     Idempotent. Browsers get HTML.
     """
-    batch = await _existing(batch_id)
+    batch = await _existing(batch_id, actor_of(request))
     await bulk.cancel_batch(batch.id)
     if by_htmx(request):
         return templates.page("fragments/batch.html", batch=batch, progress=await batches.progress(batch))
@@ -164,9 +166,10 @@ async def matrix_sent(request: AnyRequest, batch: Batch, form: Form, model: Mode
     return templates.page("fragments/composer.html", composer=composer, headers={"HX-Trigger": "matrix:sent"})
 
 
-async def _existing(batch_id: str) -> Batch:
+async def _existing(batch_id: str, actor: Actor) -> Batch:
+    """Return the batch with this id. Raises Problem when it does not exist, or not for the actor."""
     try:
-        batch = await batches.find(UUID(batch_id))
+        batch = await batches.find(UUID(batch_id), actor.sees_only)
     except ValueError:
         batch = None
     if batch is None:

@@ -10,7 +10,6 @@ from markupsafe import escape
 
 from tasks.admission import admission
 from tasks.admission.admission import admit
-from tasks.admission.options import Options
 from tasks.db.tables import Batch, Job
 from tasks.errors import Failure, Fault, Rejected
 from tasks.files.decoder_pool import DecoderPool
@@ -25,11 +24,12 @@ from webapp.composer.matrix import asked_for
 from webapp.composer.uploads import MAX_BODY, TOO_LARGE, Form, received
 from webapp.gallery.batches import matrix_sent, submit_matrix
 from webapp.gallery.lightbox import neighbors_context
-from webapp.http.clients import by_htmx, client_of, keep_session
+from webapp.http.authentication import actor_of
+from webapp.http.clients import by_htmx, keep_session
 from webapp.http.errors import BY_ACCEPT, from_failure, from_queue_full, from_rejected, wants_json
 from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.methods import READ
-from webapp.http.requests import existing
+from webapp.http.requests import existing, terms_for
 from webapp.listing.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
 from webapp.listing.query import APPENDED, read
 from webapp.render import templates
@@ -43,12 +43,13 @@ OF_HTMX = {"Vary": "HX-Request"}
 @route("/", http_method=READ)
 async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
     """Return the gallery page: composer, search bar and sheet. When htmx scrolls or searches, only what changes."""
-    query = request.query_params
+    query, actor = request.query_params, actor_of(request)
     if by_htmx(request):
         if request.headers.get("HX-Target") == "p#older":
-            return templates.page("fragments/sheet.html", headers=OF_HTMX, **await sheet_context(read(query), APPENDED))
-        return Response(await found_fragment(query), media_type=HTML, headers=OF_HTMX)
-    composer, prints = await _filled_in(_query(request), replicate), await prints_context(query)
+            context = await sheet_context(read(query, actor), APPENDED)
+            return templates.page("fragments/sheet.html", headers=OF_HTMX, **context)
+        return Response(await found_fragment(query, actor), media_type=HTML, headers=OF_HTMX)
+    composer, prints = await _filled_in(_query(request), replicate), await prints_context(query, actor)
     page = revalidated(
         request, templates.page("pages/gallery.html", composer=composer, **prints), but=escape(prints["live"])
     )
@@ -75,7 +76,7 @@ async def submit(
 
     Returns the new card or, when the form is refused, the composer with the faults and without its files.
     """
-    client, sent = client_of(request), await received(request, storage, decoders)
+    sent = await received(request, storage, decoders)
     form = sent.form
     name = chosen_model(form, settings.default_model)
     try:
@@ -84,7 +85,7 @@ async def submit(
             parameters = typed_parameters(form, model) if model else {}
             if sent.faults:
                 raise Rejected("invalid_parameters", sent.faults)
-            matrix, terms = asked_for(form, name), Options(client, made_from=made_from(form))
+            matrix, terms = asked_for(form, name), terms_for(request, None, None, made_from(form))
             made: Batch | Job
             if matrix.several:
                 made = await submit_matrix(matrix, parameters, replicate, terms)
@@ -97,7 +98,7 @@ async def submit(
     if not by_htmx(request):
         return Redirect("/", status_code=303)
     composer = templates.render("fragments/composer.html", composer=await compose(after(form), model))
-    return Response(composer + card_fragment(await existing(str(made.id))), media_type=HTML)
+    return Response(composer + card_fragment(await existing(str(made.id), actor_of(request))), media_type=HTML)
 
 
 @route("/jobs/{job_id:str}", http_method=READ)
@@ -105,10 +106,10 @@ async def job_page(
     request: AnyRequest, job_id: FromPath[str], q: FromQuery[str] = "", sort: FromQuery[str] = ""
 ) -> Response[Any]:
     """Return the page of one job, with links to its neighbors in the grid that it was opened from, or its JSON."""
-    card = await existing(job_id)
+    card = await existing(job_id, actor_of(request))
     if wants_json(request):
         return revalidated_json(request.scope, schemas.Job.of(card), BY_ACCEPT)
-    neighbors = await neighbors_context(card, q, sort)
+    neighbors = await neighbors_context(card, q, sort, actor_of(request))
     page = templates.page(
         "pages/job.html", headers=BY_ACCEPT, live=f"/events?job={card.job.id}", **await job_context(card), **neighbors
     )
@@ -128,9 +129,8 @@ async def _refused(
     composer = await _filled_in(form, replicate, faults)
     if by_htmx(request):
         return templates.page("fragments/composer.html", problem.status, problem.headers, composer=composer)
-    return templates.page(
-        "pages/gallery.html", problem.status, problem.headers, composer=composer, **await prints_context({})
-    )
+    prints = await prints_context({}, actor_of(request))
+    return templates.page("pages/gallery.html", problem.status, problem.headers, composer=composer, **prints)
 
 
 async def _filled_in(

@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from tasks.curation import saved_searches
+from webapp.http.authentication import actor_of
 from webapp.http.clients import by_htmx, came_from, page_of
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
@@ -26,7 +27,7 @@ HTML = "text/html; charset=utf-8"
 @route("/searches/count", http_method=READ)
 async def count(request: AnyRequest) -> Response[str]:
     """Return how many prints the search `q` finds now, in the search bar's words."""
-    return Response(await found(read(request.query_params).search), media_type=HTML)
+    return Response(await found(read(request.query_params, actor_of(request)).search), media_type=HTML)
 
 
 @route(
@@ -49,7 +50,7 @@ async def saved(request: AnyRequest) -> Response[SavedSearchList]:
 async def save(request: AnyRequest) -> Response[Any]:
     """Save a search and its order under a name."""
     form = await request.form()
-    sheet = read({"q": str(form.get("q", "")), "sort": str(form.get("sort", ""))})
+    sheet = read({"q": str(form.get("q", "")), "sort": str(form.get("sort", ""))}, actor_of(request))
     await saved_searches.save(str(form.get("name", "")), sheet.search, sheet.sort)
     return await _shown(request, sheet.address())
 
@@ -65,7 +66,8 @@ async def _shown(request: AnyRequest, address: str) -> Response[Any]:
     """Return the updated search bar: a fragment for htmx, else a redirect to its page."""
     if not by_htmx(request):
         return Redirect(address, status_code=303)
-    return Response(await search_bar_fragment(dict(parse_qsl(page_of(request).query))), media_type=HTML)
+    query = dict(parse_qsl(page_of(request).query))
+    return Response(await search_bar_fragment(query, actor_of(request)), media_type=HTML)
 
 
 ROUTES = [count, saved, save, forget]

@@ -8,9 +8,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from litestar import Request, Response
 
+from tasks.accounts.actors import Actor
 from tasks.settings import settings
 from webapp.http.csrf import is_ours
-from webapp.http.errors import Problem
+from webapp.http.errors import Problem, with_key
 from webapp.schemas.codes import Code
 
 AnyRequest = Request[Any, Any, Any]
@@ -26,7 +27,7 @@ SESSION = re.compile(rf"(?:^|; ?){COOKIE}=([A-Za-z0-9_-]{{22}})(?:;|$)")
 
 def by_htmx(request: AnyRequest) -> bool:
     """Return whether htmx requests a fragment of a page."""
-    return request.headers.get("HX-Request") == "true"
+    return request.headers.get("HX-Request") == "true" and not with_key(request)
 
 
 def came_from(request: AnyRequest) -> str:
@@ -55,16 +56,19 @@ def page_of(request: AnyRequest) -> SplitResult:
 
 
 def client_of(request: AnyRequest) -> str:
-    """Return the client that takes its turn in the queue: the peer's address, a space, and the name in X-Client.
+    """Return the client that takes its turn in the queue: a key, a person or a peer, a space, and a name.
 
-    Without that header, the name is the browser's session, if any. A client without an address is this machine. Raises
-    Problem when the header is invalid.
+    The name is the X-Client header or, where nobody is signed in, the browser's session, if any. A peer without an
+    address is this machine. Raises Problem when the header is invalid.
     """
-    named = request.headers.get("X-Client", _session(request) or None)
-    if named is not None and not CLIENT.fullmatch(named):
+    actor: Actor = request.scope["state"]["actor"]
+    named = request.headers.get("X-Client")
+    if named is None:
+        named = _session(request) if actor.person is None else ""
+    elif not CLIENT.fullmatch(named):
         raise Problem(Code.INVALID_CLIENT, "The X-Client header must have 1 to 100 visible ASCII characters.")
-    peer = _peer(request)
-    return f"{peer} {named or ''}"[:MAX_CLIENT_LENGTH] if peer else named or ""
+    peer = f"key:{actor.key}" if actor.key else f"person:{actor.person}" if actor.person else network_of(request)
+    return f"{peer} {named}"[:MAX_CLIENT_LENGTH] if peer else named
 
 
 def keep_session(request: AnyRequest, response: Response[Any]) -> None:
@@ -75,7 +79,7 @@ def keep_session(request: AnyRequest, response: Response[Any]) -> None:
     response.set_cookie(COOKIE, token_urlsafe(16), max_age=COOKIE_SECONDS, httponly=True, samesite="lax", secure=secure)
 
 
-def _peer(request: AnyRequest) -> str:
+def network_of(request: AnyRequest) -> str:
     """Return the address that a request comes from, or "" for this machine.
 
     For IPv6 it is the network, because the owner of one has 2**64 addresses. Behind a proxy in TRUSTED_PROXIES, the

@@ -11,6 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
+from tasks.accounts.actors import Actor
 from tasks.errors import DatabaseAway, Failure, Fault, Rejected
 from tasks.jobs.backlog import QueueFull
 from webapp.render import templates
@@ -75,14 +76,26 @@ def from_queue_full(full: QueueFull) -> Problem:
     return Problem(Code.QUEUE_FULL, full.message, headers={"Retry-After": str(full.retry_after)})
 
 
+def with_key(request: AnyRequest) -> bool:
+    """Return whether a request shows a key: then a program sends it, whatever it accepts.
+
+    Its header says so where nobody knows the actor: the key does not work, or there is nothing at the address.
+    """
+    actor = request.scope["state"].get("actor")
+    if isinstance(actor, Actor):
+        return actor.key is not None
+    return request.headers.get("Authorization", "").lower().startswith("bearer ")
+
+
 def wants_html(request: AnyRequest) -> bool:
     """Return whether a browser requests a page."""
-    return "text/html" in request.headers.get("Accept", "")
+    return "text/html" in request.headers.get("Accept", "") and not with_key(request)
 
 
 def wants_json(request: AnyRequest) -> bool:
     """Return whether a program requests JSON at an address that has a page, too."""
-    return "application/json" in request.headers.get("Accept", "") and not wants_html(request)
+    accepts = "application/json" in request.headers.get("Accept", "") and not wants_html(request)
+    return accepts or with_key(request)
 
 
 def answer(request: AnyRequest, problem: Problem) -> Response[Any]:

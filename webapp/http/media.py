@@ -15,9 +15,11 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from starlette.responses import Response
 
+from tasks.accounts.actors import Actor
 from tasks.files import exports, media_files
 from tasks.files.media_types import MEDIA_TYPES
 from tasks.files.storage import Storage, unavailable
+from webapp.http.authentication import actor_of
 from webapp.http.etag import is_among
 from webapp.http.methods import READ
 from webapp.http.streams import streamed
@@ -27,7 +29,7 @@ RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 ATTACHMENT_POLICY = "sandbox; default-src 'none'"
 INLINE_POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
 """This blocks scripts, too. For a film in its own tab, the browser generates a page that loads the film again."""
-IMMUTABLE = "max-age=31536000, immutable"
+IMMUTABLE = "private, max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"  # what is written into a download depends on a setting
 
 Part = tuple[int, int]
@@ -57,7 +59,7 @@ async def media(request: Request[Any, Any, Any], key: FromPath[str]) -> Response
     it as, and says how it was made.
     """
     download = "download" in request.query_params
-    file = await _file(request.app.state.storage, key, download)
+    file = await _file(request.app.state.storage, key, download, actor_of(request))
     headers = _headers(key, file, download)
     if _is_known(request.headers.get("if-none-match"), request.headers.get("if-modified-since"), file):
         kept = ("ETag", "Cache-Control", "Last-Modified")
@@ -74,8 +76,8 @@ async def media(request: Request[Any, Any, Any], key: FromPath[str]) -> Response
     return await streamed(key, file.read(start, end), 206, {**headers, **span})
 
 
-async def _file(storage: Storage, key: str, download: bool) -> File:
-    stored_key = await media_files.find(key) if KEY.fullmatch(key) else None
+async def _file(storage: Storage, key: str, download: bool, actor: Actor) -> File:
+    stored_key = await media_files.find(key, actor.sees_only) if KEY.fullmatch(key) else None
     if stored_key is None:
         raise NotFoundException("There is no such file.")
     stored = await storage.head(stored_key)

@@ -5,13 +5,17 @@ from uuid import UUID
 
 from litestar import Request, Response
 
+from tasks.accounts.actors import Actor
 from tasks.admission.options import Options
 from tasks.db.tables import Job
 from tasks.errors import Fault, Rejected, pointer
+from tasks.jobs.insert import Owner
 from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.models import strict_json
 from tasks.models.strict_json import Malformed
+from webapp.http.authentication import actor_of
+from webapp.http.clients import client_of
 from webapp.http.errors import Problem
 from webapp.schemas.codes import Code
 from webapp.schemas.requests import Generate, GenerateBatch, Sent
@@ -27,13 +31,16 @@ def accepted(job: Job, shape: Shape) -> Response[Shape]:
     return Response(shape, status_code=202, headers={"Location": f"/status/{job.id}", "Retry-After": RETRY_AFTER})
 
 
-async def existing(job_id: str) -> Card:
-    """Return the job with this id. Raises Problem: 404 when it never existed, 410 when it was deleted."""
+async def existing(job_id: str, actor: Actor) -> Card:
+    """Return the job with this id. Raises Problem: 404 when it never existed, 410 when it was deleted.
+
+    A job that the actor may not see does not exist for it.
+    """
     try:
         card = await cards.by_id(UUID(job_id))
     except ValueError:
         card = None
-    if card is None:
+    if card is None or actor.sees_only not in (None, card.job.owner):
         raise Problem(Code.JOB_NOT_FOUND, "There is no such job.")
     if card.deleted:
         raise Problem(Code.JOB_DELETED, "This job was deleted.")
@@ -65,6 +72,12 @@ async def _json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
     return body
 
 
-def terms_of(body: Generate | GenerateBatch, client: str) -> Options:
-    """Return the terms that a body requests, besides what to make."""
-    return Options(client, body.priority, body.finish_within, body.made_from)
+def terms_of(body: Generate | GenerateBatch, request: Request[Any, Any, Any]) -> Options:
+    """Return the terms that a body requests, besides what to make, and for whom. Raises Problem: see client_of()."""
+    return terms_for(request, body.priority, body.finish_within, body.made_from)
+
+
+def terms_for(request: Request[Any, Any, Any], *terms: object) -> Options:
+    """Return the terms of a request's jobs. terms: as they were sent; see Options."""
+    actor = actor_of(request)
+    return Options(client_of(request), Owner(actor.person, actor.key), actor.models, actor.sees_only, *terms)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.accounts.actors import Actor
 from tasks.errors import Fault, Rejected
 from tasks.jobs import ledger
 from tasks.library import cards
@@ -50,9 +51,9 @@ async def sheet_fragment(sheet: Sheet) -> str:
     return _partial("#sheet", "innerHTML", templates.render("fragments/sheet.html", **await sheet_context(sheet)))
 
 
-async def found_fragment(query: Mapping[str, Any]) -> str:
+async def found_fragment(query: Mapping[str, Any], actor: Actor) -> str:
     """Return another sheet with its search bar and its stream; for an unclear search, only the bar and its faults."""
-    context = await prints_context(query)
+    context = await prints_context(query, actor)
     asked = _partial("#search-bar", "outerMorph", templates.render("fragments/search_bar.html", **context))
     if context["unclear"]:
         return asked
@@ -60,9 +61,9 @@ async def found_fragment(query: Mapping[str, Any]) -> str:
     return asked + live + _partial("#prints", "outerMorph", templates.render("fragments/prints.html", **context))
 
 
-async def search_bar_fragment(query: Mapping[str, Any]) -> str:
+async def search_bar_fragment(query: Mapping[str, Any], actor: Actor) -> str:
     """Return the search bar alone."""
-    asked = await search_bar(query, *_sheet(query))
+    asked = await search_bar(query, actor, *_sheet(query, actor))
     return _partial("#search-bar", "outerMorph", templates.render("fragments/search_bar.html", search_bar=asked))
 
 
@@ -71,12 +72,12 @@ def halt_fragment() -> str:
     return _partial("#halt", "outerMorph", templates.render("fragments/halt.html"))
 
 
-async def prints_context(query: Mapping[str, Any]) -> dict[str, Any]:
+async def prints_context(query: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
     """Return what the templates of the search bar, the sheet and its stream need for a query string."""
-    sheet, faults = _sheet(query)
+    sheet, faults = _sheet(query, actor)
     live = (sheet or Sheet()).stream()  # before the cards are read: what changes meanwhile arrives as an event
     # Concurrently: counting the results takes as long as finding the first of them.
-    asked, shown = await asyncio.gather(search_bar(query, sheet, faults), _shown(sheet))
+    asked, shown = await asyncio.gather(search_bar(query, actor, sheet, faults), _shown(sheet))
     return {"search_bar": asked, "unclear": sheet is None, "live": live, **shown}
 
 
@@ -85,10 +86,10 @@ async def sheet_context(sheet: Sheet, count: int = PAGE) -> dict[str, Any]:
     return _context_of(sheet, *await sheet.cards(count))
 
 
-def _sheet(query: Mapping[str, Any]) -> tuple[Sheet | None, list[Fault]]:
+def _sheet(query: Mapping[str, Any], actor: Actor) -> tuple[Sheet | None, list[Fault]]:
     """Return the sheet that a query string requests, or what is wrong with the query string."""
     try:
-        return read(query), []
+        return read(query, actor), []
     except Rejected as rejected:
         return None, rejected.faults
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from tasks.accounts.actors import Actor
 from tasks.db.database import now
 from tasks.errors import Fault, Rejected
 from tasks.library import cards
@@ -47,10 +48,13 @@ class Sheet:
         return await cards.page(self.search, self.sort, self.place, count)
 
 
-def read(query: Mapping[str, Any]) -> Sheet:
-    """Return the sheet that a query string requests. Raises Rejected with the faults when it is invalid."""
+def read(query: Mapping[str, Any], actor: Actor) -> Sheet:
+    """Return the sheet that a query string requests. Raises Rejected with the faults when it is invalid.
+
+    actor: who requests it, and may see only what they may.
+    """
     try:
-        search = parse(query.get("q", ""))
+        search = search_of(query.get("q", ""), actor)
     except Unclear as unclear:
         raise Rejected("invalid_query", [Fault("/q", sentence) for sentence in unclear.faults]) from unclear
     try:
@@ -63,3 +67,8 @@ def read(query: Mapping[str, Any]) -> Sheet:
         sentence = "This cursor is none of ours, or one of another sort. Start from the first page."
         raise Rejected("invalid_cursor", [Fault("/cursor", sentence)]) from None
     return Sheet(search, sort, place)
+
+
+def search_of(text: str, actor: Actor) -> Search:
+    """Return a search as the actor means it, who finds only what they may see. Raises Unclear."""
+    return parse(text).seen_by(actor.name if actor.person else "", actor.sees_only)

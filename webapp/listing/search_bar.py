@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
+from tasks.accounts.actors import Actor, Permission
 from tasks.curation import saved_searches
 from tasks.db.tables import SavedSearch
 from tasks.errors import Fault
@@ -71,10 +72,17 @@ class SearchBar:
         return FIELDS
 
 
-async def search_bar(query: Mapping[str, Any], sheet: Sheet | None, faults: Sequence[Fault] = ()) -> SearchBar:
-    """Return the search bar of a sheet. sheet: None when the search is unclear; the faults then say what is wrong."""
+async def search_bar(
+    query: Mapping[str, Any], actor: Actor, sheet: Sheet | None, faults: Sequence[Fault] = ()
+) -> SearchBar:
+    """Return the search bar of a sheet, for an actor.
+
+    sheet: None when the search is unclear; the faults then say what is wrong.
+    """
     shown = sheet or Sheet()
-    quick = {words: parse(text).terms[0] for words, text in QUICK.items()}
+    makes = actor.person is not None and actor.key is None and actor.may(Permission.SUBMIT)
+    own = {"Mine": f"by:{actor.name}"} if makes else {}
+    quick = {words: parse(text).terms[0] for words, text in (own | QUICK).items()}
     return SearchBar(
         text=query.get("q", "") if sheet is None else str(shown.search),
         sheet=shown,

@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 from traceback import format_exception
 from uuid import UUID
 
+from tasks.accounts.actors import OPEN_HOUSE, Actor
+from tasks.accounts.recheck import still_valid
+from tasks.background import repeat
 from tasks.db.database import now
 from tasks.db.tables import Status
 from tasks.errors import DatabaseAway
@@ -31,6 +34,7 @@ from webapp.schemas.codes import Code
 
 log = logging.getLogger(__name__)
 
+RECHECK_SECONDS = 30.0  # seconds between looks whether those whose pages are open may still see them
 POLL_SECONDS = 3.0  # seconds between looks for changes that no hint announced
 DEBOUNCE_SECONDS = 0.02  # seconds after a delivery in which hints are gathered, to be sent together
 # Changes that are sent card by card; after more, as by a bulk action, pages get all their cards again.
@@ -80,6 +84,18 @@ class Hub:
                 async with asyncio.timeout(POLL_SECONDS):
                     await asyncio.sleep(DEBOUNCE_SECONDS)
                     await self._hint.wait()
+
+    async def recheck(self) -> None:
+        """End the streams of those who were signed out, disabled or revoked meanwhile. Runs forever."""
+
+        async def end_refused() -> None:
+            pages = [*self._galleries.values(), *self._job_pages.values()]
+            actors = {inbox.actor for inboxes in pages for inbox in inboxes}
+            refused = actors - await still_valid(actors) if actors else set()
+            for inboxes in pages if refused else []:
+                close_all([{inbox for inbox in inboxes if inbox.actor in refused}])
+
+        await repeat(end_refused, lambda: RECHECK_SECONDS, "could not ask again whose pages are open", log)
 
     async def _tell_news(self, looked: datetime) -> datetime:
         """Send the hinted changes and, when a look is due, everything that changed since the last look.
@@ -179,12 +195,12 @@ class Hub:
             words = "could not send changes to the pages of %.200r:\n%s"
             log.error(words, str(whose), traceback, extra={"has_traceback": True})
 
-    async def gallery(self, sheet: Sheet, since: datetime) -> AsyncGenerator[bytes, None]:
+    async def gallery(self, sheet: Sheet, since: datetime, actor: Actor = OPEN_HOUSE) -> AsyncGenerator[bytes, None]:
         """Yield the events of a sheet that was made, or received its last event, at `since`.
 
         Raises DatabaseAway or Problem before the first event.
         """
-        inbox = opened(self._galleries, sheet)
+        inbox = opened(self._galleries, sheet, actor)
         try:
             for event in [*await self._missed(sheet, since), sse.event(halt_fragment())]:
                 yield event
@@ -204,9 +220,9 @@ class Hub:
             detail = "Live updates are unavailable right now. The operator can find the error in the log."
             raise Problem(Code.STREAM_UNAVAILABLE, detail, headers={"Retry-After": "5"}) from error
 
-    async def job_page(self, job_id: UUID) -> AsyncGenerator[bytes, None]:
+    async def job_page(self, job_id: UUID, actor: Actor = OPEN_HOUSE) -> AsyncGenerator[bytes, None]:
         """Yield the events of a job's page. Raises DatabaseAway before the first event."""
-        inbox = opened(self._job_pages, job_id)
+        inbox = opened(self._job_pages, job_id, actor)
         try:
             if card := await cards.by_id(job_id):
                 yield sse.event(await job_fragment(card), card.job.changed_at)

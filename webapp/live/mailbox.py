@@ -4,17 +4,23 @@ import asyncio
 from collections.abc import Iterable
 from typing import TypeVar
 
+from tasks.accounts.actors import OPEN_HOUSE, Actor
+
 MAX_QUEUED_EVENTS = 256  # events that wait for a slow page before it is dropped; it then reconnects and catches up
 
 Key = TypeVar("Key")
 
 
 class Mailbox:
-    """The events that one page has not read yet. An empty asyncio.Queue takes 3 KiB, a Mailbox a tenth of it."""
+    """The events that one page has not read yet. An empty asyncio.Queue takes 3 KiB, a Mailbox a tenth of it.
 
-    __slots__ = ("_closed", "_events", "_waiter")
+    actor: whose page it is.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_closed", "_events", "_waiter", "actor")
+
+    def __init__(self, actor: Actor = OPEN_HOUSE) -> None:
+        self.actor = actor
         self._events: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
@@ -46,9 +52,9 @@ class Mailbox:
             self._waiter.set_result(None)
 
 
-def opened(pages: dict[Key, set[Mailbox]], key: Key) -> Mailbox:
+def opened(pages: dict[Key, set[Mailbox]], key: Key, actor: Actor) -> Mailbox:
     """Return a new inbox among `pages`. Open it before the page queries the database, so that nothing is missed."""
-    inbox = Mailbox()
+    inbox = Mailbox(actor)
     pages.setdefault(key, set()).add(inbox)
     return inbox
 

@@ -39,11 +39,11 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _source(hub: Hub, scope: Scope) -> AsyncGenerator[bytes, None]:
-    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    query, actor = dict(parse_qsl(scope["query_string"].decode("latin-1"))), scope["state"]["actor"]
     if job := query.get("job"):
-        return hub.job_page(_id(job))
+        return hub.job_page(_id(job), actor)
     heard = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), "")
-    return hub.gallery(read(query), _moment(heard) if heard else _since(query))
+    return hub.gallery(read(query, actor), _moment(heard) if heard else _since(query), actor)
 
 
 async def _begun(source: AsyncGenerator[bytes, None], first: bytes) -> AsyncIterator[bytes]:

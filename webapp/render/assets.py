@@ -27,6 +27,10 @@ PAGES = {
     "job": ("paper", "job", "curation", "selection", "neighbors", "transitions", "lineage", "ratios"),
     "batch": ("paper", "card", "marks", "selection", "batch", "transitions", "ratios"),
     "compare": ("paper", "compare", "ratios"),
+    "account": ("accounts",),
+    "people": ("accounts",),
+    "sign_in": ("accounts",),
+    "welcome": ("accounts",),
     "collections": ("collections", "selection", "ratios"),
     "done": ("selection",),
     "error": ("error",),
@@ -44,9 +48,9 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop", "announce", "notice",
-    "folds", "keys/names", "composer", "times", "media", "marks", "selection", "undo", "matrix", "lightbox", "uses",
-    "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "memory", "inputs",
+    "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
+    "announce", "notice", "folds", "keys/names", "composer", "times", "media", "marks", "selection", "undo", "matrix",
+    "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "memory", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

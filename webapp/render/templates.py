@@ -14,6 +14,7 @@ from tasks.models.costs import dollars
 from tasks.settings import ROOT, settings
 from webapp.render import assets, halt_banner
 from webapp.render.media_links import preview
+from webapp.render.viewer import viewer
 
 
 def render(template: str, **context: Any) -> str:
@@ -134,6 +135,7 @@ environment.globals |= {
     "icon": icon,
     "standin": settings.standin,
     "halted": halt_banner.known,
+    "viewer": viewer.get,
     "largest_upload": settings.max_upload_mib * 2**20,
     "trash_days": settings.trash_days,
 }

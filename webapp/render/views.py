@@ -102,6 +102,7 @@ class CardView:
         self.starting_since = card.starting_since
         self.retrying = card.retrying
         self.priority = priority_name(card.job)
+        self.owner, self.key = card.maker.owner, card.maker.key
         self.tags, self.collections = card.marks.tags, card.marks.collections
         self.width, self.height = card.size
 

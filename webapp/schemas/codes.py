@@ -39,6 +39,14 @@ class Code(StrEnum):
         "malformed_json", 400, "The body is not JSON, is nested over 32 levels deep, or has more than 10,000 values.",
     )  # fmt: skip
     NOT_SIGNED = "not_signed", 400, "The webhook is not signed by Replicate, or too old."
+    SIGN_IN_REQUIRED = "sign_in_required", 401, "This needs a key, in the header `Authorization: Bearer dk_...`."
+    KEY_MISTYPED = "key_mistyped", 401, "The key is mistyped, incomplete, or not a key of Darkroom."
+    KEY_UNKNOWN = "key_unknown", 401, "There is no such key."
+    KEY_REVOKED = "key_revoked", 401, "The key was revoked or replaced, or its owner was disabled."
+    KEY_EXPIRED = "key_expired", 401, "The key has expired."
+    MISSING_SCOPE = "missing_scope", 403, "The key lacks the scope that this needs. WWW-Authenticate names it."
+    MODEL_NOT_ALLOWED = "model_not_allowed", 403, "The key may only use some models, and this is none of them."
+    NOT_ALLOWED = "not_allowed", 403, "The role of the person does not allow this."
     CROSS_SITE = (
         "cross_site", 403,
         "A browser sent the request from a page of another site, or through a proxy that changes the Host header while "
@@ -56,6 +64,7 @@ class Code(StrEnum):
     IN_TRASH = "in_trash", 409, "The job is in the trash. Restore it first."
     JOB_NOT_ENDED = "job_not_ended", 409, "The job is still queued or running. Cancel it first."
     NOT_RETRYABLE = "not_retryable", 409, "The job is completed, so there is nothing to retry."
+    LINK_GONE = "link_gone", 410, "The link was used, replaced by a newer one, or is over a day old."
     JOB_DELETED = "job_deleted", 410, "The job was deleted, with its files."
     BODY_TOO_LARGE = (
         "body_too_large",
@@ -101,6 +110,7 @@ class Code(StrEnum):
         "The cursor is invalid, or belongs to another order. Start from the first page.",
     )
     INVALID_NAME = "invalid_name", 422, "The name is missing, too long, or taken."
+    INVALID_KEY = "invalid_key", 422, "The name, the scopes or the models of a new key are invalid."
     NOTHING_SELECTED = "nothing_selected", 422, "Neither `job` nor `all` is given."
     UNCLEAR_SEARCH = "unclear_search", 422, "The search of a selection is invalid."
     INVALID_SELECTION = "invalid_selection", 422, "The action, its argument or the id of a job is invalid."

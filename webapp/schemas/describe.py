@@ -17,11 +17,16 @@ from webapp.schemas.problems import PROBLEM_TYPE, ProblemDetails
 
 JSON = "application/json"
 ALWAYS = (Code.INTERNAL_ERROR, Code.DATABASE_UNAVAILABLE)
+ACCESS = (
+    Code.SIGN_IN_REQUIRED, Code.KEY_MISTYPED, Code.KEY_UNKNOWN, Code.KEY_REVOKED, Code.KEY_EXPIRED, Code.MISSING_SCOPE,
+    Code.NOT_ALLOWED,
+)  # fmt: skip
+"""The errors of every request that needs a permission."""
 BODY = (Code.MALFORMED_JSON, Code.CROSS_SITE, Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.INVALID_REQUEST)
 """The errors of every request with a JSON body."""
 CHECKED = (
     Code.INVALID_PROMPT, Code.INVALID_PARAMETERS, Code.UNKNOWN_MODEL, Code.INVALID_PRIORITY,
-    Code.INVALID_FINISH_WITHIN, Code.INVALID_MADE_FROM, Code.STORAGE_UNAVAILABLE,
+    Code.INVALID_FINISH_WITHIN, Code.INVALID_MADE_FROM, Code.STORAGE_UNAVAILABLE, Code.MODEL_NOT_ALLOWED,
 )  # fmt: skip
 """The errors of every request that is checked like one for jobs."""
 TERMS = (*CHECKED, Code.INVALID_CLIENT, Code.QUEUE_FULL)
@@ -36,7 +41,12 @@ JOB = (Code.JOB_NOT_FOUND, Code.JOB_DELETED)
 
 
 def problems(*codes: Code) -> dict[int, ResponseSpec]:
-    """Return the responses of an operation that may end with these errors, or one of those that always may happen."""
+    """Return the responses of an operation that needs a permission, and may end with these errors."""
+    return public_problems(*codes, *ACCESS)
+
+
+def public_problems(*codes: Code) -> dict[int, ResponseSpec]:
+    """Return the responses of an operation for everyone that may end with these errors, or with those of any."""
     by_status: dict[int, list[Code]] = defaultdict(list)
     for code in (*codes, *ALWAYS):
         by_status[code.status].append(code)

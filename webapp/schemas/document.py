@@ -1,7 +1,7 @@
 """The OpenAPI document: Litestar makes it of the handlers, and msgspec the schemas of their shapes."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -18,6 +18,7 @@ from webapp.schemas.codes import Code
 from webapp.schemas.problems import PROBLEM_TYPE, ProblemDetails
 
 Document = dict[str, Any]
+Needed = Callable[[str, str], Sequence[str]]
 
 DESCRIPTION = """\
 Post a prompt to `/generate`, then poll `/status/{job_id}` until the job is `completed`, `failed` or `canceled`. \
@@ -26,7 +27,9 @@ first, then clients in turns, then older jobs.
 
 Errors are problem+json (RFC 9457) with a stable `code`, a `type` whose page explains the code, and a JSON Pointer to \
 each fault. A request must name this server in its Host header, otherwise it gets 421 `wrong_host`, or 400 when the \
-header is missing or repeated. Pages of other sites may link here; any other request from them gets 403 `cross_site`."""
+header is missing or repeated. As long as nobody was added to /people, no request needs a key. From then on, one \
+without gets 401, and a key sees the jobs of its owner; with the scope `read:all` those of all. Pages of other sites \
+may link here; any other request from them gets 403 `cross_site`."""
 TAGS = {
     "Jobs": "Submit prompts, follow their jobs, search and organize them.",
     "Models": "Which models there are, and what they take.",
@@ -34,6 +37,11 @@ TAGS = {
     "Webhooks": "What Replicate reports about predictions.",
     "Health": "Whether the process lives, and can do its work.",
 }
+SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": "A key for programs: `dk_...`."},
+    "password": {"type": "http", "scheme": "basic", "description": "The key as the password; the name is ignored."},
+}
+"""How a request says who it is from. Optional: not needed as long as there are no people."""
 SCHEMAS, EXAMPLES = "#/components/schemas/", "#/components/examples/"
 STRING, SECONDS = {"type": "string"}, {"type": "integer", "minimum": 1}
 BINARY = {"type": "string", "format": "binary"}
@@ -49,8 +57,11 @@ HEADERS = {"202": LOCATION | RETRY_AFTER, "304": ETAG, "429": RETRY_AFTER, "503"
 """The headers of responses that always have them, by status."""
 
 
-def document(handlers: Sequence[HTTPRouteHandler | ASGIRouteHandler]) -> Document:
-    """Return the OpenAPI document of the handlers that have a tag, in JSON's types."""
+def document(handlers: Sequence[HTTPRouteHandler | ASGIRouteHandler], needed: Needed) -> Document:
+    """Return the OpenAPI document of the handlers that have a tag, in JSON's types.
+
+    needed: returns the scopes that a key needs for a route's path and method; none for what everyone may do.
+    """
     described = [handler for handler in handlers if isinstance(handler, HTTPRouteHandler) and handler.tags]
     injected = {
         name: Provide(lambda: None, sync_to_thread=False)
@@ -64,9 +75,12 @@ def document(handlers: Sequence[HTTPRouteHandler | ASGIRouteHandler]) -> Documen
     for path, method, handler in _operations(app):
         operations = paths.setdefault(handler.opt.get("path", path), {})
         operations[method] = _completed(made["paths"][path][method], handler)
+        operations[method] |= _access(operations[method], needed(path, method.upper()))
     _, schemas = msgspec.json.schema_components(set(_shapes(described)), ref_template=SCHEMAS + "{name}")
     made["paths"], written = paths, json.dumps(paths)
+    made["security"] = [{}, *({scheme: []} for scheme in SCHEMES)]
     made["components"] = {
+        "securitySchemes": SCHEMES,
         "schemas": _tidied(schemas),
         "examples": {
             code: {"value": msgspec.to_builtins(ProblemDetails.of(code, code.meaning))}
@@ -75,6 +89,14 @@ def document(handlers: Sequence[HTTPRouteHandler | ASGIRouteHandler]) -> Documen
         },
     }
     return made
+
+
+def _access(operation: Document, scopes: Sequence[str]) -> Document:
+    """Return what an operation says of who may request it."""
+    if not scopes:
+        return {"security": []}
+    words = f"A key needs the scope{'' if len(scopes) == 1 else 's'} {' and '.join(f'`{each}`' for each in scopes)}."
+    return {"description": f"{operation['description']}\n\n{words}"}
 
 
 def _config() -> OpenAPIConfig:

@@ -99,6 +99,10 @@ class Job(Struct, kw_only=True):
         UNSET
     )
     batch: Maybe[Annotated[UUID, Meta(description="The batch that the job belongs to.")]] = UNSET
+    owner: Maybe[Annotated[str, Meta(description="The name of the person or service that it belongs to, if any.")]] = (
+        UNSET
+    )
+    key: Maybe[Annotated[str, Meta(description="The name of the key that it was requested with, if any.")]] = UNSET
     favorite: Maybe[Annotated[bool, Meta(description="Whether it is a favorite. Absent otherwise.")]] = UNSET
     rating: Maybe[Annotated[int, Meta(ge=1, le=5)]] = UNSET
     tags: Maybe[Annotated[list[str], Meta(description="Sorted.")]] = UNSET
@@ -121,8 +125,9 @@ class Job(Struct, kw_only=True):
             job_id=row.id, status=Status(row.status), prompt=row.prompt, model=row.model, parameters=card.parameters,
             priority=Priority(priority_name(row)), created_at=row.created_at, started_at=given(row.started_at),
             finished_at=given(row.finished_at), retry_count=row.retry_count, seed=given(row.seed),
-            made_from=given(row.made_from), batch=given(row.batch), favorite=row.favorite or UNSET,
-            rating=row.rating or UNSET, tags=list(card.marks.tags) or UNSET,
+            made_from=given(row.made_from), batch=given(row.batch), owner=given(card.maker.owner),
+            key=given(card.maker.key), favorite=row.favorite or UNSET, rating=row.rating or UNSET,
+            tags=list(card.marks.tags) or UNSET,
             collections=list(card.marks.collections) or UNSET, notes=row.notes or UNSET,
             trashed_at=given(row.trashed_at),
         )  # fmt: skip

@@ -3,6 +3,8 @@
  * A hidden tab keeps no stream open, so it polls.
  */
 
+import { checkSession } from "../session.js";
+
 const EVERY = 15_000;
 const OVERLAP = 5_000; // requested again each time: a finished job may be committed a little later
 const WISH = "darkroom-notifications";
@@ -59,7 +61,7 @@ async function look() {
   clearTimeout(timer);
   timer = setTimeout(look, EVERY);
   const since = until && new Date(Math.max(Date.parse(until) - OVERLAP, Date.parse(left))).toISOString();
-  const answer = await fetch(`/finished.json${since ? `?since=${encodeURIComponent(since)}` : ""}`).catch(() => null);
+  const answer = await fetch(`/finished.json${since ? `?since=${encodeURIComponent(since)}` : ""}`).then(checkSession).catch(() => null);
   if (!answer?.ok || !document.hidden) return; // the timer polls again
   const told = await answer.json();
   until = told.until;

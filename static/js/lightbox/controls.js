@@ -57,7 +57,7 @@ function favorite(pswp) {
     onInit: (button) =>
       always(pswp, () => {
         const own = mark(pswp, "favorite");
-        button.hidden = !own;
+        button.hidden = !own || !document.body.dataset.may.includes("tidy");
         button.setAttribute("aria-pressed", own?.getAttribute("aria-pressed") ?? "false");
       }),
     onClick: () => mark(pswp, "favorite")?.click(),

@@ -50,6 +50,7 @@ export class Panel {
     this.#told = job;
     try {
       const answer = await fetch(`/jobs/${job}/panel`, { signal: this.#asked.signal });
+      if (answer.status === 401) document.dispatchEvent(new Event("session:ended"));
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       this.#element.innerHTML = await answer.text();
       this.#element.scrollTop = 0;

@@ -18,6 +18,7 @@ export async function open(from) {
   if (isClosing) return;
   opener = from;
   const [answer] = await Promise.all([fetch(`/jobs/${from.closest(".card").id.slice("job-".length)}/uses`), styles]);
+  if (answer.status === 401) return document.dispatchEvent(new Event("session:ended"));
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   const html = await answer.text();
   if (opener !== from || !from.isConnected) return; // another one was requested meanwhile

@@ -1,16 +1,14 @@
 """The client that takes its turn in the queue, identified by its header or by its browser's session."""
 
 import re
-import socket
+from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from tasks.db.tables import Job
 from tasks.settings import settings
-from webapp.cli import commands
-from webapp.http import clients
+from webapp.http import clients, direct_peer
 from webapp.http.clients import COOKIE, COOKIE_SECONDS
 
 PROMPT = {"prompt": "a fox in the snow"}
@@ -118,16 +116,22 @@ async def test_a_session_that_is_none_of_ours_is_given_anew(web: httpx.AsyncClie
     assert COOKIE in (await web.get("/", headers=headers)).headers["set-cookie"]
 
 
-@pytest.mark.parametrize("proxies", ["", "10.0.0.1, 10.1.0.0/16"])
-def test_an_address_that_is_passed_on_is_believed_from_proxies_that_the_operator_names_alone(
-    monkeypatch: pytest.MonkeyPatch, proxies: str
+@pytest.mark.parametrize(
+    ("proxies", "known_as"), [("", "10.1.2.3"), ("10.0.0.1", "10.1.2.3"), ("10.0.0.1, 10.1.0.0/16", "198.51.100.9")]
+)
+async def test_an_address_that_is_passed_on_is_believed_from_proxies_that_the_operator_names_alone(
+    monkeypatch: pytest.MonkeyPatch, proxies: str, known_as: str
 ) -> None:
-    served: list[uvicorn.Config] = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: served.append(server.config))
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
-    changed = settings.model_copy(update={"trusted_proxies": proxies})
-    commands._serve(lambda: None, socket.socket(), changed)
-    assert served[0].forwarded_allow_ips == proxies
+    seen: list[tuple[str, str]] = []
+
+    async def app(scope: dict[str, Any], receive: object, send: object) -> None:
+        seen.append((scope["client"][0], scope["state"][direct_peer.KEY]))
+
+    headers = [(b"x-forwarded-for", b"198.51.100.9")]
+    scope = {"type": "http", "client": ("10.1.2.3", 50000), "scheme": "http", "headers": headers}
+    await direct_peer.NotedPeer(app, proxies)(scope, None, None)
+    assert seen == [(known_as, "10.1.2.3")]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/docs", "/composer", "/?q=on:1999"])

@@ -17,6 +17,7 @@ from tasks.files.storage import PIECE, Storage, unavailable
 from tests.factories import named
 from tests.tasks import samples
 from webapp.http import media
+from webapp.http.authentication import Authentication
 from webapp.http.errors import EXCEPTION_HANDLERS
 
 pytestmark = pytest.mark.once
@@ -39,7 +40,9 @@ async def client(storage: Storage) -> AsyncIterator[AsyncClient]:
 
 
 def serving(storage: Storage) -> AsyncClient:
-    app = Litestar(media.routes, exception_handlers=EXCEPTION_HANDLERS, logging_config=None)
+    app = Litestar(
+        media.routes, middleware=[Authentication()], exception_handlers=EXCEPTION_HANDLERS, logging_config=None
+    )
     app.state.storage = storage
     transport = ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's names for the same types
     return AsyncClient(transport=transport, base_url="http://darkroom.test")
@@ -55,7 +58,7 @@ async def test_a_file_comes_whole_with_headers_for_a_long_life(client: AsyncClie
     assert answer.headers["content-type"] == "video/mp4"
     assert answer.headers["content-length"] == str(len(CONTENT))
     assert answer.headers["accept-ranges"] == "bytes"
-    assert answer.headers["cache-control"] == "max-age=31536000, immutable"
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-security-policy"].startswith("sandbox allow-same-origin; default-src 'none'; ")
     assert answer.headers["etag"].startswith('"')

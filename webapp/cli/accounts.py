@@ -1,0 +1,115 @@
+"""What the commands `people`, `keys` and `audit` do."""
+
+from argparse import Namespace
+from collections.abc import Iterable
+from datetime import datetime
+
+from tasks.accounts import audit, keys, people
+from tasks.accounts.actors import Role
+from tasks.accounts.audit import By
+from tasks.db.account_tables import AuditEntry, Person
+from tasks.db.database import now
+from tasks.settings import Settings
+from webapp.cli.banner import in_url, reachable
+
+BY = By()  # the command line
+
+
+class Refused(Exception):
+    """The error of a command that cannot be carried out. The message is one line."""
+
+
+async def act(asked: Namespace, settings: Settings) -> list[str]:
+    """Carry out a command. Returns the lines to print. Raises Refused, and Rejected."""
+    if asked.command == "audit":
+        return [_entry(entry) for entry in reversed(await audit.latest(asked.last))]
+    if asked.command == "keys":
+        return await _keys(asked)
+    return await _people(asked, settings)
+
+
+async def _people(asked: Namespace, settings: Settings) -> list[str]:
+    match asked.action:
+        case "add":
+            person = await people.add(asked.name.lower(), asked.role, BY)
+            if person.role == Role.SERVICE:
+                return [f"Added {person.name}. Give it a key: darkroom keys add {person.name} NAME --scope submit"]
+            return await _link(person, settings)
+        case "list":
+            rows = [(each.name, each.role, "disabled" if each.disabled_at else "") for each in await people.everyone()]
+            return _table(("name", "role", ""), rows)
+        case "link":
+            return await _link(await _person(asked.name), settings)
+        case "disable":
+            person = await _person(asked.name)
+            if not await people.disable(person, BY):
+                raise Refused(f"{person.name} is disabled already, or the last admin.")
+            return [f"{person.name} is disabled."]
+        case _:
+            person = await _person(asked.name)
+            if not await people.enable(person, BY):
+                raise Refused(f"{person.name} is enabled already.")
+            return [f"{person.name} is enabled."]
+
+
+async def _link(person: Person, settings: Settings) -> list[str]:
+    token = await people.new_link(person, BY)
+    if token is None:
+        raise Refused(f"{person.name} is disabled, or a service.")
+    address = settings.public_url or f"http://{in_url(reachable(settings.host))}:{settings.port}"
+    return [
+        f"{address}/welcome/{token}",
+        f"With this link, {person.name} sets a password: once, and within {people.LINK_HOURS} hours.",
+    ]
+
+
+async def _keys(asked: Namespace) -> list[str]:
+    match asked.action:
+        case "add":
+            person = await _person(asked.owner)
+            until = now() + asked.expires if asked.expires else None
+            made = await keys.add(person, asked.name, asked.scopes, BY, asked.models or [], until)
+            return [made.secret]
+        case "list":
+            return _table(("key", "scopes", "models", "expires", "secrets", "last used"), await _listed())
+        case _:
+            person = await _person(asked.owner)
+            key = next((each.key for each in await keys.of_person(person) if each.key.name == asked.name), None)
+            if key is None or not await keys.revoke(key, person.name, BY):
+                raise Refused(f"{person.name} has no key named {asked.name}.")
+            return [f"Revoked {person.name}/{key.name}."]
+
+
+async def _listed() -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for person in await people.everyone():
+        for each in await keys.of_person(person):
+            known = ", ".join(f"{secret.prefix}...{secret.last_four}" for secret in each.secrets)
+            name, models = f"{person.name}/{each.key.name}", ", ".join(each.models) or "all"
+            rows.append((name, each.key.scopes, models, _day(each.key.expires_at), known, _day(each.used_at)))
+    return rows
+
+
+async def _person(name: str) -> Person:
+    person = await people.named(name)
+    if person is None:
+        raise Refused(f"There is no person named {name}.")
+    return person
+
+
+def _entry(entry: AuditEntry) -> str:
+    who = f"{entry.actor} ({entry.address})" if entry.address else entry.actor
+    changes = f": {entry.before or '{}'} -> {entry.after or '{}'}" if entry.before or entry.after else ""
+    line = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC  {who}: {entry.action} {entry.subject}{changes}"
+    # Anyone can type a name at sign-in: a line break in it could forge another line.
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else "never"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -1,0 +1,81 @@
+"""Who may do what: the permissions that each route needs. A route that is not listed needs MANAGE."""
+
+from collections.abc import Mapping
+
+from tasks.accounts.actors import Permission
+
+SUBMIT, READ, READ_ALL, TIDY = Permission.SUBMIT, Permission.READ, Permission.READ_ALL, Permission.TIDY
+MANAGE, SIGNED_IN = Permission.MANAGE, Permission.SIGNED_IN
+
+Needed = tuple[Permission, ...]
+
+PUBLIC = frozenset(
+    {
+        "/errors/{code}", "/healthz", "/readyz", "/sign-in", "/sign-out", "/static/{path}", "/webhooks/replicate",
+        "/welcome/{token}",
+    }
+)  # fmt: skip
+"""Routes for everyone. Webhooks are signed by Replicate; links to /welcome hold a secret."""
+WITHOUT_ACTOR = frozenset({"/healthz", "/readyz", "/static/{path}", "/webhooks/replicate"})
+"""Those of them that do not ask who asks, so that they need no database."""
+
+NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
+    "/": (READ_ALL,),
+    "/account": (SIGNED_IN,),
+    "/account/keys": (SIGNED_IN,),
+    "/account/keys/{key_id}/revoke": (SIGNED_IN,),
+    "/account/keys/{key_id}/rotate": (SIGNED_IN,),
+    "/account/password": (SIGNED_IN,),
+    "/account/sessions/{session_id}/end": (SIGNED_IN,),
+    "/batches": (SUBMIT,),
+    "/batches/count": (SUBMIT, READ_ALL),
+    "/batches/{batch_id}": (READ,),
+    "/batches/{batch_id}/cancel": (SUBMIT,),
+    "/batches/{batch_id}/grid": (READ_ALL,),
+    "/batches/{batch_id}/progress": (READ_ALL,),
+    "/collections": {"GET": (READ_ALL,), "POST": (TIDY, READ_ALL)},
+    "/collections.json": (READ_ALL,),
+    "/collections/{collection_id}": (TIDY, READ_ALL),
+    "/collections/{collection_id}/delete": (TIDY, READ_ALL),
+    "/compare": (READ_ALL,),
+    "/composer": (SUBMIT, READ_ALL),
+    "/docs": (READ,),
+    "/estimate": (SUBMIT,),
+    "/events": (READ_ALL,),
+    "/finished.json": (READ,),
+    "/generate": (SUBMIT,),
+    "/imprint": (SUBMIT,),
+    "/jobs": (SUBMIT, READ_ALL),
+    "/jobs.json": (READ,),
+    "/jobs/{job_id}": {"GET": (READ,), "PATCH": (TIDY,)},
+    "/jobs/{job_id}/cancel": (SUBMIT,),
+    "/jobs/{job_id}/delete": (TIDY,),
+    "/jobs/{job_id}/panel": (READ_ALL,),
+    "/jobs/{job_id}/retry": (SUBMIT,),
+    "/jobs/{job_id}/uses": (SUBMIT, READ_ALL),
+    "/media/{key}": (READ,),
+    "/models": (READ,),
+    "/models/{owner}/{name}": (READ,),
+    "/people": (MANAGE,),
+    "/people/{person_id}": (MANAGE,),
+    "/schema/openapi.json": (READ,),
+    "/searches": {"GET": (READ_ALL,), "POST": (TIDY, READ_ALL)},
+    "/searches/count": (READ_ALL,),
+    "/searches/{search_id}/delete": (TIDY, READ_ALL),
+    "/selection": (TIDY, READ_ALL),
+    "/selection.zip": (READ_ALL,),
+    "/selection/count": (READ_ALL,),
+    "/selection/names": (READ_ALL,),
+    "/status/{job_id}": (READ,),
+    "/undo/{undo_id}": (TIDY, READ_ALL),
+    "/uploads": (SUBMIT,),
+}
+"""The permissions that a route needs, all of them, by its path, and by method where they differ. GET is HEAD, too."""
+
+
+def needed(path: str, method: str) -> Needed:
+    """Return the permissions that a request needs: none when everyone may send it. path: of the route."""
+    if path in PUBLIC:
+        return ()
+    listed = NEEDS.get(path, (MANAGE,))
+    return listed if isinstance(listed, tuple) else listed.get("GET" if method == "HEAD" else method, (MANAGE,))
