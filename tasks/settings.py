@@ -3,10 +3,12 @@
 import os
 import re
 from base64 import b64decode
+from decimal import Decimal
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -61,6 +63,9 @@ class Settings(BaseSettings):
     max_uploads_mib: int = Field(default=10240, ge=1)
     worker_concurrency: int = Field(default=100, ge=1, le=5000)
     price_lookup: bool = False
+    unpriced: Literal["ceiling", "refuse"] = "ceiling"
+    ceiling_per_job: Decimal = Field(default=Decimal("1.00"), gt=0, le=1000)
+    timezone: str = "UTC"
     creates_per_minute: int = Field(default=600, ge=1)
     max_attempts: int = Field(default=5, ge=1, le=20)
     prediction_timeout: int = Field(default=1800, ge=5, le=86400)
@@ -104,6 +109,22 @@ class Settings(BaseSettings):
     def _known_storage(cls, value: str) -> str:
         if "://" in value and not value.startswith(STORES):
             raise ValueError(f"must be a folder, or start with one of {', '.join(STORES)}")
+        return value
+
+    @field_validator("ceiling_per_job")
+    @classmethod
+    def _micro_dollars(cls, value: Decimal) -> Decimal:
+        if value * 10**6 % 1:
+            raise ValueError("must have up to six decimal places")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, ZoneInfoNotFoundError, OSError):
+            raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin") from None
         return value
 
     @field_validator("trusted_proxies")
@@ -192,6 +213,16 @@ class Settings(BaseSettings):
         if not self.standin:
             return "https://api.replicate.com/v1"
         return self.standin_url or f"http://127.0.0.1:{self.standin_port}/v1"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of TIMEZONE."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def ceiling_micros(self) -> int:
+        """CEILING_PER_JOB in micro-dollars."""
+        return int(self.ceiling_per_job * 10**6)
 
     @property
     def price_pages(self) -> str | None:

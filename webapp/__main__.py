@@ -23,6 +23,7 @@ PARTS = {
     "resume": "resume the queue after `darkroom halt`, a start with --halted, or a restored backup",
     "spend": "print what the runs of a month cost, by model",
     **account_arguments.HELP,
+    "doctor": "check the token, database, Redis, storage, clocks, prices, disk and people, each in a line",
     "demo-data": "fill the library with made-up jobs, for exploring and measuring",
 }
 WRONG = 2
@@ -64,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "up":
             command.add_argument("--with-parent", type=int, metavar="PID", help="stop when this parent process ends")
         if name == "spend":
-            command.add_argument("--month", type=_month, help="such as 2026-11, in UTC; by default, this month")
+            words = "such as 2026-11, in the zone of TIMEZONE; by default, this month"
+            command.add_argument("--month", type=_month, help=words)
         if name in account_arguments.HELP:
             account_arguments.add_to(command, name)
         if name == "demo-data":
@@ -107,6 +109,8 @@ def _run(asked: argparse.Namespace) -> int:
         return commands.resume(settings)
     if asked.command == "spend":
         return commands.spend(settings, asked.month)
+    if asked.command == "doctor":
+        return commands.doctor(settings)
     if asked.command in account_arguments.HELP:
         return commands.accounts(settings, asked)
     if asked.command == "demo-data":

@@ -44,6 +44,7 @@ from webapp.live.hub import Hub
 from webapp.render import templates
 from webapp.schemas.codes import Code
 from webapp.schemas.document import Document, document
+from webapp.spend import budget_forms, price_list, spend
 
 UNCOMPRESSED = [
     "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
@@ -163,6 +164,9 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *sign_in.ROUTES,
     *account.ROUTES,
     *people.ROUTES,
+    *spend.ROUTES,
+    *budget_forms.ROUTES,
+    *price_list.ROUTES,
     health.healthz,
     health.readyz,
     docs,

@@ -76,6 +76,11 @@ class Actor:
         """The person whose jobs are all that it sees, or None when it sees everyone's."""
         return None if self.may(Permission.READ_ALL) else self.person
 
+    @property
+    def sees_spending_of(self) -> UUID | None:
+        """The person whose spending is all that it sees, or None when it sees everyone's."""
+        return None if self.may(Permission.OPERATE) else self.person
+
 
 OPEN_HOUSE = Actor("open house", frozenset(SCOPES))
 """Everyone, as long as there is no person."""

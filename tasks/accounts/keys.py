@@ -13,6 +13,7 @@ from tasks.accounts.actors import PERMISSIONS, SCOPES, Actor, Permission, Role
 from tasks.accounts.audit import By
 from tasks.db import ids
 from tasks.db.account_tables import ApiKey, ApiSecret, Person
+from tasks.db.coalesce import Rounds
 from tasks.db.database import DB, now
 from tasks.db.dialect import one_transaction_at_a_time
 from tasks.db.tables import Condition
@@ -21,16 +22,17 @@ from tasks.errors import Fault, Rejected
 MAX_NAME_LENGTH = 64  # characters
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MAX_MODELS = 20  # that a key may be limited to
+MAX_AT_ONCE = 100  # secrets that one query finds
 MAX_VALID_SECRETS = 2  # of one key, while programs change from one to the other
 KEY_LOCK = 0x6B657973  # for one change of a person's keys at a time
 USED_EVERY = timedelta(minutes=1)  # how often the last use of a secret is noted
 
 FIND = (
-    "SELECT person.id AS person, person.name AS owner, person.role, person.disabled_at, api_key.id AS key,"
-    " api_key.name, api_key.scopes, api_key.models, api_key.expires_at, api_key.revoked_at,"
+    "SELECT api_secret.hash, person.id AS person, person.name AS owner, person.role, person.disabled_at,"
+    " api_key.id AS key, api_key.name, api_key.scopes, api_key.models, api_key.expires_at, api_key.revoked_at,"
     " api_secret.revoked_at AS replaced_at, api_secret.used_at"
     " FROM api_secret JOIN api_key ON api_key.id = api_secret.key JOIN person ON person.id = api_key.person"
-    " WHERE api_secret.hash = {}"
+    " WHERE api_secret.hash IN ({})"
 )
 
 
@@ -122,10 +124,9 @@ async def find(secret: str) -> Actor:
     """Return who asks with a key. Raises KeyRefused."""
     if not secrets.is_key(secret):
         raise KeyRefused("key_mistyped")
-    rows = await ApiSecret.raw(FIND, secrets.digest(secret))
-    if not rows:
+    row, moment = await _found(secrets.digest(secret)), now()
+    if row is None:
         raise KeyRefused("key_unknown")
-    [row], moment = rows, now()
     news = row["used_at"] is None or moment - row["used_at"] > USED_EVERY
     if news:
         await ApiSecret.update({ApiSecret.used_at: moment}).where(ApiSecret.hash == secrets.digest(secret))
@@ -135,6 +136,17 @@ async def find(secret: str) -> Actor:
     if row["expires_at"] is not None and row["expires_at"] <= moment:
         raise KeyRefused("key_expired", name)
     return _actor(row)
+
+
+async def _read(hashes: list[str]) -> list[dict[str, Any] | None]:
+    """Return what is known of each secret, by its hash. Many requests with the same key ask for it at once."""
+    wanted = set(hashes)
+    rows = await ApiSecret.raw(FIND.format(", ".join(["{}"] * len(wanted))), *wanted)
+    known = {row["hash"]: row for row in rows}
+    return [known.get(each) for each in hashes]
+
+
+_found = Rounds(_read, MAX_AT_ONCE)
 
 
 async def rotate(key: ApiKey, owner: str, by: By) -> str | None:
@@ -187,6 +199,16 @@ def _actor(row: dict[str, Any]) -> Actor:
 async def of(key_id: UUID) -> ApiKey | None:
     """Return a key that is not revoked, or None."""
     return await ApiKey.objects().get((ApiKey.id == key_id) & ApiKey.revoked_at.is_null())
+
+
+async def named(name: str) -> ApiKey | None:
+    """Return the key with this name, such as anna/ci, unless it is revoked."""
+    owner, _, key_name = name.partition("/")
+    person = await Person.objects().get(Person.name == owner.lower())
+    if person is None:
+        return None
+    own = (ApiKey.person == person.id) & (ApiKey.name == key_name) & ApiKey.revoked_at.is_null()
+    return await ApiKey.objects().get(own)
 
 
 async def of_person(person: Person) -> list[Listed]:

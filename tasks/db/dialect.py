@@ -63,12 +63,12 @@ def json_at(array: str, index: int) -> str:
     return f"{array} ->> {index}" if ON_POSTGRES else f"json_extract({array}, '$[{index}]')"
 
 
-def one_of(job_ids: Sequence[UUID]) -> Condition:
-    """Return the condition for the jobs with these ids, however many: they are one value."""
+def one_of(job_ids: Sequence[UUID], column: str = "job.id") -> Condition:
+    """Return the condition for the rows with these ids of jobs, however many: they are one value."""
     if ON_POSTGRES:
-        return WhereRaw("job.id = ANY({})", list(job_ids))
+        return WhereRaw(f"{column} = ANY({{}})", list(job_ids))
     listed = json.dumps([str(job_id) for job_id in job_ids])
-    return WhereRaw("job.id IN (SELECT value FROM json_each({}))", listed)
+    return WhereRaw(f"{column} IN (SELECT value FROM json_each({{}}))", listed)
 
 
 def by_own_index(condition: str) -> str:

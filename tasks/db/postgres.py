@@ -133,11 +133,20 @@ class ShieldedPostgresEngine(PostgresEngine):
         with suppress(Unmet):
             async with self.transaction():
                 for step in steps:
-                    answers.append(await self.run_querystring(step.statement))
-                    if step.must and not answers[-1]:
+                    answers.append(await self._rows_of(step))
+                    if len(answers[-1]) < step.least:
                         raise Unmet
             return answers
         return None
+
+    async def _rows_of(self, step: Step) -> Rows:
+        if not step.alike:
+            return list(await self.run_querystring(step.statement))
+        transaction = self.current_transaction.get()
+        assert transaction is not None
+        with away_when(*UNAVAILABLE_ERRORS):
+            rows = await transaction.connection.fetchmany(*step.compiled(self.engine_type))
+        return [dict(row) for row in rows]
 
     async def make_durable(self) -> None:
         """Do nothing: a committed transaction is already durable."""

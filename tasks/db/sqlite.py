@@ -53,6 +53,10 @@ def _away() -> Iterator[None]:
         raise DatabaseAway(f"The database is not responding: {error}") from error
 
 
+Compiled = tuple[str, Sequence[Sequence[Any]], int]
+"""A step: its text, the values of each run, and the number of rows that it must return."""
+
+
 class _Connection(Connection):
     """A connection that runs a transaction of many statements in one trip to its thread."""
 
@@ -61,8 +65,8 @@ class _Connection(Connection):
         answers: Rows = await self._execute(self._fetch_each, sql, rows)
         return answers
 
-    async def fetch_steps(self, steps: Sequence[tuple[str, Sequence[Any], bool]]) -> list[Rows] | None:
-        """Run statements with their values, and return the rows of each.
+    async def fetch_steps(self, steps: Sequence[Compiled]) -> list[Rows] | None:
+        """Run each step, and return its rows.
 
         Returns None, and changes nothing, when a statement that must return a row returns none.
         """
@@ -73,12 +77,12 @@ class _Connection(Connection):
         with self._immediately():
             return [row for values in rows for row in self._conn.execute(sql, values).fetchall()]
 
-    def _fetch_steps(self, steps: Sequence[tuple[str, Sequence[Any], bool]]) -> list[Rows] | None:
+    def _fetch_steps(self, steps: Sequence[Compiled]) -> list[Rows] | None:
         answers: list[Rows] = []
         with suppress(Unmet), self._immediately():
-            for sql, values, must in steps:
-                answers.append(self._conn.execute(sql, values).fetchall())
-                if must and not answers[-1]:
+            for sql, runs, least in steps:
+                answers.append([row for values in runs for row in self._conn.execute(sql, values).fetchall()])
+                if len(answers[-1]) < least:
                     raise Unmet
             return answers
         return None
@@ -242,12 +246,15 @@ class KeptSQLiteEngine(SQLiteEngine):
         Returns the rows of each statement. Returns None, and changes nothing, when a statement that must return a row
         returns none.
         """
-        compiled = [(*step.statement.compile_string(self.engine_type), step.must) for step in steps]
+        compiled = [self._compiled(step) for step in steps]
         connections = self.connections()
         async with connections.write_lock:
             with _away():
                 writer = await self.writer(connections)
                 return await writer.fetch_steps(compiled)
+
+    def _compiled(self, step: Step) -> Compiled:
+        return (*step.compiled(self.engine_type), step.least)
 
     async def make_durable(self) -> None:
         """Make committed transactions survive a power cut. Before a checkpoint they survive only a kill."""

@@ -22,6 +22,7 @@ from piccolo.table import Table
 
 from tasks.db import ids
 from tasks.db.account_tables import ACCOUNT_TABLES
+from tasks.db.money_tables import MONEY_TABLES
 
 Condition = Where | WhereRaw | And | Or
 """What a query selects rows by."""
@@ -121,6 +122,8 @@ class Job(Table, tablename="job"):
     rating = SmallInt(default=0)  # 1 to 5 stars; 0 when it is not rated
     notes = Text(default="")
     trashed_at = Timestamptz(null=True, default=None)  # when it was put into the trash; deleted some time later
+    hold = BigInt(null=True, default=None)  # micro-dollars held for it when it was submitted, or last retried
+    hold_basis = Varchar(length=16, null=True, default=None)  # what that rests on, see costs.py
     cost = BigInt(null=True, default=None)  # micro-dollars of all its attempts so far; None when no cost is known
     cost_basis = Varchar(length=16, null=True, default=None)  # what its last known cost rests on, see costs.py
 
@@ -142,20 +145,6 @@ class Attempt(Table, tablename="attempt"):
     error_code = Varchar(length=64, null=True, default=None)
     details = Text(default="")  # the error in the words of the model or of Replicate
     failures = SmallInt(default=0)  # how often continuing it failed: a poll, a search, a download
-
-
-class Ledger(Table, tablename="ledger"):
-    """What each attempt cost. Rows are only added: they stay when their job is deleted."""
-
-    id = UUID(primary_key=True, default=ids.new)
-    at = Timestamptz(index=True)
-    job = UUID(index=True)
-    attempt = UUID(null=True, default=None, unique=True)
-    model = Varchar(length=300)  # as the job requested it
-    micros = BigInt()  # micro-dollars
-    basis = Varchar(length=16)  # see tasks/models/costs.py
-    price = JSON(default="{}")  # the price that it was computed with, see tasks/jobs/ledger.py
-    pretend = Boolean(default=False)  # whether the stand-in made it: then nothing was charged
 
 
 class Output(Table, tablename="output"):
@@ -283,18 +272,7 @@ class ModelSchema(Table, tablename="model_schema"):
     fetched_at = Timestamptz()
 
 
-class ModelPrice(Table, tablename="model_price"):
-    """The price of a model, as its page at Replicate said it. A price that changes is another row."""
-
-    id = UUID(primary_key=True, default=ids.new)
-    model = Varchar(length=300, index=True)  # owner/name
-    listed = JSON()  # as on the page, see tasks/models/prices.py
-    source = Varchar(length=400)  # the address of the page
-    since = Timestamptz()  # when it was first read
-    checked_at = Timestamptz()  # when it was last read
-
-
 TABLES: list[type[Table]] = [
-    Batch, Job, Attempt, Ledger, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo,
-    Halt, Library, ModelSchema, ModelPrice, *ACCOUNT_TABLES,
+    Batch, Job, Attempt, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo,
+    Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES,
 ]  # fmt: skip

@@ -38,6 +38,9 @@ UPDATE_FENCED = (
 )
 GIVEN_UP: Condition = WhereRaw("attempt.error_code = 'submission_unknown' AND attempt.finished_at IS NOT NULL")
 
+UNSETTLED: Condition = WhereRaw("attempt.error_code = 'found_late' AND attempt.metrics IS NULL")
+"""The attempts whose prediction turned up after they had ended, and is not known to have ended."""
+
 
 def mine(job: Job) -> Condition:
     """Return a condition that matches the job as long as the lease of this claim holds."""

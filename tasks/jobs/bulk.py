@@ -13,14 +13,16 @@ from piccolo.query.functions.aggregate import Count
 from tasks.db.database import DB, now
 from tasks.db.dialect import from_now
 from tasks.db.tables import Batch, Condition, Job, Priority, Status
-from tasks.jobs import backlog, insert, queue
+from tasks.jobs import backlog, holds, insert, queue
 from tasks.jobs.chunks import among, announced, portions
+from tasks.jobs.holds import Needs
 from tasks.jobs.insert import NOBODY, Owner
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
     announce_all,
     change_all,
+    release_ended,
     restarted,
     row_as_job,
     tombstone,
@@ -43,22 +45,31 @@ async def submit_all(
     """Insert a new batch and its jobs, all or none.
 
     cells: prompt, model and parameters of each job, in the order of their places. The client gets as many turns as if
-    it had submitted the jobs one by one.
+    it had submitted the jobs one by one. Raises BudgetExceeded, and PriceUnknown.
     """
-    places, inserted = list(enumerate(cells)), list[dict[str, Any]]()
-    async with DB.transaction():
-        await Batch.insert(batch)
-        first = await queue.first_turn(client, int(priority))
-        for start in range(0, len(places), insert.JOBS_PER_INSERT):  # creating all rows at once takes a while
-            rows = [
-                insert.new_job(
-                    prompt, model, parameters, client, priority, finish_within, made_from, first + place, batch.id,
-                    place, owner,
-                )
-                for place, (prompt, model, parameters) in places[start : start + insert.JOBS_PER_INSERT]
-            ]  # fmt: skip
-            inserted += await Job.insert(*rows).returning(*Job.all_columns())
-    jobs = sorted((row_as_job(row) for row in inserted), key=lambda job: job.batch_place)
+    new = [
+        insert.new_job(prompt, model, parameters, client, priority, finish_within, made_from, 0, batch.id, place, owner)
+        for place, (prompt, model, parameters) in enumerate(cells)
+    ]
+    needs = await holds.needed(new)
+
+    async def inserted(needs: Needs) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        async with DB.transaction():
+            await holds.take(needs)
+            await Batch.insert(batch)
+            first = await queue.first_turn(client, int(priority))
+            for start in range(0, len(new), insert.JOBS_PER_INSERT):  # SQLite takes only so many values at once
+                portion = new[start : start + insert.JOBS_PER_INSERT]
+                for job in portion:
+                    holds.note(job, needs)
+                    job.turn = first + job.batch_place
+                rows += await Job.insert(*portion).returning(*Job.all_columns())
+                await holds.enter(portion, needs)
+        return rows
+
+    rows = await holds.within_budgets(inserted, needs)
+    jobs = sorted((row_as_job(row) for row in rows), key=lambda job: job.batch_place)
     announce_all(job.id for job in jobs)
     generate_later(len(jobs))
     return jobs
@@ -70,7 +81,8 @@ async def cancel_batch(batch_id: UUID) -> None:
     goes_on = of_batch & Job.status.is_in([Status.QUEUED, Status.RUNNING])
     asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
     waits_in_vain = of_batch & (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
-    await change_all(waits_in_vain, {Job.status: Status.CANCELED, **unclaimed(Status.CANCELED)})
+    canceled = await change_all(waits_in_vain, {Job.status: Status.CANCELED, **unclaimed(Status.CANCELED)})
+    await release_ended(canceled)
     announce_all(job.id for job in asked)
     for job in asked:
         if job.status == Status.RUNNING:
@@ -82,7 +94,8 @@ async def cancel_batch(batch_id: UUID) -> None:
 async def retry_all(where: Condition) -> int:
     """Requeue the failed and canceled ones of the jobs, and return how many there were.
 
-    Works in portions, each all or none. Raises QueueFull when there is no room for all of the jobs.
+    Works in portions, each all or none. Raises QueueFull when there is no room for all of the jobs, and BudgetExceeded
+    or PriceUnknown at the first portion that must not be held.
     """
     begun, count = now(), 0
     to_do = ENDED_BADLY & (Job.changed_at < begun)  # jobs that fail again meanwhile are not retried
@@ -107,21 +120,32 @@ async def delete_all(where: Condition, still: Condition) -> int:
 
 
 async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
+    jobs = await Job.objects().where(among(job_ids, to_do))
     alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
-    for row in await Job.select(Job.id, Job.client, Job.priority, Job.finish_within).where(among(job_ids, to_do)):
-        alike[row["client"], row["priority"], row["finish_within"]].append(row["id"])
-    retried: list[UUID] = []
-    async with DB.transaction():
-        for (client, priority, finish_within), ids in alike.items():
-            changes = {**restarted(client, priority, finish_within), Job.changed_at: now()}
-            rows = await Job.update(changes).where(among(ids, to_do)).returning(Job.id)
-            alike_again = [row["id"] for row in rows]
-            await queue.spread_turns(alike_again)
-            retried += alike_again
-    return retried
+    for job in jobs:
+        alike[job.client, job.priority, job.finish_within].append(job.id)
+    needs = await holds.needed(jobs)
+
+    async def held_again(needs: Needs) -> list[UUID]:
+        retried: list[UUID] = []
+        async with DB.transaction():
+            for (client, priority, finish_within), ids in alike.items():
+                changes = {**restarted(client, priority, finish_within), Job.changed_at: now()}
+                rows = await Job.update(changes).where(among(ids, to_do)).returning(Job.id)
+                alike_again = [row["id"] for row in rows]
+                await queue.spread_turns(alike_again)
+                retried += alike_again
+            if needs or any(job.hold is not None for job in jobs):
+                again = set(retried)
+                await holds.take_again([job for job in jobs if job.id in again], needs)
+                await holds.note_all(retried)
+        return retried
+
+    return await holds.within_budgets(held_again, needs)
 
 
 async def _deleted_all(where: Condition, still: Condition) -> AsyncIterator[list[UUID]]:
     async for job_ids in portions(where & still):
-        rows = await Job.update(tombstone()).where(among(job_ids, still)).returning(Job.id)
+        rows = await Job.update(tombstone()).where(among(job_ids, still)).returning(Job.id, Job.status, Job.hold)
+        await release_ended([Job(**row) for row in rows])
         yield [row["id"] for row in rows]

@@ -15,7 +15,10 @@ from tasks.db import ids
 from tasks.db.coalesce import Rounds
 from tasks.db.database import DB, now
 from tasks.db.dialect import from_now
+from tasks.db.steps import alike
 from tasks.db.tables import Job, Priority, Status
+from tasks.jobs import budgets, holds
+from tasks.jobs.holds import Need, Needs
 from tasks.settings import settings
 
 
@@ -33,15 +36,17 @@ JOBS_PER_INSERT = 50  # the most jobs per transaction
 
 COLUMNS = (
     Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.owner, Job.api_key, Job.priority,
-    Job.turn, Job.finish_within, Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from,
+    Job.turn, Job.finish_within, Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from, Job.hold,
+    Job.hold_basis,
 )  # fmt: skip
 """The columns that a new job sets; the others have defaults in the database."""
 
 COLUMN_NAMES = tuple(column._meta.name for column in COLUMNS)
-INSERT_JOB = (
-    f"INSERT INTO job ({', '.join(COLUMN_NAMES)}) VALUES ({', '.join(['{}'] * len(COLUMN_NAMES))})"
-    " RETURNING turn, due_at, deadline_at"
-)
+_INTO, _VALUES = f"INSERT INTO job ({', '.join(COLUMN_NAMES)})", ", ".join(["{}"] * len(COLUMN_NAMES))
+_COMPUTED = "RETURNING id, turn, due_at, deadline_at"
+INSERT_JOB = f"{_INTO} VALUES ({_VALUES}) {_COMPUTED}"
+INSERT_IF_UNLIMITED = f"{_INTO} SELECT {_VALUES} WHERE NOT EXISTS (SELECT 1 FROM budget) {_COMPUTED}"
+"""Inserts a job only as long as there is no budget, of which money would have to be held."""
 
 
 def new_job(
@@ -73,17 +78,52 @@ def new_job(
 async def insert_job(job: Job) -> None:
     """Insert a new job, and set the turn and times that the database computed. Do not call this inside a transaction.
 
-    Raises DatabaseAway.
+    Money is held for it of every budget that it falls under. Raises DatabaseAway, BudgetExceeded, and PriceUnknown.
     """
     if DB.transaction_exists():
         raise RuntimeError("A job cannot be submitted inside a transaction: on SQLite it would wait forever.")
-    row = await _written(QueryString(INSERT_JOB, *(getattr(job, name) for name in COLUMN_NAMES)))
+    row = await _unlimited(job) if not await budgets.exist() else None
+    if row is None:
+        needs = await holds.needed([job])
+        holds.note(job, needs)
+        row = await _held((job, needs[job.id])) if needs else await _written(job)
     job.turn, job.due_at, job.deadline_at = row["turn"], row["due_at"], row["deadline_at"]
     job._exists_in_db = True
 
 
-async def _write(statements: list[QueryString]) -> list[dict[str, Any]]:
-    return await DB.run_alike(statements)
+def _inserted(job: Job, text: str = INSERT_JOB) -> QueryString:
+    return QueryString(text, *(getattr(job, name) for name in COLUMN_NAMES))
+
+
+async def _hold(asked: list[tuple[Job, Need]]) -> list[dict[str, Any]]:
+    """Insert jobs for which money is held, all or none: Rounds then asks for each alone."""
+    needs = {job.id: need for job, need in asked}
+    jobs = [job for job, _ in asked]
+
+    async def written(needs: Needs) -> list[dict[str, Any]]:
+        inserted = alike([_inserted(job) for job in jobs])
+        answers = await DB.run_steps([holds.taken(needs.values()), inserted, *holds.entered(jobs, needs)])
+        if answers is None:
+            raise holds.NoRoom
+        return answers[1]
+
+    return await holds.within_budgets(written, needs)
+
+
+_held = Rounds(_hold, JOBS_PER_INSERT)
+
+
+async def _write(jobs: list[Job]) -> list[dict[str, Any]]:
+    return await DB.run_alike([_inserted(job) for job in jobs])
 
 
 _written = Rounds(_write, JOBS_PER_INSERT)
+
+
+async def _write_if_unlimited(jobs: list[Job]) -> list[dict[str, Any] | None]:
+    """Insert jobs, and return their rows, None for those that were not inserted because there is a budget."""
+    rows = {row["id"]: row for row in await DB.run_alike([_inserted(job, INSERT_IF_UNLIMITED) for job in jobs])}
+    return [rows.get(job.id) for job in jobs]
+
+
+_unlimited = Rounds(_write_if_unlimited, JOBS_PER_INSERT)

@@ -18,8 +18,9 @@ from tasks.db.dialect import LOCK_FREE_ROWS, from_now
 from tasks.db.steps import step
 from tasks.db.tables import Attempt, Condition, Job, Output, Priority, Stage, Status
 from tasks.errors import Failure
-from tasks.jobs import backlog, insert, queue
+from tasks.jobs import backlog, holds, insert, queue
 from tasks.jobs.attempts import mine
+from tasks.jobs.holds import Needs
 from tasks.jobs.insert import NOBODY, Owner
 from tasks.jobs.transitions import (
     DELETABLE,
@@ -34,6 +35,7 @@ from tasks.jobs.transitions import (
     end_without_result,
     queued_for,
     reason_of,
+    release_ended,
     restarted,
     row_as_job,
     tombstone,
@@ -69,7 +71,8 @@ async def submit(
     """Insert a new job that waits for its turn. It is committed when this returns. Do not call this in a transaction.
 
     client: the requester, for the fair share. finish_within: seconds until the job counts as failed; None for the
-    setting's value. made_from: the job whose result or settings it is made from.
+    setting's value. made_from: the job whose result or settings it is made from. Raises BudgetExceeded, and
+    PriceUnknown.
     """
     turn = queue.next_turn(client, int(priority))
     job = insert.new_job(prompt, model, parameters, client, priority, finish_within, made_from, turn, owner=owner)
@@ -197,6 +200,7 @@ async def expire() -> list[Job]:
     rows = await change_all(in_line, {Job.status: Status.FAILED, **reason_of(too_late()), **unclaimed(Status.FAILED)})
     for job in rows:
         announce(job)
+    await release_ended(rows)
     return rows
 
 
@@ -217,14 +221,28 @@ async def cancel(job_id: UUID) -> Job | None:
 async def retry(job_id: UUID) -> Job | None:
     """Put a failed or canceled job back in the queue, and count its retries and its time from scratch.
 
-    Returns None when it is neither failed nor canceled, or is in the trash. Raises QueueFull.
+    Returns None when it is neither failed nor canceled, or is in the trash. Raises QueueFull, BudgetExceeded, and
+    PriceUnknown.
     """
     asked = await Job.objects().get((Job.id == job_id) & ENDED_BADLY)
     if asked is None:
         return None
     await backlog.make_room({asked.client: 1}, [asked.model])
-    job = await change((Job.id == job_id) & ENDED_BADLY, restarted(asked.client, asked.priority, asked.finish_within))
+    needs = await holds.needed([asked])
+    holds.note(asked, needs)
+    again = {Job.hold: asked.hold, Job.hold_basis: asked.hold_basis}
+    restart = restarted(asked.client, asked.priority, asked.finish_within) | again
+
+    async def held_again(needs: Needs) -> Job | None:
+        async with DB.transaction():
+            rows = await change_all((Job.id == job_id) & ENDED_BADLY, restart)
+            if rows:
+                await holds.take_again(rows, needs)
+            return rows[0] if rows else None
+
+    job = await holds.within_budgets(held_again, needs)
     if job is not None:
+        announce(job)
         generate_later()
     return job
 
@@ -239,6 +257,7 @@ async def delete(job_id: UUID) -> Job | None:
         if not deleted:
             return None
         await Attempt.delete().where(Attempt.job == job_id)
+    await release_ended(deleted)
     announce(deleted[0])
     return deleted[0]
 

@@ -17,8 +17,9 @@ from tasks.db.dialect import from_now
 from tasks.db.steps import Step, step
 from tasks.db.tables import ENDED, Attempt, Condition, Job, Output, PendingFile, Status
 from tasks.errors import Failure
-from tasks.jobs import ledger, queue
+from tasks.jobs import budgets, holds, ledger, queue
 from tasks.jobs.attempts import SUBMISSION_DOUBTFUL, SUBMISSION_UNKNOWN, mine
+from tasks.jobs.ledger import Charge
 from tasks.messaging import events
 from tasks.replicate.client import Prediction
 
@@ -37,9 +38,13 @@ MAX_ANNOUNCED = 200  # jobs per action
 
 
 async def change(where: Condition, changes: Changes) -> Job | None:
-    """Change the job that matches `where`, and announce it. Returns None when no job matches."""
+    """Change the job that matches `where`, and announce it. Returns None when no job matches.
+
+    Do not call this inside a transaction.
+    """
     for job in await change_all(where, changes):
         announce(job)
+        await release_ended([job])
         return job
     return None
 
@@ -47,6 +52,11 @@ async def change(where: Condition, changes: Changes) -> Job | None:
 async def change_all(where: Condition, changes: Changes) -> list[Job]:
     """Change every job that matches `where`. The caller announces them after the commit."""
     return [row_as_job(row) for row in await changed(where, changes)]
+
+
+async def release_ended(jobs: Iterable[Job]) -> None:
+    """Release what those of the jobs hold that have just ended. Do not call this inside a transaction."""
+    await holds.release([job for job in jobs if job.status in ENDED])
 
 
 def changed(where: Condition, changes: Changes) -> Any:
@@ -102,16 +112,24 @@ async def end_attempt(
     under_way = (Attempt.job == job.id) & Attempt.finished_at.is_null()
     closing = step(Attempt.update(closed).where(under_way & only_if if only_if else under_way))
     none_left = [step(QueryString(NONE_UNDER_WAY, job.id), must=True)] if only_if else []
-    cost = await ledger.cost_of(job, known)
+    charge = await ledger.charge_of(job, known)
     free = {**unclaimed(changes[Job.status]), Job.attempt: None}
-    ended = changed(mine(job), {**changes, **free, **ledger.added(cost)})
-    entered = ledger.entered(job, cost)
-    answers = await DB.run_steps([step(ended, must=True), closing, *none_left, *_saved(job, outputs), *entered])
+    ended = changed(mine(job), {**changes, **free, **ledger.added(charge)})
+    paid = [*ledger.entered(job, charge), *await _counted(job, charge, changes)]
+    answers = await DB.run_steps([step(ended, must=True), closing, *none_left, *_saved(job, outputs), *paid])
     if answers is None:
         return None
     after = row_as_job(answers[0][0])
     announce(after)
     return after
+
+
+async def _counted(job: Job, charge: Charge | None, changes: Changes) -> list[Step]:
+    """Return the steps that count what the attempt cost in the budgets, and release what an ended job holds."""
+    ends = changes[Job.status] in ENDED and changes.get(Job.error_code) != SUBMISSION_UNKNOWN
+    if charge is None and job.hold is None:
+        return []
+    return holds.settled(job, charge.micros if charge else 0, await budgets.current(), ends)
 
 
 def _used(known: Prediction | None) -> Changes:

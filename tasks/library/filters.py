@@ -10,7 +10,7 @@ from tasks.db import full_text, ids
 from tasks.db.dialect import by_own_index
 from tasks.db.full_text import Words
 from tasks.db.tables import Condition, Job
-from tasks.library.query import YES, Search, Term, first_moment, moment_after, rating_range
+from tasks.library.query import YES, Search, Term, cost_range, first_moment, moment_after, rating_range
 
 VISIBLE = WhereRaw("job.deleted_at IS NULL AND job.trashed_at IS NULL")  # as in the index job_shown
 IN_TRASH = WhereRaw(f"job.deleted_at IS NULL AND {by_own_index('trashed_at IS NOT NULL')}")
@@ -98,6 +98,9 @@ def _has(field: str, value: str) -> Condition:
             return Job.id >= ids.first_at(first_moment(value))
         case "on":
             return (Job.id >= ids.first_at(first_moment(value))) & (Job.id < ids.first_at(moment_after(value)))
+        case "cost":
+            least, most = cost_range(value)
+            return WhereRaw("job.cost BETWEEN {} AND {}", least, most)
         case "by":
             return WhereRaw("job.owner IN (SELECT id FROM person WHERE name = {})", value.lower())
         case "key":

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from tasks.db.tables import Status
@@ -16,6 +17,8 @@ MAX_LENGTH = 500  # characters
 MAX_CONDITIONS = 50  # of all terms together; each value of a field counts as one
 
 _PIECE = re.compile(r'(?P<minus>-?)(?:(?P<field>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]\S*)?)')
+MAX_COST = 2**63 - 1  # micro-dollars that a row can hold
+_COST = re.compile(r"(>=|<=|>|<|)\$?([0-9]{1,9}(?:\.[0-9]{1,6})?)")
 _RATING = re.compile(r"(>=|<=|>|<|)([0-5])")
 _DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?")
 
@@ -136,6 +139,19 @@ def rating_range(value: str) -> range:
     return range(least, most + 1)
 
 
+def cost_range(value: str) -> tuple[int, int]:
+    """Return the micro-dollars, from least to most, that "0.10", ">0.10" or "<=2" dollars mean. Raises ValueError."""
+    match = _COST.fullmatch(value)
+    if match is None:
+        raise ValueError
+    micros = int(Decimal(match[2]) * 10**6)
+    ranges = {
+        "": (micros, micros), ">=": (micros, MAX_COST), "<=": (0, micros), ">": (micros + 1, MAX_COST),
+        "<": (0, micros - 1),
+    }  # fmt: skip
+    return ranges[match[1]]
+
+
 def _term(match: re.Match[str]) -> Term | None:
     field, quoted = (match["field"] or "").lower(), match["quoted"]
     value = quoted if quoted is not None else match["bare"] or ""
@@ -201,6 +217,7 @@ FIELDS: Mapping[str, Field] = {
     "on": Field(_is_date, "a year, month or day from 1970 on", "on:2026-09"),
     "by": Field(lambda value: True, "the name of a person, or me", "by:anna"),
     "key": Field(lambda value: True, "the name of a key", "key:ci"),
+    "cost": Field(lambda value: bool(cost_range(value)), "an amount in dollars", "cost:>0.10"),
     "batch": Field(_is_id, "the id of a batch", "batch:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "from": Field(_is_id, "the id of a job", "from:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "in": Field(_one_of("trash"), "trash", "in:trash"),

@@ -21,6 +21,10 @@ class Basis(StrEnum):
     """The price is for seconds of compute, which Replicate measured."""
     INPUT = "input"
     """What was requested: Replicate did not measure everything that the price counts."""
+    MEDIAN = "median"
+    """What such runs have cost: only the run tells what it uses, or nobody knows what it used."""
+    CEILING = "ceiling"
+    """The most that a job may cost whose price is not known: CEILING_PER_JOB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from tasks.db.database import now
-from tasks.db.tables import ModelPrice
+from tasks.db.money_tables import ModelPrice
 from tasks.errors import DatabaseAway
 from tasks.models import prices
 from tasks.models.prices import Listed, UnreadablePrice

@@ -1,6 +1,7 @@
-"""Where prices come from: our own table, and what was read from Replicate's pages, both in the form of those pages."""
+"""Where prices come from: an admin, Replicate's pages, and our own table, all of them in the form of those pages."""
 
 import re
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import date
 from fractions import Fraction
@@ -11,12 +12,16 @@ from typing import Any
 import msgspec
 from async_lru import alru_cache
 
-from tasks.db.tables import ModelPrice
+from tasks.db.money_tables import ModelPrice
 from tasks.models.tariffs import COMPUTE_SECONDS, MICROS_PER_DOLLAR, Charge, Criterion, Price, Tier, quantity
 from tasks.settings import PRICE_PAGES, settings
 
 TABLE = Path(__file__).with_name("prices.json")
-PRICE_TTL_SECONDS = 60.0  # seconds that this process caches a price
+PRICE_TTL_SECONDS = 5.0  # seconds that this process caches a price
+OWN = "/prices"
+"""The source of prices that an admin has set, see tasks/spend/own_prices.py."""
+TAKEN_BACK = "{}"
+"""What is listed in the row that takes back the own price before it."""
 
 PRICE = re.compile(r"\$(\d{1,6}(?:\.\d{1,12})?)")
 UNITS = re.compile(r"per (?:(hundred|thousand|million|[1-9][\d,]{0,14}) )?\D", re.IGNORECASE)
@@ -73,9 +78,49 @@ class _Shipped(Listed):
 
 
 async def current(model: str) -> Price | None:
-    """Return the price of a model, or None when none is known: from its page at Replicate, else from our own table."""
+    """Return the price of a model, or None when none is known: the latest one, else the one in our table."""
     name = model.partition(":")[0]
     return await latest(name) or shipped(name)
+
+
+@alru_cache(maxsize=256, ttl=PRICE_TTL_SECONDS)
+async def latest(name: str) -> Price | None:
+    """Return the price of a model that was set here, else the one last read from its page, or None.
+
+    It may be a few seconds old.
+    """
+    row = standing(await history(name))
+    return None if row is None else price_of(row)
+
+
+async def history(name: str) -> Sequence[ModelPrice]:
+    """Return all prices that were set for a model, taken back, or read from its page, oldest first.
+
+    The stand-in's prices count for it alone.
+    """
+    ours = (ModelPrice.model == name) & ModelPrice.source.is_in([OWN, page_of(name)])
+    return await ModelPrice.objects().where(ours).order_by(ModelPrice.id)
+
+
+def standing(rows: Iterable[ModelPrice]) -> ModelPrice | None:
+    """Return which price of a model's history counts: the last own one that is not taken back, else the last read."""
+    read, own = None, list[ModelPrice]()
+    for row in rows:
+        if row.source != OWN:
+            read = row
+        elif row.listed != TAKEN_BACK:
+            own.append(row)
+        else:
+            own = own[:-1]
+    return own[-1] if own else read
+
+
+def price_of(row: ModelPrice) -> Price | None:
+    """Return a price of a model's history, or None when it was saved by another version of Darkroom, or taken back."""
+    try:
+        return parsed(msgspec.json.decode(row.listed, type=Listed), row.source, row.checked_at.date())
+    except (UnreadablePrice, msgspec.DecodeError):
+        return None
 
 
 def page_of(name: str) -> str:
@@ -84,21 +129,15 @@ def page_of(name: str) -> str:
 
 
 async def last_read(name: str) -> ModelPrice | None:
-    """Return what was last read from the page of a model, or None. The stand-in's prices count for it alone."""
+    """Return what was last read from the page of a model, or None."""
     of_page = (ModelPrice.model == name) & (ModelPrice.source == page_of(name))
     return await ModelPrice.objects().where(of_page).order_by(ModelPrice.id, ascending=False).first()
 
 
-@alru_cache(maxsize=256, ttl=PRICE_TTL_SECONDS)
-async def latest(name: str) -> Price | None:
-    """Return the price that was last read from the page of a model, or None. It may be a minute old."""
-    row = await last_read(name)
-    if row is None:
-        return None
-    try:
-        return parsed(msgspec.json.decode(row.listed, type=Listed), row.source, row.checked_at.date())
-    except (UnreadablePrice, msgspec.DecodeError):  # saved by another version of Darkroom
-        return None
+async def priced() -> set[str]:
+    """Return the names of all models of which a price is or was known."""
+    rows = await ModelPrice.select(ModelPrice.model).distinct()
+    return {*_table(), *(row["model"] for row in rows)}
 
 
 def shipped(model: str) -> Price | None:

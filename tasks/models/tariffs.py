@@ -55,6 +55,15 @@ class Criterion:
         number = quantity(found)
         return (self.low is None or number > self.low) and (self.high is None or number <= self.high)
 
+    @property
+    def text(self) -> str:
+        """The condition in words."""
+        name = self.metric.replace("_", " ")
+        if self.value is not None:
+            return f"{name} {self.value if isinstance(self.value, str) else str(self.value).lower()}"
+        over = None if self.low is None else f"over {self.low}"
+        return f"{name} {' '.join(filter(None, [over, None if self.high is None else f'up to {self.high}']))}"
+
 
 @dataclass(frozen=True, slots=True)
 class Tier:

@@ -14,10 +14,10 @@ from random import uniform
 from tasks.background import repeat
 from tasks.backoff import Timings
 from tasks.db.database import UNIQUE_VIOLATIONS, now
-from tasks.db.tables import Attempt, Job
+from tasks.db.tables import Attempt, Condition, Job
 from tasks.errors import Failure
 from tasks.files import input_files
-from tasks.jobs import attempts
+from tasks.jobs import attempts, ledger
 from tasks.jobs.leases import Lease, Lost
 from tasks.predictions import webhooks
 from tasks.replicate.client import UNSEEN, Prediction, Replicate
@@ -77,7 +77,20 @@ async def call_off_late(replicate: Replicate) -> int:
                 found += await _called_off(attempt, prediction_id, replicate)
         except Failure as failure:  # concerns this attempt only: the others are still checked
             log.info("attempt %s: could not check for a late prediction: %s", attempt.id, failure)
+    await _settle(replicate, recent)
     return found
+
+
+async def _settle(replicate: Replicate, recent: Condition) -> None:
+    """Enter what predictions cost that turned up late, once they have ended."""
+    for attempt in await Attempt.objects().where(attempts.UNSETTLED & recent).order_by(Attempt.created_at):
+        try:
+            prediction = await replicate.get(attempt.prediction_id)
+        except Failure as failure:
+            log.info("attempt %s: could not see what its late prediction cost: %s", attempt.id, failure)
+            continue
+        if prediction.ended:
+            await ledger.settle_late(attempt, prediction)
 
 
 async def _search(job: Job, attempt: Attempt, replicate: Replicate) -> Prediction | None:

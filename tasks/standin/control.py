@@ -1,13 +1,15 @@
 """The endpoints of /_standin, which the real Replicate does not have: faults, the ledger, pace, and limits."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tasks.standin import prices
 from tasks.standin.budget import Budget
 from tasks.standin.faults import Rule
+from tasks.standin.predictions import Record
 from tasks.standin.problems import Problem
 from tasks.standin.room import origin_of, room_of
 from tasks.standin.timeline import view
@@ -49,15 +51,21 @@ async def clear_faults(request: Request) -> Response:
 async def ledger(request: Request) -> Response:
     """Handle GET /_standin/ledger: return all predictions, oldest first, with their current status.
 
-    Includes inputs that the API no longer shows, and the webhook events that were asked for.
+    Includes inputs that the API no longer shows, the webhook events that were asked for, and what each is charged, in
+    micro-dollars.
     """
     room = room_of(request)
     now, origin = room.clock(), origin_of(request)
     rows = [
-        view(record, now, origin) | {"input": record.input, "webhook_events_filter": record.events}
+        shown | {"input": record.input, "webhook_events_filter": record.events, "charged": _charged(record, shown)}
         for record in room.predictions
+        for shown in [view(record, now, origin)]
     ]
     return Response(msgspec.json.encode(rows), media_type="application/json")
+
+
+def _charged(record: Record, shown: dict[str, Any]) -> int:
+    return prices.charged(record.model, shown.get("metrics", {}))
 
 
 async def pace(request: Request) -> Response:

@@ -1,5 +1,7 @@
 """The public page of each model, with its price as Replicate embeds it. The prices are made up."""
 
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import msgspec
@@ -34,6 +36,20 @@ BY_UNIT = {
     "google/nano-banana": [_tier("image_output_count", "$0.039", "per output image")],
     "minimax/hailuo-02": [_video("$0.02", "512p"), _video("$0.045", "768p"), _video("$0.08", "1080p")],
 }
+
+
+def charged(model: str, metrics: dict[str, Any]) -> int:
+    """Return what the stand-in charges for a prediction, in micro-dollars: half a micro-dollar is rounded up."""
+    if model in BY_TIME:
+        price = Fraction(BY_TIME[model][1].removeprefix("$").partition(" ")[0])
+        return floor(price * Fraction(str(metrics.get("predict_time", 0))) * 10**6 + Fraction(1, 2))
+    for tier in BY_UNIT.get(model, []):
+        if all(metrics.get("resolution_target") == each["value"] for each in tier["criteria"]):
+            amount = Fraction(tier["prices"][0]["price"].removeprefix("$"))
+            per = 1000 if "thousand" in tier["prices"][0]["title"] else 1
+            units = Fraction(str(metrics.get(tier["prices"][0]["metric"], 0)))
+            return floor(amount * units / per * 10**6 + Fraction(1, 2))
+    return 0
 
 
 async def page(request: Request) -> Response:

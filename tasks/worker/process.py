@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from random import uniform
 from uuid import uuid4
 
 from taskiq.receiver import Receiver
@@ -17,6 +18,7 @@ from tasks.files import library_mark, outputs, uploads
 from tasks.files.decoder_pool import DecoderPool
 from tasks.files.outputs import Importer
 from tasks.files.storage import Storage
+from tasks.jobs import holds
 from tasks.messaging import events, presence
 from tasks.messaging.broker import GENERATE, broker, generate_later
 from tasks.models.price_pages import PricePages
@@ -24,10 +26,12 @@ from tasks.predictions import orphans
 from tasks.replicate import circuit
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
+from tasks.spend import limits
 from tasks.worker import rescuer
 from tasks.worker.generate import Worker
 
 SWEEP_SECONDS = 3600.0  # seconds
+BOOKS_SECONDS = 15.0  # seconds between looks for money that is held for ended jobs, and for budgets that are used up
 LAST_HEARTBEAT_TIMEOUT = 0.5  # seconds that storage has for the last sign of life
 
 log = logging.getLogger(__name__)
@@ -52,7 +56,7 @@ async def run(
         stack.push_async_callback(broker.shutdown)
         duties = (
             worker.leases.keep(), worker.leases.watch_for_cancels(), worker.leases.watch_for_news(),
-            rescuer.keep_looking(worker), _show_signs_of_life(worker), _sweep(worker.storage),
+            rescuer.keep_looking(worker), _show_signs_of_life(worker), _sweep(worker.storage), _keep_books(),
             trash.keep_emptying(worker.storage), library_mark.keep_watch(worker.storage, alive=True),
             orphans.keep_calling_off(worker.replicate, worker.timings.orphan_sweep),
         )  # fmt: skip
@@ -111,5 +115,16 @@ async def _sweep(storage: Storage) -> None:
         await throttle.sweep()
         await storage.sweep()
         await uploads.sweep(storage)
+        await limits.check()
 
     await repeat(sweep, lambda: SWEEP_SECONDS, "could not sweep storage", log, at_once=True)
+
+
+async def _keep_books() -> None:
+    """Periodically release what is held for jobs whose process was killed as they ended, and warn of low budgets."""
+
+    async def look() -> None:
+        await holds.release_ended()
+        await limits.warn()
+
+    await repeat(look, lambda: uniform(0.5, 1.5) * BOOKS_SECONDS, "could not look through the budgets", log)

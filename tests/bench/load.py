@@ -50,10 +50,11 @@ def get(address: str, headers: Mapping[str, str] | None = None) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\n{more}\r\n".encode()
 
 
-def post(address: str, body: Mapping[str, object]) -> bytes:
+def post(address: str, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> bytes:
     """Return a POST of JSON to an address as the bytes to send."""
     url, content = urlsplit(address), json.dumps(body).encode()
-    head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n{more}"
     return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 

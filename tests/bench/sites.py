@@ -1,7 +1,10 @@
 """The measured systems, each as new processes on the same servers: Darkroom, the reference, the echo."""
 
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
+from tasks.settings import ROOT
 from tests import servers
 from tests.bench.ground import SQLITE, UNLIMITED, Ground, ready
 from tests.processes import Process, environment
@@ -17,6 +20,7 @@ class Site:
     webs: list[Process] = field(default_factory=list)
     workers: list[Process] = field(default_factory=list)
     database_url: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 async def darkroom(
@@ -38,9 +42,16 @@ async def darkroom(
         [ground.darkroom("web", common)],
         [ground.darkroom(f"worker-{number + 1}", common) for number in range(workers)],
         database,
+        common,
     )
     await ready(f"{address}/{'readyz' if workers else 'healthz'}")
     return site
+
+
+def command(site: Site, *words: str) -> str:
+    """Run a command of a Darkroom, such as `people add anna`. Returns what it prints."""
+    words = (sys.executable, "-m", "webapp", *words)
+    return subprocess.run(words, env=site.settings, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 async def reference(ground: Ground, workers: bool = False) -> Site:

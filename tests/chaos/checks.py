@@ -10,13 +10,14 @@ from uuid import UUID
 from tests.chaos.doubt import why_no_doubt
 from tests.chaos.evidence import ENDED, SETTLED, Evidence, JobRow, Outage, Prediction, Submission, last_attempt
 
-Kind = Literal["lost", "doubled", "wrong", "unnamed", "gave up", "other"]
+Kind = Literal["lost", "doubled", "wrong", "unnamed", "gave up", "money", "other"]
 KINDS: dict[Kind, str] = {
     "lost": "lost",
     "doubled": "doubled",
     "wrong": "wrong files",
     "unnamed": "unnamed files",
     "gave up": "gave up early",
+    "money": "wrong sums",
     "other": "other",
 }
 """The kinds of violations -> their names in the table."""
@@ -215,6 +216,26 @@ def nothing_lies_about(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("other", thing)
 
 
+def the_money_adds_up(evidence: Evidence) -> Iterator[Violation]:
+    """Check that each prediction cost what the stand-in charged, and that budgets agree with the ledger and the holds.
+
+    Money is held only for jobs of which nobody knows whether a prediction runs for them.
+    """
+    jobs, known = {job.prompt: job for job in evidence.jobs}, {attempt.prediction for attempt in evidence.attempts}
+    for prediction in evidence.predictions:
+        job, cost = jobs.get(prediction.prompt), evidence.costs.get(prediction.id, 0)
+        doubtful = job is not None and job.id in evidence.held and prediction.id not in known
+        if cost != prediction.charged and not doubtful:
+            told = f"{prediction.id} ({prediction.status}) cost {cost}, and {prediction.charged} was charged"
+            yield Violation("money", told, job.id if job else None)
+    for budget in evidence.budgets:
+        if (budget.spent, budget.held) != (budget.settled, budget.holds):
+            yield Violation("money", f"{budget} does not agree with the ledger and the holds")
+    for job in evidence.jobs:
+        if job.id in evidence.held and job.error_code != "submission_unknown":
+            yield Violation("money", f"is {job.status}, and money is held for it", job.id)
+
+
 CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
     every_visitor_was_heard,
     every_accepted_job_is_there,
@@ -230,6 +251,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
     no_halt_is_the_accounts,
     no_lease_is_left,
     no_attempt_is_open,
+    the_money_adds_up,
     nothing_lies_about,
 )
 

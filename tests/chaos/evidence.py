@@ -54,6 +54,17 @@ class AttemptRow:
 
 
 @dataclass(frozen=True)
+class BudgetRow:
+    """A row of the table budget. settled, holds: the sums of the ledger and of the holds, with which it agrees."""
+
+    scope: str
+    spent: int
+    held: int
+    settled: int
+    holds: int
+
+
+@dataclass(frozen=True)
 class OutputRow:
     """A row of the table output."""
 
@@ -73,6 +84,8 @@ class Prediction:
     created: int
     ended: int | None
     urls: tuple[str, ...]
+    charged: int = 0
+    """Micro-dollars."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,11 @@ class Evidence:
     attempts: list[AttemptRow] = field(default_factory=list)
     outputs: list[OutputRow] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
+    costs: dict[str, int] = field(default_factory=dict)
+    """Prediction -> what Darkroom's ledger says that it cost, in micro-dollars."""
+    budgets: list[BudgetRow] = field(default_factory=list)
+    held: set[UUID] = field(default_factory=set)
+    """The jobs for which money is still held."""
     drawn: dict[str, str] = field(default_factory=dict)
     """URL at the stand-in -> sha256."""
     served: dict[str, str] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from tests.chaos.evidence import Evidence
+from tests.chaos.money import WARM_UP
 from tests.chaos.patience import until
 from tests.chaos.place import Site
 from tests.chaos.records import Records
@@ -27,14 +28,19 @@ async def gather(scene: Scene, visits: int, halts: set[str]) -> Evidence:
         answer = await scene.visitors.served(output.key)
         served[output.key] = sha256(answer.content).hexdigest() if answer.is_success else f"HTTP {answer.status_code}"
     late = [f"{name} did not end in time" for name in await site.stop()]
-    predictions = await world.predictions()
+    predictions = [each for each in await world.predictions() if each.prompt != WARM_UP]
+    jobs = [job for job in await records.jobs() if job.prompt != WARM_UP]
+    ids = {job.id for job in jobs}
     evidence = Evidence(
         visits=visits,
         submissions=scene.visitors.submissions,
-        jobs=await records.jobs(),
-        attempts=await records.attempts(),
-        outputs=await records.outputs(),
+        jobs=jobs,
+        attempts=[attempt for attempt in await records.attempts() if attempt.job in ids],
+        outputs=[output for output in await records.outputs() if output.job in ids],
         predictions=predictions,
+        costs=await records.costs(),
+        budgets=await records.budgets(),
+        held=await records.held(),
         drawn={url: await world.drawn(url) for prediction in predictions for url in prediction.urls},
         served=served,
         met=world.met(),

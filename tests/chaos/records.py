@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tests.chaos.evidence import AttemptRow, JobRow, OutputRow
+from tests.chaos.evidence import AttemptRow, BudgetRow, JobRow, OutputRow
 
 LOOK_EVERY = 0.25  # seconds
 
@@ -87,6 +87,34 @@ class Records:
             older = f"strftime('%Y-%m-%d %H:%M:%f', {{0}}, '-{seconds} seconds') || '+00:00'"
         changes = ", ".join(f"{column} = {older.format(column)}" for column in ("noted_at", "removed_at"))
         await self._ask(f"UPDATE pending_file SET {changes}")
+
+    async def costs(self) -> dict[str, int]:
+        """Return what the ledger says that each prediction cost, by its id, in micro-dollars."""
+        rows = await self._ask(
+            "SELECT attempt.prediction_id AS prediction, sum(ledger.micros) AS micros FROM ledger"
+            " JOIN attempt ON attempt.id = ledger.attempt GROUP BY attempt.prediction_id"
+        )
+        return {row["prediction"]: int(row["micros"]) for row in rows if row["prediction"] is not None}
+
+    async def budgets(self) -> list[BudgetRow]:
+        """Return all budgets, with the sums of the ledger and of the holds."""
+        about = (
+            "(budget.scope = 'all' OR CAST(ledger.owner AS TEXT) = budget.subject"
+            " OR CAST(ledger.api_key AS TEXT) = budget.subject OR ledger.model = budget.subject)"
+        )
+        rows = await self._ask(
+            "SELECT scope, spent, held,"
+            f" (SELECT coalesce(sum(micros), 0) FROM ledger WHERE kind = 'settle' AND {about}) AS settled,"
+            " (SELECT coalesce(sum(micros), 0) FROM hold"
+            "  WHERE hold.budgets LIKE '%' || CAST(budget.id AS TEXT) || '%') AS holds FROM budget"
+        )
+        return [
+            BudgetRow(row["scope"], row["spent"], row["held"], int(row["settled"]), int(row["holds"])) for row in rows
+        ]
+
+    async def held(self) -> set[UUID]:
+        """Return the jobs for which money is held."""
+        return {_uuid(row["job"]) for row in await self._ask("SELECT job FROM hold")}
 
     async def halts(self) -> set[str]:
         """Return the code of what currently halts the queue, if it is halted."""

@@ -11,7 +11,7 @@ from random import Random
 
 import msgspec
 
-from tests.chaos import place
+from tests.chaos import money, place
 from tests.chaos.checks import Violation, violations
 from tests.chaos.evidence import ENDED
 from tests.chaos.gathering import gather
@@ -24,6 +24,8 @@ from tests.chaos.storm import rage
 from tests.chaos.visitors import Visitors
 from tests.chaos.visits import visits
 from tests.chaos.world import World
+
+SETTLED = 30.0  # seconds after the last job's end within which the ledger knows what all cost
 
 
 @dataclass
@@ -55,7 +57,9 @@ async def play(seed: int, database: str, size: Size, folder: Path) -> Result:
     webhooks = size.slow and chance.random() < 0.7  # it takes half a minute to make up for a lost one
     async with place.running(folder, database, size.webs, size.workers, size.lease, webhooks) as site:
         world = World(site.world, site.standin.log)
-        scene = Scene(site, Records(site.database_url), world, Visitors(site.addresses, world, seed))
+        await world.prepare(0.2)
+        headers = await money.prepare(site)
+        scene = Scene(site, Records(site.database_url), world, Visitors(site.addresses, world, seed, headers))
         takeover, halts = Takeover(), set[str]()
         await world.prepare(chance.uniform(0.2, 1.0))
         watching = [
@@ -68,6 +72,7 @@ async def play(seed: int, database: str, size: Size, folder: Path) -> Result:
         await _all_ended(scene.records, visiting, size.limit)
         await world.calm()
         await site.ready()
+        await _all_settled(scene)
         for task in watching:
             task.cancel()
         evidence = await gather(scene, len(planned), halts)
@@ -93,6 +98,20 @@ async def _all_ended(records: Records, visiting: asyncio.Task[None], limit: floa
         async with asyncio.timeout(limit):
             await visiting
             await until(partial(_ended, records))
+
+
+async def _all_settled(scene: Scene) -> None:
+    """Wait until the ledger has all costs, and nothing is held for what ended, but no longer than SETTLED seconds."""
+
+    async def settled() -> bool:
+        costs, predictions = await scene.records.costs(), await scene.world.predictions()
+        held, doubtful = await scene.records.held(), {job.id for job in await scene.records.jobs() if job.error_code}
+        entered = all(each.charged == costs.get(each.id, 0) for each in predictions if each.prompt != money.WARM_UP)
+        return entered and held <= doubtful
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED):
+            await until(settled, every=1)
 
 
 async def _ended(records: Records) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from tests.chaos.checks import CHECKS, Violation, nothing_is_paid_twice, violations
-from tests.chaos.evidence import AttemptRow, Evidence, JobRow, Outage, OutputRow, Prediction, Submission
+from tests.chaos.evidence import AttemptRow, BudgetRow, Evidence, JobRow, Outage, OutputRow, Prediction, Submission
 from tests.chaos.fates import NO_FATE, Fate, fate
 from tests.chaos.gathering import scratches, stored
 from tests.chaos.plan import EACH, ON_POSTGRES, plan
@@ -54,9 +54,11 @@ def evidence() -> Evidence:
         outputs=[OutputRow(GOOD, 1, "good-1.png", "two"), OutputRow(GOOD, 0, "good.png", "one")],
         predictions=[
             Prediction("g1", "good", "failed", start, start + 900, ()),
-            Prediction("g2", "good", "succeeded", start + 900, start + 2000, ("/0", "/1")),
-            Prediction("b1", "bad", "failed", start, start + 900, ()),
+            Prediction("g2", "good", "succeeded", start + 900, start + 2000, ("/0", "/1"), charged=6000),
+            Prediction("b1", "bad", "failed", start, start + 900, (), charged=40),
         ],
+        costs={"g2": 6000, "b1": 40},
+        budgets=[BudgetRow("all", spent=6040, held=0, settled=6040, holds=0)],
         drawn={"/0": "one", "/1": "two"},
         served={"good.png": "one", "good-1.png": "two"},
         stored={"good-a.png", "good-1-b.png"},
@@ -195,6 +197,14 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     "what is left of a download": (lambda found: found.litter.append("x.part"), "other", "nothing_lies_about"),
     "a process": (lambda found: found.stragglers.append("worker"), "other", "nothing_lies_about"),
     "an answer": (lambda found: found.answers.append("500"), "other", "nothing_lies_about"),
+    "a charge that is not entered": (lambda found: found.costs.pop("b1"), "money", "the_money_adds_up"),
+    "a charge that is entered twice": (lambda found: found.costs.update(g2=12000), "money", "the_money_adds_up"),
+    "a sum that is not the ledger's": (
+        lambda found: found.budgets.append(BudgetRow("person", spent=6000, held=0, settled=6040, holds=0)),
+        "money",
+        "the_money_adds_up",
+    ),
+    "money that is held for an ended job": (lambda found: found.held.add(GOOD), "money", "the_money_adds_up"),
 }
 """What is wrong -> how it is planted, the kind of violation, and the check that finds it."""
 

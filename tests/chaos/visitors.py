@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -23,8 +24,10 @@ class Visitors:
     submissions: every POST that may have arrived. surprises: unexpected responses, and how often each occurred.
     """
 
-    def __init__(self, addresses: list[str], world: World, seed: int) -> None:
-        self._clients = [httpx.AsyncClient(base_url=address, timeout=PATIENCE) for address in addresses]
+    def __init__(self, addresses: list[str], world: World, seed: int, headers: Mapping[str, str]) -> None:
+        self._clients = [
+            httpx.AsyncClient(base_url=address, timeout=PATIENCE, headers=headers) for address in addresses
+        ]
         self._world, self._seed = world, seed
         self.submissions: list[Submission] = []
         self.surprises: Counter[str] = Counter()

@@ -93,6 +93,7 @@ class World:
                 created=_milliseconds(row["created_at"]),
                 ended=_milliseconds(row["completed_at"]) if "completed_at" in row else None,
                 urls=_urls(row["output"]),
+                charged=row["charged"],
             )
             for row in ledger
         ]

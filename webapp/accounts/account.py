@@ -10,7 +10,6 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from tasks.accounts import audit, keys, passwords, people, sessions, throttle
-from tasks.accounts.audit import By
 from tasks.accounts.passwords import Passwords
 from tasks.db.account_tables import ApiKey, Person
 from tasks.db.database import now
@@ -18,7 +17,7 @@ from tasks.errors import Rejected
 from webapp.accounts import browsers, key_forms
 from webapp.accounts.key_forms import KeyForm, key_from
 from webapp.accounts.sign_in import NO_STORE, TOO_MANY, seconds_to_wait, signed_in
-from webapp.http.authentication import actor_of, peer
+from webapp.http.authentication import actor_of, requester
 from webapp.http.clients import network_of
 from webapp.http.errors import AnyRequest, Problem
 from webapp.http.methods import READ
@@ -58,7 +57,7 @@ async def change_password(request: AnyRequest, hasher: NamedDependency[Passwords
     new = str(form.get("password", ""))
     if fault := passwords.fault(new):
         return await _page(request, Outcome(fault))
-    await people.set_password(person, await hasher.hashed(new), _by(request))
+    await people.set_password(person, await hasher.hashed(new), requester(request))
     return await signed_in(request, person, "/account")
 
 
@@ -67,7 +66,7 @@ async def end_session(request: AnyRequest, session_id: FromPath[UUID]) -> Redire
     """End a session of the person, in this or another browser."""
     person = await _person(request)
     if await sessions.end(session_id, person.id):
-        await audit.note(_by(request), "session ended", person.name)
+        await audit.note(requester(request), "session ended", person.name)
     return Redirect("/account", status_code=303)
 
 
@@ -76,7 +75,7 @@ async def add_key(request: AnyRequest) -> Response[str]:
     """Make a key. Its secret is on the page that this returns, and never again."""
     form, person = await request.form(), await _person(request)
     try:
-        made = await key_from(form, person, _by(request))
+        made = await key_from(form, person, requester(request))
     except Rejected as rejected:
         return await _page(request, key_form=key_forms.filled_in(form, rejected.faults[0].message))
     return await _page(request, Outcome(secret=made.secret, of=made.key.name))
@@ -86,7 +85,7 @@ async def add_key(request: AnyRequest) -> Response[str]:
 async def rotate_key(request: AnyRequest, key_id: FromPath[UUID]) -> Response[str]:
     """Make another secret for a key. The one before stays valid until the key is rotated again."""
     key = await _key(request, key_id)
-    secret = await keys.rotate(key, actor_of(request).name, _by(request))
+    secret = await keys.rotate(key, actor_of(request).name, requester(request))
     if secret is None:
         raise Problem(Code.NOT_FOUND, "There is no such key.")
     return await _page(request, Outcome(secret=secret, of=key.name))
@@ -95,7 +94,7 @@ async def rotate_key(request: AnyRequest, key_id: FromPath[UUID]) -> Response[st
 @post("/account/keys/{key_id:uuid}/revoke", status_code=303)
 async def revoke_key(request: AnyRequest, key_id: FromPath[UUID]) -> Redirect:
     """Revoke a key of the person."""
-    await keys.revoke(await _key(request, key_id), actor_of(request).name, _by(request))
+    await keys.revoke(await _key(request, key_id), actor_of(request).name, requester(request))
     return Redirect("/account", status_code=303)
 
 
@@ -110,10 +109,6 @@ async def _key(request: AnyRequest, key_id: UUID) -> ApiKey:
     if key is None or key.person != actor_of(request).person:
         raise Problem(Code.NOT_FOUND, "There is no such key.")
     return key
-
-
-def _by(request: AnyRequest) -> By:
-    return By(actor_of(request).name, peer(request.scope))
 
 
 async def _page(request: AnyRequest, said: Outcome = Outcome(), key_form: KeyForm | None = None) -> Response[str]:

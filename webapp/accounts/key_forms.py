@@ -11,6 +11,8 @@ from tasks.accounts.audit import By
 from tasks.accounts.keys import Made
 from tasks.db.account_tables import Person
 from tasks.db.database import now
+from tasks.jobs.budgets import Scope
+from tasks.spend import limits
 
 LIFETIMES = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
 """How long a key may be valid, in days, as the form offers it."""
@@ -32,6 +34,7 @@ class KeyForm:
     scopes: frozenset[str] = frozenset()
     models: str = ""
     expires: str = ""
+    budget: str = ""
     fault: str = ""
 
 
@@ -50,12 +53,17 @@ def empty(role: str) -> KeyForm:
 def filled_in(form: FormMultiDict, fault: str = "") -> KeyForm:
     """Return the form as it was sent."""
     scopes = frozenset(str(scope) for scope in form.getall("scope", []))
-    name, models, expires = (str(form.get(field, "")) for field in ("name", "models", "expires"))
-    return KeyForm(name, scopes, models, expires, fault)
+    name, models, expires, budget = (str(form.get(field, "")) for field in ("name", "models", "expires", "budget"))
+    return KeyForm(name, scopes, models, expires, budget.strip(), fault)
 
 
 async def key_from(form: FormMultiDict, person: Person, by: By) -> Made:
     """Make the key that a form describes. Raises Rejected."""
     sent = filled_in(form)
     until = now() + timedelta(days=int(sent.expires)) if sent.expires and sent.expires in LIFETIMES else None
-    return await keys.add(person, sent.name, sent.scopes, by, sent.models.replace(",", " ").split(), until)
+    if sent.budget:
+        limits.read(sent.budget)  # before there is a key: it is refused as a whole
+    made = await keys.add(person, sent.name, sent.scopes, by, sent.models.replace(",", " ").split(), until)
+    if sent.budget:
+        await limits.put(f"{Scope.KEY}:{person.name}/{made.key.name}", sent.budget, by)
+    return made

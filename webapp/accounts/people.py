@@ -17,7 +17,7 @@ from tasks.settings import settings
 from webapp.accounts import key_forms
 from webapp.accounts.key_forms import KeyForm, key_from
 from webapp.accounts.sign_in import NO_STORE
-from webapp.http.authentication import actor_of, peer
+from webapp.http.authentication import actor_of, requester
 from webapp.http.errors import AnyRequest, Problem
 from webapp.http.methods import READ
 from webapp.render import templates
@@ -60,18 +60,18 @@ async def add(request: AnyRequest) -> Response[str]:
     form = await request.form()
     name, role = str(form.get("name", "")).strip().lower(), _role(str(form.get("role", "")))
     try:
-        person = await people.add(name, role, _by(request))
+        person = await people.add(name, role, requester(request))
     except Rejected as rejected:
         return await _page(request, Outcome(rejected.faults[0].message, name=name, role=role))
     if role == Role.SERVICE:
         return await _page(request, Outcome(done=f"Added {name}. It needs a key.", key_for=person.id))
-    return await _page(request, Outcome(link=await people.new_link(person, _by(request)), whose=name))
+    return await _page(request, Outcome(link=await people.new_link(person, requester(request)), whose=name))
 
 
 @post("/people/{person_id:uuid}", status_code=200)
 async def change(request: AnyRequest, person_id: FromPath[UUID]) -> Response[str]:
     """Change a person or a key, as the button says that was pressed."""
-    form, person, by = await request.form(), await _existing(person_id), _by(request)
+    form, person, by = await request.form(), await _existing(person_id), requester(request)
     match str(form.get("action", "")):
         case "link":
             link = await people.new_link(person, by)
@@ -132,10 +132,6 @@ def _role(text: str) -> Role:
         return Role(text)
     except ValueError:
         raise Problem(Code.BAD_REQUEST, "There is no such role.") from None
-
-
-def _by(request: AnyRequest) -> By:
-    return By(actor_of(request).name, peer(request.scope))
 
 
 async def _page(request: AnyRequest, said: Outcome) -> Response[str]:

@@ -7,8 +7,8 @@ from litestar.di import NamedDependency
 
 from tasks.admission import admission, batches
 from tasks.errors import Fault, Rejected
+from tasks.jobs import budgets, quotes
 from tasks.replicate.client import Replicate
-from tasks.spend import quotes
 from webapp.http.requests import body_of, terms_of
 from webapp.schemas import describe, examples, money, requests
 from webapp.schemas.codes import Code
@@ -36,10 +36,13 @@ async def estimate(request: Request[Any, Any, Any], replicate: NamedDependency[R
     if body.models is None and body.seeds is None:
         one = await admission.checked(body.prompt, body.model, body.parameters, replicate, terms, unknown)
         runs: list[quotes.Run] = [(one.model, one.parameters)]
+        names = {one.name}
     else:
         if body.model is not None:
             raise Rejected("invalid_request", [Fault("/model", "Name either model or models.")])
         matrix = await batches.checked(body.prompt, body.models, body.seeds, body.parameters, replicate, terms, unknown)
         known = dict(zip(matrix.names, matrix.models, strict=True))
         runs = [(known[name], parameters) for _, name, parameters in matrix.requests]
-    return Response(money.Estimate.of(await quotes.of_runs(runs), len(runs)))
+        names = set(known)
+    tightest = await budgets.tightest(terms.owner.person, terms.owner.key, names)
+    return Response(money.Estimate.of(await quotes.of_runs(runs), len(runs), tightest))

@@ -1,4 +1,4 @@
-"""The arguments of the commands `people`, `keys` and `audit`."""
+"""The arguments of the commands `people`, `keys`, `budgets` and `audit`."""
 
 import argparse
 import re
@@ -9,6 +9,7 @@ from tasks.accounts.actors import SCOPES, Role
 HELP = {
     "people": "add people, list and disable them, and make the links with which they set a password",
     "keys": "make keys for programs, list and revoke them",
+    "budgets": "limit what may be spent, list the budgets and what is left of them",
     "audit": "print who changed what about people, keys and the queue, and who signed in or was refused",
 }
 DAYS = re.compile(r"([1-9][0-9]{0,3})d")
@@ -22,10 +23,7 @@ def add_to(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--last", type=_count, default=DEFAULT_ENTRIES, metavar="N", help="how many entries")
         return
     actions = command.add_subparsers(dest="action", required=True, metavar="action")
-    if name == "people":
-        _add_people(actions)
-    else:
-        _add_keys(actions)
+    {"people": _add_people, "keys": _add_keys, "budgets": _add_budgets}[name](actions)
 
 
 def _add_people(actions: "Actions[argparse.ArgumentParser]") -> None:
@@ -55,11 +53,20 @@ def _add_keys(actions: "Actions[argparse.ArgumentParser]") -> None:
     scopes = [str(scope) for scope in SCOPES]
     add.add_argument("--scope", action="append", required=True, choices=scopes, dest="scopes", help="may be repeated")
     add.add_argument("--model", action="append", dest="models", metavar="MODEL", help="one that it may use; repeatable")
+    add.add_argument("--budget", metavar="AMOUNT", help="what may be spent with it, in dollars, such as 0.10/day")
     add.add_argument("--expires", type=_days, metavar="DAYS", help="the time until it expires, such as 90d")
     actions.add_parser("list", help="list the keys that are not revoked")
     revoke = actions.add_parser("revoke", help="revoke a key, at once and for good")
     revoke.add_argument("owner", help="the name of the person or service")
     revoke.add_argument("name", help="the name of the key")
+
+
+def _add_budgets(actions: "Actions[argparse.ArgumentParser]") -> None:
+    change = actions.add_parser("set", help="set a budget, or change it")
+    change.add_argument("scope", help="all, person:NAME, key:OWNER/NAME or model:OWNER/NAME")
+    change.add_argument("amount", help="dollars per day, month or in total: 0.10/day, 50/month, 100/total")
+    actions.add_parser("list", help="list the budgets, and what is spent, held and left")
+    actions.add_parser("remove", help="remove the budgets of a scope").add_argument("scope", help="as with set")
 
 
 def _days(text: str) -> timedelta:

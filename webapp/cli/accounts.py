@@ -1,7 +1,6 @@
-"""What the commands `people`, `keys` and `audit` do."""
+"""What the commands `people`, `keys`, `budgets` and `audit` do."""
 
 from argparse import Namespace
-from collections.abc import Iterable
 from datetime import datetime
 
 from tasks.accounts import audit, keys, people
@@ -10,7 +9,10 @@ from tasks.accounts.audit import By
 from tasks.db.account_tables import AuditEntry, Person
 from tasks.db.database import now
 from tasks.settings import Settings
+from tasks.spend import limits
+from webapp.cli import budgets
 from webapp.cli.banner import in_url, reachable
+from webapp.cli.table import table
 
 BY = By()  # the command line
 
@@ -23,6 +25,8 @@ async def act(asked: Namespace, settings: Settings) -> list[str]:
     """Carry out a command. Returns the lines to print. Raises Refused, and Rejected."""
     if asked.command == "audit":
         return [_entry(entry) for entry in reversed(await audit.latest(asked.last))]
+    if asked.command == "budgets":
+        return await budgets.act(asked)
     if asked.command == "keys":
         return await _keys(asked)
     return await _people(asked, settings)
@@ -37,7 +41,7 @@ async def _people(asked: Namespace, settings: Settings) -> list[str]:
             return await _link(person, settings)
         case "list":
             rows = [(each.name, each.role, "disabled" if each.disabled_at else "") for each in await people.everyone()]
-            return _table(("name", "role", ""), rows)
+            return table(("name", "role", ""), rows)
         case "link":
             return await _link(await _person(asked.name), settings)
         case "disable":
@@ -68,10 +72,14 @@ async def _keys(asked: Namespace) -> list[str]:
         case "add":
             person = await _person(asked.owner)
             until = now() + asked.expires if asked.expires else None
+            if asked.budget:
+                limits.read(asked.budget)
             made = await keys.add(person, asked.name, asked.scopes, BY, asked.models or [], until)
+            if asked.budget:
+                await limits.put(f"key:{person.name}/{made.key.name}", asked.budget, BY)
             return [made.secret]
         case "list":
-            return _table(("key", "scopes", "models", "expires", "secrets", "last used"), await _listed())
+            return table(("key", "scopes", "models", "expires", "secrets", "last used"), await _listed())
         case _:
             person = await _person(asked.owner)
             key = next((each.key for each in await keys.of_person(person) if each.key.name == asked.name), None)
@@ -107,9 +115,3 @@ def _entry(entry: AuditEntry) -> str:
 
 def _day(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment else "never"
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    lines = [head, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -21,6 +21,7 @@ from webapp.http.direct_peer import NotedPeer
 from webapp.http.hosts import HostGuard
 from webapp.http.protocol import PatientProtocol
 
+FAILED = 1
 REFUSED = 2
 FAILED_TO_START = 3  # the exit code of uvicorn's own command
 
@@ -136,31 +137,38 @@ def resume(settings: Settings) -> int:
 
 
 def spend(settings: Settings, month: str | None) -> int:
-    """Print what the runs of a month (2026-11, in UTC) cost, by model. month: None for this month."""
+    """Print what the runs of a month (2026-11, in the zone of TIMEZONE) cost, by model. month: None for this month."""
     _log(settings)
     preflight.check_database(settings)
-    from tasks.db.database import connected, now
-    from tasks.library.query import first_moment, moment_after
+    from tasks.db.database import connected
     from tasks.models.costs import dollars
     from tasks.spend import totals
 
-    asked = month or f"{now():%Y-%m}"
+    first = totals.month_of(month) if month else totals.today().replace(day=1)
 
-    async def read() -> tuple[list[totals.Total], int]:
-        start, end = first_moment(asked), moment_after(asked)
+    async def read() -> tuple[list[totals.Line], int]:
         async with connected():
-            found = await totals.by_model(start, end, pretend=settings.standin)
-            return found, await totals.unpriced(start, end)
+            return await totals.of_month(first), await totals.unpriced(first)
 
-    found, unpriced = asyncio.run(read())
-    rows = [(total.model, total.runs, total.micros) for total in found]
-    sums = ("total", sum(runs for _, runs, _ in rows), sum(micros for *_, micros in rows))
-    print(f"{asked:<50}{'runs':>10}{'pretend cost' if settings.standin else 'cost':>16}")
-    for name, runs, micros in (*rows, sums):
-        print(f"{name:<50}{runs:>10,}{'$' + dollars(micros):>16}")
+    lines, unpriced = asyncio.run(read())
+    print(f"{f'{first:%Y-%m}':<50}{'runs':>10}{'pretend cost' if settings.standin else 'cost':>16}")
+    for total in (*totals.grouped(lines, lambda line: line.model), totals.summed(lines, "total")):
+        print(f"{total.name:<50}{total.runs:>10,}{'$' + dollars(total.micros):>16}")
     if unpriced:
         print(f"Not counted, because their price is not known: {unpriced:,} run{'' if unpriced == 1 else 's'}.")
     return 0
+
+
+def doctor(settings: Settings) -> int:
+    """Check everything, and print each finding in a line. Returns FAILED when something does not work."""
+    _log(settings)
+    preflight.check(settings)
+    preflight.check_database(settings)
+    from webapp.cli.doctor import examine
+
+    lines, works = asyncio.run(examine(settings))
+    print("\n".join(lines))
+    return 0 if works else FAILED
 
 
 def accounts(settings: Settings, asked: Namespace) -> int:

@@ -13,6 +13,7 @@ from tasks.models.registry import Model
 from tasks.models.schemas import Schema
 from tasks.models.strict_json import Malformed
 from webapp.composer.controls import MAX_FILES, PREFIX, Control, controls, text, types
+from webapp.composer.estimate import NO_ESTIMATE, Estimate, estimate
 from webapp.composer.matrix import MatrixFields, matrix_fields
 from webapp.render.views import CardView
 
@@ -51,6 +52,7 @@ class Composer:
     faults: list[FormFault] = field(default_factory=list)
     source: CardView | None = None
     lock: bool = False
+    estimate: Estimate = NO_ESTIMATE
 
 
 async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ()) -> Composer:
@@ -64,7 +66,9 @@ async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ())
     name = model.name if model else _last(form, "model") or _last(form, "other_model")
     source = await lineage.source(_last(form, "made_from"))
     view, matrix = CardView(source) if source else None, matrix_fields(form, name)
-    return Composer(_last(form, "prompt"), name, choices, made, matrix, shown, view, bool(_last(form, "lock")))
+    cost = await estimate(form, model, typed_parameters(form, model) if model else {})
+    lock = bool(_last(form, "lock"))
+    return Composer(_last(form, "prompt"), name, choices, made, matrix, shown, view, lock, cost)
 
 
 def form_of(fields: Iterable[tuple[str, object]]) -> dict[str, list[str]]:

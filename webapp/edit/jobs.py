@@ -63,7 +63,9 @@ async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     status_code=200,
     tags=["Jobs"],
     summary="Retry a failed or canceled job",
-    responses=describe.problems(Code.CROSS_SITE, *describe.JOB, Code.IN_TRASH, Code.NOT_RETRYABLE, Code.QUEUE_FULL)
+    responses=describe.problems(
+        Code.CROSS_SITE, *describe.JOB, Code.IN_TRASH, Code.NOT_RETRYABLE, Code.QUEUE_FULL, *describe.HELD
+    )
     | {
         200: describe.answer(schemas.Job, "The job is already queued or running."),
         202: describe.answer(schemas.Job, "The job is queued again.", examples.QUEUED_AGAIN),

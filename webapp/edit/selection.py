@@ -49,7 +49,7 @@ MAX_NAMED_JOBS = 10_000  # jobs that a request may name one by one; for more it 
     summary="Update many jobs at once",
     responses=describe.problems(
         Code.BAD_REQUEST, Code.CROSS_SITE, *describe.JOB, Code.BODY_TOO_LARGE, Code.TOO_MANY_FIELDS,
-        Code.NOTHING_SELECTED, Code.UNCLEAR_SEARCH, Code.INVALID_SELECTION, Code.QUEUE_FULL,
+        Code.NOTHING_SELECTED, Code.UNCLEAR_SEARCH, Code.INVALID_SELECTION, Code.QUEUE_FULL, *describe.HELD,
     )
     | {200: describe.answer(schemas.Outcome, "The outcome.", examples.OUTCOME)},
     opt=describe.takes(

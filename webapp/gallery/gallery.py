@@ -15,10 +15,12 @@ from tasks.errors import Failure, Fault, Rejected
 from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
 from tasks.jobs.backlog import QueueFull
+from tasks.jobs.holds import NotHeld
 from tasks.models import registry
 from tasks.models.registry import Model
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
+from webapp.composer.estimate import estimate
 from webapp.composer.form import Composer, after, chosen_model, compose, fitting, form_of, made_from, typed_parameters
 from webapp.composer.matrix import asked_for
 from webapp.composer.uploads import MAX_BODY, TOO_LARGE, Form, received
@@ -26,7 +28,14 @@ from webapp.gallery.batches import matrix_sent, submit_matrix
 from webapp.gallery.lightbox import neighbors_context
 from webapp.http.authentication import actor_of
 from webapp.http.clients import by_htmx, keep_session
-from webapp.http.errors import BY_ACCEPT, from_failure, from_queue_full, from_rejected, wants_json
+from webapp.http.errors import (
+    BY_ACCEPT,
+    from_failure,
+    from_not_held,
+    from_queue_full,
+    from_rejected,
+    wants_json,
+)
 from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.methods import READ
 from webapp.http.requests import existing, terms_for
@@ -65,6 +74,16 @@ async def controls(request: AnyRequest, replicate: NamedDependency[Replicate]) -
     )
 
 
+@post("/composer/estimate", status_code=200)
+async def estimated(request: AnyRequest) -> Response[str]:
+    """Return what the composer's form is expected to cost, while the user fills it in."""
+    form = form_of((await request.form()).items())
+    name = chosen_model(form, settings.default_model)
+    model = await registry.stored(name) if admission.is_model_name(name) else None
+    expected = await estimate(form, model, typed_parameters(form, model) if model else {})
+    return templates.page("fragments/estimate.html", estimate=expected)
+
+
 @post("/jobs", status_code=200, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
 async def submit(
     request: AnyRequest,
@@ -91,7 +110,7 @@ async def submit(
                 made = await submit_matrix(matrix, parameters, replicate, terms)
             else:
                 made = await admit(matrix.plain, name, parameters, replicate, terms)
-    except (Rejected, QueueFull, Failure) as error:
+    except (Rejected, QueueFull, NotHeld, Failure) as error:
         return await _refused(request, sent.typed, replicate, error)
     if isinstance(made, Batch):
         return await matrix_sent(request, made, form, model)
@@ -117,11 +136,13 @@ async def job_page(
 
 
 async def _refused(
-    request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | QueueFull | Failure
+    request: AnyRequest, form: Form, replicate: Replicate, error: Rejected | QueueFull | NotHeld | Failure
 ) -> Response[str]:
     match error:
         case Rejected():
             problem, faults = from_rejected(error), error.faults
+        case NotHeld():
+            problem, faults = from_not_held(error), [Fault("", error.message)]
         case QueueFull():
             problem, faults = from_queue_full(error), [Fault("", error.message)]
         case _:
@@ -158,4 +179,4 @@ def _query(request: AnyRequest) -> Form:
     return form_of(request.query_params.items())
 
 
-ROUTES = [gallery, controls, submit, job_page]
+ROUTES = [gallery, controls, estimated, submit, job_page]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tasks.accounts.actors import Permission
 
 SUBMIT, READ, READ_ALL, TIDY = Permission.SUBMIT, Permission.READ, Permission.READ_ALL, Permission.TIDY
-MANAGE, SIGNED_IN = Permission.MANAGE, Permission.SIGNED_IN
+OPERATE, MANAGE, SIGNED_IN = Permission.OPERATE, Permission.MANAGE, Permission.SIGNED_IN
 
 Needed = tuple[Permission, ...]
 
@@ -33,12 +33,15 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/batches/{batch_id}/cancel": (SUBMIT,),
     "/batches/{batch_id}/grid": (READ_ALL,),
     "/batches/{batch_id}/progress": (READ_ALL,),
+    "/budgets": (MANAGE,),
+    "/budgets/{budget_id}/remove": (MANAGE,),
     "/collections": {"GET": (READ_ALL,), "POST": (TIDY, READ_ALL)},
     "/collections.json": (READ_ALL,),
     "/collections/{collection_id}": (TIDY, READ_ALL),
     "/collections/{collection_id}/delete": (TIDY, READ_ALL),
     "/compare": (READ_ALL,),
     "/composer": (SUBMIT, READ_ALL),
+    "/composer/estimate": (SUBMIT, READ_ALL),
     "/docs": (READ,),
     "/estimate": (SUBMIT,),
     "/events": (READ_ALL,),
@@ -58,6 +61,8 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/models/{owner}/{name}": (READ,),
     "/people": (MANAGE,),
     "/people/{person_id}": (MANAGE,),
+    "/prices": {"GET": (OPERATE,), "POST": (MANAGE,)},
+    "/prices/{price_id}/take-back": (MANAGE,),
     "/schema/openapi.json": (READ,),
     "/searches": {"GET": (READ_ALL,), "POST": (TIDY, READ_ALL)},
     "/searches/count": (READ_ALL,),
@@ -66,6 +71,9 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/selection.zip": (READ_ALL,),
     "/selection/count": (READ_ALL,),
     "/selection/names": (READ_ALL,),
+    "/spend": (READ,),
+    "/spend.csv": (READ,),
+    "/spend.json": (READ,),
     "/status/{job_id}": (READ,),
     "/undo/{undo_id}": (TIDY, READ_ALL),
     "/uploads": (SUBMIT,),

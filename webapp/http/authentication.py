@@ -77,6 +77,11 @@ def actor_of(request: AnyRequest) -> Actor:
     return request.scope["state"]["actor"]  # type: ignore[no-any-return]
 
 
+def requester(request: AnyRequest) -> By:
+    """Return who sends a request, and from where, as the audit notes it."""
+    return By(actor_of(request).name, peer(request.scope))
+
+
 def refused(actor: Actor, permission: Permission) -> Problem:
     """Return the problem for what an actor may not do. The answer to a key names the scope that it lacks."""
     if actor is OPEN_HOUSE:

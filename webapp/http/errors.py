@@ -14,8 +14,10 @@ from litestar.types import ExceptionHandlersMap
 from tasks.accounts.actors import Actor
 from tasks.errors import DatabaseAway, Failure, Fault, Rejected
 from tasks.jobs.backlog import QueueFull
+from tasks.jobs.holds import BudgetExceeded, NotHeld
 from webapp.render import templates
 from webapp.schemas.codes import Code
+from webapp.schemas.money import BudgetState
 from webapp.schemas.problems import PROBLEM_TYPE, ProblemDetails
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ class Problem(Exception):
     """An error to report to the client.
 
     detail: a sentence. faults: the errors, each with its place in the request. other_status: the HTTP status, if it is
-    not the usual one of the code.
+    not the usual one of the code. budget: the one that has no room.
     """
 
     code: Code
@@ -49,6 +51,7 @@ class Problem(Exception):
     faults: list[Fault] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     other_status: int | None = None
+    budget: BudgetState | None = None
 
     @property
     def status(self) -> int:
@@ -57,7 +60,7 @@ class Problem(Exception):
 
     def details(self) -> ProblemDetails:
         """Return the shape that programs get."""
-        return ProblemDetails.of(self.code, self.detail, self.status, self.faults)
+        return ProblemDetails.of(self.code, self.detail, self.status, self.faults, self.budget)
 
 
 def from_rejected(rejected: Rejected) -> Problem:
@@ -74,6 +77,13 @@ def from_failure(failure: Failure) -> Problem:
 def from_queue_full(full: QueueFull) -> Problem:
     """Return the problem for a request for jobs that the queue has no room for."""
     return Problem(Code.QUEUE_FULL, full.message, headers={"Retry-After": str(full.retry_after)})
+
+
+def from_not_held(error: NotHeld) -> Problem:
+    """Return the problem for jobs for which no money can be held."""
+    if isinstance(error, BudgetExceeded):
+        return Problem(Code.BUDGET_EXCEEDED, error.message, budget=BudgetState.of(error.budget, error.needs))
+    return Problem(Code.PRICE_UNKNOWN, error.message)
 
 
 def with_key(request: AnyRequest) -> bool:
@@ -164,6 +174,7 @@ def _traceback(error: Exception) -> str:
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     Problem: answer,
     Rejected: lambda request, rejected: answer(request, from_rejected(rejected)),
+    NotHeld: lambda request, error: answer(request, from_not_held(error)),
     QueueFull: lambda request, full: answer(request, from_queue_full(full)),
     Failure: _failure,
     DatabaseAway: _database_away,

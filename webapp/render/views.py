@@ -5,7 +5,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.db.tables import Attempt, Job, Ledger, Output, Priority, Status
+from tasks.db.money_tables import Ledger
+from tasks.db.tables import Attempt, Job, Output, Priority, Status
 from tasks.files.decoder_pool import PREVIEW, THUMBNAIL
 from tasks.files.media_types import PREVIEW_SUFFIX, THUMBNAIL_SUFFIX
 from tasks.library.cards import Card
@@ -18,6 +19,8 @@ BASES = {
     Basis.METRICS: "what Replicate measured",
     Basis.TIME: "its time of compute",
     Basis.INPUT: "what was requested",
+    Basis.MEDIAN: "what such runs have cost",
+    Basis.CEILING: "the ceiling for a job, because its price is not known",
 }
 
 

@@ -44,6 +44,13 @@ class Code(StrEnum):
     KEY_UNKNOWN = "key_unknown", 401, "There is no such key."
     KEY_REVOKED = "key_revoked", 401, "The key was revoked or replaced, or its owner was disabled."
     KEY_EXPIRED = "key_expired", 401, "The key has expired."
+    BUDGET_EXCEEDED = (
+        "budget_exceeded",
+        402,
+        "A budget has no room for what the request may cost. `budget` says which one, what is left and when it starts "
+        "over.",
+    )
+    PRICE_UNKNOWN = "price_unknown", 402, "A budget applies, and the price of the model is not known."
     MISSING_SCOPE = "missing_scope", 403, "The key lacks the scope that this needs. WWW-Authenticate names it."
     MODEL_NOT_ALLOWED = "model_not_allowed", 403, "The key may only use some models, and this is none of them."
     NOT_ALLOWED = "not_allowed", 403, "The role of the person does not allow this."
@@ -110,6 +117,8 @@ class Code(StrEnum):
         "The cursor is invalid, or belongs to another order. Start from the first page.",
     )
     INVALID_NAME = "invalid_name", 422, "The name is missing, too long, or taken."
+    INVALID_BUDGET = "invalid_budget", 422, "The scope or the amount of a budget is invalid."
+    INVALID_PRICE = "invalid_price", 422, "The model, the amount or the unit of a price is invalid."
     INVALID_KEY = "invalid_key", 422, "The name, the scopes or the models of a new key are invalid."
     NOTHING_SELECTED = "nothing_selected", 422, "Neither `job` nor `all` is given."
     UNCLEAR_SEARCH = "unclear_search", 422, "The search of a selection is invalid."

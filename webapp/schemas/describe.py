@@ -29,7 +29,9 @@ CHECKED = (
     Code.INVALID_FINISH_WITHIN, Code.INVALID_MADE_FROM, Code.STORAGE_UNAVAILABLE, Code.MODEL_NOT_ALLOWED,
 )  # fmt: skip
 """The errors of every request that is checked like one for jobs."""
-TERMS = (*CHECKED, Code.INVALID_CLIENT, Code.QUEUE_FULL)
+HELD = (Code.BUDGET_EXCEEDED, Code.PRICE_UNKNOWN)
+"""The errors of every request that makes jobs wait, for which money may have to be held."""
+TERMS = (*CHECKED, Code.INVALID_CLIENT, Code.QUEUE_FULL, *HELD)
 """The errors of every request that submits jobs."""
 PROVIDER = (
     Code.PROVIDER_TIMEOUT, Code.PROVIDER_UNREACHABLE, Code.PROVIDER_ERROR, Code.PROVIDER_AUTH, Code.PROVIDER_BILLING,

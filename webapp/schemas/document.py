@@ -34,6 +34,7 @@ TAGS = {
     "Jobs": "Submit prompts, follow their jobs, search and organize them.",
     "Models": "Which models there are, and what they take.",
     "Batches": "Submit all combinations of a prompt matrix as one.",
+    "Spend": "What was spent, and the budgets.",
     "Webhooks": "What Replicate reports about predictions.",
     "Health": "Whether the process lives, and can do its work.",
 }

@@ -5,12 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from tasks.db.tables import Stage, Status
-from tasks.spend.quotes import QuoteBasis
+from tasks.jobs.budgets import Period, Scope
+from tasks.jobs.quotes import QuoteBasis
 from webapp.schemas.batches import Axis, Batch, Counts, SubmittedBatch
 from webapp.schemas.jobs import FinishedJob, FinishedJobs, Job, JobPage, Outcome, Output, SubmittedJob
 from webapp.schemas.library import Made, Upload
 from webapp.schemas.members import Kind, Priority
-from webapp.schemas.money import Estimate, Price
+from webapp.schemas.money import BudgetState, Estimate, Price, Spend, Spent, SpentBy, SpentOnDay
 from webapp.schemas.problems import Readiness
 
 JOB_ID, BATCH_ID = UUID("019ab0c4-5d1e-7b36-9533-e50ac26d7632"), UUID("019ab0c4-5d1e-7b36-9533-e50ac26d7640")
@@ -40,6 +41,20 @@ ESTIMATES = {
         ),
     ),
     "no known price": Estimate(1, QuoteBasis.UNKNOWN),
+}  # fmt: skip
+SPENT: dict[str, Any] = {"runs": 4, "usd": "0.012", "micros": 12_000}
+SPEND = {
+    "month": Spend(
+        month="2026-11", total=Spent(**SPENT), today=Spent(**SPENT), days=[SpentOnDay(day=CREATED.date(), **SPENT)],
+        models=[SpentBy(name="black-forest-labs/flux-schnell", **SPENT)], people=[SpentBy(name="anna", **SPENT)],
+        keys=[SpentBy(name="anna/ci", **SPENT)],
+        budgets=[
+            BudgetState(
+                scope=Scope.PERSON, name="anna", period=Period.MONTH, limit="5.00", spent="0.012", held="0.00",
+                left="4.988", resets_at=datetime(2026, 12, 1, tzinfo=UTC),
+            )
+        ],
+    )
 }  # fmt: skip
 
 DEADLINE = _after(86400)

@@ -110,6 +110,7 @@ class Job(Struct, kw_only=True):
     notes: Maybe[str] = UNSET
     trashed_at: Maybe[Annotated[Time, Meta(description="When the job was moved to the trash.")]] = UNSET
     cost: Maybe[Annotated[Cost, Meta(description="What all its attempts cost. Absent if that is not known.")]] = UNSET
+    hold: Maybe[Annotated[Cost, Meta(description="What is set aside for it in budgets, until it has ended.")]] = UNSET
     cancel: Maybe[
         Annotated[
             Cancel,
@@ -139,6 +140,8 @@ class Job(Struct, kw_only=True):
         elif job.status == Status.FAILED:
             job.error, job.error_code = given(row.error), given(row.error_code)
         elif job.status in (Status.QUEUED, Status.RUNNING):
+            if row.hold is not None and row.hold_basis is not None:
+                job.hold = Cost(dollars(row.hold), row.hold, Basis(row.hold_basis))
             job.stage = Stage(row.stage) if row.stage else UNSET
             job.progress, job.place = given(row.progress), given(card.place)
             job.estimated_start = card.starts_at.replace(microsecond=0) if card.starts_at else UNSET

@@ -8,7 +8,8 @@ from msgspec import UNSET, Meta, Struct
 
 from tasks.errors import Fault
 from webapp.schemas.codes import Code
-from webapp.schemas.members import Maybe
+from webapp.schemas.members import Maybe, given
+from webapp.schemas.money import BudgetState
 
 PROBLEM_TYPE = "application/problem+json"
 FRAGMENT = "/?:@!$&'()*+,;="  # what a URI's fragment may contain as it is, besides letters, digits and -._~ (RFC 3986)
@@ -46,9 +47,20 @@ class ProblemDetails(Struct):
     detail: Annotated[str, Meta(description="A sentence for people.")]
     code: Annotated[Code, Meta(description="Stable, for programs.")]
     errors: Maybe[Annotated[list[FaultDetails], Meta(description="Everything that is wrong with the request.")]] = UNSET
+    budget: Maybe[Annotated[BudgetState, Meta(description="The budget that has no room. `budget_exceeded` only.")]] = (
+        UNSET
+    )
 
     @classmethod
-    def of(cls, code: Code, detail: str, status: int | None = None, faults: Sequence[Fault] = ()) -> Self:
+    def of(
+        cls,
+        code: Code,
+        detail: str,
+        status: int | None = None,
+        faults: Sequence[Fault] = (),
+        budget: BudgetState | None = None,
+    ) -> Self:
         """Return the shape of an error. status: if it is not the usual one of the code."""
         listed = [FaultDetails(f"#{quote(fault.pointer, FRAGMENT)}", fault.message) for fault in faults]
-        return cls(f"/errors/{code}", code.summary, status or code.status, detail, code, listed or UNSET)
+        title, of_all = code.summary, status or code.status
+        return cls(f"/errors/{code}", title, of_all, detail, code, listed or UNSET, given(budget))

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from tasks.db.tables import Attempt, Job, Ledger
+from tasks.db.money_tables import Ledger
+from tasks.db.tables import Attempt, Job
 from tasks.jobs import ledger, lifecycle
 from tasks.replicate.client import Prediction
 from tests import factories

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tasks.db.database import now
-from tasks.db.tables import ModelPrice
+from tasks.db.money_tables import ModelPrice
 from tasks.models import prices
 from tasks.models.price_pages import MAX_PAGE_BYTES, PricePages, listed_on
 from tasks.models.prices import UnreadablePrice

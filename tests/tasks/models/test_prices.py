@@ -119,3 +119,18 @@ def test_criteria_of_another_form_are_refused(criterion: dict[str, Any]) -> None
     charges = [{"metric": "units", "price": "$1", "title": "per unit"}]
     with pytest.raises(UnreadablePrice):
         price(tiers=[{"prices": charges, "criteria": [criterion]}])
+
+
+@pytest.mark.parametrize(
+    ("criterion", "words"),
+    [
+        ({"type": "equals", "title": "target resolution", "value": "4K"}, "resolution target 4K"),
+        ({"type": "equals", "title": "with audio", "value": False}, "with audio false"),
+        ({"type": "range", "title": "output image pixel", "value": [1000, 2000]}, "over 1000 up to 2000"),
+        ({"type": "range", "title": "output image pixel", "value": [None, 1000]}, "count up to 1000"),
+    ],
+)
+def test_a_criterion_is_told_in_words(criterion: dict[str, Any], words: str) -> None:
+    charge = {"metric": "run", "price": "$1", "title": "per run"}
+    [found] = price(tiers=[{"prices": [charge], "criteria": [criterion]}]).tiers[0].criteria
+    assert found.text.endswith(words)

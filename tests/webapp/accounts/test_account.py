@@ -13,6 +13,7 @@ from tasks.accounts.actors import Role
 from tasks.accounts.audit import By
 from tasks.db.account_tables import ApiKey, AuditEntry, Person
 from tasks.db.database import now
+from tasks.spend import limits
 from tests import factories
 from tests.factories import PASSWORD
 from tests.webapp.browsers import browser
@@ -185,6 +186,15 @@ async def test_a_key_may_be_limited_to_models_and_expire(anna: Person, client: h
     assert listed.models == ["black-forest-labs/flux-schnell", "stability-ai/sdxl"]
     assert listed.key.expires_at is not None
     assert timedelta(days=29) < listed.key.expires_at - now() <= timedelta(days=30)
+
+
+async def test_a_key_may_have_a_budget_and_a_wrong_one_makes_no_key(anna: Person, client: httpx.AsyncClient) -> None:
+    form = {"name": "ci", "scope": "submit"}
+    assert (await client.post("/account/keys", data=form | {"budget": "a lot"})).status_code == 422
+    assert await keys.of_person(anna) == []
+    assert (await client.post("/account/keys", data=form | {"budget": "0.10/day"})).status_code == 200
+    [budget] = await limits.listed()
+    assert (limits.label(budget), budget.amount, budget.period) == ("key:anna/ci", 100_000, "day")
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
+from tasks.db import ids
 from tasks.db.database import now
+from tasks.db.money_tables import Ledger
 from tasks.settings import ROOT
 from tests import factories
 
@@ -44,6 +47,17 @@ async def test_what_the_stand_in_made_is_not_added_to_what_replicate_charges() -
 
 async def test_a_month_without_runs_cost_nothing() -> None:
     assert await printed("--month", "2026-01") == (0, ["2026-01 runs pretend cost", "total 0 $0.00"])
+
+
+async def test_a_month_begins_and_ends_in_the_time_zone_of_darkroom() -> None:
+    for at in (datetime(2026, 10, 31, 11, tzinfo=UTC), datetime(2026, 11, 30, 10, 59, tzinfo=UTC)):
+        entry = Ledger(
+            at=at, job=ids.new(), attempt=ids.new(), model="a/b", micros=3_000, basis="metrics", pretend=True
+        )
+        await Ledger.insert(entry)
+    november = await printed("--month", "2026-11", TIMEZONE="Pacific/Auckland")
+    assert november == (0, ["2026-11 runs pretend cost", "a/b 2 $0.006", "total 2 $0.006"])
+    assert (await printed("--month", "2026-11"))[1][-1] == "total 1 $0.003"
 
 
 @pytest.mark.once

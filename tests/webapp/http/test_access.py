@@ -19,6 +19,7 @@ Who = frozenset[str]
 PEOPLE = frozenset({"viewer", "member", "admin"})
 MAKERS = frozenset({"open house", "member", "admin", "program"})
 ADMINS = frozenset({"admin"})
+OPERATORS = ADMINS | {"open house", "key with operate"}
 READERS = PEOPLE | {"open house", "program", "key with read"}
 READERS_OF_ALL = PEOPLE | {"open house", "program", "key with read:all"}
 SUBMITTERS = MAKERS | {"key with submit"}
@@ -40,12 +41,15 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/batches/{batch_id}/cancel": {"POST": SUBMITTERS},
     "/batches/{batch_id}/grid": {"GET": READERS_OF_ALL},
     "/batches/{batch_id}/progress": {"GET": READERS_OF_ALL},
+    "/budgets": {"POST": ADMINS},
+    "/budgets/{budget_id}/remove": {"POST": ADMINS},
     "/collections": {"GET": READERS_OF_ALL, "POST": MAKERS},
     "/collections.json": {"GET": READERS_OF_ALL},
     "/collections/{collection_id}": {"POST": MAKERS},
     "/collections/{collection_id}/delete": {"POST": MAKERS},
     "/compare": {"GET": READERS_OF_ALL},
     "/composer": {"GET": MAKERS},
+    "/composer/estimate": {"POST": MAKERS},
     "/docs": {"GET": READERS},
     "/errors/{code}": {"GET": EVERYONE},
     "/estimate": {"POST": SUBMITTERS},
@@ -67,6 +71,8 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/models/{owner}/{name}": {"GET": READERS},
     "/people": {"GET": ADMINS, "POST": ADMINS},
     "/people/{person_id}": {"POST": ADMINS},
+    "/prices": {"GET": OPERATORS, "POST": ADMINS},
+    "/prices/{price_id}/take-back": {"POST": ADMINS},
     "/readyz": {"GET": EVERYONE},
     "/schema/openapi.json": {"GET": READERS},
     "/searches": {"GET": READERS_OF_ALL, "POST": MAKERS},
@@ -78,6 +84,9 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/selection/names": {"GET": READERS_OF_ALL},
     "/sign-in": {"GET": EVERYONE, "POST": EVERYONE},
     "/sign-out": {"POST": EVERYONE},
+    "/spend": {"GET": READERS},
+    "/spend.csv": {"GET": READERS},
+    "/spend.json": {"GET": READERS},
     "/static/{path}": {"GET": EVERYONE},
     "/status/{job_id}": {"GET": READERS},
     "/undo/{undo_id}": {"GET": MAKERS, "POST": MAKERS},

@@ -4,10 +4,10 @@ from typing import Any
 
 from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.tables import Ledger, ModelPrice
+from tasks.db.money_tables import Ledger, ModelPrice
+from tasks.jobs import quotes
+from tasks.jobs.quotes import UNKNOWN, Quote, QuoteBasis
 from tasks.models import prices, registry
-from tasks.spend import quotes
-from tasks.spend.quotes import UNKNOWN, Quote, QuoteBasis
 from tests.factories import FLUX, SDXL
 
 
@@ -51,6 +51,7 @@ async def test_what_is_charged_by_time_costs_what_such_runs_cost() -> None:
     quote = await quoted((SDXL, {}))
     assert (quote.basis, quote.low, quote.high) == (QuoteBasis.MEDIAN, 2_900, 2_900)
     await ran(*range(1_000, 101_000, 1_000))  # of a hundred runs the last fifty count: 51,000 to 100,000
+    quotes.last_runs.cache_clear()
     quote = await quoted((SDXL, {}), (SDXL, {}))
     assert (quote.basis, quote.low, quote.high) == (QuoteBasis.MEDIAN, 2 * 76_000, 2 * 98_000)
 

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tasks.db.tables import Ledger
+from async_lru import alru_cache
+
+from tasks.db.money_tables import Ledger
 from tasks.models import costs, prices
+from tasks.models.prices import PRICE_TTL_SECONDS
 from tasks.models.registry import Model
 from tasks.models.tariffs import Price, Tier
 from tasks.models.usage import expected
 from tasks.settings import settings
 
 RUNS_LOOKED_AT = 50  # of a model, for what a run usually costs
-LAST_RUNS = "SELECT micros FROM ledger WHERE model = {} AND pretend = {} ORDER BY id DESC LIMIT {}"
+LAST_RUNS = "SELECT micros FROM ledger WHERE model = {} AND pretend = {} AND kind = 'settle' ORDER BY id DESC LIMIT {}"
 
 Run = tuple[Model, Mapping[str, Any]]
 """A run to come: its model and its parameters."""
@@ -49,8 +52,7 @@ UNKNOWN = Quote(QuoteBasis.UNKNOWN)
 
 async def of_runs(runs: Sequence[Run]) -> Quote:
     """Return what runs are expected to cost together."""
-    past: dict[str, list[int]] = {}
-    quotes = [await _of_run(model, parameters, past) for model, parameters in runs]
+    quotes = [await of_run(model.name, model.input_schema["properties"], parameters) for model, parameters in runs]
     low = [quote.low for quote in quotes if quote.low is not None]
     high = [quote.high for quote in quotes if quote.high is not None]
     if len(low) < len(quotes) or not quotes:
@@ -61,22 +63,26 @@ async def of_runs(runs: Sequence[Run]) -> Quote:
     return Quote(basis, sum(low), sum(high), price, tier)
 
 
-async def _of_run(model: Model, parameters: Mapping[str, Any], past: dict[str, list[int]]) -> Quote:
-    """Return what a run is expected to cost. past: what runs of each model have cost, which is read once."""
-    price = await prices.current(model.name)
+async def of_run(model: str, properties: Mapping[str, Any], parameters: Mapping[str, Any]) -> Quote:
+    """Return what a run is expected to cost. properties: of the model's input schema."""
+    price = await prices.current(model)
     if price is None:
         return UNKNOWN
-    usual = expected(parameters, model.input_schema["properties"])
+    usual = expected(parameters, properties)
     tier = price.tier(usual)
     micros = costs.micros_of(tier, usual)
     if micros is not None:
         return Quote(QuoteBasis.METRICS, micros, micros, price, tier)
-    if model.name not in past:
-        rows = await Ledger.raw(LAST_RUNS, model.name, settings.standin, RUNS_LOOKED_AT)
-        past[model.name] = sorted(row["micros"] for row in rows)
-    if found := past[model.name]:
+    if found := await last_runs(model.partition(":")[0]):
         return Quote(QuoteBasis.MEDIAN, found[len(found) // 2], found[len(found) * 95 // 100], price, tier)
     if price.median is not None:
         median = costs.rounded(price.median)
         return Quote(QuoteBasis.MEDIAN, median, median, price, tier)
     return UNKNOWN
+
+
+@alru_cache(maxsize=256, ttl=PRICE_TTL_SECONDS)
+async def last_runs(model: str) -> list[int]:
+    """Return what the last runs of a model have cost, sorted. It may be a few seconds old."""
+    rows = await Ledger.raw(LAST_RUNS, model, settings.standin, RUNS_LOOKED_AT)
+    return sorted(row["micros"] for row in rows)

@@ -1,0 +1,134 @@
+"""Budgets as people set, list and remove them: by the names of people and keys, in dollars."""
+
+import logging
+import re
+from decimal import Decimal
+from uuid import UUID
+
+from tasks.accounts import audit, keys, people
+from tasks.accounts.audit import By
+from tasks.db import ids
+from tasks.db.account_tables import ApiKey
+from tasks.db.database import now
+from tasks.db.money_tables import Budget
+from tasks.errors import Fault, Rejected
+from tasks.jobs import budgets
+from tasks.jobs.budgets import Period, Scope
+from tasks.models import registry
+from tasks.models.costs import dollars
+
+log = logging.getLogger(__name__)
+
+AMOUNT = re.compile(r"\$?([0-9]{1,9}(?:\.[0-9]{1,6})?)/(day|month|total)")
+MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+async def put(scope: str, amount: str, by: By) -> Budget:
+    """Set a budget, or change the one that there is. Jobs that wait already are not judged anew.
+
+    scope: all, person:anna, key:anna/ci or model:owner/name. amount: dollars per day, month or in total, such as
+    0.10/day. Raises Rejected("invalid_budget").
+    """
+    micros, period = read(amount)
+    kind, subject, name = await _subject(scope)
+    same = (Budget.scope == kind) & (Budget.subject == subject) & (Budget.period == period)
+    before = await Budget.objects().get(same)
+    window = budgets.window(period, now())
+    row = Budget(
+        id=ids.new(), scope=kind, subject=subject, name=name, period=period, amount=micros,
+        starts_at=window.starts_at, ends_at=window.ends_at, created_at=now(),
+    )  # fmt: skip
+    await budgets.save(row)
+    after = {"limit": f"{dollars(micros)}/{period}"}
+    was = {"limit": f"{dollars(before.amount)}/{period}"} if before else None
+    await audit.note(by, "budget set", label(row), was, after)
+    saved = await Budget.objects().get(same)
+    assert saved is not None
+    return saved
+
+
+def read(amount: str) -> tuple[int, Period]:
+    """Return the micro-dollars and the period of a text such as 0.10/day. Raises Rejected("invalid_budget")."""
+    found = AMOUNT.fullmatch(amount.strip())
+    if found is None:
+        message = "A budget is an amount in dollars for a time: 0.10/day, 50/month, or 100/total."
+        raise Rejected("invalid_budget", [Fault("/amount", message)])
+    return int(Decimal(found[1]) * 10**6), Period(found[2])
+
+
+async def remove_all(scope: str, by: By) -> int:
+    """Remove the budgets of a scope. Returns how many there were. Raises Rejected("invalid_budget")."""
+    kind, subject, _ = await _subject(scope)
+    found = await Budget.objects().where((Budget.scope == kind) & (Budget.subject == subject))
+    for budget in found:
+        await remove(budget, by)
+    return len(found)
+
+
+async def remove(budget: Budget, by: By) -> None:
+    """Remove a budget, with what is held of it."""
+    await budgets.delete(budget)
+    await audit.note(by, "budget removed", label(budget), {"limit": f"{dollars(budget.amount)}/{budget.period}"})
+
+
+async def check() -> None:
+    """Count again what is spent and held of each budget, by the ledger and the holds. What was otherwise is logged."""
+    for budget in await budgets.current():
+        if await budgets.recount(budget):
+            log.warning("the budget %s did not agree with the ledger, and was counted again", label(budget))
+
+
+async def warn() -> None:
+    """Note each budget of which most is used, once in its day or month, in the log and in the audit."""
+    for budget in await budgets.current():
+        if not budgets.is_low(budget) or budget.warned_at is not None:
+            continue
+        first = (Budget.id == budget.id) & Budget.warned_at.is_null()
+        if await Budget.update({Budget.warned_at: now()}).where(first).returning(Budget.id):
+            used = {"used": dollars(budget.spent + budget.held), "limit": f"{dollars(budget.amount)}/{budget.period}"}
+            await audit.note(By("worker"), f"budget {budgets.WARN_AT_PERCENT} % used", label(budget), after=used)
+            log.warning("%d %% of the budget %s is used", budgets.WARN_AT_PERCENT, label(budget))
+
+
+async def listed() -> list[Budget]:
+    """Return all budgets: for all first, then by scope and name."""
+    order = list(Scope)
+    return sorted(await budgets.current(), key=lambda each: (order.index(Scope(each.scope)), each.name, each.period))
+
+
+async def of_person(person: UUID) -> list[Budget]:
+    """Return the budgets that jobs of a person can fall under: its own, those of its keys, of models, and of all."""
+    of_keys = await ApiKey.select(ApiKey.id).where(ApiKey.person == person)
+    own = {"", str(person), *(str(row["id"]) for row in of_keys)}
+    return [budget for budget in await listed() if budget.scope == Scope.MODEL or budget.subject in own]
+
+
+async def scopes() -> list[str]:
+    """Return what a budget can be for, as `put` takes it: all, then people, keys and known models."""
+    everyone = [f"{Scope.PERSON}:{person.name}" for person in await people.everyone()]
+    owner = ApiKey.person.name.as_alias("owner")
+    rows = await ApiKey.select(owner, ApiKey.name).where(ApiKey.revoked_at.is_null()).order_by(owner, ApiKey.name)
+    models = {budgets.bare(model.name) for model in await registry.known()}
+    of_keys = [f"{Scope.KEY}:{row['owner']}/{row['name']}" for row in rows]
+    return [Scope.ALL, *everyone, *of_keys, *(f"{Scope.MODEL}:{name}" for name in sorted(models))]
+
+
+def label(budget: Budget) -> str:
+    """Return what a budget is about, as `put` takes it: all, person:anna, key:anna/ci or model:owner/name."""
+    return budget.scope if budget.scope == Scope.ALL else f"{budget.scope}:{budget.name}"
+
+
+async def _subject(scope: str) -> tuple[Scope, str, str]:
+    """Return the scope, and the id and the name of what it is about. Raises Rejected."""
+    kind, _, name = scope.strip().partition(":")
+    match kind:
+        case Scope.ALL if not name:
+            return Scope.ALL, "", ""
+        case Scope.PERSON if person := await people.named(name):
+            return Scope.PERSON, str(person.id), person.name
+        case Scope.KEY if key := await keys.named(name):
+            return Scope.KEY, str(key.id), name
+        case Scope.MODEL if MODEL.fullmatch(name):
+            return Scope.MODEL, name, name
+    message = f"There is no {scope!r}. A budget is for all, person:NAME, key:OWNER/NAME or model:OWNER/NAME."
+    raise Rejected("invalid_budget", [Fault("/scope", message)])
