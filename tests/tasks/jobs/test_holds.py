@@ -13,9 +13,9 @@ from tasks.accounts.audit import By
 from tasks.db import ids
 from tasks.db.database import DB, now
 from tasks.db.money_tables import Budget, Hold, Ledger
-from tasks.db.tables import Batch, Job, Priority, Values
+from tasks.db.tables import Attempt, Batch, Job, Priority, Values
 from tasks.errors import Failure
-from tasks.jobs import attempts, budgets, bulk, holds, insert, lifecycle
+from tasks.jobs import attempts, budgets, bulk, holds, insert, ledger, lifecycle
 from tasks.jobs.chunks import one_by_one
 from tasks.jobs.holds import BudgetExceeded, PriceUnknown
 from tasks.jobs.insert import NOBODY, Owner
@@ -369,3 +369,21 @@ async def test_a_budget_of_which_most_is_used_is_noted_once(caplog: pytest.LogCa
 
 async def audit_actions() -> list[str]:
     return [entry.action for entry in await audit.latest(9)]
+
+
+async def test_what_a_prediction_cost_that_turned_up_late_is_spent_once_and_what_was_held_is_released() -> None:
+    everything = await budget()
+    await submitted()
+    claimed = await lifecycle.claim(30)
+    assert claimed is not None
+    attempt = await attempts.begin(claimed, FLUX, {})
+    assert attempt is not None
+    await lifecycle.fail(claimed, Failure(attempts.SUBMISSION_UNKNOWN, "Nobody knows whether it runs."))
+    late: Values = {Attempt.prediction_id: "late", Attempt.error_code: "found_late"}
+    await Attempt.update(late).where(Attempt.id == attempt.id)
+    for _ in range(2):
+        await ledger.settle_late(attempt, Prediction("late", "succeeded", metrics={"image_output_count": 2}))
+    assert await state(everything) == (6_000, 0)
+    job = await submitted_only()
+    assert (job.status, job.cost) == ("failed", 6_000)
+    assert not await Attempt.exists().where(attempts.UNSETTLED)
