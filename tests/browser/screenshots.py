@@ -75,7 +75,9 @@ SHOTS = [
     Shot("lightbox", "/", 1440, 900, "dark", _open_lightbox),
     Shot("compare", "/compare?job={first}&job={second}", 1440, 900, "light"),
     Shot("selection", "/?q=kind:image", 1440, 900, "dark", _select),
+    Shot("spend", "/spend", 1440, 1200, "light"),
 ]
+BUDGETS = ("all 50/month", "model:google/nano-banana 2/day")
 
 
 def main() -> None:
@@ -95,6 +97,9 @@ def main() -> None:
         running = subprocess.Popen([sys.executable, "-m", "webapp", "up"], env=environment, cwd=ROOT)
         try:
             wait_until(lambda: _ready(url), within=60)
+            for budget in BUDGETS:
+                command = [sys.executable, "-m", "webapp", "budgets", "set", *budget.split()]
+                subprocess.run(command, env=environment, cwd=ROOT, check=True)
             _take(url, *_fill(url, standin))
         finally:
             running.terminate()
