@@ -1,7 +1,6 @@
 """Keys for programs: made, found by their secret, rotated and revoked."""
 
 import json
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,9 +17,9 @@ from tasks.db.database import DB, now
 from tasks.db.dialect import one_transaction_at_a_time
 from tasks.db.tables import Condition
 from tasks.errors import Fault, Rejected
+from tasks.models.names import OWNER_AND_NAME
 
 MAX_NAME_LENGTH = 64  # characters
-MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MAX_MODELS = 20  # that a key may be limited to
 MAX_AT_ONCE = 100  # secrets that one query finds
 MAX_VALID_SECRETS = 2  # of one key, while programs change from one to the other
@@ -115,7 +114,7 @@ def _faults(name: str, scopes: Collection[str], models: Sequence[str]) -> list[F
         faults.append(Fault("/name", f"A key needs a name of up to {MAX_NAME_LENGTH} characters, without a slash."))
     if not scopes or not set(scopes) <= set(SCOPES):
         faults.append(Fault("/scopes", f"A key needs one or more of the scopes {', '.join(SCOPES)}."))
-    if len(models) > MAX_MODELS or not all(map(MODEL.fullmatch, models)):
+    if len(models) > MAX_MODELS or not all(map(OWNER_AND_NAME.fullmatch, models)):
         faults.append(Fault("/models", f"A key can be limited to up to {MAX_MODELS} models, each as owner/name."))
     return faults
 
@@ -124,12 +123,13 @@ async def find(secret: str) -> Actor:
     """Return who asks with a key. Raises KeyRefused."""
     if not secrets.is_key(secret):
         raise KeyRefused("key_mistyped")
-    row, moment = await _found(secrets.digest(secret)), now()
+    hashed, moment = secrets.digest(secret), now()
+    row = await _found(hashed)
     if row is None:
         raise KeyRefused("key_unknown")
     news = row["used_at"] is None or moment - row["used_at"] > USED_EVERY
     if news:
-        await ApiSecret.update({ApiSecret.used_at: moment}).where(ApiSecret.hash == secrets.digest(secret))
+        await ApiSecret.update({ApiSecret.used_at: moment}).where(ApiSecret.hash == hashed)
     name = f"{row['owner']}/{row['name']}" if news else ""
     if row["revoked_at"] or row["replaced_at"] or row["disabled_at"]:
         raise KeyRefused("key_revoked", name)

@@ -23,7 +23,7 @@ ANOTHER_ADMIN: Condition = WhereRaw(
     "(person.role <> 'admin' OR EXISTS (SELECT 1 FROM person AS other"
     " WHERE other.role = 'admin' AND other.disabled_at IS NULL AND other.id <> person.id))"
 )
-"""Whether a person may stop being an admin: somebody has to be able to manage the others."""
+"""Whether there is an admin without this person, so that it may stop being one."""
 
 
 @alru_cache(ttl=EXIST_TTL_SECONDS)

@@ -7,6 +7,7 @@ from uuid import UUID
 from tasks.db.tables import Job, Priority
 from tasks.errors import Fault, Rejected
 from tasks.jobs.insert import NOBODY, Owner
+from tasks.models.names import bare
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given to finish
@@ -76,7 +77,7 @@ class Options:
 
 def allow(models: frozenset[str] | None, names: Sequence[str]) -> None:
     """Raise Rejected("model_not_allowed") unless the models, None for all, include all of these names."""
-    refused = [] if models is None else [name for name in names if name.partition(":")[0] not in models]
+    refused = [] if models is None else [name for name in names if bare(name) not in models]
     if refused:
         raise Rejected("model_not_allowed", [Fault("/model", f"The key may not use {', '.join(refused)}.")])
 

@@ -16,6 +16,8 @@ from tasks.db.coalesce import Rounds
 from tasks.db.database import DB, now
 from tasks.db.money_tables import Budget
 from tasks.db.steps import Rows, step
+from tasks.db.tables import Condition
+from tasks.models.names import bare
 from tasks.settings import settings
 
 WARN_AT_PERCENT = 80  # of a budget
@@ -40,13 +42,14 @@ class Period(StrEnum):
     TOTAL = "total"
 
 
+IN_WORDS = {Period.DAY: "today", Period.MONTH: "this month", Period.TOTAL: "in total"}
+"""What a budget is for, as it is told beside an amount."""
 COLUMN = {Scope.PERSON: "owner", Scope.KEY: "api_key", Scope.MODEL: "model"}
 """The column of the ledger that says what a scope's budgets are about."""
 LOCK = "UPDATE budget SET held = held WHERE id = {} AND {} RETURNING spent, held"
-SPENT = (
-    "coalesce((SELECT sum(ledger.micros) FROM ledger WHERE ledger.at >= {} AND ledger.pretend = {}"
-    " AND ledger.kind IN ('settle', 'adjust') AND {}), 0)"
-)
+COUNTS_AS_SPENT = "ledger.kind IN ('settle', 'adjust') AND ledger.pretend = {}"
+"""The condition for the entries of the ledger that count as spent. Its value: whether those of the stand-in do."""
+SPENT = f"coalesce((SELECT sum(ledger.micros) FROM ledger WHERE ledger.at >= {{}} AND {COUNTS_AS_SPENT} AND {{}}), 0)"
 HELD = "coalesce((SELECT sum(hold.micros) FROM hold WHERE hold.budgets LIKE '%' || CAST(budget.id AS TEXT) || '%'), 0)"
 
 
@@ -88,23 +91,23 @@ def applies(budget: Budget, person: UUID | None, key: UUID | None, model: str) -
 
 def left(budget: Budget) -> int:
     """Return what may still be held of a budget, in micro-dollars."""
-    return max(0, budget.amount - budget.spent - budget.held)
+    return max(0, budget.amount - used(budget))
+
+
+def used(budget: Budget) -> int:
+    """Return what is spent or held of a budget, in micro-dollars."""
+    return budget.spent + budget.held
 
 
 def is_low(budget: Budget) -> bool:
     """Return whether most of a budget is spent or held."""
-    return (budget.spent + budget.held) * 100 >= budget.amount * WARN_AT_PERCENT
+    return used(budget) * 100 >= budget.amount * WARN_AT_PERCENT
 
 
 async def tightest(person: UUID | None, key: UUID | None, models: Collection[str]) -> Budget | None:
     """Return the budget with the least left of those that jobs on any of the models fall under, or None."""
     own = [budget for budget in await current() if any(applies(budget, person, key, model) for model in models)]
     return min(own, key=left, default=None)
-
-
-def bare(model: str) -> str:
-    """Return the name of a model without its version."""
-    return model.partition(":")[0]
 
 
 @alru_cache(ttl=EXIST_TTL_SECONDS)
@@ -145,14 +148,19 @@ async def recount(budget: Budget) -> bool:
     return answers is not None and answers[0] != answers[1]
 
 
+def is_for(scope: str, subject: str, period: str) -> Condition:
+    """Return the condition for the one budget of a scope, a subject and a period."""
+    return (Budget.scope == scope) & (Budget.subject == subject) & (Budget.period == period)
+
+
 async def save(budget: Budget) -> None:
     """Insert a budget, or change the amount of the one with its scope, subject and period; and count what is spent."""
     changes = [Budget.amount]
     insert = Budget.insert(budget).on_conflict(
         target=(Budget.scope, Budget.subject, Budget.period), action="DO UPDATE", values=changes
     )
-    same = (Budget.scope == budget.scope) & (Budget.subject == budget.subject) & (Budget.period == budget.period)
-    counted = _counted(budget, Window(budget.starts_at, budget.ends_at), same.querystring)
+    this = is_for(budget.scope, budget.subject, budget.period)
+    counted = _counted(budget, Window(budget.starts_at, budget.ends_at), this.querystring)
     await DB.run_steps([step(insert), step(counted)])
     exist.cache_clear()
 

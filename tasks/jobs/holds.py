@@ -20,8 +20,10 @@ from tasks.db.money_tables import Budget, Hold
 from tasks.db.steps import Step, alike, inserted, step
 from tasks.db.tables import Job
 from tasks.jobs import budgets, quotes
+from tasks.jobs.budgets import Period
 from tasks.models import registry
 from tasks.models.costs import Basis, dollars
+from tasks.models.names import bare
 from tasks.settings import settings
 
 Done = TypeVar("Done")
@@ -62,7 +64,7 @@ class BudgetExceeded(NotHeld):
     def __init__(self, budget: Budget, needs: int) -> None:
         self.budget, self.needs = budget, needs
         whose = {"all": "of all", "model": f"for {budget.name}"}.get(budget.scope, f"of {budget.name}")
-        when = {"day": "today", "month": "this month"}.get(budget.period, "in total")
+        when = budgets.IN_WORDS[Period(budget.period)]
         super().__init__(
             f"This may cost ${dollars(needs)}, and ${dollars(budgets.left(budget))} is left of the budget {whose}:"
             f" ${dollars(budget.amount)} {when}."
@@ -151,7 +153,7 @@ def ledger_entry(
 def _entry(
     job: Job, kind: str, micros: int, basis: str, attempt: UUID | None = None, price: str = "{}"
 ) -> Sequence[Any]:
-    model, pretend = budgets.bare(job.model), settings.standin
+    model, pretend = bare(job.model), settings.standin
     return (ids.new(), now(), job.id, attempt, kind, job.owner, job.api_key, model, micros, basis, price, pretend)
 
 
@@ -181,7 +183,7 @@ async def within_budgets(do: Callable[[Needs], Awaitable[Done]], needs: Needs) -
         except NoRoom:
             sums, known = _sums(needs.values()), await budgets.current()
             for budget in known:
-                if budget.spent + budget.held + sums[budget.id] > budget.amount and sums[budget.id]:
+                if budgets.used(budget) + sums[budget.id] > budget.amount and sums[budget.id]:
                     raise BudgetExceeded(budget, sums[budget.id]) from None
             left = {budget.id for budget in known}
             needs = {

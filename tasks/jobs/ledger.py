@@ -57,11 +57,11 @@ def added(charge: Charge | None) -> dict[Any, Any]:
     return {Job.cost: QueryString("coalesce(cost, 0) + {}", charge.micros), Job.cost_basis: charge.basis}
 
 
-def entered(job: Job, charge: Charge | None) -> list[Step]:
-    """Return the steps that enter what the attempt under way cost."""
+def entered(job: Job, attempt: UUID | None, charge: Charge | None) -> list[Step]:
+    """Return the steps that enter what an attempt at a job cost."""
     if charge is None:
         return []
-    return [step(holds.ledger_entry(job, "settle", charge.micros, charge.basis, job.attempt, charge.price))]
+    return [step(holds.ledger_entry(job, "settle", charge.micros, charge.basis, attempt, charge.price))]
 
 
 async def settle_late(attempt: Attempt, prediction: Prediction) -> None:
@@ -82,7 +82,7 @@ async def settle_late(attempt: Attempt, prediction: Prediction) -> None:
     steps = [step(first, must=True)]
     if charge is not None:
         steps.append(step(Job.update({**added(charge), Job.changed_at: now()}).where(Job.id == job.id)))
-        steps.append(step(holds.ledger_entry(job, "settle", charge.micros, charge.basis, attempt.id, charge.price)))
+    steps += entered(job, attempt.id, charge)
     steps += holds.settled(job, charge.micros if charge else 0, await budgets.current(), ends)
     await DB.run_steps(steps)
 

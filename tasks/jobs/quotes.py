@@ -9,6 +9,7 @@ from async_lru import alru_cache
 
 from tasks.db.money_tables import Ledger
 from tasks.models import costs, prices
+from tasks.models.names import bare
 from tasks.models.prices import PRICE_TTL_SECONDS
 from tasks.models.registry import Model
 from tasks.models.tariffs import Price, Tier
@@ -73,7 +74,7 @@ async def of_run(model: str, properties: Mapping[str, Any], parameters: Mapping[
     micros = costs.micros_of(tier, usual)
     if micros is not None:
         return Quote(QuoteBasis.METRICS, micros, micros, price, tier)
-    if found := await last_runs(model.partition(":")[0]):
+    if found := await last_runs(bare(model)):
         return Quote(QuoteBasis.MEDIAN, found[len(found) // 2], found[len(found) * 95 // 100], price, tier)
     if price.median is not None:
         median = costs.rounded(price.median)

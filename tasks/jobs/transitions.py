@@ -115,7 +115,7 @@ async def end_attempt(
     charge = await ledger.charge_of(job, known)
     free = {**unclaimed(changes[Job.status]), Job.attempt: None}
     ended = changed(mine(job), {**changes, **free, **ledger.added(charge)})
-    paid = [*ledger.entered(job, charge), *await _counted(job, charge, changes)]
+    paid = [*ledger.entered(job, job.attempt, charge), *await _counted(job, charge, changes)]
     answers = await DB.run_steps([step(ended, must=True), closing, *none_left, *_saved(job, outputs), *paid])
     if answers is None:
         return None

@@ -54,7 +54,7 @@ class Term:
 class Search:
     """A parsed search. Without terms it finds everything that is not in the trash.
 
-    owner: the person whose jobs are all that it finds, because whoever asks may see no others; None for everyone's.
+    owner: the only person whose jobs it finds, where the asker may not see others; None for everyone's.
     """
 
     terms: tuple[Term, ...] = ()
@@ -72,7 +72,7 @@ class Search:
         return any(term.field == "in" for term in self.terms)
 
     def seen_by(self, name: str, only: UUID | None) -> "Search":
-        """Return the search as somebody asks it. name: what `by:me` means. only: the person whose jobs they see."""
+        """Return the search for an asker. name: what `by:me` means. only: the only person whose jobs the asker sees."""
         terms = tuple(
             replace(term, values=tuple(name if value.lower() == "me" else value for value in term.values))
             if term.field == "by" and name

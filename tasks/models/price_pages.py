@@ -17,6 +17,7 @@ from tasks.db.database import now
 from tasks.db.money_tables import ModelPrice
 from tasks.errors import DatabaseAway
 from tasks.models import prices
+from tasks.models.names import bare
 from tasks.models.prices import Listed, UnreadablePrice
 from tasks.replicate.client import USER_AGENT
 from tasks.settings import settings
@@ -40,7 +41,7 @@ class PricePages:
 
     def refresh_soon(self, model: str) -> None:
         """Read the page of a model in the background, unless that was done within a day. Returns immediately."""
-        name, loop = model.partition(":")[0], asyncio.get_running_loop()
+        name, loop = bare(model), asyncio.get_running_loop()
         if settings.price_pages is None or name in self._reading or loop.time() < self._not_before.get(name, 0.0):
             return
         self._reading[name] = task = loop.create_task(self._refresh(name))

@@ -13,6 +13,7 @@ import msgspec
 from async_lru import alru_cache
 
 from tasks.db.money_tables import ModelPrice
+from tasks.models.names import bare
 from tasks.models.tariffs import COMPUTE_SECONDS, MICROS_PER_DOLLAR, Charge, Criterion, Price, Tier, quantity
 from tasks.settings import PRICE_PAGES, settings
 
@@ -79,7 +80,7 @@ class _Shipped(Listed):
 
 async def current(model: str) -> Price | None:
     """Return the price of a model, or None when none is known: the latest one, else the one in our table."""
-    name = model.partition(":")[0]
+    name = bare(model)
     return await latest(name) or shipped(name)
 
 
@@ -142,7 +143,7 @@ async def priced() -> set[str]:
 
 def shipped(model: str) -> Price | None:
     """Return the price in our own table, which comes with Darkroom. model: owner/name, with or without a version."""
-    return _table().get(model.partition(":")[0])
+    return _table().get(bare(model))
 
 
 def parsed(listed: Listed, source: str, checked: date) -> Price:

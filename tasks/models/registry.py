@@ -14,6 +14,7 @@ from async_lru import alru_cache
 from tasks.db.database import now
 from tasks.db.tables import ModelSchema
 from tasks.errors import Fault, pointer
+from tasks.models.names import bare
 from tasks.models.schemas import Path, Schema, faults, plain, validator
 from tasks.models.strict_json import MOST
 from tasks.replicate.client import RemoteModel, Replicate
@@ -56,13 +57,13 @@ class Model:
     @property
     def reference(self) -> str:
         """The `version` to create a prediction with: official models by name, others by name and version."""
-        owner_and_name = self.name.partition(":")[0]
+        owner_and_name = bare(self.name)
         return owner_and_name if self.official or self.version is None else f"{owner_and_name}:{self.version}"
 
     @property
     def kind(self) -> str:
         """What the model makes: image, video or audio when we know it, else other."""
-        return BUILT_IN.get(self.name.partition(":")[0], "other")
+        return BUILT_IN.get(bare(self.name), "other")
 
     @cached_property
     def input_schema(self) -> Schema:
@@ -165,7 +166,7 @@ async def known() -> list[Model]:
 
 def usual_size(name: str) -> tuple[int, int]:
     """Return the default size in pixels of a model's output: videos are wide, everything else is square."""
-    return WIDE if BUILT_IN.get(name.partition(":")[0]) == "video" else SQUARE
+    return WIDE if BUILT_IN.get(bare(name)) == "video" else SQUARE
 
 
 @cache

@@ -19,6 +19,7 @@ from tasks.errors import Failure
 from tasks.files import input_files
 from tasks.jobs import attempts, ledger
 from tasks.jobs.leases import Lease, Lost
+from tasks.models.names import bare
 from tasks.predictions import webhooks
 from tasks.replicate.client import UNSEEN, Prediction, Replicate
 from tasks.replicate.errors import NotFound
@@ -127,7 +128,7 @@ async def _listed(attempt: Attempt, replicate: Replicate) -> Sequence[Prediction
 
 
 def _alike(attempt: Attempt, predictions: Sequence[Prediction]) -> Iterator[Prediction]:
-    files, model = _files(attempt), attempt.version.partition(":")[0].lower()
+    files, model = _files(attempt), bare(attempt.version).lower()
     wanted = attempts.without(files, json.loads(attempt.input))
     for prediction in predictions:
         listed = (prediction.model or "").lower()

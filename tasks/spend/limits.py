@@ -2,13 +2,16 @@
 
 import logging
 import re
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from tasks.accounts import audit, keys, people
 from tasks.accounts.audit import By
+from tasks.accounts.keys import Made
 from tasks.db import ids
-from tasks.db.account_tables import ApiKey
+from tasks.db.account_tables import ApiKey, Person
 from tasks.db.database import now
 from tasks.db.money_tables import Budget
 from tasks.errors import Fault, Rejected
@@ -16,33 +19,32 @@ from tasks.jobs import budgets
 from tasks.jobs.budgets import Period, Scope
 from tasks.models import registry
 from tasks.models.costs import dollars
+from tasks.models.names import OWNER_AND_NAME, bare
 
 log = logging.getLogger(__name__)
 
 AMOUNT = re.compile(r"\$?([0-9]{1,9}(?:\.[0-9]{1,6})?)/(day|month|total)")
-MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 async def put(scope: str, amount: str, by: By) -> Budget:
-    """Set a budget, or change the one that there is. Jobs that wait already are not judged anew.
+    """Set a budget, or change the one that there is. Jobs that wait already keep what they hold.
 
     scope: all, person:anna, key:anna/ci or model:owner/name. amount: dollars per day, month or in total, such as
     0.10/day. Raises Rejected("invalid_budget").
     """
     micros, period = read(amount)
     kind, subject, name = await _subject(scope)
-    same = (Budget.scope == kind) & (Budget.subject == subject) & (Budget.period == period)
-    before = await Budget.objects().get(same)
+    this = budgets.is_for(kind, subject, period)
+    before = await Budget.objects().get(this)
     window = budgets.window(period, now())
     row = Budget(
         id=ids.new(), scope=kind, subject=subject, name=name, period=period, amount=micros,
         starts_at=window.starts_at, ends_at=window.ends_at, created_at=now(),
     )  # fmt: skip
     await budgets.save(row)
-    after = {"limit": f"{dollars(micros)}/{period}"}
-    was = {"limit": f"{dollars(before.amount)}/{period}"} if before else None
-    await audit.note(by, "budget set", label(row), was, after)
-    saved = await Budget.objects().get(same)
+    was = {"limit": terms(before)} if before else None
+    await audit.note(by, "budget set", label(row), was, {"limit": terms(row)})
+    saved = await Budget.objects().get(this)
     assert saved is not None
     return saved
 
@@ -54,6 +56,27 @@ def read(amount: str) -> tuple[int, Period]:
         message = "A budget is an amount in dollars for a time: 0.10/day, 50/month, or 100/total."
         raise Rejected("invalid_budget", [Fault("/amount", message)])
     return int(Decimal(found[1]) * 10**6), Period(found[2])
+
+
+async def new_key(
+    person: Person,
+    name: str,
+    scopes: Collection[str],
+    by: By,
+    models: Sequence[str],
+    expires_at: datetime | None,
+    amount: str,
+) -> Made:
+    """Make a key, and a budget for it. amount: as for `put`; "" for no budget. Raises Rejected: then there is neither.
+
+    The rest is as for keys.add().
+    """
+    if amount:
+        read(amount)
+    made = await keys.add(person, name, scopes, by, models, expires_at)
+    if amount:
+        await put(f"{Scope.KEY}:{person.name}/{made.key.name}", amount, by)
+    return made
 
 
 async def remove_all(scope: str, by: By) -> int:
@@ -68,7 +91,7 @@ async def remove_all(scope: str, by: By) -> int:
 async def remove(budget: Budget, by: By) -> None:
     """Remove a budget, with what is held of it."""
     await budgets.delete(budget)
-    await audit.note(by, "budget removed", label(budget), {"limit": f"{dollars(budget.amount)}/{budget.period}"})
+    await audit.note(by, "budget removed", label(budget), {"limit": terms(budget)})
 
 
 async def check() -> None:
@@ -85,7 +108,7 @@ async def warn() -> None:
             continue
         first = (Budget.id == budget.id) & Budget.warned_at.is_null()
         if await Budget.update({Budget.warned_at: now()}).where(first).returning(Budget.id):
-            used = {"used": dollars(budget.spent + budget.held), "limit": f"{dollars(budget.amount)}/{budget.period}"}
+            used = {"used": dollars(budgets.used(budget)), "limit": terms(budget)}
             await audit.note(By("worker"), f"budget {budgets.WARN_AT_PERCENT} % used", label(budget), after=used)
             log.warning("%d %% of the budget %s is used", budgets.WARN_AT_PERCENT, label(budget))
 
@@ -108,7 +131,7 @@ async def scopes() -> list[str]:
     everyone = [f"{Scope.PERSON}:{person.name}" for person in await people.everyone()]
     owner = ApiKey.person.name.as_alias("owner")
     rows = await ApiKey.select(owner, ApiKey.name).where(ApiKey.revoked_at.is_null()).order_by(owner, ApiKey.name)
-    models = {budgets.bare(model.name) for model in await registry.known()}
+    models = {bare(model.name) for model in await registry.known()}
     of_keys = [f"{Scope.KEY}:{row['owner']}/{row['name']}" for row in rows]
     return [Scope.ALL, *everyone, *of_keys, *(f"{Scope.MODEL}:{name}" for name in sorted(models))]
 
@@ -116,6 +139,11 @@ async def scopes() -> list[str]:
 def label(budget: Budget) -> str:
     """Return what a budget is about, as `put` takes it: all, person:anna, key:anna/ci or model:owner/name."""
     return budget.scope if budget.scope == Scope.ALL else f"{budget.scope}:{budget.name}"
+
+
+def terms(budget: Budget) -> str:
+    """Return the amount and the period of a budget, as `read` takes them, such as 0.10/day."""
+    return f"{dollars(budget.amount)}/{budget.period}"
 
 
 async def _subject(scope: str) -> tuple[Scope, str, str]:
@@ -128,7 +156,7 @@ async def _subject(scope: str) -> tuple[Scope, str, str]:
             return Scope.PERSON, str(person.id), person.name
         case Scope.KEY if key := await keys.named(name):
             return Scope.KEY, str(key.id), name
-        case Scope.MODEL if MODEL.fullmatch(name):
+        case Scope.MODEL if OWNER_AND_NAME.fullmatch(name):
             return Scope.MODEL, name, name
     message = f"There is no {scope!r}. A budget is for all, person:NAME, key:OWNER/NAME or model:OWNER/NAME."
     raise Rejected("invalid_budget", [Fault("/scope", message)])

@@ -13,8 +13,8 @@ from tasks.db.database import now
 from tasks.db.money_tables import ModelPrice
 from tasks.errors import Fault, Rejected
 from tasks.models import prices
+from tasks.models.names import OWNER_AND_NAME
 from tasks.models.tariffs import COMPUTE_SECONDS, RUN, Price
-from tasks.spend.limits import MODEL
 
 AMOUNT = re.compile(r"\$?([0-9]{1,6}(?:\.[0-9]{1,12})?)")
 UNITS: Mapping[str, str] = {
@@ -31,7 +31,7 @@ async def put(model: str, amount: str, unit: str, by: By) -> None:
     """Set the price of a model. amount: in dollars. unit: one of UNITS. Raises Rejected("invalid_price")."""
     name, found = model.strip(), AMOUNT.fullmatch(amount.strip())
     faults = []
-    if not MODEL.fullmatch(name):
+    if not OWNER_AND_NAME.fullmatch(name):
         faults.append(Fault("/model", "A model is named as owner/name."))
     if found is None or not Fraction(found[1]):
         faults.append(Fault("/amount", "A price is an amount in dollars above 0, such as 0.04."))

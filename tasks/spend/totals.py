@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from calendar import monthrange
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -13,20 +14,19 @@ from tasks.db.database import now
 from tasks.db.money_tables import Ledger
 from tasks.db.tables import Attempt
 from tasks.jobs import budgets
-from tasks.jobs.budgets import Period, Window
+from tasks.jobs.budgets import COUNTS_AS_SPENT, Period, Window
 from tasks.settings import settings
 
 MONTH = re.compile(r"(19[7-9]\d|2\d{3})-(0[1-9]|1[0-2])", re.ASCII)
-SPENT = "ledger.kind IN ('settle', 'adjust') AND ledger.pretend = {}"
 BY_ALL = (
     "SELECT ledger.model, person.name AS person, person.name || '/' || api_key.name AS key,"
     " count(ledger.attempt) AS runs, sum(ledger.micros) AS micros FROM ledger"
     " LEFT JOIN person ON person.id = ledger.owner LEFT JOIN api_key ON api_key.id = ledger.api_key"
-    f" WHERE ledger.at >= {{}} AND ledger.at < {{}} AND {SPENT} AND {{}}"
+    f" WHERE ledger.at >= {{}} AND ledger.at < {{}} AND {COUNTS_AS_SPENT} AND {{}}"
     " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
 )
-LAST_BEFORE = f"SELECT at FROM ledger WHERE at < {{}} AND {SPENT} AND {{}} ORDER BY at DESC LIMIT 1"
-FIRST_AFTER = f"SELECT at FROM ledger WHERE at >= {{}} AND {SPENT} AND {{}} ORDER BY at LIMIT 1"
+LAST_BEFORE = f"SELECT at FROM ledger WHERE at < {{}} AND {COUNTS_AS_SPENT} AND {{}} ORDER BY at DESC LIMIT 1"
+FIRST_AFTER = f"SELECT at FROM ledger WHERE at >= {{}} AND {COUNTS_AS_SPENT} AND {{}} ORDER BY at LIMIT 1"
 UNPRICED = (
     "SELECT count(*) AS runs FROM attempt WHERE finished_at >= {} AND finished_at < {} AND prediction_id IS NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.attempt = attempt.id)"
@@ -72,7 +72,7 @@ def month_of(text: str) -> date:
 
 def days_of(month: date) -> list[date]:
     """Return the days of a month."""
-    return [month + timedelta(days) for days in range((_next(month) - month).days)]
+    return [month + timedelta(days) for days in range(monthrange(month.year, month.month)[1])]
 
 
 async def of_month(month: date, owner: UUID | None = None) -> list[Line]:
@@ -124,10 +124,6 @@ def summed(lines: Iterable[Line | Total], name: str = "") -> Total:
 
 def _window(period: Period, day: date) -> Window:
     return budgets.window(period, datetime.combine(day, time(12), settings.zone))
-
-
-def _next(month: date) -> date:
-    return (month + timedelta(31)).replace(day=1)
 
 
 def _of(owner: UUID | None) -> QueryString:

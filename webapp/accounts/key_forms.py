@@ -5,13 +5,11 @@ from datetime import timedelta
 
 from litestar.datastructures import FormMultiDict
 
-from tasks.accounts import keys
 from tasks.accounts.actors import PERMISSIONS, SCOPES, Permission, Role
 from tasks.accounts.audit import By
 from tasks.accounts.keys import Made
 from tasks.db.account_tables import Person
 from tasks.db.database import now
-from tasks.jobs.budgets import Scope
 from tasks.spend import limits
 
 LIFETIMES = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
@@ -61,9 +59,5 @@ async def key_from(form: FormMultiDict, person: Person, by: By) -> Made:
     """Make the key that a form describes. Raises Rejected."""
     sent = filled_in(form)
     until = now() + timedelta(days=int(sent.expires)) if sent.expires and sent.expires in LIFETIMES else None
-    if sent.budget:
-        limits.read(sent.budget)  # before there is a key: it is refused as a whole
-    made = await keys.add(person, sent.name, sent.scopes, by, sent.models.replace(",", " ").split(), until)
-    if sent.budget:
-        await limits.put(f"{Scope.KEY}:{person.name}/{made.key.name}", sent.budget, by)
-    return made
+    models = sent.models.replace(",", " ").split()
+    return await limits.new_key(person, sent.name, sent.scopes, by, models, until, sent.budget)

@@ -14,7 +14,7 @@ from tasks.accounts.actors import Permission
 from tasks.accounts.audit import By
 from tasks.accounts.passwords import Passwords
 from tasks.db.account_tables import Person
-from webapp.http.authentication import actor_of, cookie_name, is_secure, peer
+from webapp.http.authentication import actor_of, cookie_name, is_secure, peer, requester
 from webapp.http.clients import network_of, own_page
 from webapp.http.errors import AnyRequest, Problem
 from webapp.http.methods import READ
@@ -63,7 +63,7 @@ async def sign_out(request: AnyRequest) -> Redirect:
     response = Redirect("/sign-in", status_code=303, headers=NO_STORE)
     if actor.session is not None and actor.person is not None:
         await sessions.end(actor.session, actor.person)
-        await audit.note(By(actor.name, peer(request.scope)), "signed out", actor.name)
+        await audit.note(requester(request), "signed out", actor.name)
     _keep(response, request, "", 0)
     return response
 

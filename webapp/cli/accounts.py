@@ -72,17 +72,14 @@ async def _keys(asked: Namespace) -> list[str]:
         case "add":
             person = await _person(asked.owner)
             until = now() + asked.expires if asked.expires else None
-            if asked.budget:
-                limits.read(asked.budget)
-            made = await keys.add(person, asked.name, asked.scopes, BY, asked.models or [], until)
-            if asked.budget:
-                await limits.put(f"key:{person.name}/{made.key.name}", asked.budget, BY)
+            models, budget = asked.models or [], asked.budget or ""
+            made = await limits.new_key(person, asked.name, asked.scopes, BY, models, until, budget)
             return [made.secret]
         case "list":
             return table(("key", "scopes", "models", "expires", "secrets", "last used"), await _listed())
         case _:
             person = await _person(asked.owner)
-            key = next((each.key for each in await keys.of_person(person) if each.key.name == asked.name), None)
+            key = await keys.named(f"{person.name}/{asked.name}")
             if key is None or not await keys.revoke(key, person.name, BY):
                 raise Refused(f"{person.name} has no key named {asked.name}.")
             return [f"Revoked {person.name}/{key.name}."]

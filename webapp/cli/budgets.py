@@ -24,7 +24,7 @@ async def act(asked: Namespace) -> list[str]:
         case _:
             rows = [
                 (
-                    limits.label(each), f"${dollars(each.amount)}/{each.period}", f"${dollars(each.spent)}",
+                    limits.label(each), f"${limits.terms(each)}", f"${dollars(each.spent)}",
                     f"${dollars(each.held)}", f"${dollars(budgets.left(each))}",
                     f"{each.ends_at:%Y-%m-%d %H:%M} UTC" if each.ends_at else "never",
                 )

@@ -9,7 +9,6 @@ from tasks.jobs import budgets
 from tasks.jobs.budgets import Period, Scope
 from tasks.settings import settings
 
-PERIODS = {Period.DAY: "today", Period.MONTH: "this month", Period.TOTAL: "in total"}
 BAR_WIDTH = 1000  # of the drawing
 
 
@@ -30,7 +29,7 @@ class BudgetView:
     @property
     def period(self) -> str:
         """The time that it is for, in words."""
-        return PERIODS[Period(self.row.period)]
+        return budgets.IN_WORDS[Period(self.row.period)]
 
     @property
     def left(self) -> int:
@@ -40,8 +39,7 @@ class BudgetView:
     @property
     def percent(self) -> int:
         """How much of it is spent or held."""
-        used = self.row.spent + self.row.held
-        return used * 100 // self.row.amount if self.row.amount else 100
+        return budgets.used(self.row) * 100 // self.row.amount if self.row.amount else 100
 
     @property
     def is_low(self) -> bool:
@@ -56,7 +54,7 @@ class BudgetView:
     @property
     def used_width(self) -> int:
         """The width of what is spent or held, in its bar."""
-        return self._width(self.row.spent + self.row.held)
+        return self._width(budgets.used(self.row))
 
     @property
     def over_at(self) -> datetime | None:

@@ -13,6 +13,7 @@ from litestar.response import Redirect
 from tasks.db.money_tables import ModelPrice
 from tasks.errors import Fault, Rejected
 from tasks.models import prices, registry
+from tasks.models.names import bare
 from tasks.models.tariffs import Price
 from tasks.spend import own_prices
 from webapp.http.authentication import requester
@@ -71,7 +72,7 @@ async def take_back(request: AnyRequest, price_id: FromPath[UUID]) -> Redirect:
 
 
 async def _page(faults: Sequence[Fault] = (), form: Mapping[str, str] | None = None) -> Response[str]:
-    names = {model.name.partition(":")[0] for model in await registry.known()} | await prices.priced()
+    names = {bare(model.name) for model in await registry.known()} | await prices.priced()
     return templates.page(
         "pages/prices.html",
         422 if faults else 200,
