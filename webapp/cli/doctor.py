@@ -17,6 +17,7 @@ from tasks.files import library_mark
 from tasks.files.storage import Storage
 from tasks.messaging import events
 from tasks.models import prices
+from tasks.models.names import bare
 from tasks.replicate.client import Replicate
 from tasks.settings import Settings
 
@@ -117,7 +118,7 @@ def _far(skew: timedelta) -> bool:
 async def _prices(settings: Settings) -> str:
     recent = Job.created_at >= now() - USED_WITHIN
     rows = await Job.select(Job.model).distinct().where(recent)
-    used = sorted({row["model"].partition(":")[0] for row in rows})
+    used = sorted({bare(row["model"]) for row in rows})
     unknown = [name for name in used if await prices.current(name) is None]
     if unknown:
         raise Warned(f"not known of {', '.join(unknown)}: set them on /prices, or PRICE_LOOKUP=true")
