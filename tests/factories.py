@@ -12,6 +12,7 @@ from tasks.db.tables import Job, Output
 from tasks.errors import Failure
 from tasks.files.storage import Storage
 from tasks.jobs import attempts, lifecycle
+from tasks.jobs.insert import Terms
 from tasks.replicate.client import Prediction
 from tasks.settings import settings
 from tests.tasks.states import an_output
@@ -26,8 +27,8 @@ FLUX = "black-forest-labs/flux-schnell"  # its price is known
 async def submitted(
     prompt: str = "a fox in the snow", parameters: dict[str, Any] | None = None, model: str = SDXL, **more: Any
 ) -> Job:
-    """Submit a job. more: as lifecycle.submit takes it."""
-    return await lifecycle.submit(prompt, model, parameters or {}, **more)
+    """Submit a job. more: its terms."""
+    return await lifecycle.submit(prompt, model, parameters or {}, Terms(**more))
 
 
 async def completed(prompt: str = "a fox in the snow", content: bytes = b"picture") -> Job:

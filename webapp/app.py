@@ -39,7 +39,7 @@ from webapp.http.errors import EXCEPTION_HANDLERS, Problem
 from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.forms import FormRequest
 from webapp.http.methods import READ, AllowedMethods
-from webapp.live import stream
+from webapp.live import job_events, stream
 from webapp.live.hub import Hub
 from webapp.render import templates
 from webapp.schemas.codes import Code
@@ -155,6 +155,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *batches.ROUTES,
     *uploads.ROUTES,
     stream.stream,
+    *job_events.ROUTES,
     compare.compare,
     lightbox.panel,
     reuse.menu,

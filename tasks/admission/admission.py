@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.admission.options import DEFAULTS, Options, allow
+from tasks.db.request_tables import IdempotencyKey
 from tasks.db.tables import Job
 from tasks.errors import Fault, Rejected, pointer, reject
 from tasks.files import input_files
-from tasks.jobs import backlog, lifecycle
+from tasks.jobs import backlog, idempotency, lifecycle
 from tasks.models import registry, strict_json
 from tasks.models.registry import MAX_PROMPT_LENGTH, Model
 from tasks.models.strict_json import LEAST, MOST, Malformed, is_text
@@ -38,22 +39,27 @@ async def admit(
     replicate: Replicate,
     terms: Options = DEFAULTS,
     unknown: Sequence[Fault] = (),
-) -> Job:
-    """Check a request and submit it as a job. Raises QueueFull, and what checked() raises."""
-    request = await checked(prompt, model, parameters, replicate, terms, unknown)
-    client = await backlog.client_in_line(terms.client)
-    await backlog.make_room({client: 1}, [request.name])
-    await registry.keep(request.model)
-    return await lifecycle.submit(
-        request.prompt,
-        request.name,
-        request.parameters,
-        client,
-        terms.urgency,
-        terms.seconds,
-        terms.source,
-        terms.owner,
-    )
+) -> tuple[Job, bool]:
+    """Check a request and submit it as a job, unless that was done before with its key.
+
+    Returns the job, and whether there was one. Raises QueueFull, KeyMismatch, and what checked() raises.
+    """
+
+    async def submitted() -> Job:
+        request = await checked(prompt, model, parameters, replicate, terms, unknown)
+        client = await backlog.client_in_line(terms.client)
+        await backlog.make_room({client: 1}, [request.name])
+        await registry.keep(request.model)
+        wanted = terms.for_jobs(client)
+        return await lifecycle.submit(request.prompt, request.name, request.parameters, wanted, terms.key)
+
+    return await idempotency.once(terms.key, submitted, _made_before)
+
+
+async def _made_before(row: IdempotencyKey) -> Job:
+    job = await Job.objects().get(Job.id == row.job)
+    assert job is not None, "jobs leave a tombstone"
+    return job
 
 
 async def checked(

@@ -14,10 +14,11 @@ from tasks.admission.matrix import MAX_PRINTS, Axis, Cell, Parts, Unreadable, ex
 from tasks.admission.options import DEFAULTS, Options, allow
 from tasks.db import ids
 from tasks.db.database import now
+from tasks.db.request_tables import IdempotencyKey
 from tasks.db.tables import ENDED, Batch, Job, Status
 from tasks.errors import Fault, Rejected, reject
 from tasks.files import input_files
-from tasks.jobs import backlog, bulk
+from tasks.jobs import backlog, bulk, idempotency
 from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.models.registry import MAX_SEED, Model, keep
@@ -73,22 +74,31 @@ async def submit(
     replicate: Replicate,
     terms: Options = DEFAULTS,
     unknown: Sequence[Fault] = (),
-) -> tuple[Batch, list[Job]]:
+) -> tuple[Batch, list[Job], bool]:
     """Check every combination as a separate request, and submit all of them as jobs, or none.
 
-    Raises QueueFull, and what checked() raises. When it raises, nothing has changed.
+    Nothing is done when it was done before with its key. Returns the batch, its jobs, and whether there was one. Raises
+    QueueFull, KeyMismatch, and what checked() raises. When it raises, nothing has changed.
     """
-    matrix = await checked(prompt, models, seeds, parameters, replicate, terms, unknown)
-    client = await backlog.client_in_line(terms.client)
-    await backlog.make_room({client: len(matrix.cells)}, matrix.names)
-    for model in matrix.models:
-        await keep(model)
-    axes = _axes_json(matrix.axes, seeds)
-    batch = Batch(id=ids.new(), prompt=prompt, axes=axes, jobs=len(matrix.cells), created_at=now())
-    made = await bulk.submit_all(
-        batch, matrix.requests, client, terms.urgency, terms.seconds, terms.source, terms.owner
-    )
-    return batch, made
+
+    async def submitted() -> tuple[Batch, list[Job]]:
+        matrix = await checked(prompt, models, seeds, parameters, replicate, terms, unknown)
+        client = await backlog.client_in_line(terms.client)
+        await backlog.make_room({client: len(matrix.cells)}, matrix.names)
+        for model in matrix.models:
+            await keep(model)
+        axes = _axes_json(matrix.axes, seeds)
+        batch = Batch(id=ids.new(), prompt=prompt, axes=axes, jobs=len(matrix.cells), created_at=now())
+        return batch, await bulk.submit_all(batch, matrix.requests, terms.for_jobs(client), terms.key)
+
+    (batch, jobs), replayed = await idempotency.once(terms.key, submitted, _made_before)
+    return batch, jobs, replayed
+
+
+async def _made_before(row: IdempotencyKey) -> tuple[Batch, list[Job]]:
+    batch = await Batch.objects().get(Batch.id == row.batch)
+    assert batch is not None, "batches are never deleted"
+    return batch, await Job.objects().where(Job.batch == batch.id).order_by(Job.batch_place)
 
 
 async def checked(

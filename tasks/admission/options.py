@@ -1,16 +1,24 @@
 """The terms of a request (options besides prompt, model and parameters), as they were sent and as jobs take them."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from tasks.db.tables import Job, Priority
-from tasks.errors import Fault, Rejected
-from tasks.jobs.insert import NOBODY, Owner
+from tasks.errors import Fault, Rejected, pointer
+from tasks.jobs.idempotency import Key
+from tasks.jobs.insert import NOBODY, Owner, Terms
 from tasks.models.names import bare
+from tasks.models.strict_json import is_text
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given to finish
+MAX_PAIRS = 20  # of metadata
+METADATA_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+MAX_METADATA_VALUE = 500  # characters
+MAX_METADATA = 2048  # bytes of all pairs as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,35 +26,39 @@ class Options:
     """The terms as they were sent, of any type; None means the default.
 
     client: whose turn in the queue it takes. owner: whose the jobs are. models: the only ones that the requester may
-    use; None for all. sees_only: the person whose jobs are all that the requester may see; None for everyone's.
-    priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id of a job.
+    use; None for all. sees_only: the person whose jobs are all that the requester may see; None for everyone's. key:
+    the request's idempotency key. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST.
+    made_from: the id of a job. metadata: up to MAX_PAIRS strings by name.
     """
 
     client: str = ""
     owner: Owner = NOBODY
     models: frozenset[str] | None = None
     sees_only: UUID | None = None
+    key: Key | None = None
     priority: object = None
     finish_within: object = None
     made_from: object = None
+    metadata: object = None
 
     async def faults(self) -> list[Fault]:
-        """Return everything that is wrong with the terms. The properties below are valid only if nothing is."""
-        return [*self._priority_faults(), *self._finish_within_faults(), *await self._made_from_faults()]
+        """Return everything that is wrong with the terms. for_jobs() is valid only if nothing is."""
+        return [
+            *self._priority_faults(),
+            *self._finish_within_faults(),
+            *await self._made_from_faults(),
+            *_metadata_faults(self.metadata),
+        ]
+
+    def for_jobs(self, client: str) -> Terms:
+        """Return the terms as jobs take them. client: that they wait as, see backlog.client_in_line()."""
+        priority = PRIORITIES[self.priority] if isinstance(self.priority, str) else Priority.NORMAL
+        seconds = self.finish_within if isinstance(self.finish_within, int) else None
+        metadata = self.metadata if isinstance(self.metadata, Mapping) else None
+        return Terms(client, priority, seconds, self._source, self.owner, metadata)
 
     @property
-    def urgency(self) -> Priority:
-        """The priority as jobs take it, NORMAL by default."""
-        return PRIORITIES[self.priority] if isinstance(self.priority, str) else Priority.NORMAL
-
-    @property
-    def seconds(self) -> int | None:
-        """The seconds to finish within, or None for the setting's value."""
-        return self.finish_within if isinstance(self.finish_within, int) else None
-
-    @property
-    def source(self) -> UUID | None:
-        """The id of the job that it is made from, if any."""
+    def _source(self) -> UUID | None:
         try:
             return UUID(self.made_from) if isinstance(self.made_from, str) else None
         except ValueError:
@@ -67,12 +79,41 @@ class Options:
     async def _made_from_faults(self) -> list[Fault]:
         if self.made_from is None:
             return []
-        there = (Job.id == self.source) & Job.deleted_at.is_null()
+        there = (Job.id == self._source) & Job.deleted_at.is_null()
         if self.sees_only is not None:
             there = there & (Job.owner == self.sees_only)
-        if self.source is not None and await Job.exists().where(there):
+        if self._source is not None and await Job.exists().where(there):
             return []
         return [Fault("/made_from", "made_from must be the id of an existing job.")]
+
+
+def _metadata_faults(metadata: object) -> list[Fault]:
+    if metadata is None:
+        return []
+    if not isinstance(metadata, Mapping):
+        return [Fault("/metadata", "The metadata must be an object with strings.")]
+    if (
+        len(metadata) > MAX_PAIRS
+        or len(json.dumps(metadata, ensure_ascii=False).encode(errors="replace")) > MAX_METADATA
+    ):
+        return [Fault("/metadata", f"The metadata can have {MAX_PAIRS} pairs and {MAX_METADATA:,} bytes as JSON.")]
+    return [*_name_faults(metadata), *_value_faults(metadata)]
+
+
+def _name_faults(metadata: Mapping[str, object]) -> list[Fault]:
+    wrong = [name for name in metadata if not METADATA_NAME.fullmatch(name)]
+    message = "A name must have 1 to 64 letters, digits, dots, hyphens or underscores."
+    return [Fault(pointer("metadata", name if is_text(name) else ""), message) for name in wrong]
+
+
+def _value_faults(metadata: Mapping[str, object]) -> list[Fault]:
+    message = f"A value must be a string of at most {MAX_METADATA_VALUE} characters, without invalid ones."
+    return [
+        Fault(pointer("metadata", name), message)
+        for name, value in metadata.items()
+        if METADATA_NAME.fullmatch(name)
+        and not (isinstance(value, str) and len(value) <= MAX_METADATA_VALUE and is_text(value))
+    ]
 
 
 def allow(models: frozenset[str] | None, names: Sequence[str]) -> None:

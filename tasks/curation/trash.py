@@ -15,6 +15,7 @@ from piccolo.columns.combination import WhereRaw
 from tasks.background import repeat
 from tasks.curation import edits
 from tasks.db.database import DB, now
+from tasks.db.request_tables import JobMetadata
 from tasks.db.tables import Attempt, CollectionItem, Condition, Job, JobTag, Output
 from tasks.files import pending_files
 from tasks.files.storage import Storage
@@ -72,7 +73,7 @@ async def _clear(storage: Storage, found: list[UUID]) -> None:
         return
     await storage.delete(await files_of(found))
     async with DB.transaction():
-        for table in (Output, Attempt, JobTag, CollectionItem):
+        for table in (Output, Attempt, JobTag, CollectionItem, JobMetadata):
             await table.delete().where(table.job.is_in(found))
         await Job.update({**ERASED, Job.trashed_at: None}).where(Job.id.is_in(found) & UNFINISHED)
 

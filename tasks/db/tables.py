@@ -23,6 +23,7 @@ from piccolo.table import Table
 from tasks.db import ids
 from tasks.db.account_tables import ACCOUNT_TABLES
 from tasks.db.money_tables import MONEY_TABLES
+from tasks.db.request_tables import REQUEST_TABLES
 
 Condition = Where | WhereRaw | And | Or
 """What a query selects rows by."""
@@ -126,6 +127,7 @@ class Job(Table, tablename="job"):
     hold_basis = Varchar(length=16, null=True, default=None)  # what that rests on, see costs.py
     cost = BigInt(null=True, default=None)  # micro-dollars of all its attempts so far; None when no cost is known
     cost_basis = Varchar(length=16, null=True, default=None)  # what its last known cost rests on, see costs.py
+    metadata = JSON(null=True, default=None)  # pairs of strings of whoever submitted it; None for none
 
 
 class Attempt(Table, tablename="attempt"):
@@ -274,5 +276,5 @@ class ModelSchema(Table, tablename="model_schema"):
 
 TABLES: list[type[Table]] = [
     Batch, Job, Attempt, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo,
-    Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES,
+    Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES, *REQUEST_TABLES,
 ]  # fmt: skip

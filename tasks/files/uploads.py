@@ -10,6 +10,7 @@ from piccolo.columns.combination import WhereRaw
 
 from tasks.db import ids
 from tasks.db.database import now
+from tasks.db.request_tables import IdempotencyKey
 from tasks.db.tables import Job, Upload
 from tasks.errors import DatabaseAway, Failure
 from tasks.files.decoder_pool import Decoded, DecoderPool
@@ -182,5 +183,6 @@ async def _remove(key: str, before: datetime, storage: Storage) -> bool:
     if not await Upload.update({Upload.created_at: DELETING}).where(unclaimed).returning(Upload.key):
         return False
     await storage.delete([key, preview_key(key)])
+    await IdempotencyKey.delete().where(IdempotencyKey.upload == key)
     await Upload.delete().where((Upload.key == key) & (Upload.created_at == DELETING))
     return True

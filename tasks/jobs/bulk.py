@@ -12,11 +12,12 @@ from piccolo.query.functions.aggregate import Count
 
 from tasks.db.database import DB, now
 from tasks.db.dialect import from_now
-from tasks.db.tables import Batch, Condition, Job, Priority, Status
-from tasks.jobs import backlog, holds, insert, queue
+from tasks.db.tables import Batch, Condition, Job, Status
+from tasks.jobs import backlog, holds, idempotency, insert, queue
 from tasks.jobs.chunks import among, announced, portions
 from tasks.jobs.holds import Needs
-from tasks.jobs.insert import NOBODY, Owner
+from tasks.jobs.idempotency import Key
+from tasks.jobs.insert import DEFAULTS, Terms
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
@@ -36,19 +37,17 @@ from tasks.settings import settings
 async def submit_all(
     batch: Batch,
     cells: Iterable[tuple[str, str, Mapping[str, Any]]],
-    client: str = "",
-    priority: Priority = Priority.NORMAL,
-    finish_within: int | None = None,
-    made_from: UUID | None = None,
-    owner: Owner = NOBODY,
+    terms: Terms = DEFAULTS,
+    key: Key | None = None,
 ) -> list[Job]:
     """Insert a new batch and its jobs, all or none.
 
     cells: prompt, model and parameters of each job, in the order of their places. The client gets as many turns as if
-    it had submitted the jobs one by one. Raises BudgetExceeded, and PriceUnknown.
+    it had submitted the jobs one by one. key: of the request for them. Raises BudgetExceeded, PriceUnknown, and
+    KeyTaken.
     """
     new = [
-        insert.new_job(prompt, model, parameters, client, priority, finish_within, made_from, 0, batch.id, place, owner)
+        insert.new_job(prompt, model, parameters, terms, 0, batch.id, place)
         for place, (prompt, model, parameters) in enumerate(cells)
     ]
     needs = await holds.needed(new)
@@ -56,16 +55,19 @@ async def submit_all(
     async def inserted(needs: Needs) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         async with DB.transaction():
+            if key is not None:
+                await idempotency.enter(key, batch=batch.id)
             await holds.take(needs)
             await Batch.insert(batch)
-            first = await queue.first_turn(client, int(priority))
+            first = await queue.first_turn(terms.client, int(terms.priority))
             for start in range(0, len(new), insert.JOBS_PER_INSERT):  # SQLite takes only so many values at once
                 portion = new[start : start + insert.JOBS_PER_INSERT]
                 for job in portion:
                     holds.note(job, needs)
                     job.turn = first + job.batch_place
                 rows += await Job.insert(*portion).returning(*Job.all_columns())
-                await holds.enter(portion, needs)
+                for step in [*holds.entered(portion, needs), *insert.with_metadata(portion)]:
+                    await DB.run_querystring(step.statement)
         return rows
 
     rows = await holds.within_budgets(inserted, needs)

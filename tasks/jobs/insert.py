@@ -4,7 +4,7 @@ The commit is the most expensive part of a job, and one commit serves many jobs.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,11 @@ from tasks.db import ids
 from tasks.db.coalesce import Rounds
 from tasks.db.database import DB, now
 from tasks.db.dialect import from_now
-from tasks.db.steps import alike
+from tasks.db.steps import Step, alike, inserted
 from tasks.db.tables import Job, Priority, Status
-from tasks.jobs import budgets, holds
+from tasks.jobs import budgets, holds, idempotency
 from tasks.jobs.holds import Need, Needs
+from tasks.jobs.idempotency import Key, KeyTaken
 from tasks.settings import settings
 
 
@@ -32,16 +33,36 @@ class Owner:
 
 NOBODY = Owner()
 """The owner of what is made in the open house."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a new job is given besides the prompt, the model and its parameters.
+
+    client: whose turn in the queue it takes. finish_within: seconds until it counts as failed; None for the setting's
+    value. made_from: the job whose result or settings it is made from. metadata: to find it by.
+    """
+
+    client: str = ""
+    priority: Priority = Priority.NORMAL
+    finish_within: int | None = None
+    made_from: UUID | None = None
+    owner: Owner = NOBODY
+    metadata: Mapping[str, str] | None = None
+
+
+DEFAULTS = Terms()
 JOBS_PER_INSERT = 50  # the most jobs per transaction
 
 COLUMNS = (
     Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.owner, Job.api_key, Job.priority,
     Job.turn, Job.finish_within, Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from, Job.hold,
-    Job.hold_basis,
+    Job.hold_basis, Job.metadata,
 )  # fmt: skip
 """The columns that a new job sets; the others have defaults in the database."""
 
 COLUMN_NAMES = tuple(column._meta.name for column in COLUMNS)
+METADATA_COLUMNS = ("id", "job", "name", "value")
 _INTO, _VALUES = f"INSERT INTO job ({', '.join(COLUMN_NAMES)})", ", ".join(["{}"] * len(COLUMN_NAMES))
 _COMPUTED = "RETURNING id, turn, due_at, deadline_at"
 INSERT_JOB = f"{_INTO} VALUES ({_VALUES}) {_COMPUTED}"
@@ -49,75 +70,69 @@ INSERT_IF_UNLIMITED = f"{_INTO} SELECT {_VALUES} WHERE NOT EXISTS (SELECT 1 FROM
 """Inserts a job only as long as there is no budget, of which money would have to be held."""
 
 
+@dataclass(frozen=True, slots=True)
+class New:
+    """A job to insert, with what has to be held for it, and the key of the request for it, if any."""
+
+    job: Job
+    need: Need | None
+    key: Key | None
+
+
 def new_job(
     prompt: str,
     model: str,
     parameters: Mapping[str, Any],
-    client: str,
-    priority: Priority,
-    finish_within: int | None,
-    made_from: UUID | None,
+    terms: Terms,
     turn: int | QueryString,
     batch: UUID | None = None,
     place: int | None = None,
-    owner: Owner = NOBODY,
 ) -> Job:
     """Return a job that waits for its turn, not inserted yet: the database may still have to compute turn and times.
 
     place: the job's place within its batch.
     """
-    moment, seconds = now(), finish_within or settings.finish_within
+    moment, seconds = now(), terms.finish_within or settings.finish_within
     return Job(
-        id=ids.new(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
-        client=client, owner=owner.person, api_key=owner.key, priority=priority, turn=turn, finish_within=seconds,
+        id=ids.new(), prompt=prompt, model=model, parameters=_as_json(parameters), client=terms.client,
+        owner=terms.owner.person, api_key=terms.owner.key, priority=terms.priority, turn=turn, finish_within=seconds,
         deadline_at=from_now(seconds), status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
-        made_from=made_from, batch=batch, batch_place=place,
+        made_from=terms.made_from, batch=batch, batch_place=place,
+        metadata=_as_json(terms.metadata) if terms.metadata else None,
     )  # fmt: skip
 
 
-async def insert_job(job: Job) -> None:
+def _as_json(pairs: Mapping[str, Any]) -> str:
+    return json.dumps(pairs, ensure_ascii=False)
+
+
+async def insert_job(job: Job, key: Key | None = None) -> None:
     """Insert a new job, and set the turn and times that the database computed. Do not call this inside a transaction.
 
-    Money is held for it of every budget that it falls under. Raises DatabaseAway, BudgetExceeded, and PriceUnknown.
+    Money is held for it of every budget that it falls under. key: of the request for it. Raises DatabaseAway,
+    BudgetExceeded, PriceUnknown, and KeyTaken.
     """
     if DB.transaction_exists():
         raise RuntimeError("A job cannot be submitted inside a transaction: on SQLite it would wait forever.")
-    row = await _unlimited(job) if not await budgets.exist() else None
+    is_plain = key is None and job.metadata is None
+    row = await _unlimited(job) if is_plain and not await budgets.exist() else None
     if row is None:
         needs = await holds.needed([job])
         holds.note(job, needs)
-        row = await _held((job, needs[job.id])) if needs else await _written(job)
+        row = await _written(New(job, needs.get(job.id), key))
     job.turn, job.due_at, job.deadline_at = row["turn"], row["due_at"], row["deadline_at"]
     job._exists_in_db = True
 
 
-def _inserted(job: Job, text: str = INSERT_JOB) -> QueryString:
-    return QueryString(text, *(getattr(job, name) for name in COLUMN_NAMES))
-
-
-async def _hold(asked: list[tuple[Job, Need]]) -> list[dict[str, Any]]:
-    """Insert jobs for which money is held, all or none: Rounds then asks for each alone."""
-    needs = {job.id: need for job, need in asked}
-    jobs = [job for job, _ in asked]
-
-    async def written(needs: Needs) -> list[dict[str, Any]]:
-        inserted = alike([_inserted(job) for job in jobs])
-        answers = await DB.run_steps([holds.taken(needs.values()), inserted, *holds.entered(jobs, needs)])
-        if answers is None:
-            raise holds.NoRoom
-        return answers[1]
-
-    return await holds.within_budgets(written, needs)
-
-
-_held = Rounds(_hold, JOBS_PER_INSERT)
-
-
-async def _write(jobs: list[Job]) -> list[dict[str, Any]]:
-    return await DB.run_alike([_inserted(job) for job in jobs])
-
-
-_written = Rounds(_write, JOBS_PER_INSERT)
+def with_metadata(jobs: Sequence[Job]) -> list[Step]:
+    """Return the steps that make jobs findable by their metadata."""
+    rows = [
+        (ids.new(), job.id, name, value)
+        for job in jobs
+        if job.metadata is not None
+        for name, value in json.loads(job.metadata).items()
+    ]
+    return [inserted("job_metadata", METADATA_COLUMNS, rows)] if rows else []
 
 
 async def _write_if_unlimited(jobs: list[Job]) -> list[dict[str, Any] | None]:
@@ -127,3 +142,29 @@ async def _write_if_unlimited(jobs: list[Job]) -> list[dict[str, Any] | None]:
 
 
 _unlimited = Rounds(_write_if_unlimited, JOBS_PER_INSERT)
+
+
+async def _write(new: list[New]) -> list[dict[str, Any]]:
+    """Insert jobs with everything that goes with them, all or none: Rounds then asks for each alone."""
+    jobs, keys = [one.job for one in new], [(one.key, one.job.id) for one in new if one.key is not None]
+
+    async def written(needs: Needs) -> list[dict[str, Any]]:
+        steps = [idempotency.entered(keys)] if keys else []
+        steps += [holds.taken(needs.values())] if needs else []
+        first = len(steps)
+        steps += [alike([_inserted(job) for job in jobs]), *holds.entered(jobs, needs), *with_metadata(jobs)]
+        answers = await DB.run_steps(steps)
+        if answers is not None:
+            return answers[first]
+        if keys and (len(new) > 1 or await idempotency.is_taken(keys[0][0])):
+            raise KeyTaken
+        raise holds.NoRoom
+
+    return await holds.within_budgets(written, {one.job.id: one.need for one in new if one.need is not None})
+
+
+_written = Rounds(_write, JOBS_PER_INSERT)
+
+
+def _inserted(job: Job, text: str = INSERT_JOB) -> QueryString:
+    return QueryString(text, *(getattr(job, name) for name in COLUMN_NAMES))

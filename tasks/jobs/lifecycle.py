@@ -16,12 +16,13 @@ from tasks.db import tables
 from tasks.db.database import DB, now
 from tasks.db.dialect import LOCK_FREE_ROWS, from_now
 from tasks.db.steps import step
-from tasks.db.tables import Attempt, Condition, Job, Output, Priority, Stage, Status
+from tasks.db.tables import Attempt, Condition, Job, Output, Stage, Status
 from tasks.errors import Failure
-from tasks.jobs import backlog, holds, insert, queue
+from tasks.jobs import backlog, holds, idempotency, insert, queue
 from tasks.jobs.attempts import mine
 from tasks.jobs.holds import Needs
-from tasks.jobs.insert import NOBODY, Owner
+from tasks.jobs.idempotency import Key
+from tasks.jobs.insert import DEFAULTS, Terms
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
@@ -59,24 +60,14 @@ REPORT_PROGRESS = (
 
 
 async def submit(
-    prompt: str,
-    model: str,
-    parameters: Mapping[str, Any],
-    client: str = "",
-    priority: Priority = Priority.NORMAL,
-    finish_within: int | None = None,
-    made_from: UUID | None = None,
-    owner: Owner = NOBODY,
+    prompt: str, model: str, parameters: Mapping[str, Any], terms: Terms = DEFAULTS, key: Key | None = None
 ) -> Job:
     """Insert a new job that waits for its turn. It is committed when this returns. Do not call this in a transaction.
 
-    client: the requester, for the fair share. finish_within: seconds until the job counts as failed; None for the
-    setting's value. made_from: the job whose result or settings it is made from. Raises BudgetExceeded, and
-    PriceUnknown.
+    key: of the request for it. Raises BudgetExceeded, PriceUnknown, and KeyTaken.
     """
-    turn = queue.next_turn(client, int(priority))
-    job = insert.new_job(prompt, model, parameters, client, priority, finish_within, made_from, turn, owner=owner)
-    await insert.insert_job(job)
+    job = insert.new_job(prompt, model, parameters, terms, queue.next_turn(terms.client, int(terms.priority)))
+    await insert.insert_job(job, key)
     announce(job)
     generate_later()
     return job
@@ -218,11 +209,11 @@ async def cancel(job_id: UUID) -> Job | None:
     return await _unless_canceled(job)
 
 
-async def retry(job_id: UUID) -> Job | None:
+async def retry(job_id: UUID, key: Key | None = None) -> Job | None:
     """Put a failed or canceled job back in the queue, and count its retries and its time from scratch.
 
-    Returns None when it is neither failed nor canceled, or is in the trash. Raises QueueFull, BudgetExceeded, and
-    PriceUnknown.
+    key: of the request. Returns None when it is neither failed nor canceled, or is in the trash. Raises QueueFull,
+    BudgetExceeded, PriceUnknown, and KeyTaken.
     """
     asked = await Job.objects().get((Job.id == job_id) & ENDED_BADLY)
     if asked is None:
@@ -237,6 +228,8 @@ async def retry(job_id: UUID) -> Job | None:
         async with DB.transaction():
             rows = await change_all((Job.id == job_id) & ENDED_BADLY, restart)
             if rows:
+                if key is not None:
+                    await idempotency.enter(key, job=job_id)
                 await holds.take_again(rows, needs)
             return rows[0] if rows else None
 

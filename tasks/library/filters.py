@@ -10,7 +10,7 @@ from tasks.db import full_text, ids
 from tasks.db.dialect import by_own_index
 from tasks.db.full_text import Words
 from tasks.db.tables import Condition, Job
-from tasks.library.query import YES, Search, Term, cost_range, first_moment, moment_after, rating_range
+from tasks.library.query import META, YES, Search, Term, cost_range, first_moment, moment_after, rating_range
 
 VISIBLE = WhereRaw("job.deleted_at IS NULL AND job.trashed_at IS NULL")  # as in the index job_shown
 IN_TRASH = WhereRaw(f"job.deleted_at IS NULL AND {by_own_index('trashed_at IS NOT NULL')}")
@@ -73,6 +73,9 @@ def _joined(operator: str, conditions: Sequence[Condition]) -> Condition:
 
 
 def _has(field: str, value: str) -> Condition:
+    if field.startswith(META):
+        pair = "SELECT job FROM job_metadata WHERE name = {} AND value = {}"
+        return WhereRaw(f"job.id IN ({pair})", field.removeprefix(META), value)
     match field:
         case "model":
             return _of_model(_containing(value))

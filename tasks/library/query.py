@@ -16,7 +16,10 @@ YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 MAX_LENGTH = 500  # characters
 MAX_CONDITIONS = 50  # of all terms together; each value of a field counts as one
 
-_PIECE = re.compile(r'(?P<minus>-?)(?:(?P<field>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]\S*)?)')
+_PIECE = re.compile(
+    r'(?P<minus>-?)(?:(?P<field>meta\.[A-Za-z0-9_.-]{1,64}|[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]\S*)?)'
+)
+META = "meta."  # begins a field that is a name in the metadata
 MAX_COST = 2**63 - 1  # micro-dollars that a row can hold
 _COST = re.compile(r"(>=|<=|>|<|)\$?([0-9]{1,9}(?:\.[0-9]{1,6})?)")
 _RATING = re.compile(r"(>=|<=|>|<|)([0-5])")
@@ -153,12 +156,15 @@ def cost_range(value: str) -> tuple[int, int]:
 
 
 def _term(match: re.Match[str]) -> Term | None:
-    field, quoted = (match["field"] or "").lower(), match["quoted"]
+    name, quoted = match["field"] or "", match["quoted"]
+    field = name if name.startswith(META) else name.lower()
     value = quoted if quoted is not None else match["bare"] or ""
     negated, phrase = bool(match["minus"]), quoted is not None
     if not match["field"]:
         is_word = any(character.isalnum() for character in value)
         return Term("", (" ".join(value.split()),), negated, phrase) if is_word else None
+    if field.startswith(META):
+        return _metadata_term(field, value, negated)
     if field not in FIELDS:
         raise ValueError(
             f'There is no field "{field}". The fields are {", ".join(FIELDS)}. To search for the words, use quotes.'
@@ -176,6 +182,13 @@ def _term(match: re.Match[str]) -> Term | None:
                 f'"{field}:" must be {FIELDS[field].what}, not "{part}". For example: {FIELDS[field].example}.'
             )
     return Term(field, values, negated)
+
+
+def _metadata_term(field: str, value: str, negated: bool) -> Term:
+    """Return a term for a pair of the metadata. Its value may hold commas, and so has no alternatives."""
+    if not value:
+        raise ValueError(f'"{field}:" needs a value, for example {FIELDS["meta.NAME"].example}.')
+    return Term(field, (value,), negated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +231,7 @@ FIELDS: Mapping[str, Field] = {
     "by": Field(lambda value: True, "the name of a person, or me", "by:anna"),
     "key": Field(lambda value: True, "the name of a key", "key:ci"),
     "cost": Field(lambda value: bool(cost_range(value)), "an amount in dollars", "cost:>0.10"),
+    "meta.NAME": Field(lambda value: True, "a value of the metadata", "meta.order:17"),
     "batch": Field(_is_id, "the id of a batch", "batch:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "from": Field(_is_id, "the id of a job", "from:019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     "in": Field(_one_of("trash"), "trash", "in:trash"),

@@ -9,6 +9,7 @@ from tasks.db.database import now
 from tasks.db.tables import Attempt, Job, Output
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
+from tasks.jobs.insert import Terms
 from tasks.replicate.client import Prediction
 
 LEASE = 30.0
@@ -19,7 +20,7 @@ P1 = Prediction("p1", "failed", metrics={"predict_time": 2.5, "image_output_coun
 
 
 async def submitted(client: str = "", **more: Any) -> Job:
-    return await lifecycle.submit("a fox in the snow", "stability-ai/sdxl", {"width": 512}, client, **more)
+    return await lifecycle.submit("a fox in the snow", "stability-ai/sdxl", {"width": 512}, Terms(client, **more))
 
 
 async def claimed() -> Job:

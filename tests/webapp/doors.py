@@ -29,6 +29,8 @@ GET, POST = Door("GET", "path"), Door("POST", "path")
 PLACES = ("q", "sort", "cursor")
 COMPOSER = ("prompt", "model", "seeds", "models", "p.width", "p.seed", "p.image", "p.nope", "made_from")
 
+GENERATE = ("prompt", "model", "parameters", "made_from", "metadata")
+
 KEY = {"name": "ci", "scope": "read"}
 
 DOORS: Mapping[str, tuple[Door, ...]] = {
@@ -60,8 +62,9 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
         Door("POST", "json", ("prompt", "model", "models", "seeds", "parameters", "nope"), {"prompt": "a {b|c}"}),
     ),
     "/events": (query(*PLACES, "since", "job"),),
+    "/events.json": (query("q", "after"),),
     "/finished.json": (query("since"),),
-    "/generate": (Door("POST", "json", ("prompt", "model", "parameters", "made_from", "nope"), {"prompt": "fox"}),),
+    "/generate": (Door("POST", "json", (*GENERATE, "nope"), {"prompt": "fox"}),),
     "/healthz": (query("x"),),
     "/imprint": (Door("POST", "body"),),
     "/jobs": (form("prompt", "model", "seeds", "p.width", "p.image", prompt="fox"),),
@@ -71,6 +74,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     ),
     "/jobs/{job_id:str}/cancel": (POST,),
     "/jobs/{job_id:str}/delete": (POST,),
+    "/jobs/{job_id:str}/events": (GET, query("after")),
     "/jobs/{job_id:str}/panel": (GET,),
     "/jobs/{job_id:str}/retry": (POST,),
     "/jobs/{job_id:str}/uses": (GET,),

@@ -49,7 +49,7 @@ HEADERS = [
 NAMES = (
     b"origin", b"hx-current-url", b"referer", b"last-event-id", b"accept", b"accept-encoding", b"content-type",
     b"cookie",
-    b"range", b"if-range", b"if-none-match", b"x-client", b"sec-fetch-site",
+    b"range", b"if-range", b"if-none-match", b"x-client", b"sec-fetch-site", b"idempotency-key", b"prefer",
 )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ DOCUMENT: dict[str, Any] = json.loads(json.dumps(api_document()))
 HEADERS = ("etag", "link", "location", "retry-after")
 """The headers that the document speaks of. Those of a 200 may be absent, as there may be no next page, say."""
 
+OPTIONAL = {"idempotent-replayed", "preference-applied"}
+"""The headers of responses to requests that asked for them."""
 ERRORS = {
     "Rejected", "Failure", "Refused", "Unreached", "OutcomeUnknown", "AccountRefused", "Forbidden", "InvalidInput",
     "NotFound", "Throttled",
@@ -36,7 +38,7 @@ OF_PAGES = {
     Code.INVALID_PRICE, Code.STREAM_UNAVAILABLE,
 }  # fmt: skip
 
-schema = schemathesis.openapi.from_dict(DOCUMENT)
+schema = schemathesis.openapi.from_dict(DOCUMENT).exclude(path="/events.json")  # whose response never ends
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,7 @@ def test_the_api_does_what_its_document_says(
 async def does_what_its_document_says(case: Any, web: httpx.AsyncClient) -> None:
     request = case.as_transport_kwargs()
     request.pop("cookies", None)
+    request.get("headers", {}).pop("Prefer", None)  # which may wait for a minute
     request["url"] = request["url"].removeprefix("http://localhost")
     if "data" in request and not isinstance(request["data"], dict):  # requests' name for it; httpx calls it content
         request["content"] = request.pop("data")
@@ -80,7 +83,7 @@ async def does_what_its_document_says(case: Any, web: httpx.AsyncClient) -> None
             assert answer.json()["code"] in content[media_type]["examples"], answer.text
     if response:
         sent = {name for name in HEADERS if name in answer.headers}
-        known = {name.lower() for name in response.get("headers", {})}
+        known = {name.lower() for name in response.get("headers", {})} - OPTIONAL
         assert sent <= known, answer.headers
         assert known <= sent or answer.status_code == 200, answer.headers
 

@@ -128,7 +128,7 @@ async def test_the_largest_batch_is_made_and_shown_quickly(web: httpx.AsyncClien
     prompt = "{" + "|".join(map(str, range(256))) + "}" + "<&" * 4000
     body = json.dumps({"prompt": prompt, "parameters": {"negative_prompt": "z" * 30_000}}).encode()
     await quick(request_of(web, "POST", "/batches", b"", body, JSON), "POST /batches")
-    batch, _ = await batches.submit(prompt, None, None, {}, Replicate())
+    batch, _, _ = await batches.submit(prompt, None, None, {}, Replicate())
     for path in (f"/batches/{batch.id}", f"/batches/{batch.id}.json", f"/batches/{batch.id}/grid"):
         await quick(request_of(web, "GET", path, accept=b"br"), path)
 

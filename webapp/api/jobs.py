@@ -8,7 +8,6 @@ from litestar.openapi.spec.enums import OpenAPIType
 
 from tasks.errors import Fault, Rejected
 from tasks.library.paging import Sort
-from tasks.library.query import MAX_CONDITIONS
 from webapp.http.authentication import actor_of
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
@@ -20,15 +19,7 @@ from webapp.schemas.jobs import Job, JobPage
 MAX_PAGE_SIZE = 200  # jobs on one page
 
 SEARCH = [
-    describe.parameter(
-        "q",
-        "query",
-        "The search, as in the gallery's search box. Words match the beginnings of words in prompts and notes, `\"a "
-        'phrase"` matches exactly, a minus excludes. Fields: `model`, `status`, `kind`, `tag`, `collection`, `fav`, '
-        "`rating`, `seed`, `before`, `after`, `on`, `batch`, `from`, `in`; a field with several values, separated by "
-        f"commas, matches any of them. At most {MAX_CONDITIONS} terms and values. Default: all jobs.",
-        describe.SEARCH,
-    ),
+    describe.SEARCH_QUERY,
     describe.parameter(
         "sort",
         "query",

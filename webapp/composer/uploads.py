@@ -8,15 +8,19 @@ from litestar import Request, Response, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
+from tasks.db.request_tables import IdempotencyKey
 from tasks.errors import Fault, pointer
 from tasks.files import uploads
 from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
 from tasks.files.uploads import Unfit
+from tasks.jobs import idempotency
+from tasks.jobs.idempotency import KeyMismatch
 from tasks.settings import settings
 from webapp.composer.controls import PREFIX
 from webapp.http.errors import Problem
 from webapp.http.forms import MAX_TEXT_BYTES
+from webapp.http.idempotency import REPLAYED, key_of
 from webapp.schemas import describe, examples
 from webapp.schemas.codes import Code
 from webapp.schemas.library import Upload
@@ -58,14 +62,16 @@ class Received:
     request_max_body_size=MAX_BODY,
     tags=["Jobs"],
     summary="Upload an input file",
-    response_headers=[describe.FILE],
+    response_headers=[describe.FILE, describe.REPLAYED],
     responses=describe.problems(
         Code.BAD_REQUEST, Code.CROSS_SITE, Code.UPLOAD_TOO_LARGE, Code.TOO_MANY_FIELDS, Code.UNSUPPORTED_MEDIA_TYPE,
         Code.UPLOAD_TYPE_REFUSED, Code.UPLOAD_MISSING, Code.UPLOAD_EMPTY, Code.UPLOAD_UNREADABLE,
-        Code.STORAGE_UNAVAILABLE, Code.UPLOADS_FULL,
+        Code.STORAGE_UNAVAILABLE, Code.UPLOADS_FULL, *describe.ONCE,
     )
     | {201: describe.answer(Upload, "The file is stored.", examples.UPLOAD)},
-    opt=TOO_LARGE | describe.takes(UploadForm, media_type="multipart/form-data"),
+    opt=TOO_LARGE | describe.takes(
+        UploadForm, media_type="multipart/form-data", parameters=[describe.IDEMPOTENCY_KEY]
+    ),
 )  # fmt: skip
 async def upload(
     request: AnyRequest, storage: NamedDependency[Storage], decoders: NamedDependency[DecoderPool]
@@ -81,10 +87,25 @@ async def upload(
     if not files:
         raise Problem(Code.UPLOAD_MISSING, "The form has no file.")
     try:
-        kept, _ = await uploads.keep(_pieces(files[0]), storage, decoders)
+        kept, is_new = await uploads.keep(_pieces(files[0]), storage, decoders)
     except Unfit as unfit:
         raise Problem(Code.of(unfit.code), unfit.message) from unfit
-    return Response(Upload.of(kept), headers={"Location": f"/media/{kept.key}"})
+    key = key_of(request, {"sha256": kept.sha256})
+
+    async def entered() -> None:
+        if key is not None:
+            await idempotency.enter(key, upload=kept.key)
+
+    async def as_it_is(_: IdempotencyKey) -> None:
+        """Return nothing: the same bytes are the same upload."""
+
+    try:
+        _, replayed = await idempotency.once(key, entered, as_it_is)
+    except KeyMismatch:
+        await uploads.discard([kept.key] if is_new else [], storage)
+        raise
+    headers = {"Location": f"/media/{kept.key}"} | (REPLAYED if replayed else {})
+    return Response(Upload.of(kept), headers=headers)
 
 
 async def received(request: AnyRequest, storage: Storage, decoders: DecoderPool) -> Received:

@@ -11,14 +11,17 @@ from litestar.response import Redirect
 from tasks.accounts.actors import Actor
 from tasks.admission.options import allow
 from tasks.curation import trash
-from tasks.db.tables import Job, Status
+from tasks.db.request_tables import IdempotencyKey
+from tasks.db.tables import ENDED, Job, Status
 from tasks.errors import Failure
 from tasks.files.storage import Storage
-from tasks.jobs import lifecycle
+from tasks.jobs import idempotency, lifecycle
+from tasks.jobs.idempotency import Key
 from tasks.library.cards import Card
 from webapp.http.authentication import actor_of
 from webapp.http.clients import by_htmx, came_from, page_of
 from webapp.http.errors import Problem, wants_html
+from webapp.http.idempotency import REPLAYED, key_of
 from webapp.http.requests import accepted, existing
 from webapp.listing.fragments import card_fragment, job_fragment
 from webapp.schemas import describe, examples
@@ -64,14 +67,16 @@ async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     tags=["Jobs"],
     summary="Retry a failed or canceled job",
     responses=describe.problems(
-        Code.CROSS_SITE, *describe.JOB, Code.IN_TRASH, Code.NOT_RETRYABLE, Code.QUEUE_FULL, *describe.HELD
+        Code.CROSS_SITE, *describe.JOB, *describe.ONCE, Code.IN_TRASH, Code.NOT_RETRYABLE, Code.QUEUE_FULL,
+        *describe.HELD,
     )
     | {
-        200: describe.answer(schemas.Job, "The job is already queued or running."),
+        200: describe.answer(schemas.Job, "The job is already queued or running, or the request was repeated."),
         202: describe.answer(schemas.Job, "The job is queued again.", examples.QUEUED_AGAIN),
     },
-    opt=describe.takes(parameters=[describe.JOB_ID]),
-)
+    response_headers=[describe.REPLAYED],
+    opt=describe.takes(parameters=[describe.JOB_ID, describe.IDEMPOTENCY_KEY]),
+)  # fmt: skip
 async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     """Put a failed or canceled job back in the queue. A job that waits or runs is left as it is.
 
@@ -80,9 +85,17 @@ async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     actor = actor_of(request)
     card = await existing(job_id, actor)
     allow(actor.models, [card.job.model])
-    again, card = await _retried(card, actor)
+    key = key_of(request)
+
+    async def as_it_is(_: IdempotencyKey) -> tuple[bool, Card]:
+        return False, await existing(job_id, actor)
+
+    (again, card), replayed = await idempotency.once(key, lambda: _retried(card, actor, key), as_it_is)
     if for_people(request):
         return await shown(request, card)
+    if replayed:
+        shape, ended = schemas.Job.of(card), card.job.status in ENDED
+        return Response(shape, headers=REPLAYED) if ended else accepted(card.job, shape, REPLAYED)
     if card.job.trashed_at is not None:
         raise Problem(Code.IN_TRASH, "This job is in the trash. Restore it first.")
     if card.job.status == Status.COMPLETED:
@@ -121,10 +134,10 @@ def _outcome(job: Job) -> Cancel | None:
     return "requested" if job.cancel_requested else None
 
 
-async def _retried(card: Card, actor: Actor) -> tuple[bool, Card]:
+async def _retried(card: Card, actor: Actor, key: Key | None) -> tuple[bool, Card]:
     """Retry a job. Return whether this made it wait again, and the job as it is afterwards."""
     while True:
-        again = await lifecycle.retry(card.job.id) is not None
+        again = await lifecycle.retry(card.job.id, key) is not None
         card = await existing(str(card.job.id), actor)
         if again or card.job.status not in (Status.FAILED, Status.CANCELED) or card.job.trashed_at is not None:
             return again, card  # otherwise it ended just after the retry

@@ -14,7 +14,7 @@ from litestar.response import Redirect
 from tasks.accounts.actors import Actor
 from tasks.admission import batches
 from tasks.admission.options import Options
-from tasks.db.tables import Batch
+from tasks.db.tables import ENDED, Batch
 from tasks.errors import Rejected
 from tasks.jobs import bulk
 from tasks.library.cards import Card
@@ -29,6 +29,7 @@ from webapp.http.authentication import actor_of
 from webapp.http.clients import by_htmx
 from webapp.http.errors import BY_ACCEPT, Problem, wants_html, wants_json
 from webapp.http.etag import revalidated_json
+from webapp.http.idempotency import REPLAYED, key_of, said
 from webapp.http.methods import READ
 from webapp.http.requests import RETRY_AFTER, Shape, body_of, terms_of
 from webapp.listing.query import Sheet
@@ -50,10 +51,20 @@ AnyRequest = Request[Any, Any, Any]
     tags=["Batches"],
     summary="Create a batch from a prompt matrix",
     responses=describe.problems(
-        *describe.BODY, *describe.TERMS, Code.INVALID_MODELS, Code.INVALID_SEEDS, Code.TOO_MANY, *describe.PROVIDER
+        *describe.BODY,
+        *describe.TERMS,
+        *describe.ONCE,
+        Code.INVALID_MODELS,
+        Code.INVALID_SEEDS,
+        Code.TOO_MANY,
+        *describe.PROVIDER,
     )
-    | {202: describe.answer(SubmittedBatch, "All jobs are queued.", examples.SUBMITTED_BATCH)},
-    opt=describe.takes(GenerateBatch, examples.BATCH_REQUESTS, parameters=[describe.CLIENT]),
+    | {
+        200: describe.answer(SubmittedBatch, "The request was repeated, and all its jobs have ended."),
+        202: describe.answer(SubmittedBatch, "All jobs are queued.", examples.SUBMITTED_BATCH),
+    },
+    response_headers=[describe.REPLAYED],
+    opt=describe.takes(GenerateBatch, examples.BATCH_REQUESTS, parameters=[describe.CLIENT, describe.IDEMPOTENCY_KEY]),
 )
 async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[SubmittedBatch]:
     r"""Create a job for every combination of a matrix. All jobs are in the database when this responds, or none is.
@@ -63,10 +74,16 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
     checked like a single request.
     """
     body, unknown = await body_of(request, GenerateBatch)
-    batch, made = await batches.submit(
-        body.prompt, body.models, body.seeds, body.parameters, replicate, terms_of(body, request), unknown
+    terms = terms_of(body, request, key_of(request, said(body)))
+    batch, jobs, replayed = await batches.submit(
+        body.prompt, body.models, body.seeds, body.parameters, replicate, terms, unknown
     )
-    return _accepted(batch, SubmittedBatch(batch.id, [SubmittedJob.of(job) for job in made]))
+    shape = SubmittedBatch(batch.id, [SubmittedJob.of(job) for job in jobs])
+    if not replayed:
+        return _accepted(batch, shape)
+    if all(job.status in ENDED for job in jobs):
+        return Response(shape, status_code=200, headers=REPLAYED)
+    return _accepted(batch, shape, REPLAYED)
 
 
 @post("/batches/count", status_code=200)
@@ -147,7 +164,7 @@ async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
 async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, terms: Options) -> Batch:
     """Submit the matrix in the composer's form. Raises Rejected, with faults at the form's fields, and Failure."""
     try:
-        batch, _ = await batches.submit(asked.prompt, asked.models, asked.seeds, parameters, replicate, terms)
+        batch, _, _ = await batches.submit(asked.prompt, asked.models, asked.seeds, parameters, replicate, terms)
     except Rejected as rejected:
         raise in_the_form(rejected) from rejected
     return batch
@@ -216,8 +233,9 @@ async def _shape(batch: Batch) -> tuple[schemas.Batch, bool]:
     return shape, progress.unfinished
 
 
-def _accepted(batch: Batch, shape: Shape) -> Response[Shape]:
-    return Response(shape, status_code=202, headers={"Location": f"/batches/{batch.id}", "Retry-After": RETRY_AFTER})
+def _accepted(batch: Batch, shape: Shape, more: Mapping[str, str] | None = None) -> Response[Shape]:
+    headers = {"Location": f"/batches/{batch.id}", "Retry-After": RETRY_AFTER, **(more or {})}
+    return Response(shape, status_code=202, headers=headers)
 
 
 ROUTES = [submit, counted, shown, progress, grid, cancel]

@@ -104,12 +104,12 @@ async def submit(
             parameters = typed_parameters(form, model) if model else {}
             if sent.faults:
                 raise Rejected("invalid_parameters", sent.faults)
-            matrix, terms = asked_for(form, name), terms_for(request, None, None, made_from(form))
+            matrix, terms = asked_for(form, name), terms_for(request, made_from=made_from(form))
             made: Batch | Job
             if matrix.several:
                 made = await submit_matrix(matrix, parameters, replicate, terms)
             else:
-                made = await admit(matrix.plain, name, parameters, replicate, terms)
+                made, _ = await admit(matrix.plain, name, parameters, replicate, terms)
     except (Rejected, QueueFull, NotHeld, Failure) as error:
         return await _refused(request, sent.typed, replicate, error)
     if isinstance(made, Batch):

@@ -15,6 +15,7 @@ from tasks.accounts.actors import Actor
 from tasks.errors import DatabaseAway, Failure, Fault, Rejected
 from tasks.jobs.backlog import QueueFull
 from tasks.jobs.holds import BudgetExceeded, NotHeld
+from tasks.jobs.idempotency import KeyMismatch
 from webapp.render import templates
 from webapp.schemas.codes import Code
 from webapp.schemas.money import BudgetState
@@ -32,6 +33,7 @@ CODES = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED, 415: Code.UNSUPPORTE
 """The codes of Litestar's own errors, by status. All others are BAD_REQUEST."""
 BY_ACCEPT = {"Vary": "Accept"}
 """The header of a response that is a page or JSON, depending on what the client accepts (RFC 9110, section 12.5.5)."""
+MISMATCH = "This Idempotency-Key was sent with another request before. Use a new one for each request."
 SENTENCES = {
     404: "There is nothing at this address.",
     405: "This address does not support this method.",
@@ -176,6 +178,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     Rejected: lambda request, rejected: answer(request, from_rejected(rejected)),
     NotHeld: lambda request, error: answer(request, from_not_held(error)),
     QueueFull: lambda request, full: answer(request, from_queue_full(full)),
+    KeyMismatch: lambda request, _: answer(request, Problem(Code.IDEMPOTENCY_MISMATCH, MISMATCH)),
     Failure: _failure,
     DatabaseAway: _database_away,
     HTTPException: _http_exception,

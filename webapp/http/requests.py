@@ -1,5 +1,6 @@
 """What handlers share: reading the body of a request, finding the job it names, and accepting it."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from tasks.accounts.actors import Actor
 from tasks.admission.options import Options
 from tasks.db.tables import Job
 from tasks.errors import Fault, Rejected, pointer
+from tasks.jobs.idempotency import Key
 from tasks.jobs.insert import Owner
 from tasks.library import cards
 from tasks.library.cards import Card
@@ -26,9 +28,10 @@ SentShape = TypeVar("SentShape", bound=Sent)
 RETRY_AFTER = "1"  # seconds after which a program should poll again
 
 
-def accepted(job: Job, shape: Shape) -> Response[Shape]:
+def accepted(job: Job, shape: Shape, more: Mapping[str, str] | None = None) -> Response[Shape]:
     """Return a 202 response: the request will be carried out. Headers say where to poll the job's status, and when."""
-    return Response(shape, status_code=202, headers={"Location": f"/status/{job.id}", "Retry-After": RETRY_AFTER})
+    headers = {"Location": f"/status/{job.id}", "Retry-After": RETRY_AFTER, **(more or {})}
+    return Response(shape, status_code=202, headers=headers)
 
 
 async def existing(job_id: str, actor: Actor) -> Card:
@@ -72,12 +75,16 @@ async def _json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
     return body
 
 
-def terms_of(body: Generate | GenerateBatch, request: Request[Any, Any, Any]) -> Options:
-    """Return the terms that a body requests, besides what to make, and for whom. Raises Problem: see client_of()."""
-    return terms_for(request, body.priority, body.finish_within, body.made_from)
+def terms_of(body: Generate | GenerateBatch, request: Request[Any, Any, Any], key: Key | None = None) -> Options:
+    """Return the terms that a body requests, besides what to make, and for whom. Raises Problem: see client_of().
+
+    key: the request's idempotency key.
+    """
+    sent = ("priority", "finish_within", "made_from", "metadata")
+    return terms_for(request, key, **{name: getattr(body, name) for name in sent})
 
 
-def terms_for(request: Request[Any, Any, Any], *terms: object) -> Options:
+def terms_for(request: Request[Any, Any, Any], key: Key | None = None, **terms: object) -> Options:
     """Return the terms of a request's jobs. terms: as they were sent; see Options."""
-    actor = actor_of(request)
-    return Options(client_of(request), Owner(actor.person, actor.key), actor.models, actor.sees_only, *terms)
+    actor, client = actor_of(request), client_of(request)
+    return Options(client, Owner(actor.person, actor.key), actor.models, actor.sees_only, key, **terms)

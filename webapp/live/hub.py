@@ -24,9 +24,11 @@ from tasks.library.cards import Card
 from tasks.library.query import Search
 from tasks.messaging import events
 from webapp.http.errors import Problem
+from webapp.http.waiters import Waiters
 from webapp.listing.fragments import halt_fragment, job_fragment
 from webapp.listing.query import Sheet
 from webapp.live import sse
+from webapp.live.feeds import Feeds
 from webapp.live.mailbox import Mailbox, close, close_all, opened, send
 from webapp.live.sent import Sent
 from webapp.render import halt_banner
@@ -49,6 +51,7 @@ class Hub:
     """The distributor of changes to this process's open pages. Each change is rendered once and copied to each page."""
 
     def __init__(self) -> None:
+        self.feeds, self.waiters = Feeds(), Waiters()
         self._galleries: dict[Sheet, set[Mailbox]] = {}
         self._job_pages: dict[UUID, set[Mailbox]] = {}
         self._hinted: set[UUID] = set()
@@ -89,7 +92,7 @@ class Hub:
         """End the streams of those who were signed out, disabled or revoked meanwhile. Runs forever."""
 
         async def end_refused() -> None:
-            pages = [*self._galleries.values(), *self._job_pages.values()]
+            pages = [*self._galleries.values(), *self._job_pages.values(), *self.feeds.streams]
             actors = {inbox.actor for inboxes in pages for inbox in inboxes}
             refused = actors - await still_valid(actors) if actors else set()
             for inboxes in pages if refused else []:
@@ -108,7 +111,7 @@ class Hub:
         due = (moment - looked).total_seconds() >= POLL_SECONDS
         if due:
             await self._tell_of_a_halt()
-        if self._galleries or self._job_pages:
+        if self._galleries or self._job_pages or self.feeds or self.waiters:
             await self._tell(await cards.by_ids(list(hinted)))
             if due:
                 await self._tell_all_since(looked - sse.OVERLAP)
@@ -126,8 +129,10 @@ class Hub:
         known = {card.job.id: card.job.changed_at for card in card_list}
         unsent = known if again else self._sent.unsent(known)
         news = sorted((card for card in card_list if card.job.id in unsent), key=lambda card: card.job.changed_at)
+        self.waiters.wake(news)
         await self._tell_galleries(news)
         await self._tell_job_pages(news)
+        await self.feeds.send(news, self._apart)
         self._sent.add(news)
 
     async def _tell_galleries(self, news: list[Card]) -> None:
@@ -160,6 +165,8 @@ class Hub:
 
     async def _tell_anew(self, changes: Mapping[UUID, datetime]) -> None:
         """Send every page all its cards again."""
+        self.waiters.wake(await cards.by_ids([job_id for job_id in self.waiters.jobs if job_id in changes]))
+        await self.feeds.send_anew(changes, self._apart)
         for sheet, inboxes in sorted(self._galleries.items(), key=lambda gallery: bool(gallery[0].search)):
             async with self._apart(sheet.search, inboxes):
                 send(inboxes, await sse.whole_sheet(sheet, max(changes.values())))

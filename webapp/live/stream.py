@@ -8,12 +8,13 @@ are open.
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import datetime
+from typing import cast
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from litestar import asgi
 from litestar.enums import ScopeType
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 from sse_starlette import EventSourceResponse
 
 from tasks.db.database import now
@@ -32,10 +33,15 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Stream the live events of a page: of a sheet of the gallery, or of one job."""
     if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
         raise Problem(Code.METHOD_NOT_ALLOWED, "This address does not support this method.", headers={"Allow": "GET"})
-    source = _source(scope["litestar_app"].state.hub, scope)
-    stream = _begun(source, await anext(source))  # begun here, so that DatabaseAway becomes the response
-    response = EventSourceResponse(stream, ping=PING_SECONDS, send_timeout=10, headers={"Cache-Control": "no-store"})
-    await response(scope, receive, send)  # type: ignore[arg-type]  # Starlette's names for the same ASGI types
+    response = await streamed(_source(scope["litestar_app"].state.hub, scope))
+    await response(scope, receive, send)
+
+
+async def streamed(events: AsyncGenerator[bytes, None]) -> ASGIApp:
+    """Return the response that streams events. The first one is awaited, so that its DatabaseAway is the response."""
+    stream = _begun(events, await anext(events))
+    headers = {"Cache-Control": "no-store"}
+    return cast("ASGIApp", EventSourceResponse(stream, ping=PING_SECONDS, send_timeout=10, headers=headers))
 
 
 def _source(hub: Hub, scope: Scope) -> AsyncGenerator[bytes, None]:

@@ -35,6 +35,9 @@ class Code(StrEnum):
     )
     INCOMPLETE_BODY = "incomplete_body", 400, "The connection ended before the whole body had arrived. Send it again."
     INVALID_CLIENT = "invalid_client", 400, "The X-Client header must have 1 to 100 visible ASCII characters."
+    INVALID_IDEMPOTENCY_KEY = (
+        "invalid_idempotency_key", 400, "The Idempotency-Key header must have 1 to 255 visible ASCII characters.",
+    )  # fmt: skip
     MALFORMED_JSON = (
         "malformed_json", 400, "The body is not JSON, is nested over 32 levels deep, or has more than 10,000 values.",
     )  # fmt: skip
@@ -95,6 +98,12 @@ class Code(StrEnum):
     )  # fmt: skip
     INVALID_REQUEST = (
         "invalid_request", 422, "Several things in the body are wrong, or one that has no code of its own.",
+    )  # fmt: skip
+    IDEMPOTENCY_MISMATCH = (
+        "idempotency_mismatch", 422, "The Idempotency-Key was sent with another request before. Use a new one.",
+    )  # fmt: skip
+    INVALID_METADATA = (
+        "invalid_metadata", 422, "The metadata is not an object of up to 20 strings, or has over 2 KiB.",
     )  # fmt: skip
     INVALID_PROMPT = "invalid_prompt", 422, "The prompt is missing, blank, too long, or not text."
     INVALID_PARAMETERS = "invalid_parameters", 422, "The parameters are not what the model accepts."

@@ -11,7 +11,7 @@ from litestar.openapi.spec import Example, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from msgspec import Struct
 
-from tasks.library.query import MAX_LENGTH
+from tasks.library.query import FIELDS, MAX_CONDITIONS, MAX_LENGTH
 from webapp.schemas.codes import Code
 from webapp.schemas.problems import PROBLEM_TYPE, ProblemDetails
 
@@ -26,13 +26,16 @@ BODY = (Code.MALFORMED_JSON, Code.CROSS_SITE, Code.BODY_TOO_LARGE, Code.UNSUPPOR
 """The errors of every request with a JSON body."""
 CHECKED = (
     Code.INVALID_PROMPT, Code.INVALID_PARAMETERS, Code.UNKNOWN_MODEL, Code.INVALID_PRIORITY,
-    Code.INVALID_FINISH_WITHIN, Code.INVALID_MADE_FROM, Code.STORAGE_UNAVAILABLE, Code.MODEL_NOT_ALLOWED,
+    Code.INVALID_FINISH_WITHIN, Code.INVALID_MADE_FROM, Code.INVALID_METADATA, Code.STORAGE_UNAVAILABLE,
+    Code.MODEL_NOT_ALLOWED,
 )  # fmt: skip
 """The errors of every request that is checked like one for jobs."""
 HELD = (Code.BUDGET_EXCEEDED, Code.PRICE_UNKNOWN)
 """The errors of every request that makes jobs wait, for which money may have to be held."""
 TERMS = (*CHECKED, Code.INVALID_CLIENT, Code.QUEUE_FULL, *HELD)
 """The errors of every request that submits jobs."""
+ONCE = (Code.INVALID_IDEMPOTENCY_KEY, Code.IDEMPOTENCY_MISMATCH)
+"""The errors of every request that can have an idempotency key."""
 PROVIDER = (
     Code.PROVIDER_TIMEOUT, Code.PROVIDER_UNREACHABLE, Code.PROVIDER_ERROR, Code.PROVIDER_AUTH, Code.PROVIDER_BILLING,
     Code.RATE_LIMITED, Code.FORBIDDEN, Code.INVALID_INPUT, Code.INPUT_TOO_LARGE,
@@ -103,6 +106,8 @@ def parameter(name: str, where: str, description: str, schema: Schema, *, requir
     return Parameter(name=name, param_in=where, description=description, schema=schema, required=required)
 
 
+REPLAYED = header("Idempotent-Replayed", "`true` if a request with the same key was carried out before.")
+PREFERENCE_APPLIED = header("Preference-Applied", "`wait=N` if the request was made to wait.")
 FILE = header("Location", "The address of the file.")
 RETRY_AFTER = header("Retry-After", "Seconds to wait before the next request. Absent once the job has ended.")
 ETAG = header("ETag", "Send it in `If-None-Match` to get 304 if nothing has changed.")
@@ -122,4 +127,27 @@ CLIENT = parameter(
     "clients in turns: up to eight names per address, and all its other names as one client. Default: the browser's "
     "session, otherwise one client for the address.",
     Schema(type=OpenAPIType.STRING, pattern="^[!-~]{1,100}$", examples=["nightly-report"]),
+)
+IDEMPOTENCY_KEY = parameter(
+    "Idempotency-Key",
+    "header",
+    "A new key for each request, in 1 to 255 visible ASCII characters, quoted or not. A request that is repeated with "
+    "its key makes nothing new: it gets what the first one made, as it is now, with `Idempotent-Replayed: true`. Keys "
+    "are kept as long as what was made; those of requests that were refused are not kept.",
+    Schema(type=OpenAPIType.STRING, min_length=1, max_length=257, examples=["order-17"]),
+)
+PREFER = parameter(
+    "Prefer",
+    "header",
+    "`wait=N`: respond when the job has ended, or after N seconds, 1 to 60 (RFC 7240).",
+    Schema(type=OpenAPIType.STRING, examples=["wait=20"]),
+)
+SEARCH_QUERY = parameter(
+    "q",
+    "query",
+    "The search, as in the gallery's search box. Words match the beginnings of words in prompts and notes, `\"a "
+    f'phrase"` matches exactly, a minus excludes. Fields: {", ".join(f"`{name}`" for name in FIELDS)}; a field with '
+    f"several values, separated by commas, matches any of them. At most {MAX_CONDITIONS} terms and values. Default: "
+    "all jobs.",
+    SEARCH,
 )

@@ -170,7 +170,7 @@ def _response(status: str, response: Document) -> Document:
         response["headers"] = {name: {"schema": own[name]} | header for name, header in headers.items()}
     for media_type, content in content_types.items():
         if "json" not in media_type:
-            content["schema"] = BINARY
+            content["schema"] = STRING if media_type.startswith("text/") else BINARY
         if examples := content.get("examples"):
             content["examples"] = {
                 name: {"$ref": EXAMPLES + name} if media_type == PROBLEM_TYPE else {"value": example["value"]}

@@ -1,5 +1,6 @@
 """The shapes of jobs. Members that do not apply are absent."""
 
+import json
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -111,6 +112,7 @@ class Job(Struct, kw_only=True):
     trashed_at: Maybe[Annotated[Time, Meta(description="When the job was moved to the trash.")]] = UNSET
     cost: Maybe[Annotated[Cost, Meta(description="What all its attempts cost. Absent if that is not known.")]] = UNSET
     hold: Maybe[Annotated[Cost, Meta(description="What is set aside for it in budgets, until it has ended.")]] = UNSET
+    metadata: Maybe[Annotated[dict[str, str], Meta(description="As it was sent with the request, if it was.")]] = UNSET
     cancel: Maybe[
         Annotated[
             Cancel,
@@ -130,7 +132,7 @@ class Job(Struct, kw_only=True):
             key=given(card.maker.key), favorite=row.favorite or UNSET, rating=row.rating or UNSET,
             tags=list(card.marks.tags) or UNSET,
             collections=list(card.marks.collections) or UNSET, notes=row.notes or UNSET,
-            trashed_at=given(row.trashed_at),
+            trashed_at=given(row.trashed_at), metadata=json.loads(row.metadata) if row.metadata else UNSET,
         )  # fmt: skip
         if row.cost is not None and row.cost_basis is not None:
             job.cost = Cost(dollars(row.cost), row.cost, Basis(row.cost_basis))

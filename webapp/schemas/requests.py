@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from msgspec import UNSET, Meta, Struct
 
 from tasks.admission.matrix import MAX_PRINTS
-from tasks.admission.options import LONGEST, SHORTEST
+from tasks.admission.options import LONGEST, MAX_METADATA_VALUE, MAX_PAIRS, METADATA_NAME, SHORTEST
 from tasks.curation.edits import MAX_NOTES_LENGTH, MAX_TAGS
 from tasks.curation.names import MAX_COLLECTION_LENGTH, MAX_TAG_LENGTH
 from tasks.library.query import MAX_LENGTH
@@ -70,6 +70,24 @@ SentJob = Annotated[
         extra_json_schema={"anyOf": [{"type": "string", "format": "uuid"}, NULL]},
     ),
 ]
+SentMetadata = Annotated[
+    object,
+    Meta(
+        description="Up to 20 strings by name, with at most 2,048 bytes as JSON: kept with the job, answered with it, "
+        "and found by searches such as `meta.order:17`.",
+        extra_json_schema={
+            "anyOf": [
+                {
+                    "type": "object",
+                    "maxProperties": MAX_PAIRS,
+                    "propertyNames": {"pattern": f"^{METADATA_NAME.pattern}$"},
+                    "additionalProperties": {"type": "string", "maxLength": MAX_METADATA_VALUE},
+                },
+                NULL,
+            ]
+        },
+    ),
+]
 
 
 class Sent(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -95,6 +113,7 @@ class Generate(Sent):
     priority: SentPriority = None
     finish_within: SentSeconds = None
     made_from: SentJob = None
+    metadata: SentMetadata = None
 
 
 class GenerateBatch(Sent):
@@ -130,6 +149,7 @@ class GenerateBatch(Sent):
     priority: SentPriority = None
     finish_within: SentSeconds = None
     made_from: SentJob = None
+    metadata: SentMetadata = None
 
 
 class EstimateJobs(GenerateBatch):

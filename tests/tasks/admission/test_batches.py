@@ -29,7 +29,8 @@ async def replicate() -> AsyncIterator[Replicate]:
 async def made(
     replicate: Replicate, prompt: object = "{red|blue} fox", models: object = None, seeds: object = None, **more: Any
 ) -> tuple[Batch, list[Job]]:
-    return await batches.submit(prompt, models, seeds, more.pop("parameters", {}), replicate, Options(**more))
+    batch, jobs, _ = await batches.submit(prompt, models, seeds, more.pop("parameters", {}), replicate, Options(**more))
+    return batch, jobs
 
 
 async def faults(replicate: Replicate, *matrix: Any, **more: Any) -> dict[str, list[str]]:

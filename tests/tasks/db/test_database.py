@@ -18,7 +18,7 @@ from tasks.db import ids
 from tasks.db.database import DB, UNIQUE_VIOLATIONS, now
 from tasks.db.sqlite import KeptSQLiteEngine
 from tasks.db.steps import step
-from tasks.db.tables import Job, Priority
+from tasks.db.tables import Job
 from tasks.errors import DatabaseAway
 from tasks.jobs import insert, lifecycle
 from tasks.settings import ROOT
@@ -86,7 +86,7 @@ async def test_transactions_that_time_out_give_their_connections_back() -> None:
             await too_slow()
     with anyio.fail_after(5):
         async with DB.transaction():
-            await Job.insert(insert.new_job("after", "m/m", {}, "", Priority.NORMAL, None, None, 1))
+            await Job.insert(insert.new_job("after", "m/m", {}, insert.DEFAULTS, 1))
     assert await Job.count() == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tasks.admission import admission
-from tasks.admission.options import Options
+from tasks.admission.options import DEFAULTS, Options
 from tasks.db.tables import Job, Status, Upload
 from tasks.errors import Rejected
 from tasks.files import input_files, uploads
@@ -37,6 +37,11 @@ async def replicate(standin: str) -> AsyncIterator[Replicate]:
     client = Replicate()
     yield client
     await client.aclose()
+
+
+async def admitted(prompt: str, model: str, parameters: Any, replicate: Replicate, terms: Options = DEFAULTS) -> Job:
+    job, _ = await admission.admit(prompt, model, parameters, replicate, terms)
+    return job
 
 
 def noise(side: int) -> bytes:
@@ -64,9 +69,7 @@ async def test_a_small_file_goes_as_a_data_url_and_the_model_works_from_it(
     working: Faults, replicate: Replicate
 ) -> None:
     address = await given(SMALL)
-    job = await admission.admit(
-        "a fox from a small file", SDXL, {"image": address, "width": 64, "height": 64}, replicate
-    )
+    job = await admitted("a fox from a small file", SDXL, {"image": address, "width": 64, "height": 64}, replicate)
     card = await ended(job)
     assert card.job.status == Status.COMPLETED, card.job.error
     [prediction] = await working.created("a fox from a small file")
@@ -83,9 +86,7 @@ async def test_a_large_file_goes_by_the_files_api(working: Faults, replicate: Re
     content = noise(400)
     assert len(content) > input_files.MAX_INLINE_BYTES
     address = await given(content)
-    job = await admission.admit(
-        "a fox from a large file", NANO, {"image_input": [address, await given(SMALL)]}, replicate
-    )
+    job = await admitted("a fox from a large file", NANO, {"image_input": [address, await given(SMALL)]}, replicate)
     card = await ended(job)
     assert card.job.status == Status.COMPLETED, card.job.error
     [prediction] = await working.created("a fox from a large file")
@@ -101,7 +102,7 @@ async def test_a_large_file_goes_by_the_files_api(working: Faults, replicate: Re
 async def test_the_result_of_a_job_is_input_for_another(working: Faults, replicate: Replicate) -> None:
     first = await ended(await lifecycle.submit("a fox to go on from", SDXL, {"width": 96, "height": 64}))
     address = f"/media/{first.outputs[0].key}"
-    second = await admission.admit(
+    second = await admitted(
         "the same, at night", NANO, {"image_input": [address]}, replicate, Options(made_from=str(first.job.id))
     )
     card = await ended(second)
@@ -116,7 +117,7 @@ async def test_a_prediction_with_a_file_whose_answer_was_lost_is_found_and_not_m
     prompt = f"a lost fox from a {size} file"
     await working.script({"on": "create", "match": prompt, "do": "drop_answer"})
     address = await given(SMALL if size == "small" else noise(400))
-    card = await ended(await admission.admit(prompt, NANO, {"image_input": [address]}, replicate))
+    card = await ended(await admitted(prompt, NANO, {"image_input": [address]}, replicate))
     assert card.job.status == Status.COMPLETED, card.job.error
     assert len(await working.created(prompt)) == 1
 
@@ -126,7 +127,7 @@ async def test_when_the_files_api_fails_the_file_is_sent_again_and_nothing_was_p
 ) -> None:
     await working.script({"on": "upload", "do": "status", "status": 503})
     address = await given(noise(401))
-    card = await ended(await admission.admit("a fox of a second try", NANO, {"image_input": [address]}, replicate))
+    card = await ended(await admitted("a fox of a second try", NANO, {"image_input": [address]}, replicate))
     assert (card.job.status, card.job.retry_count) == (Status.COMPLETED, 0)
     assert len(await working.created("a fox of a second try")) == 1
 
@@ -146,7 +147,7 @@ async def test_a_file_that_storage_does_not_have_at_the_moment_is_waited_for(
     address = await given(content)
     storage, key = Storage.open(settings.storage_url), address.removeprefix("/media/")
     await storage.delete([key])
-    job = await admission.admit("a fox from a folder that is not mounted", NANO, {"image_input": [address]}, replicate)
+    job = await admitted("a fox from a folder that is not mounted", NANO, {"image_input": [address]}, replicate)
     await until(job.id, lambda card: card.job.error_code == "storage_unavailable")
     await storage.put(key, content)
     card = await ended(job)
@@ -172,14 +173,14 @@ async def test_a_file_that_is_not_here_is_a_fault_at_its_place(
     replicate: Replicate, model: str, parameters: dict[str, Any], pointers: list[str]
 ) -> None:
     with pytest.raises(Rejected) as rejected:
-        await admission.admit("a fox", model, parameters, replicate)
+        await admitted("a fox", model, parameters, replicate)
     assert [fault.pointer for fault in rejected.value.faults] == pointers
     assert await Job.count() == 0
 
 
 async def test_only_parameters_that_are_files_name_files(replicate: Replicate) -> None:
     text = "/media/019ab0c4-5d1e-7b36-9533-e50ac26d7632.png"
-    job = await admission.admit(text, SDXL, {"negative_prompt": text}, replicate)
+    job = await admitted(text, SDXL, {"negative_prompt": text}, replicate)
     assert json.loads(job.parameters) == {"negative_prompt": text}
     model = registry.built_in(SDXL)
     assert model is not None
@@ -190,7 +191,7 @@ async def test_only_parameters_that_are_files_name_files(replicate: Replicate) -
 @pytest.mark.parametrize("parent", ["nobody", "", 7, "019ab0c4-5d1e-7b36-9533-e50ac26d7632"])
 async def test_what_a_job_was_made_from_must_be_a_job(replicate: Replicate, parent: object) -> None:
     with pytest.raises(Rejected) as rejected:
-        await admission.admit("a fox", SDXL, None, replicate, Options(made_from=parent))
+        await admitted("a fox", SDXL, None, replicate, Options(made_from=parent))
     assert rejected.value.code == "invalid_made_from"
 
 
@@ -199,4 +200,4 @@ async def test_nothing_is_made_from_a_deleted_job(replicate: Replicate) -> None:
     await lifecycle.cancel(job.id)
     await lifecycle.delete(job.id)
     with pytest.raises(Rejected):
-        await admission.admit("a fox", SDXL, None, replicate, Options(made_from=str(job.id)))
+        await admitted("a fox", SDXL, None, replicate, Options(made_from=str(job.id)))

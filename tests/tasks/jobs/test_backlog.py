@@ -35,7 +35,8 @@ def replicate() -> Replicate:
 
 
 async def ask(client: str, replicate: Replicate) -> Job:
-    return await admission.admit("a fox", None, None, replicate, Options(client))
+    job, _ = await admission.admit("a fox", None, None, replicate, Options(client))
+    return job
 
 
 async def waiting() -> int:

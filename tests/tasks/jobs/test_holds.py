@@ -13,7 +13,7 @@ from tasks.accounts.audit import By
 from tasks.db import ids
 from tasks.db.database import DB, now
 from tasks.db.money_tables import Budget, Hold, Ledger
-from tasks.db.tables import Attempt, Batch, Job, Priority, Values
+from tasks.db.tables import Attempt, Batch, Job, Values
 from tasks.errors import Failure
 from tasks.jobs import attempts, budgets, bulk, holds, insert, ledger, lifecycle
 from tasks.jobs.chunks import one_by_one
@@ -43,7 +43,7 @@ async def state(which: Budget) -> tuple[int, int]:
 
 
 async def submitted(count: int = 1, owner: Owner = NOBODY, model: str = FLUX) -> Job:
-    return await lifecycle.submit("a fox", model, {"num_outputs": count}, owner=owner)
+    return await lifecycle.submit("a fox", model, {"num_outputs": count}, insert.Terms(owner=owner))
 
 
 async def run(job: Job) -> Job:
@@ -320,7 +320,7 @@ async def test_a_budget_that_this_process_has_not_heard_of_holds_all_the_same(mo
 
 async def test_a_budget_that_is_removed_while_a_job_is_submitted_holds_nothing_of_it() -> None:
     removed, everything = await budget(f"model:{FLUX}"), await budget()
-    new = insert.new_job("a fox", FLUX, {}, "", Priority.NORMAL, None, None, 1)
+    new = insert.new_job("a fox", FLUX, {}, insert.DEFAULTS, 1)
     needs = await holds.needed([new])
     await limits.remove(removed, BY)
 

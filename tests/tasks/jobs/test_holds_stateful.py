@@ -22,7 +22,7 @@ from tasks.db.tables import ENDED, TABLES, Attempt, Job, Library
 from tasks.errors import Failure
 from tasks.jobs import attempts, holds, lifecycle
 from tasks.jobs.holds import BudgetExceeded
-from tasks.jobs.insert import Owner
+from tasks.jobs.insert import Owner, Terms
 from tasks.replicate.client import Prediction
 from tasks.spend import limits
 from tests import factories
@@ -71,7 +71,7 @@ class Money(RuleBasedStateMachine):
     def submit(self, model: str, count: int, hers: bool) -> None:
         before = self.sums()
         owner = Owner(self.anna) if hers else Owner()
-        job = self.within_budgets(lifecycle.submit("a fox", model, {"num_outputs": count}, owner=owner))
+        job = self.within_budgets(lifecycle.submit("a fox", model, {"num_outputs": count}, Terms(owner=owner)))
         if job is None:
             assert self.sums() == before
             return

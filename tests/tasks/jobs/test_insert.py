@@ -10,7 +10,7 @@ from piccolo.querystring import QueryString
 
 from tasks.db import ids
 from tasks.db.database import DB
-from tasks.db.tables import Job, Priority
+from tasks.db.tables import Job
 from tasks.jobs import insert, lifecycle
 from tasks.library import cards
 
@@ -18,7 +18,7 @@ SDXL = "stability-ai/sdxl"
 
 
 def row(job_id: UUID) -> Job:
-    job = insert.new_job("a fox", SDXL, {}, "", Priority.NORMAL, None, None, 1)
+    job = insert.new_job("a fox", SDXL, {}, insert.DEFAULTS, 1)
     job.id = job_id
     return job
 
@@ -41,7 +41,7 @@ async def test_jobs_that_come_at_once_are_written_in_few_transactions(monkeypatc
 
 
 async def test_those_of_one_client_that_come_at_once_have_turns_of_their_own() -> None:
-    made = await asyncio.gather(*(lifecycle.submit("a fox", SDXL, {}, client="one") for _ in range(10)))
+    made = await asyncio.gather(*(lifecycle.submit("a fox", SDXL, {}, insert.Terms(client="one")) for _ in range(10)))
     assert sorted(job.turn for job in made) == list(range(1, 11))
 
 

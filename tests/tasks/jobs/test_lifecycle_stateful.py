@@ -33,6 +33,7 @@ from tasks.db.tables import TABLES, Attempt, Job, Library, Output, PendingFile, 
 from tasks.files import pending_files
 from tasks.files.storage import Storage
 from tasks.jobs import attempts, lifecycle
+from tasks.jobs.insert import Terms
 from tasks.jobs.leases import Lease, Lost
 from tasks.messaging import events
 from tasks.predictions import store
@@ -116,7 +117,7 @@ class Everybody(RuleBasedStateMachine):
     @precondition(lambda self: len(self.jobs) < MOST)  # few, so that all rules act on the same jobs
     @rule(client=st.sampled_from("ab"), priority=st.sampled_from(Priority))
     def submit(self, client: str, priority: Priority) -> None:
-        job = self.do(lifecycle.submit("p", "m/m", {}, client, priority))
+        job = self.do(lifecycle.submit("p", "m/m", {}, Terms(client, priority)))
         self.jobs[job.id] = Expected(priority, job.turn)
 
     @rule(which=WHICH, what=st.sampled_from(["retry", "delete"]))

@@ -19,6 +19,7 @@ from tasks.demo import past, seeding
 from tasks.files import exports, media_files, pending_files
 from tasks.files.storage import Storage, Stored
 from tasks.jobs import attempts, backlog, lifecycle, queue
+from tasks.jobs.insert import Terms
 from tasks.library import cards, paging
 from tasks.library.paging import Place, Sort
 from tasks.library.query import parse
@@ -85,7 +86,7 @@ QUEUE: dict[str, Callable[[], Awaitable[Any]]] = {
     "renew": lambda: lifecycle.renew([ids.new()], 30),
     "report": lambda: lifecycle.report(_held(), Stage.PROCESSING, 0.5),
     "begin an attempt": lambda: attempts.begin(_held(), "a/b", {"seed": 7}),
-    "submit, with the next turn": lambda: lifecycle.submit("a fox", "a/b", {}, client="c1"),
+    "submit, with the next turn": lambda: lifecycle.submit("a fox", "a/b", {}, Terms(client="c1")),
     "place": lambda: queue.places([Job(id=ids.new()), Job(id=ids.new())]),
     "front": queue.front,
     "how much waits": counted,

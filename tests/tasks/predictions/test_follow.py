@@ -13,6 +13,7 @@ from tasks.db.database import now
 from tasks.db.tables import Job, Stage, Status
 from tasks.errors import DatabaseAway, Failure
 from tasks.jobs import attempts, lifecycle
+from tasks.jobs.insert import Terms
 from tasks.jobs.leases import Lease, Leases
 from tasks.messaging.events import News
 from tasks.models import registry
@@ -226,7 +227,7 @@ async def test_long_after_replicates_own_deadline_it_is_given_up(following: Foll
 
 async def test_a_job_past_its_deadline_is_canceled_at_replicate_and_fails_with_that_reason(working: Faults) -> None:
     await working.script({"on": "create", "match": "late fox", "do": "run", "seconds": 60})
-    job = await lifecycle.submit("a late fox", SDXL, {"width": 64, "height": 64}, finish_within=5)
+    job = await lifecycle.submit("a late fox", SDXL, {"width": 64, "height": 64}, Terms(finish_within=5))
     card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "deadline")
     [prediction] = await working.created("a late fox")
@@ -238,7 +239,7 @@ async def test_a_deadline_that_replicate_keeps_by_itself_is_told_as_one(working:
         {"on": "create", "match": "punctual", "do": "run", "seconds": 60},
         {"on": "cancel", "do": "status", "status": 500, "times": 0},
     )
-    job = await lifecycle.submit("a punctual fox", SDXL, {"width": 64, "height": 64}, finish_within=7)
+    job = await lifecycle.submit("a punctual fox", SDXL, {"width": 64, "height": 64}, Terms(finish_within=7))
     card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "deadline")
 

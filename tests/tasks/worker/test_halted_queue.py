@@ -11,6 +11,7 @@ import pytest
 from tasks.db.database import now
 from tasks.db.tables import Halt, Priority, Status
 from tasks.jobs import lifecycle
+from tasks.jobs.insert import Terms
 from tasks.library import cards
 from tasks.messaging import events
 from tasks.replicate import circuit
@@ -168,7 +169,7 @@ async def test_a_job_that_waits_for_the_limit_is_chosen_at_the_last_moment(empti
     waiting = asyncio.create_task(dispatch.next_job(gate))
     await asyncio.sleep(0.05)
     assert await dispatch.next_job(gate) is None, "one waits for all"
-    urgent = await lifecycle.submit("an urgent fox", "stability-ai/sdxl", {}, priority=Priority.HIGH)
+    urgent = await lifecycle.submit("an urgent fox", "stability-ai/sdxl", {}, Terms(priority=Priority.HIGH))
     gate.open = True
     job = await waiting
     assert job is not None

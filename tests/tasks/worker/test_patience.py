@@ -12,6 +12,7 @@ from tasks.db.tables import Job, Status
 from tasks.errors import Failure
 from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
+from tasks.jobs.insert import Terms
 from tasks.library import cards
 from tasks.messaging import events
 from tasks.replicate.client import Prediction, Replicate
@@ -26,7 +27,7 @@ SDXL = "stability-ai/sdxl"
 
 async def test_a_job_that_runs_past_its_deadline_is_canceled_upstream_and_fails_with_deadline(working: Faults) -> None:
     await working.script({"on": "create", "match": "a fox that takes its time", "do": "run", "seconds": 60})
-    job = await lifecycle.submit("a fox that takes its time", SDXL, {"width": 64, "height": 64}, finish_within=5)
+    job = await lifecycle.submit("a fox that takes its time", SDXL, {"width": 64, "height": 64}, Terms(finish_within=5))
     card = await ended(job)
     assert (card.job.status, card.job.error_code) == (Status.FAILED, "deadline")
     assert (now() - job.created_at).total_seconds() < 11
@@ -35,7 +36,7 @@ async def test_a_job_that_runs_past_its_deadline_is_canceled_upstream_and_fails_
 
 
 async def test_replicate_is_told_the_deadline_so_that_an_orphan_ends_by_itself(working: Faults) -> None:
-    job = await lifecycle.submit("a fox in time", SDXL, {"width": 64, "height": 64}, finish_within=100)
+    job = await lifecycle.submit("a fox in time", SDXL, {"width": 64, "height": 64}, Terms(finish_within=100))
     await ended(job)
     [prediction] = await working.created("a fox in time")
     assert datetime.fromisoformat(prediction["deadline"]) <= job.created_at + timedelta(seconds=110)

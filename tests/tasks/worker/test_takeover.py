@@ -14,7 +14,7 @@ from obstore.store import ObjectStore
 
 from tasks.db import database
 from tasks.db.database import DB, now
-from tasks.db.tables import Attempt, Job, Priority, Status
+from tasks.db.tables import Attempt, Job, Status
 from tasks.files import pending_files
 from tasks.files.storage import Storage
 from tasks.jobs import attempts, insert, lifecycle, transitions
@@ -194,9 +194,7 @@ async def test_leases_are_reckoned_by_the_databases_clock_whatever_the_workers_s
 async def test_a_refusal_stays_known_when_its_worker_is_gone_before_it_ended_the_attempt(working: Faults) -> None:
     """Otherwise the next worker would search for a prediction that never existed, and end in doubt."""
     async with DB.transaction():
-        job = insert.new_job(
-            "a fox that was refused", SDXL, {"width": 64, "height": 64}, "", Priority.NORMAL, None, None, 1
-        )
+        job = insert.new_job("a fox that was refused", SDXL, {"width": 64, "height": 64}, insert.DEFAULTS, 1)
         await Job.insert(job)
         attempt = Attempt(job=job.id, number=1, version="m/m:1", input="{}", created_at=now())
         attempt.error, attempt.error_code = "Replicate refused the input.", "invalid_input"

@@ -11,6 +11,7 @@ from tasks.curation import edits
 from tasks.db import ids
 from tasks.db.tables import Job
 from tasks.jobs import attempts, lifecycle
+from tasks.jobs.insert import Terms
 from tests.factories import completed
 from tests.newest import newest
 
@@ -98,7 +99,7 @@ async def test_what_a_link_fills_in_becomes_a_job_that_knows_where_it_comes_from
 
 async def test_up_to_twelve_of_those_it_led_to_are_shown_the_newest_first(web: httpx.AsyncClient) -> None:
     parent = await made()
-    ids = [str((await lifecycle.submit(f"{n}", "m/m", {}, made_from=parent.id)).id) for n in range(14)]
+    ids = [str((await lifecycle.submit(f"{n}", "m/m", {}, Terms(made_from=parent.id))).id) for n in range(14)]
     page = await web.get(f"/jobs/{parent.id}")
     assert re.findall(r'id="lineage-([0-9a-f-]{36})"', page.text) == ids[:1:-1]
     assert "See all" in page.text
@@ -106,7 +107,7 @@ async def test_up_to_twelve_of_those_it_led_to_are_shown_the_newest_first(web: h
 
 async def test_when_its_parent_was_deleted_a_job_is_shown_without(web: httpx.AsyncClient) -> None:
     parent = await made()
-    child = await lifecycle.submit("a fox", "m/m", {}, made_from=parent.id)
+    child = await lifecycle.submit("a fox", "m/m", {}, Terms(made_from=parent.id))
     await lifecycle.delete(parent.id)
     page = await web.get(f"/jobs/{child.id}")
     assert page.status_code == 200
