@@ -27,8 +27,10 @@ class Options:
 
     client: whose turn in the queue it takes. owner: whose the jobs are. models: the only ones that the requester may
     use; None for all. sees_only: the person whose jobs are all that the requester may see; None for everyone's. key:
-    the request's idempotency key. priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST.
-    made_from: the id of a job. metadata: up to MAX_PAIRS strings by name.
+    the request's idempotency key. origin: the door that it came in by.
+
+    priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id of a job.
+    metadata: up to MAX_PAIRS strings by name.
     """
 
     client: str = ""
@@ -36,6 +38,7 @@ class Options:
     models: frozenset[str] | None = None
     sees_only: UUID | None = None
     key: Key | None = None
+    origin: str = ""
     priority: object = None
     finish_within: object = None
     made_from: object = None
@@ -55,7 +58,7 @@ class Options:
         priority = PRIORITIES[self.priority] if isinstance(self.priority, str) else Priority.NORMAL
         seconds = self.finish_within if isinstance(self.finish_within, int) else None
         metadata = self.metadata if isinstance(self.metadata, Mapping) else None
-        return Terms(client, priority, seconds, self._source, self.owner, metadata)
+        return Terms(client, priority, seconds, self._source, self.owner, metadata, self.origin)
 
     @property
     def _source(self) -> UUID | None:

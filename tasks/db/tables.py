@@ -94,6 +94,7 @@ class Job(Table, tablename="job"):
     client = Varchar(length=100, default="")  # whose turn it takes: peer and name, see tasks/jobs/backlog.py
     owner = UUID(null=True, default=None)  # the person or service that submitted it; None in the open house
     api_key = UUID(null=True, default=None)  # the key that it was submitted with
+    origin = Varchar(length=16, default="")  # the door that it came in by; "" for our own API and pages
     priority = SmallInt(default=Priority.NORMAL)
     turn = BigInt(default=0)  # its place among jobs of its priority, fair to every client; see tasks/jobs/queue.py
     finish_within = Integer(default=86400)  # seconds that it may take from its submission, or retry, to its end

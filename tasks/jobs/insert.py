@@ -40,7 +40,8 @@ class Terms:
     """What a new job is given besides the prompt, the model and its parameters.
 
     client: whose turn in the queue it takes. finish_within: seconds until it counts as failed; None for the setting's
-    value. made_from: the job whose result or settings it is made from. metadata: to find it by.
+    value. made_from: the job whose result or settings it is made from. metadata: to find it by. origin: the door that
+    it came in by; "" for our own API and pages.
     """
 
     client: str = ""
@@ -49,6 +50,7 @@ class Terms:
     made_from: UUID | None = None
     owner: Owner = NOBODY
     metadata: Mapping[str, str] | None = None
+    origin: str = ""
 
 
 DEFAULTS = Terms()
@@ -57,7 +59,7 @@ JOBS_PER_INSERT = 50  # the most jobs per transaction
 COLUMNS = (
     Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.owner, Job.api_key, Job.priority,
     Job.turn, Job.finish_within, Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from, Job.hold,
-    Job.hold_basis, Job.metadata,
+    Job.hold_basis, Job.metadata, Job.origin,
 )  # fmt: skip
 """The columns that a new job sets; the others have defaults in the database."""
 
@@ -98,7 +100,7 @@ def new_job(
         owner=terms.owner.person, api_key=terms.owner.key, priority=terms.priority, turn=turn, finish_within=seconds,
         deadline_at=from_now(seconds), status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
         made_from=terms.made_from, batch=batch, batch_place=place,
-        metadata=_as_json(terms.metadata) if terms.metadata else None,
+        metadata=_as_json(terms.metadata) if terms.metadata else None, origin=terms.origin,
     )  # fmt: skip
 
 

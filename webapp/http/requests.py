@@ -84,7 +84,10 @@ def terms_of(body: Generate | GenerateBatch, request: Request[Any, Any, Any], ke
     return terms_for(request, key, **{name: getattr(body, name) for name in sent})
 
 
-def terms_for(request: Request[Any, Any, Any], key: Key | None = None, **terms: object) -> Options:
-    """Return the terms of a request's jobs. terms: as they were sent; see Options."""
+def terms_for(request: Request[Any, Any, Any], key: Key | None = None, origin: str = "", **terms: object) -> Options:
+    """Return the terms of a request's jobs.
+
+    origin: the door that it came in by. terms: as they were sent; see Options.
+    """
     actor, client = actor_of(request), client_of(request)
-    return Options(client, Owner(actor.person, actor.key), actor.models, actor.sees_only, key, **terms)
+    return Options(client, Owner(actor.person, actor.key), actor.models, actor.sees_only, key, origin, **terms)

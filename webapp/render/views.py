@@ -24,6 +24,10 @@ BASES = {
 }
 
 
+DOORS = {"replicate": "Replicate's API", "openai": "OpenAI's API", "mcp": "MCP"}
+"""The doors that jobs come in by besides our own API and pages, as people know them, by their origin."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutputView:
     """An output with the addresses of its files."""
@@ -106,6 +110,7 @@ class CardView:
         self.retrying = card.retrying
         self.priority = priority_name(card.job)
         self.owner, self.key = card.maker.owner, card.maker.key
+        self.door = DOORS.get(card.job.origin, "")
         self.tags, self.collections = card.marks.tags, card.marks.collections
         self.width, self.height = card.size
 

@@ -104,6 +104,7 @@ class Job(Struct, kw_only=True):
         UNSET
     )
     key: Maybe[Annotated[str, Meta(description="The name of the key that it was requested with, if any.")]] = UNSET
+    origin: Maybe[Annotated[str, Meta(description="The door that it came in by, if it was not our own API.")]] = UNSET
     favorite: Maybe[Annotated[bool, Meta(description="Whether it is a favorite. Absent otherwise.")]] = UNSET
     rating: Maybe[Annotated[int, Meta(ge=1, le=5)]] = UNSET
     tags: Maybe[Annotated[list[str], Meta(description="Sorted.")]] = UNSET
@@ -129,8 +130,8 @@ class Job(Struct, kw_only=True):
             priority=Priority(priority_name(row)), created_at=row.created_at, started_at=given(row.started_at),
             finished_at=given(row.finished_at), retry_count=row.retry_count, seed=given(row.seed),
             made_from=given(row.made_from), batch=given(row.batch), owner=given(card.maker.owner),
-            key=given(card.maker.key), favorite=row.favorite or UNSET, rating=row.rating or UNSET,
-            tags=list(card.marks.tags) or UNSET,
+            key=given(card.maker.key), origin=row.origin or UNSET, favorite=row.favorite or UNSET,
+            rating=row.rating or UNSET, tags=list(card.marks.tags) or UNSET,
             collections=list(card.marks.collections) or UNSET, notes=row.notes or UNSET,
             trashed_at=given(row.trashed_at), metadata=json.loads(row.metadata) if row.metadata else UNSET,
         )  # fmt: skip
