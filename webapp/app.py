@@ -1,7 +1,7 @@
 """Assemble the web application from its parts in create_app(). No other module knows all of them."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from typing import Any
@@ -99,7 +99,7 @@ def create_app() -> Litestar:
         request_class=FormRequest,
         middleware=[AllowedMethods(), Authentication(), BoundedBodies()],
         exception_handlers=EXCEPTION_HANDLERS,
-        state=State({"storage": storage, "replicate": replicate, "hub": hub}),
+        state=State({"storage": storage, "replicate": replicate, "hub": hub, "doors": DOORS}),
         request_max_body_size=MAX_BODY_BYTES,
         compression_config=CompressionConfig(backend="brotli", brotli_gzip_fallback=True, exclude=UNCOMPRESSED),
         openapi_config=None,
@@ -137,6 +137,9 @@ def api_document() -> Document:
     """Return the API's OpenAPI document, in JSON's types."""
     return document(HANDLERS, access.needed)
 
+
+DOORS: dict[str, Callable[[Problem], Any]] = {}
+"""How each door for programs of another API tells them of problems, by the beginning of its addresses."""
 
 HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     generate.generate,

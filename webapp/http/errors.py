@@ -111,7 +111,10 @@ def wants_json(request: AnyRequest) -> bool:
 
 
 def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
-    """Return the response for a problem: HTML for clients that request HTML, otherwise problem+json."""
+    """Return the response for a problem: in the words of the door that was asked, else HTML or problem+json."""
+    for path, words in request.app.state.get("doors", {}).items():
+        if request.scope["path"].startswith(path):
+            return Response(words(problem), status_code=problem.status, headers=problem.headers)
     headers = {**problem.headers, **BY_ACCEPT}
     if not wants_html(request):
         return Response(problem.details(), status_code=problem.status, media_type=PROBLEM_TYPE, headers=headers)
