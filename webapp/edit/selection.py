@@ -64,6 +64,8 @@ async def act(request: AnyRequest) -> Response[Any]:
     """
     form, actor = await request.form(), actor_of(request)
     action, argument = _asked(form)
+    if action == "retry" and not actor.may(Permission.SUBMIT):
+        raise await refused(request, Permission.SUBMIT)
     card = await existing(request.query_params["job"], actor) if "job" in request.query_params else None
     try:
         if card is None:
@@ -188,8 +190,6 @@ async def _done_to(card: Card, action: str, argument: str, actor: Actor) -> tupl
 
 
 async def _done(action: str, argument: str, where: Condition, actor: Actor) -> Outcome:
-    if action == "retry" and not actor.may(Permission.SUBMIT):
-        raise refused(actor, Permission.SUBMIT)
     if action == "retry" and actor.models is not None:
         raise Problem(Code.MODEL_NOT_ALLOWED, "The key may only use some models. Retry the jobs one by one.")
     match action:

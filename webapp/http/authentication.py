@@ -65,7 +65,7 @@ class Authentication:
                 return await app(scope, receive, send)
             request: AnyRequest = Request(scope, receive, send)
             if actor is not STRANGER:
-                raise refused(actor, lacking)
+                raise await refused(request, lacking)
             response = _sign_in(request).to_asgi_response(app=None, request=request)
             return await response(scope, receive, send)
 
@@ -82,8 +82,10 @@ def requester(request: AnyRequest) -> By:
     return By(actor_of(request).name, peer(request.scope))
 
 
-def refused(actor: Actor, permission: Permission) -> Problem:
-    """Return the problem for what an actor may not do. The answer to a key names the scope that it lacks."""
+async def refused(request: AnyRequest, permission: Permission) -> Problem:
+    """Return the problem for what an actor may not do, and note it. A key is told which scope it lacks."""
+    actor = actor_of(request)
+    await audit.note_refusal(requester(request), permission, request.scope["path_template"])
     if actor is OPEN_HOUSE:
         return Problem(Code.NOT_ALLOWED, "There are no people yet. Add the first: darkroom people add NAME --admin")
     if actor.key is None or permission not in SCOPES:

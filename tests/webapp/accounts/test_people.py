@@ -157,9 +157,9 @@ async def test_another_role_counts_from_the_next_request_on(web: httpx.AsyncClie
     headers = await factories.session_of(anna)
     for role, status in (("member", 202), ("viewer", 403)):
         assert (await changed(client, anna, "role", role=role)).status_code == 200
+        assert await newest() == ("boss", "127.0.0.1", "role changed", "anna")
         answer = await web.post("/generate", json={"prompt": "a fox"}, headers=headers)
         assert answer.status_code == status
-    assert await newest() == ("boss", "127.0.0.1", "role changed", "anna")
 
 
 async def test_who_is_no_admin_any_more_manages_nobody(client: httpx.AsyncClient, boss: Person) -> None:

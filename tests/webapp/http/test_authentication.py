@@ -467,6 +467,46 @@ async def test_no_key_is_told_to_get_a_scope_that_there_is_not(web: httpx.AsyncC
     assert "www-authenticate" not in answer.headers
 
 
+async def refusals() -> list[tuple[str, str, str]]:
+    """Return who was refused, from where, and what, oldest first."""
+    rows = await AuditEntry.objects().where(AuditEntry.action == "permission refused").order_by(AuditEntry.id)
+    return [(row.actor, row.address, row.subject) for row in rows]
+
+
+async def test_what_a_key_or_a_person_may_not_do_is_noted(web: httpx.AsyncClient) -> None:
+    key, ben = bearer((await a_key("tidy", "read:all"))[1]), await factories.person("ben", Role.VIEWER)
+    retry = {"action": "retry", "job": NOBODYS}
+    async with browser(web, peer="203.0.113.9") as client:
+        assert (await client.post("/generate", json={"prompt": "a fox"}, headers=key)).status_code == 403
+        assert (await client.post("/selection", data=retry, headers=key)).status_code == 403
+        assert (await client.get(f"/people?q={NOBODYS}", headers=await factories.session_of(ben))).status_code == 403
+        assert (await client.get("/people")).status_code == 303
+    here = "203.0.113.9"
+    assert await refusals() == [
+        ("anna/ci", here, "submit: /generate"),
+        ("anna/ci", here, "submit: /selection"),
+        ("ben", here, "manage: /people"),
+    ]
+
+
+async def test_what_is_refused_again_and_again_is_noted_once_in_ten_minutes(web: httpx.AsyncClient) -> None:
+    headers = bearer((await a_key("read"))[1])
+    paths = ["/generate", f"/jobs/{NOBODYS}/retry", *(f"/jobs/{uuid4()}/retry" for _ in range(8))]
+
+    async def refused_everywhere() -> None:
+        answers = await asyncio.gather(*(web.post(path, headers=headers) for path in paths))
+        assert {answer.status_code for answer in answers} == {403}
+
+    await refused_everywhere()
+    each = sorted(await refusals())
+    assert [subject for _, _, subject in each] == ["submit: /generate", "submit: /jobs/{job_id}/retry"]
+    await refused_everywhere()
+    assert sorted(await refusals()) == each
+    await AuditEntry.update({AuditEntry.at: now() - timedelta(minutes=10)}, force=True)
+    await refused_everywhere()
+    assert sorted(await refusals()) == sorted([*each, *each])
+
+
 async def test_a_key_gets_json_wherever_there_is_some(web: httpx.AsyncClient) -> None:
     _, secret = await a_key("read", "read:all", "submit", "tidy")
     shows = bearer(secret) | PAGES
