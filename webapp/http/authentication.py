@@ -5,9 +5,6 @@ As long as there is no person, everyone is the open house. From the first person
 
 import logging
 import re
-from base64 import b64decode
-from binascii import Error as NotBase64
-from contextlib import suppress
 from urllib.parse import quote
 
 from litestar import Request, Response
@@ -20,12 +17,12 @@ from tasks.accounts import audit, keys, people, sessions
 from tasks.accounts.actors import OPEN_HOUSE, PERMISSIONS, SCOPES, STRANGER, Actor, Permission, Role
 from tasks.accounts.audit import By
 from tasks.accounts.keys import KeyRefused
-from tasks.accounts.secrets import KEY_PREFIX
 from tasks.db.account_tables import Person
 from tasks.errors import Rejected
 from tasks.settings import settings
 from webapp.http import access, direct_peer
 from webapp.http.clients import by_htmx, came_from, own_page, page_of
+from webapp.http.credentials import key_in
 from webapp.http.errors import AnyRequest, Problem, wants_html
 from webapp.render.viewer import viewer
 from webapp.schemas.codes import Code
@@ -43,7 +40,7 @@ DETAILS = {
 """What programs are told of a key that does not work (RFC 6750, section 3.1)."""
 COOKIE, SECURE_COOKIE = "darkroom-signed-in", "__Host-darkroom-signed-in"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-MAX_HEADER_LENGTH = 200  # characters of a credential
+MAX_LOGGED_LENGTH = 200  # characters of a name
 MAX_ADDRESS_LENGTH = 64  # characters
 
 
@@ -134,7 +131,7 @@ async def _identified(scope: Scope) -> Actor:
     named = await _of_proxy(scope, headers)
     if named is None and not await people.exist():
         return OPEN_HOUSE
-    if secret := _secret(headers.get("Authorization", "")):
+    if secret := key_in(headers.get("Authorization", "")):
         return await _of_key(secret, peer(scope))
     return named or await _of_session(scope, headers) or STRANGER
 
@@ -147,21 +144,6 @@ async def _of_key(secret: str, address: str) -> Actor:
             await audit.note(By(refusal.news, address), "key refused", refusal.news, after={"code": refusal.code})
         code = Code.of(refusal.code)
         raise Problem(code, DETAILS[refusal.code], headers={"WWW-Authenticate": INVALID}) from refusal
-
-
-def _secret(authorization: str) -> str:
-    """Return the key in a header: the token of Bearer, or the password of Basic, as curl -u sends it; "" for none.
-
-    A proxy may pass on the Basic credentials that it has asked for itself: they are no keys.
-    """
-    kind, _, value = authorization[:MAX_HEADER_LENGTH].partition(" ")
-    if kind.lower() == "bearer":
-        return value.strip() or "none"
-    if kind.lower() == "basic":
-        with suppress(NotBase64, UnicodeDecodeError):
-            password = b64decode(value.strip(), validate=True).decode("ascii").partition(":")[2]
-            return password if password.startswith(KEY_PREFIX) else ""
-    return ""
 
 
 async def _of_session(scope: Scope, headers: Headers) -> Actor | None:
@@ -192,7 +174,7 @@ async def _signed_up(name: str, by: By) -> Person | None:
     try:
         return await people.add(name, Role.MEMBER, by)
     except Rejected as rejected:
-        log.warning("a proxy named %a, who cannot be added: %s", name[:MAX_HEADER_LENGTH], rejected.faults[0].message)
+        log.warning("a proxy named %a, who cannot be added: %s", name[:MAX_LOGGED_LENGTH], rejected.faults[0].message)
         return await people.named(name)  # when another request has just added them
 
 

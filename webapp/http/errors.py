@@ -16,6 +16,7 @@ from tasks.errors import DatabaseAway, Failure, Fault, Rejected
 from tasks.jobs.backlog import QueueFull
 from tasks.jobs.holds import BudgetExceeded, NotHeld
 from tasks.jobs.idempotency import KeyMismatch
+from webapp.http.credentials import key_in
 from webapp.render import templates
 from webapp.schemas.codes import Code
 from webapp.schemas.money import BudgetState
@@ -96,7 +97,7 @@ def with_key(request: AnyRequest) -> bool:
     actor = request.scope["state"].get("actor")
     if isinstance(actor, Actor):
         return actor.key is not None
-    return request.headers.get("Authorization", "").lower().startswith("bearer ")
+    return bool(key_in(request.headers.get("Authorization", "")))
 
 
 def wants_html(request: AnyRequest) -> bool:
