@@ -99,6 +99,13 @@ async def test_what_there_is_is_listed_with_it(caller: Caller) -> None:
     assert (await caller.call("jobs.searches")).searches == []
 
 
+async def test_what_was_spent_is_read_with_it_also_as_a_table(caller: Caller) -> None:
+    spend = await caller.call("spend.spend", month="2026-11")
+    assert (spend.month, spend.total.runs) == ("2026-11", 0)
+    table = await caller.call("spend.spend_csv", month="2026-11")
+    assert table.splitlines() == ["day,model,person,key,runs,usd"]
+
+
 async def test_a_batch_is_submitted_and_read_with_it(caller: Caller) -> None:
     request = caller.model("GenerateBatch")(prompt="a {red|blue} fox")
     submitted = await caller.call("batches.submit_batch", body=request)

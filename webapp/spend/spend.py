@@ -35,6 +35,7 @@ MONTH = describe.parameter(
     "Such as 2026-11, in the time zone of Darkroom (`TIMEZONE`). Default: this month.",
     Schema(type=OpenAPIType.STRING, pattern="^[0-9]{4}-[0-9]{2}$", examples=["2026-11"]),
 )
+CSV = "text/csv"
 FORMULA = ("=", "+", "-", "@")
 """How formulas begin in spreadsheets."""
 BUDGET_FIELDS = ("scope", "amount", "period")
@@ -74,9 +75,21 @@ async def spend(request: AnyRequest) -> Response[Any]:
     return revalidated_json(request.scope, shape, BY_ACCEPT)
 
 
-@route("/spend.csv", http_method=READ)
+@route(
+    "/spend.csv",
+    http_method=READ,
+    tags=["Spend"],
+    summary="Get what was spent in a month as a table",
+    response_headers=[describe.ETAG],
+    responses=describe.problems(Code.INVALID_QUERY)
+    | {200: describe.answer(str, "The columns `day`, `model`, `person`, `key`, `runs` and `usd`.", media_type=CSV)},
+    opt=describe.takes(parameters=[MONTH]),
+)
 async def spend_csv(request: AnyRequest) -> Response[str]:
-    """Return what was spent in a month as a table for spreadsheets."""
+    """Return what the jobs of the key's owner have cost in a month, for spreadsheets.
+
+    Its first line names the columns. With the scope `operate`: of everyone.
+    """
     month, table = _month(request), StringIO()
     writer = csv.writer(table)
     writer.writerow(["day", "model", "person", "key", "runs", "usd"])
@@ -85,7 +98,7 @@ async def spend_csv(request: AnyRequest) -> Response[str]:
         writer.writerow([line.day.isoformat(), *names, line.runs, dollars(line.micros)])
     name = f"darkroom-spend-{month:%Y-%m}{'-pretend' if settings.standin else ''}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return revalidated(request, Response(table.getvalue(), media_type="text/csv", headers=headers))
+    return revalidated(request, Response(table.getvalue(), media_type=CSV, headers=headers))
 
 
 async def page(request: AnyRequest, fault: Fault | None = None, form: Mapping[str, str] | None = None) -> Response[str]:
