@@ -32,7 +32,7 @@ from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
 from webapp.gallery import batches, collections, compare, gallery, lightbox, saved_searches
 from webapp.http import access, health, media, static
-from webapp.http.authentication import Authentication
+from webapp.http.authentication import Authentication, recognize
 from webapp.http.bodies import MAX_BODY_BYTES, BoundedBodies
 from webapp.http.csrf import OurOwnOnly
 from webapp.http.errors import EXCEPTION_HANDLERS, Problem
@@ -98,6 +98,7 @@ def create_app() -> Litestar:
         before_send=[_secure],
         request_class=FormRequest,
         middleware=[AllowedMethods(), Authentication(), BoundedBodies()],
+        after_exception=[recognize],
         exception_handlers=EXCEPTION_HANDLERS,
         state=State({"storage": storage, "replicate": replicate, "hub": hub, "doors": DOORS}),
         request_max_body_size=MAX_BODY_BYTES,

@@ -5,11 +5,13 @@ As long as there is no person, everyone is the open house. From the first person
 
 import logging
 import re
+from contextlib import suppress
 from urllib.parse import quote
 
 from litestar import Request, Response
 from litestar.datastructures import Headers
 from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -18,7 +20,7 @@ from tasks.accounts.actors import OPEN_HOUSE, PERMISSIONS, SCOPES, STRANGER, Act
 from tasks.accounts.audit import By
 from tasks.accounts.keys import KeyRefused
 from tasks.db.account_tables import Person
-from tasks.errors import Rejected
+from tasks.errors import DatabaseAway, Rejected
 from tasks.settings import settings
 from webapp.http import access, direct_peer
 from webapp.http.clients import by_htmx, came_from, own_page, page_of
@@ -67,6 +69,13 @@ class Authentication:
             return await response(scope, receive, send)
 
         return middleware
+
+
+async def recognize(error: Exception, scope: Scope) -> None:
+    """Find out for whom the page is that tells of an error outside of all routes, as that there is none."""
+    if isinstance(error, HTTPException) and "actor" not in scope["state"] and wants_html(Request(scope)):
+        with suppress(DatabaseAway):
+            viewer.set(await _identified(scope))
 
 
 def actor_of(request: AnyRequest) -> Actor:

@@ -2,6 +2,6 @@
 
 from contextvars import ContextVar
 
-from tasks.accounts.actors import OPEN_HOUSE, Actor
+from tasks.accounts.actors import STRANGER, Actor
 
-viewer: ContextVar[Actor] = ContextVar("viewer", default=OPEN_HOUSE)
+viewer: ContextVar[Actor] = ContextVar("viewer", default=STRANGER)

@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +15,7 @@ import pytest
 from tasks.accounts import audit, keys, people, secrets, sessions
 from tasks.accounts.actors import Role
 from tasks.accounts.audit import By
-from tasks.db.account_tables import ApiKey, ApiSecret, AuditEntry, Person
+from tasks.db.account_tables import ApiKey, ApiSecret, AuditEntry, Person, Session
 from tasks.db.database import now
 from tasks.errors import DatabaseAway
 from tasks.settings import settings
@@ -101,6 +102,59 @@ async def test_some_pages_are_for_everyone(web: httpx.AsyncClient, path: str) ->
     assert answer.status_code in (200, 401)  # a code's page has the status that it explains
     assert "hx-redirect" not in answer.headers
     assert "www-authenticate" not in answer.headers
+
+
+async def page_of(web: httpx.AsyncClient, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    """Request a page in a context of its own, as servers do: no other request has said who the viewer is."""
+    request = web.request(method, path, headers=PAGES | headers)
+    return await asyncio.create_task(request, context=Context())
+
+
+def menu_of(page: httpx.Response) -> str:
+    """Return the top of a page, without what it says itself."""
+    return page.text.partition("<header>")[2].partition("</header>")[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more"),
+    [("GET", "/nowhere", {}), ("PUT", "/docs", {}), ("GET", "/", {"Sec-Fetch-Site": "cross-site"})],
+)
+async def test_a_page_that_says_what_went_wrong_offers_a_stranger_nothing(
+    web: httpx.AsyncClient, method: str, path: str, more: dict[str, str]
+) -> None:
+    await factories.person()
+    page = await page_of(web, path, method, **more)
+    assert page.status_code in (403, 404, 405)
+    assert menu_of(page) == menu_of(await page_of(web, "/sign-in"))
+    assert "Collections" not in page.text
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("PUT", "/docs", 405)])
+async def test_it_has_ones_own_menu(web: httpx.AsyncClient, method: str, path: str, status: int) -> None:
+    headers: dict[str, str] = {}
+    for name, role in (("", None), ("vic", Role.VIEWER), ("boss", Role.ADMIN)):
+        if role is not None:
+            headers = await factories.session_of(await factories.person(name, role))
+        page = await page_of(web, path, method, **headers)
+        assert page.status_code == status
+        assert menu_of(page) == menu_of(await page_of(web, "/docs", **headers))
+        assert "Collections" in menu_of(page)
+        assert name in menu_of(page)
+        assert ('href="/people"' in page.text) == (role == Role.ADMIN)
+
+
+async def test_what_there_is_not_is_told_without_the_database(
+    web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cookie = await factories.session_of(await factories.person())
+
+    def away(*_: object) -> None:
+        raise DatabaseAway("down")
+
+    monkeypatch.setattr(Session, "raw", away)
+    page = await page_of(web, "/nowhere", **cookie)
+    assert page.status_code == 404
+    assert "Collections" not in page.text
 
 
 # Sessions.
