@@ -84,9 +84,7 @@ async def change(request: AnyRequest, person_id: FromPath[UUID]) -> Response[str
             await people.enable(person, by)
             said = Outcome(done=f"{person.name} is enabled again.")
         case "role":
-            role = _role(str(form.get("role", "")))
-            done = await people.change_role(person, role, by)
-            said = Outcome(done=f"{person.name} is now {ROLES[role]}.") if done else Outcome(LAST_ADMIN)
+            said = await _role_changed(person, _role(str(form.get("role", ""))), by)
         case "key":
             said = await _key_made(form, person, by)
         case "rotate" | "revoke" as action:
@@ -94,6 +92,15 @@ async def change(request: AnyRequest, person_id: FromPath[UUID]) -> Response[str
         case _:
             raise Problem(Code.BAD_REQUEST, "There is no such action.")
     return await _page(request, said)
+
+
+async def _role_changed(person: Person, role: Role, by: By) -> Outcome:
+    if person.role == Role.SERVICE:
+        return Outcome(f"{person.name} is a service, and has no role to change.")
+    if role == Role.SERVICE:
+        return Outcome(f"{person.name} is a person, and cannot become a service.")
+    done = await people.change_role(person, role, by)
+    return Outcome(done=f"{person.name} is now {ROLES[role]}.") if done else Outcome(LAST_ADMIN)
 
 
 async def _key_made(form: FormMultiDict, person: Person, by: By) -> Outcome:

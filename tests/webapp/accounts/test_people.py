@@ -170,9 +170,7 @@ async def test_who_is_no_admin_any_more_manages_nobody(client: httpx.AsyncClient
     assert await people.named("ben") is None
 
 
-@pytest.mark.parametrize(
-    ("action", "role"), [("disable", ""), ("role", "member"), ("role", "viewer"), ("role", "service")]
-)
+@pytest.mark.parametrize(("action", "role"), [("disable", ""), ("role", "member"), ("role", "viewer")])
 async def test_the_last_admin_stays_one(client: httpx.AsyncClient, boss: Person, action: str, role: str) -> None:
     await factories.person("anna", Role.MEMBER)
     await people.disable(await factories.person("gone", Role.ADMIN), BY)
@@ -185,10 +183,21 @@ async def test_the_last_admin_stays_one(client: httpx.AsyncClient, boss: Person,
     assert (await client.get("/people")).status_code == 200
 
 
-async def test_a_service_becomes_no_person(client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_service_becomes_no_person(client: httpx.AsyncClient, role: Role) -> None:
     robot = await factories.person("robot", Role.SERVICE)
-    assert (await changed(client, robot, "role", role="admin")).status_code == 422
+    answer = await changed(client, robot, "role", role=role)
+    assert answer.status_code == 422
+    assert "robot is a service, and has no role to change." in answer.text
     assert (await now_is(robot)).role == Role.SERVICE
+
+
+async def test_a_person_becomes_no_service(client: httpx.AsyncClient, boss: Person) -> None:
+    for person in (boss, await factories.person("anna")):
+        answer = await changed(client, person, "role", role="service")
+        assert answer.status_code == 422
+        assert f"{person.name} is a person, and cannot become a service." in answer.text
+        assert (await now_is(person)).role == person.role
 
 
 async def test_a_person_or_an_action_that_there_is_not_is_refused(client: httpx.AsyncClient, boss: Person) -> None:
