@@ -56,14 +56,15 @@ class Actor:
     """Who asks.
 
     name: for people, such as "anna" or "anna/ci". person: the owner of what it makes; None for nobody in particular.
-    key: the key that it asks with. session: the browser's session that it asks in. models: the only models that it may
-    use; None for all.
+    key: the key that it asks with. secret_hash: of the secret that it shows, of the two that a key may have. session:
+    the browser's session that it asks in. models: the only models that it may use; None for all.
     """
 
     name: str
     permissions: frozenset[Permission]
     person: UUID | None = None
     key: UUID | None = None
+    secret_hash: str | None = None
     session: UUID | None = None
     models: frozenset[str] | None = None
 

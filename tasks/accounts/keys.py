@@ -193,7 +193,7 @@ def _actor(row: dict[str, Any]) -> Actor:
     if row["role"] != Role.SERVICE:
         scopes &= PERMISSIONS[Role(row["role"])]
     models = None if row["models"] is None else frozenset(json.loads(row["models"]))
-    return Actor(f"{row['owner']}/{row['name']}", scopes, row["person"], row["key"], models=models)
+    return Actor(f"{row['owner']}/{row['name']}", scopes, row["person"], row["key"], row["hash"], models=models)
 
 
 async def of(key_id: UUID) -> ApiKey | None:

@@ -1,19 +1,19 @@
 """Ask again who may stay: for what goes on long after its request was allowed, such as the stream of an open page."""
 
 from collections.abc import Set as AbstractSet
-from uuid import UUID
+from typing import Any
 
 from piccolo.columns import Column
 
 from tasks.accounts import people
 from tasks.accounts.actors import OPEN_HOUSE, Actor
-from tasks.db.account_tables import ApiKey, Person, Session
+from tasks.db.account_tables import ApiKey, ApiSecret, Person, Session
 from tasks.db.database import now
 from tasks.db.tables import Condition
 
 
 async def still_valid(actors: AbstractSet[Actor]) -> set[Actor]:
-    """Return the actors whose session or key still works, and whose person is not disabled.
+    """Return the actors whose session, or whose key with its secret, still works, and whose person is not disabled.
 
     The open house is valid as long as there is no person.
     """
@@ -23,15 +23,17 @@ async def still_valid(actors: AbstractSet[Actor]) -> set[Actor]:
     alive = await _among({actor.session for actor in named}, Session.id, Session.expires_at > moment)
     unexpired = ApiKey.expires_at.is_null() | (ApiKey.expires_at > moment)
     working = await _among({actor.key for actor in named}, ApiKey.id, ApiKey.revoked_at.is_null() & unexpired)
+    shown = await _among({actor.secret_hash for actor in named}, ApiSecret.hash, ApiSecret.revoked_at.is_null())
     valid = {
         actor
         for actor in named
-        if actor.person in enabled and actor.session in {None, *alive} and actor.key in {None, *working}
+        if actor.person in enabled and actor.session in {None, *alive}
+        if actor.key in {None, *working} and actor.secret_hash in {None, *shown}
     }
     return valid | ({OPEN_HOUSE} & actors if not await people.exist() else set())
 
 
-async def _among(given: set[UUID | None], column: Column, condition: Condition) -> set[UUID]:
+async def _among(given: AbstractSet[object], column: Column, condition: Condition) -> set[Any]:
     """Return which of the given ids meet a condition. column: the primary key of their table."""
     ids = [each for each in given if each is not None]
     if not ids:

@@ -56,6 +56,15 @@ async def revoke(actor: Actor, _: Person) -> None:
     assert await keys.revoke(key, "anna", BY)
 
 
+async def rotate_twice(actor: Actor, person: Person) -> None:
+    assert actor.key is not None
+    key = await keys.of(actor.key)
+    assert key is not None
+    for _ in range(keys.MAX_VALID_SECRETS):
+        assert actor in await still_valid({actor}), "the secret before stays valid until the next rotation"
+        assert await keys.rotate(key, person.name, BY)
+
+
 async def expire_key(actor: Actor, _: Person) -> None:
     await ApiKey.update({ApiKey.expires_at: PAST}).where(ApiKey.id == actor.key)
 
@@ -68,6 +77,7 @@ async def expire_key(actor: Actor, _: Person) -> None:
         (in_browser, change_password),
         (in_browser, disable),
         (with_key, revoke),
+        (with_key, rotate_twice),
         (with_key, expire_key),
         (with_key, disable),
         (by_proxy, disable),
@@ -88,6 +98,18 @@ async def test_one_session_that_ends_leaves_the_persons_others() -> None:
     one, other, program = await in_browser(anna), await in_browser(anna), await with_key(anna)
     await end(one, anna)
     assert await still_valid({one, other, program}) == {other, program}
+
+
+async def test_a_secret_that_was_replaced_leaves_the_others_of_the_key() -> None:
+    anna = await factories.person()
+    made = await keys.add(anna, "ci", ["read:all"], BY)
+    first = await keys.find(made.secret)
+    later = []
+    for _ in range(2):
+        secret = await keys.rotate(made.key, "anna", BY)
+        assert secret is not None
+        later.append(await keys.find(secret))
+    assert await still_valid({first, *later}) == {*later}
 
 
 async def test_the_open_house_stays_until_there_is_a_person() -> None:

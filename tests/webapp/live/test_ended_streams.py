@@ -81,11 +81,19 @@ async def revoke(actor: Actor, person: Person) -> None:
     assert await keys.revoke(key, person.name, BY)
 
 
+async def rotate_twice(actor: Actor, person: Person) -> None:
+    assert actor.key is not None
+    key = await keys.of(actor.key)
+    assert key is not None
+    for _ in range(keys.MAX_VALID_SECRETS):
+        assert await keys.rotate(key, person.name, BY)
+
+
 @pytest.mark.parametrize(
     ("asks", "happens"),
     [
         (in_browser, sign_out), (in_browser, change_password), (in_browser, disable), (with_key, revoke),
-        (with_key, disable),
+        (with_key, rotate_twice), (with_key, disable),
     ],
 )  # fmt: skip
 async def test_who_may_no_longer_see_them_loses_every_page_and_the_others_none(
