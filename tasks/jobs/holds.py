@@ -64,11 +64,8 @@ class BudgetExceeded(NotHeld):
     def __init__(self, budget: Budget, needs: int) -> None:
         self.budget, self.needs = budget, needs
         whose = {"all": "of all", "model": f"for {budget.name}"}.get(budget.scope, f"of {budget.name}")
-        when = budgets.IN_WORDS[Period(budget.period)]
-        super().__init__(
-            f"This may cost ${dollars(needs)}, and ${dollars(budgets.left(budget))} is left of the budget {whose}:"
-            f" ${dollars(budget.amount)} {when}."
-        )
+        left, when = dollars(budgets.left(budget)), budgets.IN_WORDS[Period(budget.period)]
+        super().__init__(f"This may cost ${dollars(needs)}, and the budget {whose} has ${left} left {when}.")
 
 
 class NoRoom(Exception):

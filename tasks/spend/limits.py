@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from tasks.accounts import audit, keys, people
+from tasks.accounts.actors import Actor, Permission
 from tasks.accounts.audit import By
 from tasks.accounts.keys import Made
 from tasks.db import ids
@@ -124,6 +125,11 @@ async def of_person(person: UUID) -> list[Budget]:
     of_keys = await ApiKey.select(ApiKey.id).where(ApiKey.person == person)
     own = {"", str(person), *(str(row["id"]) for row in of_keys)}
     return [budget for budget in await listed() if budget.scope == Scope.MODEL or budget.subject in own]
+
+
+def in_full(budget: Budget, actor: Actor) -> bool:
+    """Return whether an actor may see what is spent of a budget. Of one that others use, it may see what is left."""
+    return actor.may(Permission.OPERATE) or budget.scope in (Scope.PERSON, Scope.KEY)
 
 
 async def scopes() -> list[str]:

@@ -9,6 +9,7 @@ from tasks.admission import admission, batches
 from tasks.errors import Fault, Rejected
 from tasks.jobs import budgets, quotes
 from tasks.replicate.client import Replicate
+from webapp.http.authentication import actor_of
 from webapp.http.requests import body_of, terms_of
 from webapp.schemas import describe, examples, money, requests
 from webapp.schemas.codes import Code
@@ -45,4 +46,4 @@ async def estimate(request: Request[Any, Any, Any], replicate: NamedDependency[R
         runs = [(known[name], parameters) for _, name, parameters in matrix.requests]
         names = set(known)
     tightest = await budgets.tightest(terms.owner.person, terms.owner.key, names)
-    return Response(money.Estimate.of(await quotes.of_runs(runs), len(runs), tightest))
+    return Response(money.Estimate.of(await quotes.of_runs(runs), len(runs), tightest, actor_of(request)))

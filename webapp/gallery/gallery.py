@@ -142,7 +142,7 @@ async def _refused(
         case Rejected():
             problem, faults = from_rejected(error), error.faults
         case NotHeld():
-            problem, faults = from_not_held(error), [Fault("", error.message)]
+            problem, faults = from_not_held(request, error), [Fault("", error.message)]
         case QueueFull():
             problem, faults = from_queue_full(error), [Fault("", error.message)]
         case _:

@@ -82,10 +82,11 @@ def from_queue_full(full: QueueFull) -> Problem:
     return Problem(Code.QUEUE_FULL, full.message, headers={"Retry-After": str(full.retry_after)})
 
 
-def from_not_held(error: NotHeld) -> Problem:
+def from_not_held(request: AnyRequest, error: NotHeld) -> Problem:
     """Return the problem for jobs for which no money can be held."""
     if isinstance(error, BudgetExceeded):
-        return Problem(Code.BUDGET_EXCEEDED, error.message, budget=BudgetState.of(error.budget, error.needs))
+        state = BudgetState.of(error.budget, request.scope["state"]["actor"], error.needs)
+        return Problem(Code.BUDGET_EXCEEDED, error.message, budget=state)
     return Problem(Code.PRICE_UNKNOWN, error.message)
 
 
@@ -180,7 +181,7 @@ def _traceback(error: Exception) -> str:
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     Problem: answer,
     Rejected: lambda request, rejected: answer(request, from_rejected(rejected)),
-    NotHeld: lambda request, error: answer(request, from_not_held(error)),
+    NotHeld: lambda request, error: answer(request, from_not_held(request, error)),
     QueueFull: lambda request, full: answer(request, from_queue_full(full)),
     KeyMismatch: lambda request, _: answer(request, Problem(Code.IDEMPOTENCY_MISMATCH, MISMATCH)),
     Failure: _failure,

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Self
 
 from msgspec import UNSET, Meta, Struct
 
+from tasks.accounts.actors import Actor
 from tasks.db.money_tables import Budget
 from tasks.jobs import budgets
 from tasks.jobs.budgets import Period, Scope
 from tasks.jobs.quotes import Quote, QuoteBasis
 from tasks.models.costs import Basis, dollars
 from tasks.settings import settings
-from tasks.spend import totals
+from tasks.spend import limits, totals
 from tasks.spend.totals import Line, Total
 from webapp.schemas.members import Count, Maybe, Time, given
 
@@ -35,14 +36,17 @@ class Cost(Struct):
 
 
 class BudgetState(Struct, kw_only=True):
-    """A budget, and what is left of it."""
+    """A budget, and what is left of it.
+
+    Of one for all or for a model, who does not see what everyone spends gets no `limit`, `spent` and `held`.
+    """
 
     scope: Annotated[Scope, Meta(description="Whose or what spending it limits.")]
     name: Maybe[Annotated[str, Meta(description="Of the person, the key or the model.")]] = UNSET
     period: Period
-    limit: Usd
-    spent: Usd
-    held: Annotated[Usd, Meta(description="What is set aside for jobs that have not ended.")]
+    limit: Maybe[Usd] = UNSET
+    spent: Maybe[Usd] = UNSET
+    held: Maybe[Annotated[Usd, Meta(description="What is set aside for jobs that have not ended.")]] = UNSET
     left: Usd
     needs: Maybe[Annotated[Usd, Meta(description="What the jobs of a refused request would hold.")]] = UNSET
     resets_at: Maybe[Annotated[Time, Meta(description="When `spent` starts over. Absent for a budget in total.")]] = (
@@ -50,14 +54,16 @@ class BudgetState(Struct, kw_only=True):
     )
 
     @classmethod
-    def of(cls, budget: Budget, needs: int | None = None) -> "BudgetState":
-        """Return the shape of a budget. needs: micro-dollars."""
-        return cls(
+    def of(cls, budget: Budget, actor: Actor, needs: int | None = None) -> "BudgetState":
+        """Return the shape of a budget as an actor may see it. needs: micro-dollars."""
+        state = cls(
             scope=Scope(budget.scope), name=budget.name or UNSET, period=Period(budget.period),
-            limit=dollars(budget.amount), spent=dollars(budget.spent), held=dollars(budget.held),
             left=dollars(budgets.left(budget)), needs=UNSET if needs is None else dollars(needs),
             resets_at=given(budget.ends_at),
         )  # fmt: skip
+        if limits.in_full(budget, actor):
+            state.limit, state.spent, state.held = map(dollars, (budget.amount, budget.spent, budget.held))
+        return state
 
 
 class Price(Struct):
@@ -87,15 +93,15 @@ class Estimate(Struct):
     )
 
     @classmethod
-    def of(cls, quote: Quote, jobs: int, tightest: Budget | None) -> "Estimate":
-        """Return the shape of a quote. tightest: of the budgets that apply, the one with the least left."""
+    def of(cls, quote: Quote, jobs: int, tightest: Budget | None, actor: Actor) -> "Estimate":
+        """Return the shape of a quote for an actor. tightest: the budget that applies and has the least left."""
         estimate = cls(jobs, quote.basis)
         if quote.low is not None and quote.high is not None:
             estimate.low, estimate.high = dollars(quote.low), dollars(quote.high)
         if quote.price is not None and quote.tier is not None:
             estimate.price = Price(quote.tier.text, quote.price.source, quote.price.checked)
         if tightest is not None:
-            estimate.left = BudgetState.of(tightest)
+            estimate.left = BudgetState.of(tightest, actor)
         return estimate
 
 
@@ -143,8 +149,8 @@ class Spend(Struct, kw_only=True):
     budgets: list[BudgetState]
 
     @classmethod
-    def of(cls, month: date, lines: Sequence[Line], today: Total, limits: Sequence[Budget]) -> "Spend":
-        """Return the shape of a month. month: its first day."""
+    def of(cls, month: date, lines: Sequence[Line], today: Total, known: Sequence[Budget], actor: Actor) -> "Spend":
+        """Return the shape of a month for an actor. month: its first day. known: the budgets that it may see."""
         days = totals.grouped(lines, lambda line: line.day.isoformat())
         return cls(
             month=f"{month:%Y-%m}",
@@ -155,7 +161,7 @@ class Spend(Struct, kw_only=True):
             models=SpentBy.each(totals.grouped(lines, lambda line: line.model)),
             people=SpentBy.each(totals.grouped(lines, lambda line: line.person)),
             keys=SpentBy.each(totals.grouped(lines, lambda line: line.key)),
-            budgets=[BudgetState.of(each) for each in limits],
+            budgets=[BudgetState.of(each, actor) for each in known],
         )
 
 

@@ -14,9 +14,10 @@ BAR_WIDTH = 1000  # of the drawing
 
 @dataclass(frozen=True, slots=True)
 class BudgetView:
-    """A budget with what its bar and its words need."""
+    """A budget with what its bar and its words need. in_full: whether the viewer may see what is spent of it."""
 
     row: Budget
+    in_full: bool
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.row, name)

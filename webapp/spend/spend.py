@@ -70,8 +70,9 @@ async def spend(request: AnyRequest) -> Response[Any]:
     """
     if not (request.url.path.endswith(".json") or wants_json(request)):
         return revalidated(request, await page(request))
-    report = await _report(_month(request), actor_of(request))
-    shape = Spend.of(report.month, report.lines, report.today, report.budgets)
+    actor = actor_of(request)
+    report = await _report(_month(request), actor)
+    shape = Spend.of(report.month, report.lines, report.today, report.budgets, actor)
     return revalidated_json(request.scope, shape, BY_ACCEPT)
 
 
@@ -126,7 +127,7 @@ async def page(request: AnyRequest, fault: Fault | None = None, form: Mapping[st
         models=ranked(models),
         people=ranked(people) if len(people) > 1 else [],
         keys=ranked(totals.grouped(report.lines, _key)),
-        budgets=[BudgetView(budget) for budget in report.budgets],
+        budgets=[BudgetView(budget, limits.in_full(budget, actor)) for budget in report.budgets],
         scopes=await limits.scopes() if actor.may(Permission.MANAGE) else [],
         fault=fault,
         form=form or dict.fromkeys(BUDGET_FIELDS, ""),
