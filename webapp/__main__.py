@@ -1,7 +1,8 @@
 """The `darkroom` command line: `up` runs everything; `web`, `worker`, `migrate` and `standin` each run one part.
 
-`halt` and `resume` stop and restart the work that costs money, and `spend` tells what it cost; `people`, `keys` and
-`audit` say who may use this Darkroom, and who did what; `demo-data` fills the library with made-up jobs.
+`halt` and `resume` stop and restart the work that costs money, `spend` tells what it cost, `budgets` limit it, and
+`adjust` puts it right; `people`, `keys` and `audit` say who may use this Darkroom, and who did what; `demo-data` fills
+the library with made-up jobs.
 """
 
 import argparse

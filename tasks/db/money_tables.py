@@ -18,7 +18,10 @@ class ModelPrice(Table, tablename="model_price"):
 
 
 class Ledger(Table, tablename="ledger"):
-    """What was held for jobs and released again, and what each attempt cost. Rows are only added, and stay."""
+    """What was held for jobs and released again, what each attempt cost, and what people have put right since.
+
+    Rows are only added, and stay.
+    """
 
     id = UUID(primary_key=True, default=ids.new)
     at = Timestamptz(index=True)
@@ -30,7 +33,7 @@ class Ledger(Table, tablename="ledger"):
     model = Varchar(length=300)  # owner/name
     micros = BigInt()
     basis = Varchar(length=16)  # see tasks/models/costs.py
-    price = JSON(default="{}")  # the price that it was computed with, see tasks/jobs/ledger.py
+    price = JSON(default="{}")  # that it was computed with, see tasks/jobs/ledger.py; of an adjustment, its note
     pretend = Boolean(default=False)  # whether the stand-in made it: then nothing was charged
 
 

@@ -1,6 +1,7 @@
 """The ledger: what each attempt cost, in whole micro-dollars, written in the transaction that ends the attempt.
 
-Its other entries say what was held for a job, and released: see holds.py.
+Its other entries say what was held for a job, and released (see holds.py), and what people have put right (see
+tasks/spend/adjustments.py).
 """
 
 import json
@@ -88,6 +89,6 @@ async def settle_late(attempt: Attempt, prediction: Prediction) -> None:
 
 
 async def entries(job_id: UUID) -> Sequence[Ledger]:
-    """Return what the attempts at a job cost, oldest first."""
-    of_attempts = (Ledger.job == job_id) & Ledger.attempt.is_not_null()
-    return await Ledger.objects().where(of_attempts).order_by(Ledger.id)
+    """Return what the attempts at a job cost, and what was adjusted, oldest first."""
+    spent = (Ledger.job == job_id) & Ledger.kind.is_in(["settle", "adjust"])
+    return await Ledger.objects().where(spent).order_by(Ledger.id)

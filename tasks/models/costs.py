@@ -25,6 +25,8 @@ class Basis(StrEnum):
     """What such runs have cost: only the run tells what it uses, or nobody knows what it used."""
     CEILING = "ceiling"
     """The most that a job may cost whose price is not known: CEILING_PER_JOB."""
+    ADJUSTED = "adjusted"
+    """What an admin has put right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,14 @@ def _basis(tier: Tier, used: Used, succeeded: bool) -> Basis:
 
 
 def dollars(micros: int) -> str:
-    """Return an amount in dollars as a decimal number, with two places or as many as it needs: 0.003, 0.10."""
-    whole, rest = divmod(micros, MICROS_PER_DOLLAR)
-    return f"{whole}.{f'{rest:06}'.rstrip('0').ljust(2, '0')}"
+    """Return an amount in dollars as a decimal number, with two places or as many as it needs: 0.003, -0.10."""
+    whole, rest = divmod(abs(micros), MICROS_PER_DOLLAR)
+    return f"{'-' if micros < 0 else ''}{whole}.{f'{rest:06}'.rstrip('0').ljust(2, '0')}"
+
+
+def usd(micros: int) -> str:
+    """Return an amount in dollars as people write it: $0.003, -$0.10."""
+    return f"{'-' if micros < 0 else ''}${dollars(abs(micros))}"
 
 
 def rounded(micros: Fraction) -> int:

@@ -30,6 +30,7 @@ FIRST_AFTER = f"SELECT at FROM ledger WHERE at >= {{}} AND {COUNTS_AS_SPENT} AND
 UNPRICED = (
     "SELECT count(*) AS runs FROM attempt WHERE finished_at >= {} AND finished_at < {} AND prediction_id IS NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.attempt = attempt.id)"
+    " AND NOT EXISTS (SELECT 1 FROM ledger WHERE ledger.job = attempt.job AND ledger.kind = 'adjust')"
 )
 
 

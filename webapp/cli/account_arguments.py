@@ -1,4 +1,4 @@
-"""The arguments of the commands `people`, `keys`, `budgets` and `audit`."""
+"""The arguments of the commands `people`, `keys`, `budgets`, `adjust` and `audit`."""
 
 import argparse
 import re
@@ -10,6 +10,7 @@ HELP = {
     "people": "add people, list and disable them, and make the links with which they set a password",
     "keys": "make keys for programs, list and revoke them",
     "budgets": "limit what may be spent, list the budgets and what is left of them",
+    "adjust": "put right what a job cost",
     "audit": "print who changed what about people, keys and the queue, and who signed in or was refused",
 }
 DAYS = re.compile(r"([1-9][0-9]{0,3})d")
@@ -22,8 +23,17 @@ def add_to(command: argparse.ArgumentParser, name: str) -> None:
     if name == "audit":
         command.add_argument("--last", type=_count, default=DEFAULT_ENTRIES, metavar="N", help="how many entries")
         return
+    if name == "adjust":
+        _add_adjust(command)
+        return
     actions = command.add_subparsers(dest="action", required=True, metavar="action")
     {"people": _add_people, "keys": _add_keys, "budgets": _add_budgets}[name](actions)
+
+
+def _add_adjust(command: argparse.ArgumentParser) -> None:
+    command.add_argument("job", metavar="JOB", help="the id of the job")
+    command.add_argument("amount", metavar="AMOUNT", help="dollars to add to its cost, such as 0.05 or -0.05")
+    command.add_argument("--note", required=True, metavar="TEXT", help="why, for the page of the job and the audit")
 
 
 def _add_people(actions: "Actions[argparse.ArgumentParser]") -> None:

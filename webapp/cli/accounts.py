@@ -1,20 +1,28 @@
-"""What the commands `people`, `keys`, `budgets` and `audit` do."""
+"""What the commands `people`, `keys`, `budgets`, `adjust` and `audit` do."""
 
+import re
 from argparse import Namespace
 from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
 
 from tasks.accounts import audit, keys, people
 from tasks.accounts.actors import Role
 from tasks.accounts.audit import By
 from tasks.db.account_tables import AuditEntry, Person
 from tasks.db.database import now
+from tasks.db.tables import Job
+from tasks.models.costs import dollars
 from tasks.settings import Settings
-from tasks.spend import limits
+from tasks.spend import adjustments, limits
 from webapp.cli import budgets
 from webapp.cli.banner import in_url, reachable
 from webapp.cli.table import table
 
 BY = By()  # the command line
+AMOUNT = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,6})?")  # dollars
+NO_AMOUNT = "An adjustment is an amount in dollars, such as 0.05 or -0.05."
+MAX_NOTE_LENGTH = 200  # characters
 
 
 class Refused(Exception):
@@ -27,6 +35,8 @@ async def act(asked: Namespace, settings: Settings) -> list[str]:
         return [_entry(entry) for entry in reversed(await audit.latest(asked.last))]
     if asked.command == "budgets":
         return await budgets.act(asked)
+    if asked.command == "adjust":
+        return await _adjust(asked)
     if asked.command == "keys":
         return await _keys(asked)
     return await _people(asked, settings)
@@ -100,6 +110,29 @@ async def _person(name: str) -> Person:
     if person is None:
         raise Refused(f"There is no person named {name}.")
     return person
+
+
+async def _adjust(asked: Namespace) -> list[str]:
+    job, note = await _job(asked.job), asked.note.strip()
+    micros = int(Decimal(asked.amount) * 10**6) if AMOUNT.fullmatch(asked.amount) else 0
+    if not micros:
+        raise Refused(NO_AMOUNT)
+    if not 1 <= len(note) <= MAX_NOTE_LENGTH or not note.isprintable():
+        raise Refused(f"A note is one line of up to {MAX_NOTE_LENGTH} characters.")
+    adjusted = await adjustments.adjust(job, micros, note, BY)
+    if adjusted is None:
+        raise Refused(f"The job cost ${dollars(job.cost or 0)}, and nothing costs less than $0.00.")
+    return [f"The job cost ${dollars(adjusted.cost)}."]
+
+
+async def _job(text: str) -> Job:
+    try:
+        job = await Job.objects().get(Job.id == UUID(text))
+    except ValueError:
+        job = None
+    if job is None:
+        raise Refused(f"There is no job {text}.")
+    return job
 
 
 def _entry(entry: AuditEntry) -> str:

@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from tasks.accounts.audit import By
 from tasks.jobs import budgets
-from tasks.models.costs import dollars
+from tasks.models.costs import dollars, usd
 from tasks.spend import limits
 from webapp.cli.table import table
 
@@ -24,7 +24,7 @@ async def act(asked: Namespace) -> list[str]:
         case _:
             rows = [
                 (
-                    limits.label(each), f"${limits.terms(each)}", f"${dollars(each.spent)}",
+                    limits.label(each), f"${limits.terms(each)}", usd(each.spent),
                     f"${dollars(each.held)}", f"${dollars(budgets.left(each))}",
                     f"{each.ends_at:%Y-%m-%d %H:%M} UTC" if each.ends_at else "never",
                 )

@@ -141,7 +141,7 @@ def spend(settings: Settings, month: str | None) -> int:
     _log(settings)
     preflight.check_database(settings)
     from tasks.db.database import connected
-    from tasks.models.costs import dollars
+    from tasks.models.costs import usd
     from tasks.spend import totals
 
     first = totals.month_of(month) if month else totals.today().replace(day=1)
@@ -153,7 +153,7 @@ def spend(settings: Settings, month: str | None) -> int:
     lines, unpriced = asyncio.run(read())
     print(f"{f'{first:%Y-%m}':<50}{'runs':>10}{'pretend cost' if settings.standin else 'cost':>16}")
     for total in (*totals.grouped(lines, lambda line: line.model), totals.summed(lines, "total")):
-        print(f"{total.name:<50}{total.runs:>10,}{'$' + dollars(total.micros):>16}")
+        print(f"{total.name:<50}{total.runs:>10,}{usd(total.micros):>16}")
     if unpriced:
         print(f"Not counted, because their price is not known: {unpriced:,} run{'' if unpriced == 1 else 's'}.")
     return 0
@@ -172,7 +172,7 @@ def doctor(settings: Settings) -> int:
 
 
 def accounts(settings: Settings, asked: Namespace) -> int:
-    """Run `people`, `keys` or `audit`."""
+    """Run `people`, `keys`, `budgets`, `adjust` or `audit`."""
     _log(settings)
     preflight.check(settings)
     preflight.check_database(settings)

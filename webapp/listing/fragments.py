@@ -15,7 +15,7 @@ from webapp.composer.reuse import uses
 from webapp.listing.query import PAGE, Sheet, read
 from webapp.listing.search_bar import search_bar
 from webapp.render import templates
-from webapp.render.views import AttemptView, CardView
+from webapp.render.views import AdjustmentView, AttemptView, CardView
 
 
 def card_face(card: Card) -> str:
@@ -106,10 +106,12 @@ def _context_of(sheet: Sheet, card_list: list[Card], more: Place | None) -> dict
 async def job_context(card: Card) -> dict[str, Any]:
     """Return what the template of a job needs."""
     related = await lineage(card.job)
-    entries = {entry.attempt: entry for entry in await ledger.entries(card.job.id)}
+    entries = await ledger.entries(card.job.id)
+    costs = {entry.attempt: entry for entry in entries}
     return {
         "card": CardView(card),
-        "attempts": [AttemptView(row, entries.get(row.id)) for row in await cards.attempts(card.job.id)],
+        "attempts": [AttemptView(row, costs.get(row.id)) for row in await cards.attempts(card.job.id)],
+        "adjustments": [AdjustmentView(entry) for entry in entries if entry.kind == "adjust"],
         "uses": await uses(card),
         "made_from": CardView(related.made_from) if related.made_from else None,
         "led_to": [CardView(child) for child in related.led_to],

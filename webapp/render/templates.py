@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
 from markupsafe import Markup
 
-from tasks.models.costs import dollars
+from tasks.models.costs import usd
 from tasks.settings import ROOT, settings
 from webapp.render import assets, halt_banner
 from webapp.render.media_links import preview
@@ -108,11 +108,6 @@ def ordinal(number: int) -> str:
     """Return a place in a queue as an ordinal: "1st", "22nd", "1,013th"."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number:,}{ending}"
-
-
-def usd(micros: int) -> str:
-    """Return an amount of micro-dollars in dollars: "$0.003", "$0.10"."""
-    return f"${dollars(micros)}"
 
 
 def short_model(name: str) -> str:

@@ -21,6 +21,7 @@ BASES = {
     Basis.INPUT: "what was requested",
     Basis.MEDIAN: "what such runs have cost",
     Basis.CEILING: "the ceiling for a job, because its price is not known",
+    Basis.ADJUSTED: "what an admin has put right",
 }
 
 
@@ -95,6 +96,18 @@ class AttemptView:
     def price(self) -> dict[str, str]:
         """The price of its entry in the ledger: its text, its source, and when it was checked there."""
         return dict(json.loads(self.entry.price)) if self.entry else {}
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustmentView:
+    """An entry of the ledger with which somebody has put a cost right."""
+
+    entry: Ledger
+
+    @property
+    def note(self) -> str:
+        """Why, in the words of who has done it."""
+        return str(json.loads(self.entry.price)["note"])
 
 
 class CardView:

@@ -19,6 +19,14 @@ from webapp.schemas.members import Count, Maybe, Time, given
 
 Usd = Annotated[str, Meta(description="US dollars, as a decimal number.", pattern=r"^\d+\.\d{2,6}$")]
 
+Sum = Annotated[
+    str,
+    Meta(
+        description="US dollars, as a decimal number: below zero where more was put right than spent.",
+        pattern=r"^-?\d+\.\d{2,6}$",
+    ),
+]
+
 
 class Cost(Struct):
     """What a job cost."""
@@ -30,7 +38,8 @@ class Cost(Struct):
         Meta(
             description="What it rests on: `metrics`, Replicate measured what the price counts; `time`, the seconds of "
             "compute; `input`, what was requested, because Replicate did not measure all of it; `median`, what such "
-            "runs have cost; `ceiling`, the most that a job may cost whose price is not known."
+            "runs have cost; `ceiling`, the most that a job may cost whose price is not known; `adjusted`, what an "
+            "admin has put right."
         ),
     ]
 
@@ -45,7 +54,7 @@ class BudgetState(Struct, kw_only=True):
     name: Maybe[Annotated[str, Meta(description="Of the person, the key or the model.")]] = UNSET
     period: Period
     limit: Maybe[Usd] = UNSET
-    spent: Maybe[Usd] = UNSET
+    spent: Maybe[Sum] = UNSET
     held: Maybe[Annotated[Usd, Meta(description="What is set aside for jobs that have not ended.")]] = UNSET
     left: Usd
     needs: Maybe[Annotated[Usd, Meta(description="What the jobs of a refused request would hold.")]] = UNSET
@@ -109,8 +118,8 @@ class Spent(Struct, kw_only=True):
     """What runs cost together."""
 
     runs: Count
-    usd: Usd
-    micros: Annotated[int, Meta(ge=0, description="The same in micro-dollars.")]
+    usd: Sum
+    micros: Annotated[int, Meta(description="The same in micro-dollars.")]
 
     @classmethod
     def of(cls, total: Total, **more: Any) -> Self:

@@ -1,4 +1,7 @@
-"""The bars of a month: a column for each day, stacked by what the money was spent on. All lengths are whole numbers."""
+"""The bars of a month: a column for each day, stacked by what the money was spent on. All lengths are whole numbers.
+
+A sum below zero, of a day on which costs were put right, has no length.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,18 +65,22 @@ def bars(month: date, lines: Sequence[Line], ranking: Sequence[Total], name: Cal
     days = {day: [0] * len(ranking) for day in days_of(month)}
     for line in lines:
         days[line.day][places.get(name(line), MAX_SHOWN)] += line.micros
-    top = _scale(max(map(sum, days.values())))
+    top = _scale(max(sum(map(_length, amounts)) for amounts in days.values()))
     return Bars(top, [_column(number, day, amounts, top) for number, (day, amounts) in enumerate(days.items())])
 
 
 def _column(number: int, day: date, amounts: Sequence[int], top: int) -> Column:
     parts, below = [], 0
     for place, micros in enumerate(amounts, start=1):
-        lower, below = HEIGHT - below * HEIGHT // top, below + micros
+        lower, below = HEIGHT - below * HEIGHT // top, below + _length(micros)
         upper = HEIGHT - below * HEIGHT // top
         if lower > upper:
             parts.append(Part(place, upper, lower - upper))
     return Column(day, number * DAY_WIDTH + GAP, amounts, parts)
+
+
+def _length(micros: int) -> int:
+    return max(0, micros)
 
 
 def _scale(micros: int) -> int:

@@ -63,4 +63,4 @@ class BudgetView:
         return self.row.ends_at.astimezone(settings.zone) if self.row.ends_at else None
 
     def _width(self, micros: int) -> int:
-        return min(BAR_WIDTH, micros * BAR_WIDTH // self.row.amount) if self.row.amount else BAR_WIDTH
+        return max(0, min(BAR_WIDTH, micros * BAR_WIDTH // self.row.amount)) if self.row.amount else BAR_WIDTH

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.models import costs, prices
-from tasks.models.costs import Basis, Cost
+from tasks.models.costs import Basis, Cost, dollars, usd
 from tasks.models.tariffs import Charge, Price, Tier
 from tasks.models.usage import expected
 
@@ -80,6 +80,15 @@ def test_a_run_without_a_result_is_charged_only_for_its_compute() -> None:
 def test_a_cost_that_is_not_known_is_not_zero(metrics: dict[str, Any]) -> None:
     assert costs.of_run(by_time("0.001"), metrics, {}, True) is None
     assert costs.of_run(by_time("0.001"), {"predict_time": 10**14}, {}, True) is None
+
+
+@pytest.mark.parametrize(
+    ("micros", "words"),
+    [(0, "$0.00"), (3_000, "$0.003"), (100_000, "$0.10"), (12_345_678, "$12.345678"), (-50_000, "-$0.05")],
+)
+def test_an_amount_in_dollars(micros: int, words: str) -> None:
+    assert usd(micros) == words
+    assert dollars(micros) == words.replace("$", "")
 
 
 def test_where_no_tier_fits_the_cost_is_not_known() -> None:

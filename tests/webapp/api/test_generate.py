@@ -1,6 +1,7 @@
 """The JSON API: its two shapes, and every invalid input."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,12 +9,14 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from tasks.accounts.audit import By
 from tasks.db import ids
 from tasks.db.database import now
 from tasks.db.tables import Attempt, Job, Output, Stage
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
 from tasks.messaging import presence
+from tasks.spend import adjustments
 from tests import factories
 
 EXAMPLE = {"prompt": "A futuristic city at sunset", "parameters": '{"width":512,"height":512}'}
@@ -292,6 +295,24 @@ async def test_a_job_tells_what_it_cost(web: httpx.AsyncClient) -> None:
     assert "$3.00 per thousand output images" in page
     assert "$0.012" in (await web.get("/", headers={"Accept": "text/html"})).text
     assert "cost" not in await status(web, (await factories.paid("stability-ai/sdxl", predict_time=1.5)).id)
+
+
+async def test_a_job_tells_how_its_cost_was_put_right(web: httpx.AsyncClient) -> None:
+    job = await factories.paid(image_output_count=4)
+    assert await adjustments.adjust(job, -2_000, "One was <b>empty</b>", By())
+    assert await adjustments.adjust(job, 500, "A fee", By())
+    assert (await status(web, job.id))["cost"] == {"usd": "0.0105", "micros": 10_500, "basis": "adjusted"}
+    for path in (f"/jobs/{job.id}", f"/jobs/{job.id}/panel"):
+        page = (await web.get(path, headers={"Accept": "text/html"})).text
+        facts = re.findall(r"<dt>(.+?)</dt><dd.*?>(.+?)</dd>", page.partition('id="cost-title"')[2])
+        assert facts[:3] == [
+            ("All in all", "$0.0105"),
+            ("Attempt 1", "$0.012"),
+            ("Based on", "what Replicate measured"),
+        ]
+        assert facts[6:8] == [
+            ("Adjusted", "-$0.002: One was &lt;b&gt;empty&lt;/b&gt;"), ("Adjusted", "$0.0005: A fee"),
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

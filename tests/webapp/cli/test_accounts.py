@@ -1,4 +1,4 @@
-"""`darkroom people`, `keys` and `audit`: what an operator does with people and keys, and reads about them."""
+"""`darkroom people`, `keys`, `adjust` and `audit`: what an operator does with people, keys and costs, and reads."""
 
 import asyncio
 import os
@@ -14,7 +14,10 @@ from tasks.accounts.actors import Permission, Role
 from tasks.accounts.audit import By
 from tasks.db.account_tables import AuditEntry, Person
 from tasks.db.database import now
+from tasks.db.money_tables import Ledger
+from tasks.db.tables import Job
 from tasks.errors import Rejected
+from tasks.models.costs import dollars
 from tasks.settings import ROOT, settings
 from tests import factories
 from webapp.__main__ import _parser
@@ -198,6 +201,9 @@ async def test_a_key_that_cannot_be_is_refused_in_a_line(name: str, model: str) 
         ("keys add anna ci --scope read --expires 0d", "a number of days, such as 90d"),
         ("keys add anna ci --scope read --expires 99999d", "a number of days, such as 90d"),
         ("keys revoke anna", "name"),
+        ("adjust", "JOB"),
+        ("adjust a", "AMOUNT"),
+        ("adjust a -0.05", "--note"),
         ("audit --last 0", "above 0"),
         ("audit --last many", "above 0"),
     ],
@@ -207,6 +213,47 @@ def test_what_cannot_be_meant_is_refused_at_once(words: str, said: str, capsys: 
         _parser().parse_args(words.split())
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
+
+
+# What a job cost.
+
+
+@pytest.mark.parametrize(
+    ("amount", "cost"), [("0.05", "0.053"), ("-0.001", "0.002"), ("-0.003", "0.00"), ("1", "1.003")]
+)
+async def test_what_a_job_cost_is_put_right(amount: str, cost: str) -> None:
+    job = await factories.paid(image_output_count=1)
+    assert await run("adjust", str(job.id), amount, "--note", "As on the bill") == [f"The job cost ${cost}."]
+    [entry] = await audit.latest(1)
+    assert (entry.actor, entry.action, entry.subject) == ("command line", "cost adjusted", str(job.id))
+    stored = await Job.objects().get(Job.id == job.id)
+    assert stored is not None
+    assert dollars(stored.cost) == cost
+
+
+@pytest.mark.parametrize(
+    ("amount", "note", "line"),
+    [
+        ("-0.0031", "x", "The job cost $0.003, and nothing costs less than $0.00."),
+        ("much", "x", "An adjustment is an amount in dollars, such as 0.05 or -0.05."),
+        ("0.0000001", "x", "An adjustment is an amount in dollars, such as 0.05 or -0.05."),
+        ("1000000", "x", "An adjustment is an amount in dollars, such as 0.05 or -0.05."),
+        ("0.00", "x", "An adjustment is an amount in dollars, such as 0.05 or -0.05."),
+        ("1", "  ", "A note is one line of up to 200 characters."),
+        ("1", "x" * 201, "A note is one line of up to 200 characters."),
+        ("1", "a\nb", "A note is one line of up to 200 characters."),
+    ],
+)
+async def test_what_cannot_be_put_right_is_refused_in_a_line(amount: str, note: str, line: str) -> None:
+    job = await factories.paid(image_output_count=1)
+    assert await refused("adjust", str(job.id), amount, "--note", note) == line
+    assert await Ledger.count() == 1
+    assert not await AuditEntry.exists()
+
+
+@pytest.mark.parametrize("job", ["019ab0c4-5d1e-7b36-9533-e50ac26d7632", "nonsense"])
+async def test_a_job_that_there_is_not_cannot_be_put_right(job: str) -> None:
+    assert await refused("adjust", job, "1", "--note", "x") == f"There is no job {job}."
 
 
 # The audit.
@@ -263,4 +310,6 @@ async def test_on_a_new_database_a_person_is_added_and_a_refusal_is_one_line(
     code, said, complained = await printed(url, "people", "disable", "anna")
     assert (code, said) == (2, [])
     assert complained == ["darkroom: anna is disabled already, or the last admin."]
+    code, said, complained = await printed(url, "adjust", "nonsense", "-0.05", "--note", "x")
+    assert (code, said, complained) == (2, [], ["darkroom: There is no job nonsense."])
     assert not await AuditEntry.exists()

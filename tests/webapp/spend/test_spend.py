@@ -79,6 +79,38 @@ async def test_a_month_that_is_none_is_refused(web: httpx.AsyncClient, path: str
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_query")
 
 
+async def test_what_was_put_right_counts_on_its_day_and_may_be_more_than_was_spent(web: httpx.AsyncClient) -> None:
+    await entered(3_000)
+    for micros in (-1_000, -50_000):
+        await entered(micros, kind="adjust", attempt=None, at=NOON + timedelta(days=1))
+    await entered(5_000, at=NOON + timedelta(days=1), model="google/veo-3.1")
+    seen = await november(web)
+    assert seen["total"] == {"runs": 2, "usd": "-0.043", "micros": -43_000}
+    assert seen["days"][1] == {"day": "2026-11-04", "runs": 1, "usd": "-0.046", "micros": -46_000}
+    assert seen["models"][-1] == {"name": FLUX, "runs": 1, "usd": "-0.048", "micros": -48_000}
+    page = (await web.get("/spend?month=2026-11", headers=PAGE)).text
+    assert "<dd>-$0.043" in page
+    assert "flux-schnell: -$0.051" in page
+    assert "2026-11-04,black-forest-labs/flux-schnell,,,0,-0.051" in (await web.get("/spend.csv?month=2026-11")).text
+
+
+async def test_a_month_with_nothing_but_what_was_put_right_is_shown(web: httpx.AsyncClient) -> None:
+    await entered(-1_000, kind="adjust", attempt=None)
+    page = (await web.get("/spend?month=2026-11", headers=PAGE)).text
+    assert "Nothing was spent" not in page
+    assert "<td>-$0.001</td>" in page
+
+
+async def test_a_budget_may_have_got_back_more_than_was_spent_of_it(web: httpx.AsyncClient) -> None:
+    await entered(-1_000, kind="adjust", attempt=None, at=now())
+    await limits.put("all", "0.01/day", By())
+    [seen] = (await november(web))["budgets"]
+    assert (seen["spent"], seen["left"]) == ("-0.001", "0.011")
+    page = (await web.get("/spend", headers=PAGE)).text
+    assert "Spent -$0.001, held $0.00." in page
+    assert 'width="-' not in page
+
+
 async def test_a_member_sees_what_it_spent_itself_and_the_budgets_that_its_jobs_fall_under(
     web: httpx.AsyncClient,
 ) -> None:
@@ -189,3 +221,15 @@ def test_the_bars_of_a_day_lie_one_on_the_other_and_the_smallest_sums_are_one() 
     assert all(upper.y + upper.height == lower.y for lower, upper in pairwise(parts))
     assert drawn.height - parts[-1].y == sum(line.micros for line in lines)
     assert sum(drawn.columns[2].amounts) == sum(line.micros for line in lines)
+
+
+def test_a_sum_below_zero_has_no_length_and_moves_no_other() -> None:
+    day = date(2026, 11, 3)
+    lines = [Line(day, name, None, None, 1, micros) for name, micros in (("a/a", 600), ("b/b", -500), ("c/c", 300))]
+    ranking = [Total(line.model, 1, line.micros) for line in lines]
+    drawn = bars(day.replace(day=1), lines, ranking, lambda line: line.model)
+    column = drawn.columns[2]
+    assert (drawn.top, column.micros, list(column.amounts)) == (1_000, 400, [600, -500, 300])
+    assert [(part.place, part.y, part.height) for part in column.parts] == [(1, 400, 600), (3, 100, 300)]
+    only_below = bars(day.replace(day=1), lines[1:2], ranking[1:2], lambda line: line.model)
+    assert not any(column.parts for column in only_below.columns)
