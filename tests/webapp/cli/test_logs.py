@@ -1,11 +1,11 @@
-"""The setup that each command does for itself."""
+"""The log of a command keeps each message on one line."""
 
 import io
 import logging
 
 import pytest
 
-from webapp.cli.commands import InALine
+from webapp.cli.logs import InALine
 
 pytestmark = pytest.mark.once
 
