@@ -33,6 +33,8 @@ ENTRY_COLUMNS = (
     "id", "at", "job", "attempt", "kind", "owner", "api_key", "model", "micros", "basis", "price", "pretend",
 )  # fmt: skip
 
+MAX_RELEASED = 1000  # holds in one transaction: with twelve values each, of 32,767 that the databases take at once
+
 TAKE = (
     "UPDATE budget SET held = held + {} WHERE id = {} AND spent + held + {} <= amount"
     " AND (ends_at IS NULL OR ends_at > {}) RETURNING id"
@@ -228,37 +230,43 @@ async def note_all(job_ids: Collection[UUID]) -> None:
 
 
 async def _given_back(rows: Sequence[Mapping[str, Any]]) -> Counter[UUID]:
-    """Enter in the ledger that holds were released. Returns what each budget gets back."""
+    """Enter in the ledger that holds were released, of up to MAX_RELEASED. Returns what each budget gets back."""
     back: Counter[UUID] = Counter()
     for row in rows:
         for budget in row["budgets"].split():
             back[UUID(budget)] += row["micros"]
-    of_jobs = {row["job"]: row for row in rows}
-    for job in await Job.objects().where(one_of(list(of_jobs))) if rows else []:
-        hold = of_jobs[job.id]
-        await DB.run_querystring(ledger_entry(job, "release", -hold["micros"], hold["basis"]))
+    of_jobs = {row["job"]: (-row["micros"], row["basis"]) for row in rows}
+    jobs = await Job.objects().where(one_of(list(of_jobs))) if rows else []
+    if jobs:
+        entries = [_entry(job, "release", *of_jobs[job.id]) for job in jobs]
+        await DB.run_querystring(inserted("ledger", ENTRY_COLUMNS, entries).statement)
     return back
 
 
 async def release(jobs: Sequence[Job]) -> None:
     """Release what ended jobs hold. Do not call this inside a transaction."""
     if held := [job.id for job in jobs if job.hold is not None]:
-        await _released(_of(held))
+        await _released(held)
 
 
 async def release_ended() -> int:
     """Release what ended jobs still hold, because a process ended before it could. Returns how many jobs there were."""
     rows = await Hold.raw(f"SELECT job FROM hold WHERE {OF_ENDED}")  # most often none: nobody waits for this one
-    return await _released(_of([row["job"] for row in rows])) if rows else 0
+    return await _released([row["job"] for row in rows])
 
 
-async def _released(which: QueryString) -> int:
-    async with DB.transaction():
-        rows = await Hold.raw(f"DELETE FROM hold WHERE {{}} AND {OF_ENDED} RETURNING {HELD}", which)
-        back = await _given_back(rows)
-        for budget in sorted(back):
-            await Budget.raw(GIVE_BACK, -back[budget], budget)
-    return len(rows)
+async def _released(job_ids: Sequence[UUID]) -> int:
+    """Release in portions, so that other writers need not wait. Returns how many of the jobs held something."""
+    count = 0
+    for start in range(0, len(job_ids), MAX_RELEASED):
+        portion = _of(job_ids[start : start + MAX_RELEASED])
+        async with DB.transaction():
+            rows = await Hold.raw(f"DELETE FROM hold WHERE {{}} AND {OF_ENDED} RETURNING {HELD}", portion)
+            back = await _given_back(rows)
+            for budget in sorted(back):
+                await Budget.raw(GIVE_BACK, -back[budget], budget)
+        count += len(rows)
+    return count
 
 
 def settled(job: Job, micros: int, known: Sequence[Budget], ends: bool) -> list[Step]:

@@ -13,7 +13,7 @@ from tasks.accounts.audit import By
 from tasks.db import ids
 from tasks.db.database import DB, now
 from tasks.db.money_tables import Budget, Hold, Ledger
-from tasks.db.tables import Attempt, Batch, Job, Values
+from tasks.db.tables import Attempt, Batch, Job, Status, Values
 from tasks.errors import Failure
 from tasks.jobs import attempts, budgets, bulk, holds, insert, ledger, lifecycle
 from tasks.jobs.chunks import one_by_one
@@ -24,6 +24,7 @@ from tasks.settings import settings
 from tasks.spend import limits
 from tests import factories
 from tests.factories import FLUX
+from tests.tasks.plans import asked
 from tests.tasks.states import FINAL, PASSING, an_output, nothing
 
 BY = By()
@@ -223,6 +224,19 @@ async def test_what_a_killed_process_did_not_release_is_released_later(
     assert await holds.release_ended() == 1
     assert await state(everything) == (0, 0)
     assert await holds.release_ended() == 0
+
+
+async def test_thousands_that_a_killed_process_did_not_release_are_released_with_few_queries() -> None:
+    everything, count = await budget(amount="100/day"), 3_000
+    cells: list[tuple[str, str, dict[str, Any]]] = [("a fox", FLUX, {})] * count
+    await bulk.submit_all(Batch(id=ids.new(), prompt="a fox", jobs=count, created_at=now()), cells)
+    await Job.update({Job.status: Status.CANCELED}, force=True)
+    with asked() as queries:
+        assert await holds.release_ended() == count
+    assert len(queries) < 20
+    assert await state(everything) == (0, 0)
+    released = await Ledger.select(Ledger.micros).where(Ledger.kind == "release").output(as_list=True)
+    assert released == [-3_000] * count
 
 
 async def test_a_model_without_a_price_holds_the_ceiling_and_a_result_costs_it() -> None:
