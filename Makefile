@@ -68,7 +68,7 @@ clients: $(VENV)/installed-dev ## check the API's document by redocly, and as Ty
 	npx --yes openapi-typescript@7.13.0 test-results/openapi.json --output test-results/api.ts
 	npx --yes --package typescript@7.0.2 tsc --noEmit --strict test-results/api.ts
 
-screenshots: $(VENV)/installed-dev ## make the README's pictures
+screenshots: $(VENV)/installed-dev ## make the pictures of the README and the docs
 	@$(BIN)/python -m tests.chromium
 	$(BIN)/python -m tests.browser.screenshots
 

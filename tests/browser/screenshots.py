@@ -1,4 +1,4 @@
-"""`make screenshots`: takes the README's pictures of a separate Darkroom with the stand-in."""
+"""`make screenshots`: takes the pictures of the README and the docs, of a separate Darkroom with the stand-in."""
 
 import json
 import os
@@ -67,6 +67,13 @@ def _select(page: Page) -> None:
         card.locator(".card-select").check()
 
 
+def _sign_in(page: Page) -> None:
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Services").wait_for()
+
+
 SHOTS = [
     Shot("gallery-dark", "/", 1440, 1000, "dark"),
     Shot("gallery-light", "/", 1440, 1000, "light"),
@@ -77,7 +84,15 @@ SHOTS = [
     Shot("selection", "/?q=kind:image", 1440, 900, "dark", _select),
     Shot("spend", "/spend", 1440, 1200, "light"),
 ]
+PEOPLE = Shot("people", "/sign-in?next=/people", 1440, 1120, "light", _sign_in)
 BUDGETS = ("all 50/month", "model:google/nano-banana 2/day")
+INVITED = ("anna --admin", "ben", "clara --viewer")
+KEYS = (
+    "storefront website --scope submit --scope read --budget 2/day --model black-forest-labs/flux-schnell",
+    "storefront staging --scope submit --scope read --expires 90d",
+    "ben laptop --scope submit --scope read",
+)
+PASSWORD = "a quiet harbour at dawn"
 
 
 def main() -> None:
@@ -98,9 +113,11 @@ def main() -> None:
         try:
             wait_until(lambda: _ready(url), within=60)
             for budget in BUDGETS:
-                command = [sys.executable, "-m", "webapp", "budgets", "set", *budget.split()]
-                subprocess.run(command, env=environment, cwd=ROOT, check=True)
-            _take(url, *_fill(url, standin))
+                _command(environment, f"budgets set {budget}")
+            first, second = _fill(url, standin)
+            _take(url, *SHOTS, first=first, second=second)
+            _invite(url, environment)
+            _take(url, PEOPLE)
         finally:
             running.terminate()
             running.wait(10)
@@ -135,12 +152,30 @@ def _status(url: str, job_id: str) -> str:
     return str(httpx.get(f"{url}/status/{job_id}").json()["status"])
 
 
-def _take(url: str, first: str, second: str) -> None:
+def _invite(url: str, environment: dict[str, str]) -> None:
+    """Add people who can sign in, and a service, with keys of which one was never used."""
+    for words in INVITED:
+        link = _command(environment, f"people add {words}")[0]
+        assert httpx.post(link, data={"password": PASSWORD}).is_redirect
+    _command(environment, "people add storefront --service")
+    for words in KEYS:
+        [key] = _command(environment, f"keys add {words}")
+        if "staging" not in words:
+            httpx.get(f"{url}/models", headers={"Authorization": f"Bearer {key}"}).raise_for_status()
+
+
+def _command(environment: dict[str, str], words: str) -> list[str]:
+    """Run a command of Darkroom. Returns the lines that it prints."""
+    command = [sys.executable, "-m", "webapp", *words.split()]
+    return subprocess.check_output(command, env=environment, cwd=ROOT, text=True).splitlines()
+
+
+def _take(url: str, *shots: Shot, **ids: str) -> None:
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox", "--disable-gpu"])
-        for shot in SHOTS:
-            _shoot(browser, url + shot.path.format(first=first, second=second), shot)
+        for shot in shots:
+            _shoot(browser, url + shot.path.format(**ids), shot)
         browser.close()
 
 
