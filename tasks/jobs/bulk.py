@@ -15,9 +15,9 @@ from tasks.db.dialect import from_now
 from tasks.db.tables import Batch, Condition, Job, Status
 from tasks.jobs import backlog, holds, idempotency, insert, queue
 from tasks.jobs.chunks import among, announced, portions
-from tasks.jobs.holds import Needs
 from tasks.jobs.idempotency import Key
 from tasks.jobs.insert import DEFAULTS, Terms
+from tasks.jobs.needs import Needs, needed, note
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
@@ -50,7 +50,7 @@ async def submit_all(
         insert.new_job(prompt, model, parameters, terms, 0, batch.id, place)
         for place, (prompt, model, parameters) in enumerate(cells)
     ]
-    needs = await holds.needed(new)
+    needs = await needed(new)
 
     async def inserted(needs: Needs) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ async def submit_all(
             for start in range(0, len(new), insert.JOBS_PER_INSERT):  # SQLite takes only so many values at once
                 portion = new[start : start + insert.JOBS_PER_INSERT]
                 for job in portion:
-                    holds.note(job, needs)
+                    note(job, needs)
                     job.turn = first + job.batch_place
                 rows += await Job.insert(*portion).returning(*Job.all_columns())
                 for step in [*holds.entered(portion, needs), *insert.with_metadata(portion)]:
@@ -126,7 +126,7 @@ async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
     alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
     for job in jobs:
         alike[job.client, job.priority, job.finish_within].append(job.id)
-    needs = await holds.needed(jobs)
+    needs = await needed(jobs)
 
     async def held_again(needs: Needs) -> list[UUID]:
         retried: list[UUID] = []

@@ -4,10 +4,9 @@ What each attempt cost counts as spent in the transaction that ends it. Whoever 
 ids, in order, so that nobody waits in a circle.
 """
 
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -19,10 +18,10 @@ from tasks.db.dialect import one_of
 from tasks.db.money_tables import Budget, Hold
 from tasks.db.steps import Step, alike, inserted, step
 from tasks.db.tables import Job
-from tasks.jobs import budgets, quotes
+from tasks.jobs import budgets
 from tasks.jobs.budgets import Period
-from tasks.models import registry
-from tasks.models.costs import Basis, dollars
+from tasks.jobs.needs import Need, Needs, NotHeld, applies
+from tasks.models.costs import dollars
 from tasks.models.names import bare
 from tasks.settings import settings
 
@@ -52,14 +51,6 @@ OF_ENDED = (
 """The holds of ended jobs, except those of which nobody knows whether they are charged."""
 
 
-class NotHeld(Exception):  # the domain's term, like QueueFull
-    """The error for jobs for which no money can be held. message: a sentence for the user."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
 class BudgetExceeded(NotHeld):
     """The error for jobs that a budget has no room for. needs: what they would hold of it, in micro-dollars."""
 
@@ -72,55 +63,6 @@ class BudgetExceeded(NotHeld):
 
 class NoRoom(Exception):
     """The error that ends a transaction which could not hold what it needs: see within_budgets()."""
-
-
-class PriceUnknown(NotHeld):
-    """The error for a job of a model without a known price, where a budget applies and UNPRICED=refuse."""
-
-    def __init__(self, model: str) -> None:
-        super().__init__(f"A budget applies, and the price of {model} is not known.")
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What a job needs to be held: micro-dollars, what they rest on, and the budgets that it falls under."""
-
-    micros: int
-    basis: Basis
-    budgets: tuple[UUID, ...]
-
-
-Needs = Mapping[UUID, Need]
-"""What jobs need to be held, by job."""
-
-
-async def needed(jobs: Sequence[Job]) -> dict[UUID, Need]:
-    """Return what jobs need to be held, by job. Those that fall under no budget are left out. Raises PriceUnknown."""
-    known = await budgets.current()
-    needs: dict[UUID, Need] = {}
-    for job in jobs if known else []:
-        own = tuple(budget.id for budget in known if _applies(budget, job))
-        if own:
-            micros, basis = await _amount(job)
-            needs[job.id] = Need(micros, basis, own)
-    return needs
-
-
-async def _amount(job: Job) -> tuple[int, Basis]:
-    model = await registry.stored(job.model)
-    properties = model.input_schema["properties"] if model else {}
-    quote = await quotes.of_run(job.model, properties, json.loads(job.parameters))
-    if quote.high is not None:
-        return quote.high, Basis(quote.basis)
-    if settings.unpriced == "refuse":
-        raise PriceUnknown(job.model)
-    return settings.ceiling_micros, Basis.CEILING
-
-
-def note(job: Job, needs: Needs) -> None:
-    """Write what it needs to be held into the row of a job, which the caller saves."""
-    need = needs.get(job.id)
-    job.hold, job.hold_basis = (need.micros, need.basis) if need else (None, None)
 
 
 def taken(needs: Iterable[Need]) -> Step:
@@ -275,16 +217,12 @@ def settled(job: Job, micros: int, known: Sequence[Budget], ends: bool) -> list[
     if not micros and not releases:
         return []
     released = job.id if releases else None
-    own = sorted(budget.id for budget in known if _applies(budget, job))
+    own = sorted(budget.id for budget in known if applies(budget, job))
     steps = [step(QueryString(SETTLE, micros, released, f"%{each}%", each)) for each in own]
     if releases:
         entry = ledger_entry(job, "release", -job.hold, job.hold_basis)
         steps += [step(entry), step(QueryString("DELETE FROM hold WHERE job = {}", job.id))]
     return steps
-
-
-def _applies(budget: Budget, job: Job) -> bool:
-    return budgets.applies(budget, job.owner, job.api_key, job.model)
 
 
 def _of(job_ids: Collection[UUID]) -> QueryString:

@@ -18,8 +18,8 @@ from tasks.db.dialect import from_now
 from tasks.db.steps import Step, alike, inserted
 from tasks.db.tables import Job, Priority, Status
 from tasks.jobs import budgets, holds, idempotency
-from tasks.jobs.holds import Need, Needs
 from tasks.jobs.idempotency import Key, KeyTaken
+from tasks.jobs.needs import Need, Needs, needed, note
 from tasks.settings import settings
 
 
@@ -119,8 +119,8 @@ async def insert_job(job: Job, key: Key | None = None) -> None:
     is_plain = key is None and job.metadata is None
     row = await _unlimited(job) if is_plain and not await budgets.exist() else None
     if row is None:
-        needs = await holds.needed([job])
-        holds.note(job, needs)
+        needs = await needed([job])
+        note(job, needs)
         row = await _written(New(job, needs.get(job.id), key))
     job.turn, job.due_at, job.deadline_at = row["turn"], row["due_at"], row["deadline_at"]
     job._exists_in_db = True

@@ -20,9 +20,9 @@ from tasks.db.tables import Attempt, Condition, Job, Output, Stage, Status
 from tasks.errors import Failure
 from tasks.jobs import backlog, holds, idempotency, insert, queue
 from tasks.jobs.attempts import mine
-from tasks.jobs.holds import Needs
 from tasks.jobs.idempotency import Key
 from tasks.jobs.insert import DEFAULTS, Terms
+from tasks.jobs.needs import Needs, needed, note
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
@@ -219,8 +219,8 @@ async def retry(job_id: UUID, key: Key | None = None) -> Job | None:
     if asked is None:
         return None
     await backlog.make_room({asked.client: 1}, [asked.model])
-    needs = await holds.needed([asked])
-    holds.note(asked, needs)
+    needs = await needed([asked])
+    note(asked, needs)
     again = {Job.hold: asked.hold, Job.hold_basis: asked.hold_basis}
     restart = restarted(asked.client, asked.priority, asked.finish_within) | again
 

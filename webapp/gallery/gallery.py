@@ -15,7 +15,7 @@ from tasks.errors import Failure, Fault, Rejected
 from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
 from tasks.jobs.backlog import QueueFull
-from tasks.jobs.holds import NotHeld
+from tasks.jobs.needs import NotHeld
 from tasks.models import registry
 from tasks.models.registry import Model
 from tasks.replicate.client import Replicate

@@ -14,8 +14,9 @@ from litestar.types import ExceptionHandlersMap
 from tasks.accounts.actors import Actor
 from tasks.errors import DatabaseAway, Failure, Fault, Rejected
 from tasks.jobs.backlog import QueueFull
-from tasks.jobs.holds import BudgetExceeded, NotHeld
+from tasks.jobs.holds import BudgetExceeded
 from tasks.jobs.idempotency import KeyMismatch
+from tasks.jobs.needs import NotHeld
 from webapp.http.credentials import key_in
 from webapp.render import templates
 from webapp.schemas.codes import Code

@@ -15,10 +15,11 @@ from tasks.db.database import DB, now
 from tasks.db.money_tables import Budget, Hold, Ledger
 from tasks.db.tables import Attempt, Batch, Job, Status, Values
 from tasks.errors import Failure
-from tasks.jobs import attempts, budgets, bulk, holds, insert, ledger, lifecycle
+from tasks.jobs import attempts, budgets, bulk, holds, insert, ledger, lifecycle, needs
 from tasks.jobs.chunks import one_by_one
-from tasks.jobs.holds import BudgetExceeded, PriceUnknown
+from tasks.jobs.holds import BudgetExceeded
 from tasks.jobs.insert import NOBODY, Owner
+from tasks.jobs.needs import Needs, PriceUnknown, needed
 from tasks.replicate.client import Prediction
 from tasks.settings import settings
 from tasks.spend import limits
@@ -252,7 +253,7 @@ async def test_a_model_without_a_price_holds_the_ceiling_and_a_result_costs_it()
 
 
 async def test_a_model_without_a_price_is_refused_where_the_operator_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holds, "settings", settings.model_copy(update={"unpriced": "refuse"}))
+    monkeypatch.setattr(needs, "settings", settings.model_copy(update={"unpriced": "refuse"}))
     assert await submitted(model=UNPRICED), "without a budget, it is made"
     await budget()
     with pytest.raises(PriceUnknown):
@@ -335,15 +336,15 @@ async def test_a_budget_that_this_process_has_not_heard_of_holds_all_the_same(mo
 async def test_a_budget_that_is_removed_while_a_job_is_submitted_holds_nothing_of_it() -> None:
     removed, everything = await budget(f"model:{FLUX}"), await budget()
     new = insert.new_job("a fox", FLUX, {}, insert.DEFAULTS, 1)
-    needs = await holds.needed([new])
+    of_new = await needed([new])
     await limits.remove(removed, BY)
 
-    async def do(needs: holds.Needs) -> tuple[UUID, ...]:
+    async def do(needs: Needs) -> tuple[UUID, ...]:
         async with DB.transaction():
             await holds.take(needs)
         return needs[new.id].budgets
 
-    assert await holds.within_budgets(do, needs) == (everything.id,)
+    assert await holds.within_budgets(do, of_new) == (everything.id,)
 
 
 async def test_only_the_budgets_that_a_job_falls_under_are_touched_when_it_ends() -> None:
