@@ -31,7 +31,7 @@ def admin(darkroom: Darkroom, browser: Browser, browser_context_args: dict[str, 
     page.goto("/welcome/" + said.stdout.partition("/welcome/")[2].split()[0])
     page.get_by_label("Password").fill(PASSWORD)
     page.locator("main").get_by_role("button").click()
-    expect(page.get_by_role("link", name="Spend")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Site").get_by_role("link", name="Spend")).to_be_visible()
     yield context.cookies()
     context.close()
     path = darkroom.environment["DATABASE_URL"].removeprefix("sqlite:///")
