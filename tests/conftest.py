@@ -117,7 +117,7 @@ async def empty(database: None) -> None:
 
     for cached in (
         registry.stored, registry.fetch, backlog.count_waiting, estimates.occupancy, estimates.typical_duration,
-        months.with_jobs, people.exist, budgets.exist, quotes.last_runs, prices.latest,
+        months.with_jobs, people.exist, budgets.recent, quotes.last_runs, prices.latest,
     ):  # fmt: skip
         cached.cache_clear()
     events.redis_health = events.RedisHealth()

@@ -21,7 +21,7 @@ from tasks.models.names import bare
 from tasks.settings import settings
 
 WARN_AT_PERCENT = 80  # of a budget
-EXIST_TTL_SECONDS = 1.0
+RECENT_TTL_SECONDS = 1.0
 MAX_CALLERS = 1000  # that one query serves
 
 
@@ -110,10 +110,17 @@ async def tightest(person: UUID | None, key: UUID | None, models: Collection[str
     return min(own, key=left, default=None)
 
 
-@alru_cache(ttl=EXIST_TTL_SECONDS)
-async def exist() -> bool:
-    """Return whether there is a budget, as it was a moment ago: a hint, so that most jobs need not ask."""
-    return await Budget.exists()
+@alru_cache(ttl=RECENT_TTL_SECONDS)
+async def recent() -> list[Budget]:
+    """Return all budgets as they were a moment ago: a hint, so that most jobs need not ask. See no_others()."""
+    return await current()
+
+
+def no_others(known: Collection[UUID]) -> QueryString:
+    """Return the condition that there is no budget besides these."""
+    marks = ", ".join(["{}"] * len(known))
+    others = QueryString(f"WHERE other.id NOT IN ({marks})", *known) if known else QueryString("")
+    return QueryString("NOT EXISTS (SELECT 1 FROM budget other {})", others)
 
 
 async def current() -> list[Budget]:
@@ -162,7 +169,7 @@ async def save(budget: Budget) -> None:
     this = is_for(budget.scope, budget.subject, budget.period)
     counted = _counted(budget, Window(budget.starts_at, budget.ends_at), this.querystring)
     await DB.run_steps([step(insert), step(counted)])
-    exist.cache_clear()
+    recent.cache_clear()
 
 
 async def delete(budget: Budget) -> None:

@@ -17,7 +17,7 @@ from tasks.jobs import backlog, holds, idempotency, insert, queue
 from tasks.jobs.chunks import among, announced, portions
 from tasks.jobs.idempotency import Key
 from tasks.jobs.insert import DEFAULTS, Terms
-from tasks.jobs.needs import Needs, needed, note
+from tasks.jobs.needs import Needs, note
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
@@ -50,7 +50,6 @@ async def submit_all(
         insert.new_job(prompt, model, parameters, terms, 0, batch.id, place)
         for place, (prompt, model, parameters) in enumerate(cells)
     ]
-    needs = await needed(new)
 
     async def inserted(needs: Needs) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
@@ -70,7 +69,7 @@ async def submit_all(
                     await DB.run_querystring(step.statement)
         return rows
 
-    rows = await holds.within_budgets(inserted, needs)
+    rows = await holds.within_budgets(inserted, new)
     jobs = sorted((row_as_job(row) for row in rows), key=lambda job: job.batch_place)
     announce_all(job.id for job in jobs)
     generate_later(len(jobs))
@@ -126,7 +125,6 @@ async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
     alike: dict[tuple[str, int, int], list[UUID]] = defaultdict(list)
     for job in jobs:
         alike[job.client, job.priority, job.finish_within].append(job.id)
-    needs = await needed(jobs)
 
     async def held_again(needs: Needs) -> list[UUID]:
         retried: list[UUID] = []
@@ -143,7 +141,7 @@ async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
                 await holds.note_all(retried)
         return retried
 
-    return await holds.within_budgets(held_again, needs)
+    return await holds.within_budgets(held_again, jobs)
 
 
 async def _deleted_all(where: Condition, still: Condition) -> AsyncIterator[list[UUID]]:

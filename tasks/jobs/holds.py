@@ -6,7 +6,6 @@ ids, in order, so that nobody waits in a circle.
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from tasks.db.steps import Step, alike, inserted, step
 from tasks.db.tables import Job
 from tasks.jobs import budgets
 from tasks.jobs.budgets import Period
-from tasks.jobs.needs import Need, Needs, NotHeld, applies
+from tasks.jobs.needs import Need, Needs, NotHeld, applies, needed
 from tasks.models.costs import dollars
 from tasks.models.names import bare
 from tasks.settings import settings
@@ -36,8 +35,9 @@ MAX_RELEASED = 1000  # holds in one transaction: with twelve values each, of 32,
 
 TAKE = (
     "UPDATE budget SET held = held + {} WHERE id = {} AND spent + held + {} <= amount"
-    " AND (ends_at IS NULL OR ends_at > {}) RETURNING id"
+    " AND (ends_at IS NULL OR ends_at > {}) AND {} RETURNING id"
 )
+ALWAYS = QueryString("true")
 GIVE_BACK = "UPDATE budget SET held = held + {} WHERE id = {}"
 SETTLE = (
     "UPDATE budget SET spent = spent + {}, held = held - coalesce((SELECT hold.micros FROM hold"
@@ -65,10 +65,13 @@ class NoRoom(Exception):
     """The error that ends a transaction which could not hold what it needs: see within_budgets()."""
 
 
-def taken(needs: Iterable[Need]) -> Step:
-    """Return the step that holds money. When a budget has no room, it returns too few rows, so that nothing changes."""
+def taken(needs: Iterable[Need], only_if: QueryString = ALWAYS) -> Step:
+    """Return the step that holds money, if a condition is met.
+
+    If it is not, or when a budget has no room, the step returns too few rows, so that nothing changes.
+    """
     sums, moment = _sums(needs), now()
-    return alike([QueryString(TAKE, sums[each], each, sums[each], moment) for each in sorted(sums)], must=True)
+    return alike([QueryString(TAKE, sums[each], each, sums[each], moment, only_if) for each in sorted(sums)], must=True)
 
 
 def entered(jobs: Sequence[Job], needs: Needs) -> list[Step]:
@@ -108,29 +111,29 @@ async def take(needs: Needs, returned: Mapping[UUID, int] | None = None) -> None
         change = sums[each] - back[each]
         if not sums[each]:
             await Budget.raw(GIVE_BACK, change, each)
-        elif not await Budget.raw(TAKE, change, each, change, now()):
+        elif not await Budget.raw(TAKE, change, each, change, now(), ALWAYS):
             raise NoRoom
 
 
-async def within_budgets(do: Callable[[Needs], Awaitable[Done]], needs: Needs) -> Done:
-    """Run a transaction that holds money. Raises BudgetExceeded in place of its NoRoom.
+async def within_budgets(
+    do: Callable[[Needs], Awaitable[Done]], jobs: Sequence[Job], first: Needs | None = None
+) -> Done:
+    """Run a transaction that holds money for jobs. Raises BudgetExceeded in place of its NoRoom, and PriceUnknown.
 
-    Runs it again when there is room after all: a day or month has just ended, or another job has, or a budget was
-    removed.
+    Runs it again when there is room after all: a day or month has just ended, or another job has, or the budgets were
+    others. first: what the jobs need as far as it is known already, which may be a moment old.
     """
+    needs = await needed(jobs, await budgets.current()) if first is None else first
     while True:
         try:
             return await do(needs)
         except NoRoom:
-            sums, known = _sums(needs.values()), await budgets.current()
+            known = await budgets.current()
+            needs = await needed(jobs, known)
+            sums = _sums(needs.values())
             for budget in known:
                 if budgets.used(budget) + sums[budget.id] > budget.amount and sums[budget.id]:
                     raise BudgetExceeded(budget, sums[budget.id]) from None
-            left = {budget.id for budget in known}
-            needs = {
-                job: replace(need, budgets=tuple(each for each in need.budgets if each in left))
-                for job, need in needs.items()
-            }
 
 
 def _sums(needs: Iterable[Need]) -> Counter[UUID]:

@@ -15,7 +15,7 @@ from tasks.db import ids
 from tasks.db.coalesce import Rounds
 from tasks.db.database import DB, now
 from tasks.db.dialect import from_now
-from tasks.db.steps import Step, alike, inserted
+from tasks.db.steps import Step, alike, inserted, step
 from tasks.db.tables import Job, Priority, Status
 from tasks.jobs import budgets, holds, idempotency
 from tasks.jobs.idempotency import Key, KeyTaken
@@ -64,6 +64,7 @@ COLUMNS = (
 """The columns that a new job sets; the others have defaults in the database."""
 
 COLUMN_NAMES = tuple(column._meta.name for column in COLUMNS)
+IF = "SELECT 1 AS met WHERE {}"
 METADATA_COLUMNS = ("id", "job", "name", "value")
 _INTO, _VALUES = f"INSERT INTO job ({', '.join(COLUMN_NAMES)})", ", ".join(["{}"] * len(COLUMN_NAMES))
 _COMPUTED = "RETURNING id, turn, due_at, deadline_at"
@@ -74,10 +75,11 @@ INSERT_IF_UNLIMITED = f"{_INTO} SELECT {_VALUES} WHERE NOT EXISTS (SELECT 1 FROM
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A job to insert, with what has to be held for it, and the key of the request for it, if any."""
+    """A job to insert, the budgets that are known, and the key of the request for it, if any."""
 
     job: Job
     need: Need | None
+    known: frozenset[UUID]
     key: Key | None
 
 
@@ -116,12 +118,13 @@ async def insert_job(job: Job, key: Key | None = None) -> None:
     """
     if DB.transaction_exists():
         raise RuntimeError("A job cannot be submitted inside a transaction: on SQLite it would wait forever.")
-    is_plain = key is None and job.metadata is None
-    row = await _unlimited(job) if is_plain and not await budgets.exist() else None
+    known = await budgets.recent()
+    row = None
+    if not known and key is None and job.metadata is None:
+        row = await _unlimited(job)
     if row is None:
-        needs = await needed([job])
-        note(job, needs)
-        row = await _written(New(job, needs.get(job.id), key))
+        needs = await needed([job], known)
+        row = await _written(New(job, needs.get(job.id), frozenset(budget.id for budget in known), key))
     job.turn, job.due_at, job.deadline_at = row["turn"], row["due_at"], row["deadline_at"]
     job._exists_in_db = True
 
@@ -149,20 +152,25 @@ _unlimited = Rounds(_write_if_unlimited, JOBS_PER_INSERT)
 async def _write(new: list[New]) -> list[dict[str, Any]]:
     """Insert jobs with everything that goes with them, all or none: Rounds then asks for each alone."""
     jobs, keys = [one.job for one in new], [(one.key, one.job.id) for one in new if one.key is not None]
+    first = {one.job.id: one.need for one in new if one.need is not None}
+    known = frozenset.intersection(*(one.known for one in new))
 
     async def written(needs: Needs) -> list[dict[str, Any]]:
+        for job in jobs:
+            note(job, needs)
+        complete = budgets.no_others(known) if needs is first else holds.ALWAYS
         steps = [idempotency.entered(keys)] if keys else []
-        steps += [holds.taken(needs.values())] if needs else []
-        first = len(steps)
+        steps += [holds.taken(needs.values(), complete) if needs else step(QueryString(IF, complete), must=True)]
+        place = len(steps)
         steps += [alike([_inserted(job) for job in jobs]), *holds.entered(jobs, needs), *with_metadata(jobs)]
         answers = await DB.run_steps(steps)
         if answers is not None:
-            return answers[first]
+            return answers[place]
         if keys and (len(new) > 1 or await idempotency.is_taken(keys[0][0])):
             raise KeyTaken
         raise holds.NoRoom
 
-    return await holds.within_budgets(written, {one.job.id: one.need for one in new if one.need is not None})
+    return await holds.within_budgets(written, jobs, first)
 
 
 _written = Rounds(_write, JOBS_PER_INSERT)

@@ -22,7 +22,7 @@ from tasks.jobs import backlog, holds, idempotency, insert, queue
 from tasks.jobs.attempts import mine
 from tasks.jobs.idempotency import Key
 from tasks.jobs.insert import DEFAULTS, Terms
-from tasks.jobs.needs import Needs, needed, note
+from tasks.jobs.needs import Needs, note
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
@@ -219,21 +219,20 @@ async def retry(job_id: UUID, key: Key | None = None) -> Job | None:
     if asked is None:
         return None
     await backlog.make_room({asked.client: 1}, [asked.model])
-    needs = await needed([asked])
-    note(asked, needs)
-    again = {Job.hold: asked.hold, Job.hold_basis: asked.hold_basis}
-    restart = restarted(asked.client, asked.priority, asked.finish_within) | again
+    restart = restarted(asked.client, asked.priority, asked.finish_within)
 
     async def held_again(needs: Needs) -> Job | None:
+        note(asked, needs)
+        again = {Job.hold: asked.hold, Job.hold_basis: asked.hold_basis}
         async with DB.transaction():
-            rows = await change_all((Job.id == job_id) & ENDED_BADLY, restart)
+            rows = await change_all((Job.id == job_id) & ENDED_BADLY, restart | again)
             if rows:
                 if key is not None:
                     await idempotency.enter(key, job=job_id)
                 await holds.take_again(rows, needs)
             return rows[0] if rows else None
 
-    job = await holds.within_budgets(held_again, needs)
+    job = await holds.within_budgets(held_again, [asked])
     if job is not None:
         announce(job)
         generate_later()

@@ -41,9 +41,11 @@ Needs = Mapping[UUID, Need]
 """What jobs need to be held, by job."""
 
 
-async def needed(jobs: Sequence[Job]) -> dict[UUID, Need]:
-    """Return what jobs need to be held, by job. Those that fall under no budget are left out. Raises PriceUnknown."""
-    known = await budgets.current()
+async def needed(jobs: Sequence[Job], known: Sequence[Budget]) -> dict[UUID, Need]:
+    """Return what jobs need to be held, by job. Those that fall under no budget are left out. Raises PriceUnknown.
+
+    known: all budgets.
+    """
     needs: dict[UUID, Need] = {}
     for job in jobs if known else []:
         own = tuple(budget.id for budget in known if applies(budget, job))

@@ -323,20 +323,26 @@ def test_a_budget_in_total_has_no_end() -> None:
 
 
 async def test_a_budget_that_this_process_has_not_heard_of_holds_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def none() -> bool:
-        return False
+    for known in ([], [await budget("model:stability-ai/sdxl")]):
 
-    everything = await budget()
-    monkeypatch.setattr(budgets, "exist", none)
-    job = await submitted()
-    assert job.hold == 3_000
-    assert await state(everything) == (0, 3_000)
+        async def recent(known: list[Budget] = known) -> list[Budget]:
+            return known
+
+        everything = await budget(amount="0.003/total" if known else "0.003/month")
+        with monkeypatch.context() as patch:
+            patch.setattr(budgets, "recent", recent)
+            job = await submitted()
+            assert job.hold == 3_000
+            assert await state(everything) == (0, 3_000)
+            with pytest.raises(BudgetExceeded):
+                await submitted()
+        await limits.remove(everything, BY)
 
 
 async def test_a_budget_that_is_removed_while_a_job_is_submitted_holds_nothing_of_it() -> None:
     removed, everything = await budget(f"model:{FLUX}"), await budget()
     new = insert.new_job("a fox", FLUX, {}, insert.DEFAULTS, 1)
-    of_new = await needed([new])
+    of_new = await needed([new], await budgets.current())
     await limits.remove(removed, BY)
 
     async def do(needs: Needs) -> tuple[UUID, ...]:
@@ -344,7 +350,7 @@ async def test_a_budget_that_is_removed_while_a_job_is_submitted_holds_nothing_o
             await holds.take(needs)
         return needs[new.id].budgets
 
-    assert await holds.within_budgets(do, of_new) == (everything.id,)
+    assert await holds.within_budgets(do, [new], of_new) == (everything.id,)
 
 
 async def test_only_the_budgets_that_a_job_falls_under_are_touched_when_it_ends() -> None:
