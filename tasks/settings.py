@@ -59,8 +59,10 @@ class Settings(BaseSettings):
     max_upload_mib: int = Field(default=100, ge=1)
     max_waiting: int = Field(default=100_000, ge=1)
     max_waiting_per_client: int = Field(default=20_000, ge=1)
+    submissions_per_minute: int = Field(default=6000, ge=1)
     trusted_proxies: str = ""
     max_uploads_mib: int = Field(default=10240, ge=1)
+    max_uploads_mib_per_client: int = Field(default=4096, ge=1)
     worker_concurrency: int = Field(default=100, ge=1, le=5000)
     price_lookup: bool = False
     unpriced: Literal["ceiling", "refuse"] = "ceiling"

@@ -109,15 +109,15 @@ async def empty(database: None) -> None:
     """Start each test with empty tables, no limit that another test met, and no hints on the way to Redis."""
     from tasks.accounts import people
     from tasks.db.tables import TABLES, Library
-    from tasks.jobs import backlog, budgets, estimates, quotes
+    from tasks.jobs import backlog, budgets, estimates, pace, quotes
     from tasks.library import months
     from tasks.messaging import events
     from tasks.models import prices, registry
     from tasks.replicate import rate_limit
 
     for cached in (
-        registry.stored, registry.fetch, backlog.count_waiting, estimates.occupancy, estimates.typical_duration,
-        months.with_jobs, people.exist, budgets.recent, quotes.last_runs, prices.latest,
+        registry.stored, registry.fetch, backlog.count_waiting, pace.recent, estimates.occupancy,
+        estimates.typical_duration, months.with_jobs, people.exist, budgets.recent, quotes.last_runs, prices.latest,
     ):  # fmt: skip
         cached.cache_clear()
     events.redis_health = events.RedisHealth()

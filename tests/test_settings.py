@@ -42,6 +42,8 @@ WRONG = {
     "EMBED_METADATA": ["perhaps"],
     "MAX_WAITING": ["0", "many"],
     "MAX_WAITING_PER_CLIENT": ["0"],
+    "SUBMISSIONS_PER_MINUTE": ["0", "many"],
+    "MAX_UPLOADS_MIB_PER_CLIENT": ["0"],
     "TRUSTED_PROXIES": ["proxy", "10.0.0.1, 10.0.0.0/33", "*"],
     "TRUSTED_USER_HEADER": ["Remote User", "X-User:"],
     "TRUSTED_SIGNUP": ["perhaps"],

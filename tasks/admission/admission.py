@@ -11,7 +11,7 @@ from tasks.db.request_tables import IdempotencyKey
 from tasks.db.tables import Job
 from tasks.errors import Fault, Rejected, pointer, reject
 from tasks.files import input_files
-from tasks.jobs import backlog, idempotency, lifecycle
+from tasks.jobs import backlog, idempotency, lifecycle, pace
 from tasks.models import registry, strict_json
 from tasks.models.registry import MAX_PROMPT_LENGTH, Model
 from tasks.models.strict_json import LEAST, MOST, Malformed, is_text
@@ -48,6 +48,7 @@ async def admit(
     async def submitted() -> Job:
         request = await checked(prompt, model, parameters, replicate, terms, unknown)
         client = await backlog.client_in_line(terms.client)
+        await pace.keep_to(terms.owner.key, 1)
         await backlog.make_room({client: 1}, [request.name])
         await registry.keep(request.model)
         wanted = terms.for_jobs(client)

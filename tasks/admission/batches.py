@@ -18,7 +18,7 @@ from tasks.db.request_tables import IdempotencyKey
 from tasks.db.tables import ENDED, Batch, Job, Status
 from tasks.errors import Fault, Rejected, reject
 from tasks.files import input_files
-from tasks.jobs import backlog, bulk, idempotency
+from tasks.jobs import backlog, bulk, idempotency, pace
 from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.models.registry import MAX_SEED, Model, keep
@@ -84,6 +84,7 @@ async def submit(
     async def submitted() -> tuple[Batch, list[Job]]:
         matrix = await checked(prompt, models, seeds, parameters, replicate, terms, unknown)
         client = await backlog.client_in_line(terms.client)
+        await pace.keep_to(terms.owner.key, len(matrix.cells))
         await backlog.make_room({client: len(matrix.cells)}, matrix.names)
         for model in matrix.models:
             await keep(model)
@@ -143,8 +144,8 @@ def measured(prompt: str, names: Sequence[str], seeds: object) -> Parts:
 
 
 def largest() -> int:
-    """Return the maximum number of prints of a matrix, which is at most the number of jobs that may wait."""
-    return min(MAX_PRINTS, settings.max_waiting, settings.max_waiting_per_client)
+    """Return the maximum number of prints of a matrix: no more than may wait, or be submitted within a minute."""
+    return min(MAX_PRINTS, settings.max_waiting, settings.max_waiting_per_client, settings.submissions_per_minute)
 
 
 def in_figures(count: int) -> str:

@@ -227,6 +227,7 @@ class Upload(Table, tablename="upload"):
     sha256 = Varchar(length=64, index=True)
     width = Integer(null=True, default=None)  # pixels
     height = Integer(null=True, default=None)  # pixels
+    sender = UUID(null=True, default=None, index=True)  # the key or the person that it came from
     created_at = Timestamptz()
 
 

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 KEY_PREFIX = "upload-"  # of upload keys
 MAX_UPLOAD_BYTES = settings.max_upload_mib * 2**20
 QUOTA_BYTES = settings.max_uploads_mib * 2**20  # bytes
+QUOTA_OF_ONE_BYTES = settings.max_uploads_mib_per_client * 2**20  # bytes
 REFUSED_EXTENSIONS = ("svg", "html")  # types that can carry a script
 UNUSED_TTL = timedelta(days=1)  # until an upload that no job uses is deleted
 CLOCK_TOLERANCE = timedelta(hours=1)
@@ -34,7 +35,8 @@ NOT_DELETING = Upload.created_at > DELETING
 COLUMN_NAMES = tuple(column._meta.name for column in Upload.all_columns())
 INSERT_WITHIN = (
     f"INSERT INTO upload ({', '.join(COLUMN_NAMES)}) SELECT {', '.join(['{}'] * len(COLUMN_NAMES))}"
-    " WHERE (SELECT COALESCE(SUM(bytes), 0) FROM upload) + {} <= {} RETURNING key"
+    " WHERE (SELECT COALESCE(SUM(bytes), 0) FROM upload) + {} <= {}"
+    " AND (SELECT COALESCE(SUM(bytes), 0) FROM upload WHERE sender = {}) + {} <= {} RETURNING key"
 )
 
 
@@ -56,10 +58,13 @@ async def keep(
     decoders: DecoderPool,
     max_bytes: int = MAX_UPLOAD_BYTES,
     quota: int = QUOTA_BYTES,
+    sender: UUID | None = None,
+    quota_of_one: int = QUOTA_OF_ONE_BYTES,
 ) -> tuple[Upload, bool]:
     """Store a file with its preview. A file that is uploaded twice is stored once and opened once.
 
-    quota: bytes that all uploads together may have. Returns the upload, and whether it is new here. Raises Unfit, and
+    quota: bytes that all uploads together may have. sender: the key or the person that it comes from. quota_of_one:
+    bytes that those of one sender may have. Returns the upload, and whether it is new here. Raises Unfit, and
     Failure("storage_unavailable").
     """
     with Scratch(max_bytes) as scratch:
@@ -69,7 +74,7 @@ async def keep(
             return known, False
         media = await asyncio.to_thread(sniff, scratch.file)
         seen = await _seen(scratch, media, decoders)
-        upload = known or await _written_down(scratch, media, seen, quota)
+        upload = known or await _written_down(scratch, media, seen, (quota, quota_of_one), sender)
         if seen.preview:
             await storage.put(preview_key(upload.key), seen.preview)
         scratch.file.seek(0)
@@ -146,15 +151,19 @@ async def _known(sha256: str) -> Upload | None:
     return known if known is not None and await claim(known.key) else None
 
 
-async def _written_down(scratch: Scratch, media: MediaType, seen: Decoded, quota: int) -> Upload:
+async def _written_down(
+    scratch: Scratch, media: MediaType, seen: Decoded, quotas: tuple[int, int], sender: UUID | None
+) -> Upload:
     """Insert the upload's row before the file is stored: a file without a row would never be swept. Raises Unfit."""
     upload = Upload(
         key=f"{KEY_PREFIX}{ids.new()}.{media.extension}", media_type=media.name.partition(";")[0], bytes=scratch.size,
-        sha256=scratch.sha256, width=seen.width, height=seen.height, created_at=now(),
+        sha256=scratch.sha256, width=seen.width, height=seen.height, sender=sender, created_at=now(),
     )  # fmt: skip
     values = [getattr(upload, name) for name in COLUMN_NAMES]
-    if not await Upload.raw(INSERT_WITHIN, *values, upload.bytes, quota):
-        raise Unfit("uploads_full", f"There is no room for more files: the limit is {quota / 2**20:g} MiB in total.")
+    size, (in_all, of_one) = upload.bytes, quotas
+    if not await Upload.raw(INSERT_WITHIN, *values, size, in_all, sender, size, of_one):
+        limits = f"{in_all / 2**20:g} MiB in total, {of_one / 2**20:g} MiB of one person or key"
+        raise Unfit("uploads_full", f"There is no room for more files: the limit is {limits}.")
     upload._exists_in_db = True
     return upload
 

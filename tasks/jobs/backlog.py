@@ -87,6 +87,11 @@ async def make_room(jobs: Mapping[str, int], models: Collection[str] = ()) -> No
         waiting.add(client, count)
 
 
+async def of_peer(client: str) -> int:
+    """Return how many jobs of a client's peer wait."""
+    return (await count_waiting()).of_peer[_peer(client)]
+
+
 @alru_cache(maxsize=1, ttl=COUNT_TTL_SECONDS)
 async def count_waiting() -> Waiting:
     """Return the count of waiting jobs as this process knows it."""

@@ -33,7 +33,8 @@ async def darkroom(
     """
     port, database = servers.free_port(), database_url or await ground.new_database("darkroom")
     address = f"http://127.0.0.1:{port}"
-    unlimited = dict.fromkeys(("CREATES_PER_MINUTE", "MAX_WAITING", "MAX_WAITING_PER_CLIENT"), str(UNLIMITED))
+    limits = ("CREATES_PER_MINUTE", "MAX_WAITING", "MAX_WAITING_PER_CLIENT", "SUBMISSIONS_PER_MINUTE")
+    unlimited = dict.fromkeys(limits, str(UNLIMITED))
     given = {**unlimited, "PUBLIC_URL": address if webhooks else "", **settings}
     (ground.folder / "data").mkdir(exist_ok=True)
     common = environment(ground.folder, database, ground.redis, ground.provider, PORT=str(port), **given)

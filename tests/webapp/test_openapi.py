@@ -25,7 +25,7 @@ DOCUMENT: dict[str, Any] = json.loads(json.dumps(api_document()))
 HEADERS = ("etag", "link", "location", "retry-after")
 """The headers that the document speaks of. Those of a 200 may be absent, as there may be no next page, say."""
 
-OPTIONAL = {"idempotent-replayed", "preference-applied"}
+OPTIONAL = {"idempotent-replayed", "preference-applied", "ratelimit", "ratelimit-policy"}
 """The headers of responses to requests that asked for them."""
 ERRORS = {
     "Rejected", "Failure", "Refused", "Unreached", "OutcomeUnknown", "AccountRefused", "Forbidden", "InvalidInput",

@@ -12,8 +12,10 @@ from tasks.accounts.actors import Permission
 from tasks.admission.admission import admit
 from tasks.db.database import now
 from tasks.db.tables import ENDED
+from tasks.jobs.pace import quotas
 from tasks.library.cards import Card
 from tasks.replicate.client import Replicate
+from webapp.http import rate_limit
 from webapp.http.authentication import actor_of
 from webapp.http.etag import revalidated_json
 from webapp.http.idempotency import REPLAYED, key_of, said
@@ -32,7 +34,7 @@ from webapp.schemas.requests import Generate
     status_code=202,
     tags=["Jobs"],
     summary="Generate media from a prompt",
-    response_headers=[describe.REPLAYED, describe.PREFERENCE_APPLIED],
+    response_headers=[describe.REPLAYED, describe.PREFERENCE_APPLIED, *describe.RATE_LIMIT],
     responses=describe.problems(*describe.BODY, *describe.TERMS, *describe.ONCE, Code.INVALID_MODEL, *describe.PROVIDER)
     | {
         200: describe.answer(Job, "The job has ended while the request waited, or before it was repeated."),
@@ -50,6 +52,7 @@ async def generate(
     terms = terms_of(body, request, key_of(request, said(body)))
     job, replayed = await admit(body.prompt, body.model, body.parameters, replicate, terms, unknown)
     headers = PREFER_VARIES | (REPLAYED if replayed else {})
+    headers |= rate_limit.headers(await quotas(terms.owner.key, terms.client))
     actor, seconds = actor_of(request), seconds_of(request.scope)
     may_read = actor.may(Permission.READ)
     if replayed or (seconds and may_read):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+from uuid import UUID
 
 from litestar import Request, Response, post
 from litestar.datastructures import UploadFile
@@ -18,6 +19,7 @@ from tasks.jobs import idempotency
 from tasks.jobs.idempotency import KeyMismatch
 from tasks.settings import settings
 from webapp.composer.controls import PREFIX
+from webapp.http.authentication import actor_of
 from webapp.http.errors import Problem
 from webapp.http.forms import MAX_TEXT_BYTES
 from webapp.http.idempotency import REPLAYED, key_of
@@ -39,10 +41,12 @@ CHUNK_BYTES = 256 * 1024  # bytes
 class Received:
     """A received form and its files. Use it in an `async with`: if the block raises, the new files are deleted.
 
-    typed: its fields without the files. form: with the files' addresses. faults: what is wrong with the files.
+    sender: see sender_of(). typed: its fields without the files. form: with the files' addresses. faults: what is wrong
+    with the files.
     """
 
     storage: Storage
+    sender: UUID | None = None
     typed: dict[str, list[str]] = field(default_factory=dict)
     form: dict[str, list[str]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -87,7 +91,7 @@ async def upload(
     if not files:
         raise Problem(Code.UPLOAD_MISSING, "The form has no file.")
     try:
-        kept, is_new = await uploads.keep(_pieces(files[0]), storage, decoders)
+        kept, is_new = await uploads.keep(_pieces(files[0]), storage, decoders, sender=sender_of(request))
     except Unfit as unfit:
         raise Problem(Code.of(unfit.code), unfit.message) from unfit
     key = key_of(request, {"sha256": kept.sha256})
@@ -108,9 +112,15 @@ async def upload(
     return Response(Upload.of(kept), headers=headers)
 
 
+def sender_of(request: AnyRequest) -> UUID | None:
+    """Return the key or the person whose uploads a request's files are; None in the open house."""
+    actor = actor_of(request)
+    return actor.key or actor.person
+
+
 async def received(request: AnyRequest, storage: Storage, decoders: DecoderPool) -> Received:
     """Return a request's form, with each file stored and named by its address, and what is wrong with the files."""
-    sent, files = Received(storage), list[tuple[str, UploadFile]]()
+    sent, files = Received(storage, sender_of(request)), list[tuple[str, UploadFile]]()
     for name, value in (await request.form()).items():
         if isinstance(value, UploadFile):
             files.append((name, value))
@@ -127,7 +137,7 @@ async def _take_in(sent: Received, name: str, file: UploadFile, decoders: Decode
     several = name.startswith(FILES)
     control = name.removeprefix(FILES if several else FILE)
     try:
-        kept, is_new = await uploads.keep(_pieces(file), sent.storage, decoders)
+        kept, is_new = await uploads.keep(_pieces(file), sent.storage, decoders, sender=sent.sender)
     except Unfit as unfit:
         sent.faults.append(
             Fault(pointer("parameters", control.removeprefix(PREFIX)), f"{file.filename}: {unfit.message}")

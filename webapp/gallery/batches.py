@@ -17,6 +17,7 @@ from tasks.admission.options import Options
 from tasks.db.tables import ENDED, Batch
 from tasks.errors import Rejected
 from tasks.jobs import bulk
+from tasks.jobs.pace import quotas
 from tasks.library.cards import Card
 from tasks.library.query import parse
 from tasks.models.registry import Model
@@ -25,6 +26,7 @@ from tasks.settings import settings
 from webapp.composer.form import after, chosen_model, compose, form_of, settings_query
 from webapp.composer.matrix import Asked, Form, Sent, count, in_the_form
 from webapp.gallery.batch_grid import laid_out
+from webapp.http import rate_limit
 from webapp.http.authentication import actor_of
 from webapp.http.clients import by_htmx
 from webapp.http.errors import BY_ACCEPT, Problem, wants_html, wants_json
@@ -63,7 +65,7 @@ AnyRequest = Request[Any, Any, Any]
         200: describe.answer(SubmittedBatch, "The request was repeated, and all its jobs have ended."),
         202: describe.answer(SubmittedBatch, "All jobs are queued.", examples.SUBMITTED_BATCH),
     },
-    response_headers=[describe.REPLAYED],
+    response_headers=[describe.REPLAYED, *describe.RATE_LIMIT],
     opt=describe.takes(GenerateBatch, examples.BATCH_REQUESTS, parameters=[describe.CLIENT, describe.IDEMPOTENCY_KEY]),
 )
 async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[SubmittedBatch]:
@@ -79,11 +81,10 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
         body.prompt, body.models, body.seeds, body.parameters, replicate, terms, unknown
     )
     shape = SubmittedBatch(batch.id, [SubmittedJob.of(job) for job in jobs])
-    if not replayed:
-        return _accepted(batch, shape)
-    if all(job.status in ENDED for job in jobs):
-        return Response(shape, status_code=200, headers=REPLAYED)
-    return _accepted(batch, shape, REPLAYED)
+    headers = rate_limit.headers(await quotas(terms.owner.key, terms.client)) | (REPLAYED if replayed else {})
+    if replayed and all(job.status in ENDED for job in jobs):
+        return Response(shape, status_code=200, headers=headers)
+    return _accepted(batch, shape, headers)
 
 
 @post("/batches/count", status_code=200)

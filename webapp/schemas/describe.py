@@ -108,6 +108,10 @@ def parameter(name: str, where: str, description: str, schema: Schema, *, requir
 
 REPLAYED = header("Idempotent-Replayed", "`true` if a request with the same key was carried out before.")
 PREFERENCE_APPLIED = header("Preference-Applied", "`wait=N` if the request was made to wait.")
+RATE_LIMIT = (
+    header("RateLimit-Policy", "The limits of the key. Absent without a key."),
+    header("RateLimit", "What is left of them. Absent without a key."),
+)
 FILE = header("Location", "The address of the file.")
 RETRY_AFTER = header("Retry-After", "Seconds to wait before the next request. Absent once the job has ended.")
 ETAG = header("ETag", "Send it in `If-None-Match` to get 304 if nothing has changed.")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tasks.db import ids
 from tasks.db.database import now
 from tasks.db.tables import Upload
 from tasks.errors import Failure
@@ -80,6 +81,17 @@ async def test_all_uploads_together_have_room_for_so_much() -> None:
     await aged(upload)
     await uploads.sweep(storage)
     assert (await uploads.keep(pieces(second), storage, DECODERS, quota=quota))[1]
+
+
+async def test_the_uploads_of_one_sender_have_room_for_so_much() -> None:
+    first, second, storage = picture(36, 32), picture(37, 32), Storage.open(settings.storage_url)
+    anna, ben, room = ids.new(), ids.new(), len(first) + len(second) - 1
+    await uploads.keep(pieces(first), storage, DECODERS, sender=anna, quota_of_one=room)
+    with pytest.raises(Unfit) as refused:
+        await uploads.keep(pieces(second), storage, DECODERS, sender=anna, quota_of_one=room)
+    assert refused.value.code == "uploads_full"
+    assert (await uploads.keep(pieces(second), storage, DECODERS, sender=ben, quota_of_one=room))[1]
+    assert (await uploads.keep(pieces(picture(38, 32)), storage, DECODERS, quota_of_one=room))[1], "the open house"
 
 
 async def test_what_is_discarded_goes_unless_a_job_uses_it() -> None:
