@@ -56,22 +56,26 @@ class Visitors:
             await self._retry(submission, visit.number)
 
     async def _submit(self, visit: Visit) -> Submission:
-        """Post until a job is accepted, each time with another prompt, because a lost response may belong to a job."""
+        """Post until a job is accepted: every other visitor repeats its request with its idempotency key.
+
+        The others take another prompt each time, because a lost response may belong to a job.
+        """
+        key = f"{self._seed}-{visit.number:04}" if visit.number % 2 else ""
         body: dict[str, Any] = {"model": visit.model, "parameters": visit.parameters, "priority": visit.priority}
         if visit.fate.finish_within:
             body["finish_within"] = visit.fate.finish_within
-        number = 0
+        number, submission = 0, Submission("", visit.fate)
         while True:
             number += 1
-            prompt = f"a quiet harbour, {self._seed}-{visit.number:04}-{number:03}."
-            submission = Submission(prompt, visit.fate)
-            await self._world.script(visit.fate.rules_for(prompt))
+            if not key or not submission.prompt:
+                submission = Submission(f"a quiet harbour, {self._seed}-{visit.number:04}-{number:03}.", visit.fate)
+                await self._world.script(visit.fate.rules_for(submission.prompt))
             answer = await self._ask(
-                "POST", "/generate", visit.number + number, {**body, "prompt": prompt}, visit.client
+                "POST", "/generate", visit.number + number, {**body, "prompt": submission.prompt}, visit.client, key
             )
-            if not isinstance(answer, httpx.ConnectError):
+            if not isinstance(answer, httpx.ConnectError) and not any(submission is sent for sent in self.submissions):
                 self.submissions.append(submission)
-            if isinstance(answer, httpx.Response) and answer.status_code == 202:
+            if isinstance(answer, httpx.Response) and answer.status_code in (200, 202):
                 submission.job = UUID(answer.json()["job_id"])
                 return submission
             await asyncio.sleep(0.3)
@@ -119,9 +123,10 @@ class Visitors:
             await asyncio.sleep(0.3)
 
     async def _ask(
-        self, method: str, path: str, web: int, body: object = None, client: str = ""
+        self, method: str, path: str, web: int, body: object = None, client: str = "", key: str = ""
     ) -> httpx.Response | httpx.TransportError:
-        headers = {"X-Client": client} if client else {}
+        given = {"X-Client": client, "Idempotency-Key": key}
+        headers = {name: value for name, value in given.items() if value}
         request = self._clients[web % len(self._clients)].build_request(method, path, json=body, headers=headers)
         try:
             answer = await self._clients[web % len(self._clients)].send(request)
