@@ -21,6 +21,7 @@ PARTS = (
     "instant",
     "overhead",
     "live",
+    "waiters",
     "pages",
     "library",
     "browser",
