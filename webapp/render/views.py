@@ -124,6 +124,7 @@ class CardView:
         self.priority = priority_name(card.job)
         self.owner, self.key = card.maker.owner, card.maker.key
         self.door = DOORS.get(card.job.origin, "")
+        self.metadata: dict[str, str] = json.loads(card.job.metadata) if card.job.metadata else {}
         self.tags, self.collections = card.marks.tags, card.marks.collections
         self.width, self.height = card.size
 

@@ -95,3 +95,10 @@ async def test_a_field_without_a_value_is_told(web: httpx.AsyncClient) -> None:
     answer = await web.get("/jobs.json", params={"q": "meta.order:"})
     assert answer.status_code == 422
     assert "needs a value" in answer.text
+
+
+async def test_the_page_of_a_job_shows_it_with_a_search_for_the_others(web: httpx.AsyncClient) -> None:
+    job = (await made(web, metadata={"order": '17 "b" <i>', "shop": "Söhne"}))["job_id"]
+    page = (await web.get(f"/jobs/{job}", headers={"Accept": "text/html"})).text
+    assert "17 &#34;b&#34; &lt;i&gt;" in page
+    assert 'href="/?q=meta.shop%3A%22S%C3%B6hne%22"' in page
