@@ -3,6 +3,7 @@
 `halt` and `resume` stop and restart the work that costs money, `spend` tells what it cost, `budgets` limit it, and
 `adjust` puts it right; `people`, `keys` and `audit` say who may use this Darkroom, and who did what; `demo-data` fills
 the library with made-up jobs.
+`run`, `status`, `watch`, `ls`, `cancel` and `estimate` talk to a Darkroom that runs, here or elsewhere.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import re
 import sys
 from importlib import metadata
 
-from webapp.cli import account_arguments
+from webapp.cli import account_arguments, client_arguments
 
 PARTS = {
     "up": "run everything on this machine: web, worker, Valkey and, without a REPLICATE_API_TOKEN, the stand-in",
@@ -26,6 +27,7 @@ PARTS = {
     **account_arguments.HELP,
     "doctor": "check the token, database, Redis, storage, clocks, prices, disk and people, each in a line",
     "demo-data": "fill the library with made-up jobs, for exploring and measuring",
+    **client_arguments.HELP,
 }
 WRONG = 2
 INTERRUPTED = 130
@@ -70,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--month", type=_month, help=words)
         if name in account_arguments.HELP:
             account_arguments.add_to(command, name)
+        if name in client_arguments.HELP:
+            client_arguments.add_to(command, name)
         if name == "demo-data":
             command.add_argument("count", type=_count, metavar="N", help="number of jobs")
             command.add_argument("--seed", type=int, default=0, help="a different seed makes different jobs")
@@ -78,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> int:
+    if asked.command in client_arguments.HELP:
+        from webapp.cli import client_commands
+
+        return client_commands.act(asked)
     os.umask(0o077)  # only this user may access the files that Darkroom keeps
     gc.set_threshold(20_000)  # otherwise a seventh of the startup is garbage collection over the new imports
     # Each command imports only what it needs, so that `up` starts sooner and stays small.

@@ -17,7 +17,7 @@ from tasks.settings import Settings
 from tasks.spend import adjustments, limits
 from webapp.cli import budgets
 from webapp.cli.banner import in_url, reachable
-from webapp.cli.table import table
+from webapp.cli.table import printable, table
 
 BY = By()  # the command line
 AMOUNT = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,6})?")  # dollars
@@ -139,8 +139,7 @@ def _entry(entry: AuditEntry) -> str:
     who = f"{entry.actor} ({entry.address})" if entry.address else entry.actor
     changes = f": {entry.before or '{}'} -> {entry.after or '{}'}" if entry.before or entry.after else ""
     line = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC  {who}: {entry.action} {entry.subject}{changes}"
-    # Anyone can type a name at sign-in: a line break in it could forge another line.
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
+    return printable(line)  # anyone can type a name at sign-in
 
 
 def _day(moment: datetime | None) -> str:
