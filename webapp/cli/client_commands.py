@@ -11,6 +11,7 @@ import msgspec
 from webapp.cli import client_output, parameter_values
 from webapp.cli.client_output import say, tell
 from webapp.cli.progress_bar import ProgressBar
+from webapp.cli.table import printable
 from webapp.client.darkroom import THIS_MACHINE, Darkroom
 from webapp.client.exceptions import BudgetRefused, DarkroomError, QueueFull, Unavailable, Unreachable
 from webapp.client.job import Job
@@ -105,20 +106,23 @@ def _interrupted(job: Job) -> int:
 
 
 def _ended(job: Job, asked: Namespace) -> int:
-    state = job.state
-    try:
-        saved = [str(output.save(asked.output)) for output in job.outputs] if asked.output else None
-    except OSError as error:
-        tell(f"darkroom: {client_output.reason(error)}")
-        saved = []
+    state, saved = job.state, list[str]()
+    code = OF_STATUS[state.status]
+    if asked.output:
+        try:
+            for output in job.outputs:
+                saved.append(str(output.save(asked.output)))
+        except OSError as error:
+            tell(f"darkroom: {client_output.reason(error)}")
+            code = FAILED
     if asked.json:
-        say(msgspec.to_builtins(state) | ({} if saved is None else {"saved": saved}))
+        say(msgspec.to_builtins(state) | ({"saved": saved} if asked.output else {}))
     else:
-        for line in [output.address for output in job.outputs] if saved is None else saved:
+        for line in saved if asked.output else [output.address for output in job.outputs]:
             say(line)
     if state.status != "completed":
-        tell(f"The job failed: {state.error}" if state.status == "failed" else "The job was canceled.")
-    return FAILED if saved == [] and job.outputs else OF_STATUS[state.status]
+        tell(printable(f"The job failed: {state.error}") if state.error else "The job was canceled.")
+    return code
 
 
 def _status(darkroom: Darkroom, asked: Namespace) -> int:

@@ -35,13 +35,16 @@ class Darkroom:
         """Close all connections."""
         self._connection.close()
 
-    def generate(self, prompt: str, **options: Unpack[Options]) -> Job:
+    def generate(self, prompt: str, idempotency_key: str | None = None, **options: Unpack[Options]) -> Job:
         """Submit a prompt, and return the job when it is completed. Raises NotCompleted when it is not."""
-        return self._submitted(prompt, options, LONG_POLL_SECONDS).completed()
+        return self._submitted(prompt, idempotency_key, options, LONG_POLL_SECONDS).completed()
 
-    def submit(self, prompt: str, **options: Unpack[Options]) -> Job:
-        """Submit a prompt, and return its job. However often the request is sent, it makes one job."""
-        return self._submitted(prompt, options)
+    def submit(self, prompt: str, idempotency_key: str | None = None, **options: Unpack[Options]) -> Job:
+        """Submit a prompt, and return its job. However often the request is sent, it makes one job.
+
+        idempotency_key: one of the caller's own, so that its next call with the key makes nothing new, either.
+        """
+        return self._submitted(prompt, idempotency_key, options)
 
     def estimate(self, prompt: str, **options: Unpack[Options]) -> shapes.Estimate:
         """Return what a prompt is expected to cost. Submits nothing."""
@@ -80,8 +83,8 @@ class Darkroom:
 
         return self._connection.repeated(sent)
 
-    def _submitted(self, prompt: str, options: Options, wait: int = 0) -> Job:
-        body, headers = self._body(prompt, options), _once()
+    def _submitted(self, prompt: str, key: str | None, options: Options, wait: int = 0) -> Job:
+        body, headers = self._body(prompt, options), _once(key)
         response = self._connection.send("POST", "/generate", wait, json=body, headers=headers)
         job_id = decoded(response, shapes.SubmittedJob).job_id
         with suppress(NotDarkroom):  # the whole job is there if it has ended, and if the key may read
@@ -95,6 +98,6 @@ class Darkroom:
         return body
 
 
-def _once() -> dict[str, str]:
+def _once(key: str | None = None) -> dict[str, str]:
     """Return the header by which a call that is sent again makes nothing new."""
-    return {"Idempotency-Key": str(uuid4())}
+    return {"Idempotency-Key": key or str(uuid4())}

@@ -90,7 +90,7 @@ class Job:
         headers = {"Accept": "text/event-stream, application/json"}
         headers |= {"Last-Event-ID": reader.last_id} if reader.last_id else {}
         stream = self._connection.opened("GET", f"/jobs/{self.id}/events", headers=headers)
-        with suppress(Unreachable, Unavailable), stream as response:
+        with suppress(Unreachable, Unavailable, msgspec.MsgspecError), stream as response:
             for event in reader.read(response.iter_bytes()):
                 yield msgspec.json.decode(event, type=shapes.Job)
 
