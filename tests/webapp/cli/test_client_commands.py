@@ -56,7 +56,9 @@ def command(*words: str) -> list[str]:
 def ran(served: Served | str, *words: str, key: str = "") -> tuple[int, str, str]:
     """Run a command. Returns its exit code, and what it printed on stdout and on stderr."""
     url = served if isinstance(served, str) else served.url
-    done = subprocess.run(command(*words), cwd=ROOT, env=environment(url, key), capture_output=True, text=True)
+    done = subprocess.run(
+        command(*words), cwd=ROOT, env=environment(url, key), capture_output=True, text=True, umask=0o027
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -82,6 +84,7 @@ def test_a_prompt_becomes_a_file_whose_path_is_all_that_is_printed(served: Serve
     [file] = tmp_path.iterdir()
     assert (code, out) == (0, f"{file}\n")
     assert file.name.startswith("a-fox-on-a-sofa-")
+    assert file.stat().st_mode & 0o777 == 0o640  # as the shell has it: the file is not one that Darkroom keeps
     assert re.fullmatch(r"Job [0-9a-f-]{36}\n", err)  # and no bar: stderr is no terminal
 
 
