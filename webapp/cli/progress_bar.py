@@ -42,7 +42,8 @@ class ProgressBar:
 
 def line(job: Job) -> str:
     """Return how a job is, in a line."""
-    done = round((job.progress or 0) * BAR_CELLS)
+    made = job.status == "completed" or job.stage == "downloading"
+    done = round((1 if made else job.progress or 0) * BAR_CELLS)
     bar = f"[{'#' * done}{'-' * (BAR_CELLS - done)}]"
     percent = f" {job.progress:4.0%}" if job.progress is not None else ""
     return f"{bar}{percent} {words(job)}"

@@ -24,7 +24,7 @@ from tests.browser.conftest import Darkroom as Served
 from tests.servers import free_port
 from tests.tasks import samples
 from tests.waiting import wait_until
-from webapp.cli import client_commands, client_output
+from webapp.cli import client_arguments, client_commands, client_output
 from webapp.client.shapes import Estimate
 
 pytestmark = pytest.mark.once
@@ -193,8 +193,10 @@ def test_a_folder_that_cannot_be_written_is_1_and_the_job_is_named(served: Serve
     assert err.splitlines()[1].startswith("darkroom: [Errno 20] Not a directory: ")
 
 
-def test_the_exit_codes_are_those_of_the_docs() -> None:
-    table = re.findall(r"^\| (\d+) \|", (ROOT / "docs" / "shell.md").read_text(), re.MULTILINE)
+def test_the_commands_and_exit_codes_are_those_of_the_docs() -> None:
+    docs = (ROOT / "docs" / "shell.md").read_text()
+    assert re.findall(r"^\| `darkroom (\w+) ", docs, re.MULTILINE) == list(client_arguments.HELP)
+    table = re.findall(r"^\| (\d+) \|", docs, re.MULTILINE)
     known = [getattr(client_commands, name) for name in ("DONE", "FAILED", "REFUSED", "CANCELED", "AWAY", "NO_ROOM")]
     assert [int(code) for code in table] == [*known, client_commands.INTERRUPTED]
 
@@ -218,14 +220,15 @@ def test_with_json_nothing_else_is_on_stdout(served: Served, tmp_path: Path) -> 
     assert lines(ran(served, "cancel", job["job_id"], "--json")[1]) == [job | {"cancel": "too_late"}]
 
 
-def test_a_watched_job_is_a_line_for_each_change(served: Served) -> None:
+def test_a_watched_job_is_a_line_for_each_change(served: Served, tmp_path: Path) -> None:
     job = submitted(served, new_prompt())
-    code, out, err = ran(served, "watch", job, "--json")
+    code, out, err = ran(served, "watch", job, "--json", "-o", str(tmp_path))
     states = lines(out)
     assert (code, err) == (0, "")
     assert {state["job_id"] for state in states} == {job}
     assert [state["status"] for state in states].count("completed") == 1
     assert states[-1]["status"] == "completed"
+    assert [state.get("saved") for state in states if "saved" in state] == [[str(path) for path in tmp_path.iterdir()]]
 
 
 def test_a_detached_job_is_an_id(served: Served) -> None:

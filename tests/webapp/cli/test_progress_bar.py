@@ -39,7 +39,8 @@ class Screen(StringIO):
         (job("queued", place=3), f"[{'-' * 24}] queued, place 3"),
         (job("running", stage="starting"), f"[{'-' * 24}] running: starting"),
         (job("running", stage="processing", progress=0.5), f"[{'#' * 12}{'-' * 12}]  50% running: processing"),
-        (job("completed"), f"[{'-' * 24}] completed"),
+        (job("running", stage="downloading"), f"[{'#' * 24}] running: downloading"),
+        (job("completed"), f"[{'#' * 24}] completed"),
         (
             job("queued", retry_at=datetime(2026, 11, 30, tzinfo=UTC), last_error="It\x1b is busy."),
             f"[{'-' * 24}] waits for another try: It\\x1b is busy.",

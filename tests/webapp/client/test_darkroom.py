@@ -1,5 +1,6 @@
 """The client with a real Darkroom: each call makes what it says, once, whatever the network does."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from uuid import uuid4
@@ -7,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.browser.conftest import ROOT
 from tests.browser.conftest import Darkroom as Served
 from tests.tasks import samples
 from tests.webapp.client.conftest import Network, Pauses
@@ -206,6 +208,19 @@ def test_with_a_key_a_job_is_its_owners(inhabited: Inhabited) -> None:
         job = darkroom.generate(new_prompt(), parameters=SMALL)
         assert (job.state.owner, job.state.key) == ("anna", "both")
         assert list(job.changes()) == [job.state]
+
+
+def test_the_program_in_the_docs_works(
+    inhabited: Inhabited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served, keys = inhabited
+    found = re.search(r"```python\n(.+?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+    assert found is not None
+    program = found[1].replace("http://127.0.0.1:8000", served.url).replace("dk_...", keys["both"])
+    monkeypatch.chdir(tmp_path)
+    exec(program, {})
+    assert len(list((tmp_path / "prints").iterdir())) == 2
+    assert "\ncompleted None\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("key", [None, "dk_" + "a" * 38])
