@@ -27,9 +27,9 @@ CANCELS = {
 }
 
 
-def act(asked: Namespace, environment: Mapping[str, str] = os.environ) -> int:
+def act(asked: Namespace) -> int:
     """Carry out a command, and return its exit code. An error is one line on stderr."""
-    url, key = environment.get("DARKROOM_URL") or THIS_MACHINE, environment.get("DARKROOM_KEY")
+    url, key = os.environ.get("DARKROOM_URL") or THIS_MACHINE, os.environ.get("DARKROOM_KEY")
     try:
         with Darkroom(url, key) as darkroom:
             code = COMMANDS[asked.command](darkroom, asked)
