@@ -153,9 +153,9 @@ class Budget(Shape, kw_only=True):
     scope: str
     name: str | None = None
     period: str
-    limit: str
-    spent: str
-    held: str
+    limit: str | None = None
+    spent: str | None = None
+    held: str | None = None
     left: str
     needs: str | None = None
     resets_at: datetime | None = None
