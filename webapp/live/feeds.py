@@ -82,15 +82,14 @@ class Feeds:
             close(self._searches, sheet.search, inbox)
 
 
-def event_id(card: Card) -> str:
-    """Return the id of the event that has a job as it is: the time of its last change."""
-    return card.job.changed_at.isoformat()
-
-
 def _event(card: Card, known: dict[UUID, bytes]) -> bytes:
+    """Return the event that has a job as it is. Its id is the time of the job's last change.
+
+    known: the events that were made already, by job.
+    """
     if card.job.id not in known:
-        data = encode_json(Job.of(card))
-        known[card.job.id] = b"id: %b\nevent: job\ndata: %b\n\n" % (event_id(card).encode(), data)
+        moment = card.job.changed_at.isoformat().replace("+00:00", "Z")  # a plus in an address is a space
+        known[card.job.id] = b"id: %b\nevent: job\ndata: %b\n\n" % (moment.encode(), encode_json(Job.of(card)))
     return known[card.job.id]
 
 

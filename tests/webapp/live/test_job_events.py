@@ -99,6 +99,7 @@ async def test_who_has_heard_the_end_gets_204(web: httpx.AsyncClient, how: str) 
         for line in (await web.get(f"/jobs/{job.id}/events")).text.splitlines()
         if line.startswith("id: ")
     ]
+    assert heard.endswith("Z"), "so that it is the same in an address"
     told = {"headers": {"Last-Event-ID": heard}} if how == "header" else {"params": {"after": heard}}
     assert (await web.get(f"/jobs/{job.id}/events", **told)).status_code == 204  # type: ignore[arg-type]
     before = (now() - timedelta(hours=1)).isoformat()
