@@ -28,6 +28,7 @@ from tasks.settings import settings
 from webapp.accounts import account, people, sign_in
 from webapp.api import estimate, generate, jobs, models, recent, webhooks, xmp
 from webapp.composer import reuse, uploads
+from webapp.doors import openai, openai_answers
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
 from webapp.gallery import batches, collections, compare, gallery, lightbox, saved_searches
@@ -48,7 +49,7 @@ from webapp.spend import budget_forms, price_list, spend
 
 UNCOMPRESSED = [
     "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
-    r"^/batches/.*\.json$",
+    r"^/batches/.*\.json$", "^/v1/images/",
 ]  # fmt: skip
 """Paths whose responses are already compressed, streamed, short, or so long that compression would delay all others."""
 NEVER_COMPRESSED = re.compile("|".join(UNCOMPRESSED))
@@ -139,7 +140,7 @@ def api_document() -> Document:
     return document(HANDLERS, access.needed)
 
 
-DOORS: dict[str, Callable[[Problem], Any]] = {}
+DOORS: dict[str, Callable[[Problem], Any]] = {openai.PATH: openai_answers.error}
 """How each door for programs of another API tells them of problems, by the beginning of its addresses."""
 
 HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
@@ -172,6 +173,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *spend.ROUTES,
     *budget_forms.ROUTES,
     *price_list.ROUTES,
+    *openai.ROUTES,
     health.healthz,
     health.readyz,
     docs,

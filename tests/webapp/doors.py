@@ -103,6 +103,12 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/status/{job_id:str}": (GET,),
     "/undo/{undo_id:str}": (GET, query("back", "left_out"), form("back")),
     "/uploads": (Door("POST", "body"),),
+    "/v1/images/edits": (Door("POST", "body"),),
+    "/v1/images/generations": (
+        Door("POST", "json", ("prompt", "model", "n", "size", "quality", "nope"), {"prompt": "fox", "stream": "true"}),
+    ),
+    "/v1/models": (query("x"),),
+    "/v1/models/{owner:str}/{name:str}": (GET,),
     "/welcome/{token:str}": (GET, POST),
     "/webhooks/replicate": (Door("POST", "body"), Door("POST", "query", ("attempt",))),
 }  # fmt: skip

@@ -91,7 +91,7 @@ async def upload(
     if not files:
         raise Problem(Code.UPLOAD_MISSING, "The form has no file.")
     try:
-        kept, is_new = await uploads.keep(_pieces(files[0]), storage, decoders, sender=sender_of(request))
+        kept, is_new = await uploads.keep(pieces(files[0]), storage, decoders, sender=sender_of(request))
     except Unfit as unfit:
         raise Problem(Code.of(unfit.code), unfit.message) from unfit
     key = key_of(request, {"sha256": kept.sha256})
@@ -137,7 +137,7 @@ async def _take_in(sent: Received, name: str, file: UploadFile, decoders: Decode
     several = name.startswith(FILES)
     control = name.removeprefix(FILES if several else FILE)
     try:
-        kept, is_new = await uploads.keep(_pieces(file), sent.storage, decoders, sender=sent.sender)
+        kept, is_new = await uploads.keep(pieces(file), sent.storage, decoders, sender=sent.sender)
     except Unfit as unfit:
         sent.faults.append(
             Fault(pointer("parameters", control.removeprefix(PREFIX)), f"{file.filename}: {unfit.message}")
@@ -149,7 +149,8 @@ async def _take_in(sent: Received, name: str, file: UploadFile, decoders: Decode
     sent.form[control] = [f"{before}\n{address}".strip() if several else address]
 
 
-async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+async def pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    """Yield the content of a file of a form."""
     while piece := await file.read(CHUNK_BYTES):
         yield piece
 

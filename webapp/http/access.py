@@ -79,6 +79,10 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/status/{job_id}": (READ,),
     "/undo/{undo_id}": (TIDY, READ_ALL),
     "/uploads": (SUBMIT,),
+    "/v1/images/edits": (SUBMIT, READ),
+    "/v1/images/generations": (SUBMIT, READ),
+    "/v1/models": (READ,),
+    "/v1/models/{owner}/{name}": (READ,),
 }
 """The permissions that a route needs, all of them, by its path, and by method where they differ. GET is HEAD, too."""
 

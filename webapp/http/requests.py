@@ -55,14 +55,15 @@ async def body_of(request: Request[Any, Any, Any], shape: type[SentShape]) -> tu
 
     Raises Problem or Rejected when it sent anything else.
     """
-    body = await _json_object(request)
+    body = await json_object(request)
     members = shape.__struct_fields__
     message = f"The members are {', '.join(members)}."
     unknown = [Fault(pointer(name), f"There is no member {name!r}. {message}") for name in body if name not in members]
     return shape.of({name: value for name, value in body.items() if name in members}), unknown
 
 
-async def _json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
+async def json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
+    """Return the JSON object that a program sent. Raises Problem or Rejected when it sent anything else."""
     media_type, _ = request.content_type
     if media_type != "application/json":
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON, sent with Content-Type: application/json.")

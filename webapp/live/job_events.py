@@ -14,9 +14,9 @@ from tasks.db.tables import ENDED
 from tasks.errors import Fault, Rejected
 from tasks.library import moments
 from webapp.http.authentication import actor_of
+from webapp.http.event_stream import streamed
 from webapp.http.requests import existing
 from webapp.listing.query import read
-from webapp.live.stream import streamed
 from webapp.schemas import describe
 from webapp.schemas.codes import Code
 

@@ -5,27 +5,23 @@ changed since. This is plain ASGI: a parsed request would stay in memory for eac
 are open.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
-from typing import cast
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from litestar import asgi
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Receive, Scope, Send
-from sse_starlette import EventSourceResponse
+from litestar.types import Receive, Scope, Send
 
 from tasks.db.database import now
 from tasks.errors import Fault, Rejected
 from tasks.library import moments
 from webapp.http.errors import Problem
+from webapp.http.event_stream import streamed
 from webapp.listing.query import read
 from webapp.live.hub import Hub
 from webapp.schemas.codes import Code
-
-PING_SECONDS = 15  # seconds
 
 
 @asgi("/events", copy_scope=False)
@@ -37,26 +33,12 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
-async def streamed(events: AsyncGenerator[bytes, None]) -> ASGIApp:
-    """Return the response that streams events. The first one is awaited, so that its DatabaseAway is the response."""
-    stream = _begun(events, await anext(events))
-    headers = {"Cache-Control": "no-store"}
-    return cast("ASGIApp", EventSourceResponse(stream, ping=PING_SECONDS, send_timeout=10, headers=headers))
-
-
 def _source(hub: Hub, scope: Scope) -> AsyncGenerator[bytes, None]:
     query, actor = dict(parse_qsl(scope["query_string"].decode("latin-1"))), scope["state"]["actor"]
     if job := query.get("job"):
         return hub.job_page(_id(job), actor)
     heard = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), "")
     return hub.gallery(read(query, actor), _moment(heard) if heard else _since(query), actor)
-
-
-async def _begun(source: AsyncGenerator[bytes, None], first: bytes) -> AsyncIterator[bytes]:
-    async with aclosing(source):
-        yield first
-        async for event in source:
-            yield event
 
 
 def _id(text: str) -> UUID:

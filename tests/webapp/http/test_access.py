@@ -93,6 +93,10 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/status/{job_id}": {"GET": READERS},
     "/undo/{undo_id}": {"GET": MAKERS, "POST": MAKERS},
     "/uploads": {"POST": SUBMITTERS},
+    "/v1/images/edits": {"POST": MAKERS},
+    "/v1/images/generations": {"POST": MAKERS},
+    "/v1/models": {"GET": READERS},
+    "/v1/models/{owner}/{name}": {"GET": READERS},
     "/webhooks/replicate": {"POST": EVERYONE},
     "/welcome/{token}": {"GET": EVERYONE, "POST": EVERYONE},
 }
