@@ -9,7 +9,7 @@ import pytest
 from tasks.db.tables import Job
 from tasks.jobs import lifecycle
 from tests.factories import completed
-from tests.webapp.doors import DOORS
+from tests.webapp.inputs import DOORS
 from tests.webapp.raw import FILES, FORM, JSON, Pairs, ask
 
 TEXTS = [

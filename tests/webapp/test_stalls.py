@@ -18,7 +18,7 @@ from tasks.replicate.client import Replicate
 from tasks.standin.app import WEBHOOK_SECRET
 from tasks.standin.webhooks import signed
 from tests.stalls import longest_stall
-from tests.webapp.doors import DOORS, Door
+from tests.webapp.inputs import DOORS, Door
 from tests.webapp.raw import FILES, FORM, JSON, Answer, app_of, ask
 
 pytestmark = pytest.mark.once

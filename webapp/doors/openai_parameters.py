@@ -73,7 +73,7 @@ def parameters(model: Model, body: Body) -> dict[str, Any]:
     What the model does not accept stays, so that its schema refuses it.
     """
     takes = model.input_schema["properties"]
-    own = {name: value for name, value in body.items() if name not in MEMBERS}
+    own = {name: value for name, value in body.items() if name not in MEMBERS and value is not None}
     return {**_size(takes, body.get("size")), **_file(takes, body), **_hints(takes, body), **own}
 
 

@@ -8,7 +8,7 @@ import pytest
 from tasks.accounts import keys
 from tasks.accounts.actors import Role
 from tests import factories
-from tests.webapp.doors import DOORS
+from tests.webapp.inputs import DOORS
 from tests.webapp.raw import FORM, ask
 from tests.webapp.test_hostile import BYTES, TEXTS
 
