@@ -170,7 +170,10 @@ async def _made(
     headers = openai_answers.headers(cards) | (REPLAYED if replayed else {})
     if streams:
         return await streamed(_events(request, body, cards, what, storage), headers)
-    ended = await while_connected(request, _ended(request, cards, seconds_of(request.scope) or MAX_WAIT))
+    try:
+        ended = await while_connected(request, _ended(request, cards, seconds_of(request.scope) or MAX_WAIT))
+    except asyncio.CancelledError:  # the server stops; without an answer, the program would send its request again
+        ended = cards
     if ended is None:
         response: Response[Any] = Response(None, status_code=CLIENT_GONE)
     elif failure := openai_answers.failure(ended):

@@ -5,6 +5,7 @@ import re
 import socket
 from base64 import b64decode
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any
 
@@ -37,10 +38,20 @@ NO_WAIT = {"Prefer": "wait=1"}
 @pytest.fixture(scope="module")
 async def address(web: httpx.AsyncClient) -> AsyncIterator[str]:
     """Serve the application of the tests over HTTP. Yields its address."""
-    server = uvicorn.Server(uvicorn.Config(app_of(web), lifespan="off", ws="none", log_level="warning"))
+    async with served(web) as (address, _):
+        yield address
+
+
+@asynccontextmanager
+async def served(web: httpx.AsyncClient) -> AsyncIterator[tuple[str, uvicorn.Server]]:
+    """Serve the application of the tests over HTTP while the block runs. Yields its address, and the server."""
+    config = uvicorn.Config(
+        app_of(web), lifespan="off", ws="none", log_level="critical", timeout_graceful_shutdown=1
+    )  # fmt: skip
+    server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server._serve([listening]))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", server
         server.should_exit = True
         await serving
 
@@ -422,6 +433,17 @@ async def test_a_job_that_takes_too_long_is_told_by_its_id_and_goes_on(client: A
     assert (refusal.value.status_code, refusal.value.code) == (504, "job_not_ended")
     assert str(job.id) in refusal.value.message
     assert job.status == Status.QUEUED
+
+
+async def test_a_server_that_stops_answers_those_that_wait(web: httpx.AsyncClient) -> None:
+    async with served(web) as (address, server), AsyncOpenAI(base_url=f"{address}/v1", api_key="none") as client:
+        asked = asyncio.create_task(client.images.generate(prompt="a fox"))
+        await eventually(Job.exists().run)
+        server.should_exit = True
+        with pytest.raises(openai.InternalServerError) as refusal:
+            await asked
+    assert (refusal.value.status_code, refusal.value.code) == (504, "job_not_ended")
+    assert str((await only_job()).id) in refusal.value.message
 
 
 async def test_nobody_waits_for_a_program_that_went_away(web: httpx.AsyncClient, client: AsyncOpenAI) -> None:
