@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, ExceptionHandlersMap, Scope
 from tasks.admission import batches
 from tasks.admission.admission import is_model_name, known_model, model_faults, prompt_faults
 from tasks.admission.matrix import quoted
-from tasks.errors import Failure, Rejected, reject
+from tasks.errors import DatabaseAway, Failure, Rejected, reject
 from tasks.files import uploads
 from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
@@ -62,10 +62,15 @@ def _refused(request: AnyRequest, rejected: Rejected) -> Response[Any]:
     return answer(request, problem)
 
 
-REFUSALS: ExceptionHandlersMap = {Rejected: _refused}
+def _away(request: AnyRequest, _: DatabaseAway) -> Response[Any]:
+    detail = "The database is not responding. The job may be there: look before you send the request again."
+    return answer(request, Problem(Code.DATABASE_UNAVAILABLE, detail, headers=NOT_AGAIN))
 
 
-@post("/v1/images/generations", status_code=200, exception_handlers=REFUSALS)
+ERRORS: ExceptionHandlersMap = {Rejected: _refused, DatabaseAway: _away}
+
+
+@post("/v1/images/generations", status_code=200, exception_handlers=ERRORS)
 async def generations(
     request: AnyRequest, replicate: NamedDependency[Replicate], storage: NamedDependency[Storage]
 ) -> ASGIApp:
@@ -76,7 +81,7 @@ async def generations(
     return await _made(request, body, model, parameters, "image_generation", replicate, storage)
 
 
-@post("/v1/images/edits", status_code=200, exception_handlers=REFUSALS, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
+@post("/v1/images/edits", status_code=200, exception_handlers=ERRORS, request_max_body_size=MAX_BODY, opt=TOO_LARGE)
 async def edits(
     request: AnyRequest, replicate: NamedDependency[Replicate], storage: NamedDependency[Storage],
     decoders: NamedDependency[DecoderPool],
@@ -172,18 +177,28 @@ async def _made(
         return await streamed(_events(request, body, cards, what, storage), headers)
     try:
         ended = await while_connected(request, _ended(request, cards, seconds_of(request.scope) or MAX_WAIT))
+        response = await _response(request, ended, as_url, storage)
     except asyncio.CancelledError:  # the server stops; without an answer, the program would send its request again
-        ended = cards
-    if ended is None:
-        response: Response[Any] = Response(None, status_code=CLIENT_GONE)
-    elif failure := openai_answers.failure(ended):
-        response = Response(failure[1], status_code=failure[0], headers=headers | NOT_AGAIN)
-    else:
-        outputs = openai_answers.outputs(ended)
-        images = [await openai_answers.image(request, output, as_url, storage) for output in outputs]
-        facts = openai_answers.facts(outputs[0]) if outputs else {}
-        response = Response({"created": openai_answers.seconds_now(), "data": images, **facts}, headers=headers)
+        response = await _response(request, cards, as_url, storage)
+    except Failure as failed:
+        problem = from_failure(failed)
+        response = Response(openai_answers.error(problem), status_code=problem.status, headers=NOT_AGAIN)
+    response.headers |= headers
     return response.to_asgi_response(app=None, request=request)
+
+
+async def _response(
+    request: AnyRequest, cards: Sequence[Card] | None, as_url: bool, storage: Storage
+) -> Response[dict[str, Any] | None]:
+    """Return the response with the images of jobs; None for those that nobody waits for any more. Raises Failure."""
+    if cards is None:
+        return Response(None, status_code=CLIENT_GONE)
+    if failure := openai_answers.failure(cards):
+        return Response(failure[1], status_code=failure[0], headers=NOT_AGAIN)
+    outputs = openai_answers.outputs(cards)
+    images = [await openai_answers.image(request, output, as_url, storage) for output in outputs]
+    facts = openai_answers.facts(outputs[0]) if outputs else {}
+    return Response({"created": openai_answers.seconds_now(), "data": images, **facts})
 
 
 async def _submitted(

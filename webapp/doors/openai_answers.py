@@ -48,18 +48,19 @@ def headers(cards: Sequence[Card]) -> dict[str, str]:
 
 
 def failure(cards: Sequence[Card]) -> tuple[int, Json] | None:
-    """Return the status and the body for jobs none of which is completed; None when at least one is."""
-    if any(card.job.status == Status.COMPLETED for card in cards):
+    """Return the status and the body for jobs that have not all ended, or have all failed; None for others."""
+    unfinished = [card.job for card in cards if card.job.status not in ENDED]
+    if not unfinished and any(card.job.status == Status.COMPLETED for card in cards):
         return None
-    job = next((card.job for card in cards if card.job.status not in ENDED), cards[0].job)
-    if job.status == Status.FAILED:
-        status = 400 if job.error_code in INPUT_CODES else 500
-        body = _error(status, job.error_code or "", job.error or "")
-    elif job.status == Status.CANCELED:
-        status, body = 409, _error(409, "job_canceled", "The job was canceled.")
-    else:
+    job = (unfinished or [cards[0].job])[0]
+    if unfinished:
         message = f"The job has not ended yet, and goes on: GET /status/{job.id} returns it."
         status, body = 504, _error(504, "job_not_ended", message)
+    elif job.status == Status.FAILED:
+        status = 400 if job.error_code in INPUT_CODES else 500
+        body = _error(status, job.error_code or "", job.error or "")
+    else:
+        status, body = 409, _error(409, "job_canceled", "The job was canceled.")
     body["error"]["job_id"] = str(job.id)
     return status, body
 

@@ -219,6 +219,7 @@ async def test_a_file_that_cannot_be_read_is_an_error_that_passes(client: AsyncO
     with pytest.raises(openai.InternalServerError) as refusal:
         await client.images.generate(prompt="a fox", size=SMALL, extra_headers=key)
     assert (refusal.value.status_code, refusal.value.code) == (503, "storage_unavailable")
+    assert refusal.value.response.headers["x-should-retry"] == "false"
     stream = await client.images.generate(prompt="a fox", size=SMALL, extra_headers=key, stream=True)
     with pytest.raises(openai.APIError) as error:
         [event async for event in stream]
