@@ -18,7 +18,9 @@ from openai.types import Image, ImagesResponse
 from PIL import Image as Pictures
 
 from tasks.accounts.audit import By
+from tasks.db.database import DB
 from tasks.db.tables import Batch, Job, Output, Status, Upload
+from tasks.errors import DatabaseAway
 from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
 from tasks.settings import settings
@@ -434,6 +436,36 @@ async def test_a_job_that_takes_too_long_is_told_by_its_id_and_goes_on(client: A
     assert (refusal.value.status_code, refusal.value.code) == (504, "job_not_ended")
     assert str(job.id) in refusal.value.message
     assert job.status == Status.QUEUED
+
+
+async def test_a_batch_of_which_some_jobs_take_too_long_is_told_by_one_of_these(client: AsyncOpenAI) -> None:
+    asked = asyncio.create_task(client.images.generate(prompt="a fox", n=5, extra_headers=NO_WAIT))
+    await eventually(Job.exists().run)
+    ended = await lifecycle.claim(30)
+    assert ended is not None
+    await lifecycle.complete(ended, [])
+    with pytest.raises(openai.InternalServerError) as refusal:
+        await asked
+    assert refusal.value.code == "job_not_ended"
+    assert isinstance(refusal.value.body, dict)
+    assert refusal.value.body["job_id"] != str(ended.id)
+
+
+async def test_a_job_that_may_be_there_is_not_asked_for_again(
+    client: AsyncOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def away(*_: object) -> Any:
+        nonlocal asked
+        asked += 1
+        raise DatabaseAway("The database is not responding: disk I/O error")
+
+    monkeypatch.setattr(type(DB), "transaction", away)
+    with pytest.raises(openai.InternalServerError, match="before you send") as refusal:
+        await client.with_options(max_retries=2).images.generate(prompt="a fox", n=5)
+    assert (refusal.value.status_code, refusal.value.code) == (503, "database_unavailable")
+    assert asked == 1
 
 
 async def test_a_server_that_stops_answers_those_that_wait(web: httpx.AsyncClient) -> None:
