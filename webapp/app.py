@@ -49,7 +49,7 @@ from webapp.spend import budget_forms, price_list, spend
 
 UNCOMPRESSED = [
     "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
-    r"^/batches/.*\.json$", "^/v1/images/",
+    r"^/batches/.*\.json$", "^/jobs/[^/]+/events$", "^/v1/images/",
 ]  # fmt: skip
 """Paths whose responses are already compressed, streamed, short, or so long that compression would delay all others."""
 NEVER_COMPRESSED = re.compile("|".join(UNCOMPRESSED))

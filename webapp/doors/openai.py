@@ -26,7 +26,7 @@ from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from webapp.composer.controls import PREFIX
 from webapp.composer.form import typed_parameters
-from webapp.composer.uploads import MAX_BODY, TOO_LARGE, Received, pieces
+from webapp.composer.uploads import MAX_BODY, TOO_LARGE, Received, pieces, sender_of
 from webapp.doors import openai_answers, openai_parameters
 from webapp.doors.openai_answers import NOT_AGAIN
 from webapp.doors.openai_parameters import MEMBERS, Body, refuse
@@ -94,7 +94,7 @@ async def edits(
     model = await _model(body, replicate)
     own = {PREFIX + name: [str(value)] for name, value in body.items() if name not in MEMBERS}
     parameters = openai_parameters.parameters(model, body | typed_parameters(own, model))
-    async with Received(storage) as sent:
+    async with Received(storage, sender_of(request)) as sent:
         files = [(name, value) for name, value in fields if isinstance(value, UploadFile)]
         parameters |= await _files(files, model, sent, decoders)
         return await _made(request, body, model, parameters, "image_edit", replicate, storage)
@@ -157,7 +157,7 @@ async def _files(
 
 async def _address(file: UploadFile, name: str, sent: Received, decoders: DecoderPool) -> str:
     try:
-        kept, is_new = await uploads.keep(pieces(file), sent.storage, decoders)
+        kept, is_new = await uploads.keep(pieces(file), sent.storage, decoders, sender=sent.sender)
     except Unfit as unfit:
         raise refuse(name, unfit.message) from unfit
     if is_new:
