@@ -1,8 +1,8 @@
 """The `darkroom` command line: `up` runs everything; `web`, `worker`, `migrate` and `standin` each run one part.
 
 `halt` and `resume` stop and restart the work that costs money, `spend` tells what it cost, `budgets` limit it, and
-`adjust` puts it right; `people`, `keys` and `audit` say who may use this Darkroom, and who did what; `demo-data` fills
-the library with made-up jobs.
+`adjust` puts it right; `people`, `keys` and `audit` say who may use this Darkroom, and who did what; `mcp` tells agents
+where it is; `demo-data` fills the library with made-up jobs.
 `run`, `status`, `watch`, `ls`, `cancel` and `estimate` talk to a Darkroom that runs, here or elsewhere.
 """
 
@@ -25,6 +25,7 @@ PARTS = {
     "resume": "resume the queue after `darkroom halt`, a start with --halted, or a restored backup",
     "spend": "print what the runs of a month cost, by model",
     **account_arguments.HELP,
+    "mcp": "print what to paste into Claude Code, Cursor or VS Code, so that their agents can use this Darkroom",
     "doctor": "check the token, database, Redis, storage, clocks, prices, disk and people, each in a line",
     "demo-data": "fill the library with made-up jobs, for exploring and measuring",
     **client_arguments.HELP,
@@ -72,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--month", type=_month, help=words)
         if name in account_arguments.HELP:
             account_arguments.add_to(command, name)
+        if name == "mcp":
+            actions = command.add_subparsers(dest="action", required=True, metavar="action")
+            config = actions.add_parser("config", help="print the configuration")
+            config.add_argument("--client", choices=("claude-code", "cursor", "vscode"), help="print its own alone")
         if name in client_arguments.HELP:
             client_arguments.add_to(command, name)
         if name == "demo-data":
@@ -118,6 +123,8 @@ def _run(asked: argparse.Namespace) -> int:
         return commands.resume(settings)
     if asked.command == "spend":
         return commands.spend(settings, asked.month)
+    if asked.command == "mcp":
+        return commands.mcp_config(settings, asked.client)
     if asked.command == "doctor":
         return commands.doctor(settings)
     if asked.command in account_arguments.HELP:

@@ -28,7 +28,7 @@ from tasks.settings import settings
 from webapp.accounts import account, people, sign_in
 from webapp.api import estimate, generate, jobs, models, recent, webhooks, xmp
 from webapp.composer import reuse, uploads
-from webapp.doors import openai, openai_answers
+from webapp.doors import mcp, openai, openai_answers
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
 from webapp.gallery import batches, collections, compare, gallery, lightbox, saved_searches
@@ -48,7 +48,7 @@ from webapp.schemas.document import Document, document
 from webapp.spend import budget_forms, price_list, spend
 
 UNCOMPRESSED = [
-    "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
+    "^/events", "^/mcp", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
     r"^/batches/.*\.json$", "^/jobs/[^/]+/events$", "^/v1/images/",
 ]  # fmt: skip
 """Paths whose responses are already compressed, streamed, short, or so long that compression would delay all others."""
@@ -173,6 +173,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *spend.ROUTES,
     *budget_forms.ROUTES,
     *price_list.ROUTES,
+    mcp.mcp,
     *openai.ROUTES,
     health.healthz,
     health.readyz,

@@ -58,14 +58,17 @@ def validator(schema: Schema) -> jsonschema_rs.Validator:
 
 
 def faults(
-    validator: jsonschema_rs.Validator, properties: Schema, arguments: Mapping[str, Any]
+    validator: jsonschema_rs.Validator, properties: Schema, arguments: Mapping[str, Any], whose: str = "The model"
 ) -> Iterator[tuple[Path, str]]:
-    """Yield the errors in the input as (path to the value, sentence), in no particular order."""
+    """Yield the errors in the input as (path to the value, sentence), in no particular order.
+
+    whose: whose input it is, as the sentences begin with it.
+    """
     for error in validator.iter_errors(dict(arguments)):
         kind = error.kind
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
             for name in kind.unexpected:
-                yield (name,), f"The model has no parameter {name!r}. It has: {', '.join(properties) or 'none'}."
+                yield (name,), f"{whose} has no parameter {name!r}. It has: {', '.join(properties) or 'none'}."
         elif isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
             yield (kind.property,), f"{kind.property} is required."
         else:

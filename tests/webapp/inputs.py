@@ -78,6 +78,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/jobs/{job_id:str}/panel": (GET,),
     "/jobs/{job_id:str}/retry": (POST,),
     "/jobs/{job_id:str}/uses": (GET,),
+    "/mcp": (Door("POST", "json", ("jsonrpc", "id", "method", "params"), {"jsonrpc": "2.0", "method": "tools/list"}),),
     "/media/{key:str}": (GET,),
     "/people": (query("x"), form("name", "role", role="member")),
     "/people/{person_id:uuid}": (POST, form("action", "role", "name", action="role")),

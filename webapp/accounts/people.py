@@ -13,11 +13,11 @@ from tasks.accounts.audit import By
 from tasks.db.account_tables import Person
 from tasks.db.database import now
 from tasks.errors import Rejected
-from tasks.settings import settings
 from webapp.accounts import key_forms
 from webapp.accounts.key_forms import KeyForm, key_from
 from webapp.accounts.sign_in import NO_STORE
 from webapp.http.authentication import actor_of, requester
+from webapp.http.clients import site_of
 from webapp.http.errors import AnyRequest, Problem
 from webapp.http.methods import READ
 from webapp.render import templates
@@ -143,7 +143,6 @@ def _role(text: str) -> Role:
 
 async def _page(request: AnyRequest, said: Outcome) -> Response[str]:
     everyone = await people.everyone()
-    server = settings.public_url or str(request.base_url).rstrip("/")
     return templates.page(
         "pages/people.html",
         422 if said.fault or said.key_form.fault else 200,
@@ -153,7 +152,7 @@ async def _page(request: AnyRequest, said: Outcome) -> Response[str]:
         keys={person.id: await keys.of_person(person) for person in everyone},
         me=actor_of(request).person,
         said=said,
-        address=f"{server}/welcome/{said.link}" if said.link else "",
+        address=f"{site_of(request)}/welcome/{said.link}" if said.link else "",
         empty_key_form=EMPTY_KEY_FORM,
         offered=key_forms.offered(Role.SERVICE),
         lifetimes=key_forms.LIFETIMES,

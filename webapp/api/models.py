@@ -47,10 +47,7 @@ async def model(
     found = await registry.look_up(full_name, replicate) if is_model_name(full_name) else None
     if found is None:
         raise Problem(Code.MODEL_NOT_FOUND, "Replicate knows no such model.")
-    properties = found.input_schema["properties"]
-    defaults = {field: schema["default"] for field, schema in properties.items() if "default" in schema}
-    shape = ModelInFull.of(found, input_schema=found.input_schema, output_schema=found.output_schema, defaults=defaults)
-    return revalidated_json(scope, shape)
+    return revalidated_json(scope, ModelInFull.whole(found))
 
 
 ROUTES = [models, model]

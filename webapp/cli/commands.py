@@ -170,6 +170,23 @@ def accounts(settings: Settings, asked: Namespace) -> int:
     return 0
 
 
+def mcp_config(settings: Settings, client: str | None) -> int:
+    """Print what to paste into a program, or into each, so that its agents find this Darkroom.
+
+    A key has its place in it if there are people, and where another Darkroom is meant: that is not asked.
+    """
+    from webapp.cli import mcp_config
+
+    with_key = bool(mcp_config.elsewhere())
+    if not with_key:
+        _begin(settings)
+        from tasks.accounts import people
+
+        with_key = _connected(people.exist)
+    print("\n".join(mcp_config.lines(settings, with_key, client)))
+    return 0
+
+
 def check_access(settings: Settings) -> int:
     """Raise SettingsError when HOST can be reached from other machines and nobody would have to sign in."""
     _begin(settings)

@@ -12,13 +12,14 @@ from tasks.accounts.actors import Actor
 from tasks.admission.options import allow
 from tasks.curation import trash
 from tasks.db.request_tables import IdempotencyKey
-from tasks.db.tables import ENDED, Job, Status
+from tasks.db.tables import ENDED, Status
 from tasks.errors import Failure
 from tasks.files.storage import Storage
 from tasks.jobs import idempotency, lifecycle
 from tasks.jobs.idempotency import Key
 from tasks.library.cards import Card
 from webapp.http.authentication import actor_of
+from webapp.http.cancellation import canceled
 from webapp.http.clients import by_htmx, came_from, page_of
 from webapp.http.errors import Problem, wants_html
 from webapp.http.idempotency import REPLAYED, key_of
@@ -27,7 +28,6 @@ from webapp.listing.fragments import card_fragment, job_fragment
 from webapp.schemas import describe, examples
 from webapp.schemas import jobs as schemas
 from webapp.schemas.codes import Code
-from webapp.schemas.jobs import Cancel
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -53,7 +53,7 @@ async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     prediction at Replicate is being canceled; poll the status) or `too_late` (the job had ended otherwise). Browsers
     get HTML.
     """
-    outcome, card = await _canceled(await existing(job_id, actor_of(request)), actor_of(request))
+    outcome, card = await canceled(job_id, actor_of(request))
     if for_people(request):
         return await shown(request, card)
     shape = schemas.Job.of(card)
@@ -115,23 +115,6 @@ async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDepen
     if not by_htmx(request):
         return Redirect("/", status_code=303)
     return Response("", media_type=HTML, headers={"HX-Redirect": "/"})
-
-
-async def _canceled(card: Card, actor: Actor) -> tuple[Cancel, Card]:
-    """Cancel a job. Return what came of it, and the job as it is afterwards."""
-    while True:  # a job that changes between waiting and running may be missed: the cancel is then repeated
-        asked = await lifecycle.cancel(card.job.id)
-        card = await existing(str(card.job.id), actor)
-        if outcome := _outcome(card.job) or (asked and _outcome(asked)):
-            return outcome, card
-
-
-def _outcome(job: Job) -> Cancel | None:
-    if job.status == Status.CANCELED:
-        return "dequeued"
-    if job.status in lifecycle.ENDED:
-        return "too_late"
-    return "requested" if job.cancel_requested else None
 
 
 async def _retried(card: Card, actor: Actor, key: Key | None) -> tuple[bool, Card]:

@@ -58,6 +58,7 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/jobs/{job_id}/panel": (READ_ALL,),
     "/jobs/{job_id}/retry": (SUBMIT,),
     "/jobs/{job_id}/uses": (SUBMIT, READ_ALL),
+    "/mcp": (READ,),
     "/media/{key}": (READ,),
     "/models": (READ,),
     "/models/{owner}/{name}": (READ,),

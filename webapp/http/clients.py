@@ -47,6 +47,11 @@ def own_page(address: str) -> str:
     return address if OWN_PAGE.fullmatch(address) else "/"
 
 
+def site_of(request: AnyRequest) -> str:
+    """Return the address of this Darkroom as a client sees it, without a slash at its end."""
+    return settings.public_url or str(request.base_url).rstrip("/")
+
+
 def page_of(request: AnyRequest) -> SplitResult:
     """Return the address of the page that an htmx request comes from, or an empty one when it is invalid."""
     try:

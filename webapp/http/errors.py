@@ -131,45 +131,42 @@ def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
     )
 
 
-def _http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
-    status = error.status_code
-    if status >= 500:
-        return _unexpected(request, error)
-    code, detail = CODES.get(status, Code.BAD_REQUEST), SENTENCES.get(status, error.detail)
-    return answer(request, Problem(code, detail, headers=dict(error.headers or {}), other_status=status))
+def problem_of(request: AnyRequest, error: Exception) -> Problem:
+    """Return the problem to tell a client of, and log what the operator should know."""
+    match error:
+        case Problem():
+            return error
+        case Rejected():
+            return from_rejected(error)
+        case NotHeld():
+            return from_not_held(request, error)
+        case QueueFull():
+            return from_queue_full(error)
+        case KeyMismatch():
+            return Problem(Code.IDEMPOTENCY_MISMATCH, MISMATCH)
+        case Failure():
+            log.warning("%s %s: %s", request.method, request.url.path, in_a_line(error))
+            return from_failure(error)
+        case DatabaseAway():
+            log.warning("%s %s: %s", request.method, request.url.path, error)
+            detail = "The database is not responding. Try again in a moment."
+            return Problem(Code.DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "2"})
+        case HTTPException() if error.status_code < 500:
+            status = error.status_code
+            code, detail = CODES.get(status, Code.BAD_REQUEST), SENTENCES.get(status, error.detail)
+            return Problem(code, detail, headers=dict(error.headers or {}), other_status=status)
+        case UnicodeDecodeError():
+            # The bytes came from the client. Only requests are decoded: the database holds text, and files are bytes.
+            return Problem(Code.BAD_REQUEST, "The request contains bytes that are not UTF-8 text.")
+    path = request.url.path[:MAX_PATH_LENGTH].encode("unicode_escape").decode()  # it may contain line breaks
+    log.error("%s %s failed\n%s", request.method, path, _traceback(error), extra={"has_traceback": True})
+    return Problem(Code.INTERNAL_ERROR, "Darkroom had an internal error. The operator can find it in the log.")
 
 
 def in_a_line(error: Exception) -> str:
     """Return an error with its cause, for the log: the cause may name folders and buckets."""
     behind = str(error.__cause__ or "").partition("\n")[0]
     return f"{error} ({behind})" if behind else str(error)
-
-
-def _failure(request: AnyRequest, failure: Failure) -> Response[Any]:
-    log.warning("%s %s: %s", request.method, request.url.path, in_a_line(failure))
-    return answer(request, from_failure(failure))
-
-
-def _database_away(request: AnyRequest, away: DatabaseAway) -> Response[Any]:
-    log.warning("%s %s: %s", request.method, request.url.path, away)
-    detail = "The database is not responding. Try again in a moment."
-    return answer(request, Problem(Code.DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "2"}))
-
-
-def _no_text(request: AnyRequest, error: UnicodeDecodeError) -> Response[Any]:
-    """Return a 400 response: the bytes that are not UTF-8 came from the client.
-
-    Only requests are decoded, because the database holds text and files are bytes.
-    """
-    return answer(request, Problem(Code.BAD_REQUEST, "The request contains bytes that are not UTF-8 text."))
-
-
-def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
-    path = request.url.path[:MAX_PATH_LENGTH].encode("unicode_escape").decode()  # it may contain line breaks
-    log.error("%s %s failed\n%s", request.method, path, _traceback(error), extra={"has_traceback": True})
-    return answer(
-        request, Problem(Code.INTERNAL_ERROR, "Darkroom had an internal error. The operator can find it in the log.")
-    )
 
 
 def _traceback(error: Exception) -> str:
@@ -180,14 +177,5 @@ def _traceback(error: Exception) -> str:
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
-    Problem: answer,
-    Rejected: lambda request, rejected: answer(request, from_rejected(rejected)),
-    NotHeld: lambda request, error: answer(request, from_not_held(request, error)),
-    QueueFull: lambda request, full: answer(request, from_queue_full(full)),
-    KeyMismatch: lambda request, _: answer(request, Problem(Code.IDEMPOTENCY_MISMATCH, MISMATCH)),
-    Failure: _failure,
-    DatabaseAway: _database_away,
-    HTTPException: _http_exception,
-    UnicodeDecodeError: _no_text,
-    Exception: _unexpected,
+    Exception: lambda request, error: answer(request, problem_of(request, error))
 }

@@ -33,11 +33,21 @@ def key_of(request: Request[Any, Any, Any], body: object = None) -> Key | None:
         return None
     text = given[0].strip()
     quoted = QUOTED.fullmatch(text)
-    if len(given) > 1 or not (quoted or (RAW.fullmatch(text) and not text.startswith('"'))):
-        raise Problem(Code.INVALID_IDEMPOTENCY_KEY, f"{HEADER} must have 1 to 255 visible ASCII characters.")
-    key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else text
+    if len(given) > 1 or (text.startswith('"') and not quoted):
+        raise _invalid()
+    return named(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else text, request, body)
+
+
+def named(key: str, request: Request[Any, Any, Any], body: object) -> Key:
+    """Return the key of a request that names it elsewhere than in the header. The rest is as for key_of()."""
+    if not RAW.fullmatch(key):
+        raise _invalid()
     actor = actor_of(request)
     return idempotency.of(str(actor.key or actor.person or ""), key, request.method, request.url.path, body)
+
+
+def _invalid() -> Problem:
+    return Problem(Code.INVALID_IDEMPOTENCY_KEY, f"{HEADER} must have 1 to 255 visible ASCII characters.")
 
 
 def said(body: msgspec.Struct) -> dict[str, Any]:

@@ -58,6 +58,13 @@ class ModelInFull(Model, kw_only=True):
     output_schema: Annotated[dict[str, Any], Meta(description="The JSON Schema of the output.")]
     defaults: Parameters
 
+    @classmethod
+    def whole(cls, model: registry.Model) -> "ModelInFull":
+        """Return the shape of a model with everything."""
+        properties = model.input_schema["properties"]
+        defaults = {field: schema["default"] for field, schema in properties.items() if "default" in schema}
+        return cls.of(model, input_schema=model.input_schema, output_schema=model.output_schema, defaults=defaults)
+
 
 class ModelList(Struct):
     """The models to choose from."""

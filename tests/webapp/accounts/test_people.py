@@ -14,7 +14,7 @@ from tasks.db.account_tables import Person
 from tasks.settings import settings
 from tests import factories
 from tests.webapp.browsers import browser
-from webapp.accounts import people as module
+from webapp.http import clients
 
 BY = By()
 KEY = re.compile(r"dk_[0-9A-Za-z]{38}")
@@ -76,7 +76,7 @@ async def test_the_link_is_at_the_address_that_visitors_use(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     public = settings.model_copy(update={"public_url": "https://pictures.example"})
-    monkeypatch.setattr(module, "settings", public)
+    monkeypatch.setattr(clients, "settings", public)
     answer = await client.post("/people", data={"name": "anna", "role": "member"})
     assert LINK.findall(answer.text)[0].startswith("https://pictures.example/welcome/")
 

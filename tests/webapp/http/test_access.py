@@ -68,6 +68,7 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/jobs/{job_id}/panel": {"GET": READERS_OF_ALL},
     "/jobs/{job_id}/retry": {"POST": SUBMITTERS},
     "/jobs/{job_id}/uses": {"GET": MAKERS},
+    "/mcp": {"POST": READERS},
     "/media/{key}": {"GET": READERS},
     "/models": {"GET": READERS},
     "/models/{owner}/{name}": {"GET": READERS},

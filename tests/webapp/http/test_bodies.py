@@ -86,6 +86,7 @@ async def test_a_form_without_files_stays_small_however_it_is_sent(
     [
         ("/generate", "application/json", 2**20),
         ("/batches", "application/json", 2**20),
+        ("/mcp", "application/json", 2**20),
         ("/imprint", "image/png", 20 * 2**20),
         ("/uploads", PARTS, 101 * 2**20),
     ],
