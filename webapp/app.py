@@ -28,7 +28,8 @@ from tasks.settings import settings
 from webapp.accounts import account, people, sign_in
 from webapp.api import estimate, generate, jobs, models, recent, webhooks, xmp
 from webapp.composer import reuse, uploads
-from webapp.doors import mcp, openai, openai_answers
+from webapp.doors import mcp, openai, openai_answers, replicate_problems, replicate_shapes
+from webapp.doors import replicate as replicate_door
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
 from webapp.gallery import batches, collections, compare, gallery, lightbox, saved_searches
@@ -87,7 +88,7 @@ def create_app() -> Litestar:
             yield
 
     app = Litestar(
-        route_handlers=HANDLERS,
+        route_handlers=[*HANDLERS, *replicate_door.ROUTERS],
         dependencies={
             "replicate": Provide(lambda: replicate, sync_to_thread=False),
             "storage": Provide(lambda: storage, sync_to_thread=False),
@@ -140,7 +141,10 @@ def api_document() -> Document:
     return document(HANDLERS, access.needed)
 
 
-DOORS: dict[str, Callable[[Problem], Any]] = {openai.PATH: openai_answers.error}
+DOORS: dict[str, Callable[[Problem], Any]] = {
+    openai.PATH: openai_answers.error,
+    replicate_shapes.ROOT: replicate_problems.told,
+}
 """How each door for programs of another API tells them of problems, by the beginning of its addresses."""
 
 HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
@@ -182,7 +186,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     openapi_document,
     static.static,
 ]
-"""Every handler. Those with tags are in the OpenAPI document."""
+"""Every handler but those of routers. Those with tags are in the OpenAPI document."""
 
 
 async def _secure(message: Message, scope: Scope) -> None:

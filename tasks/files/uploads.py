@@ -95,6 +95,22 @@ async def discard(keys: Iterable[str], storage: Storage) -> None:
         log.warning("leaving uploads of a refused form to the sweep: %s", failure)
 
 
+async def latest(count: int) -> list[Upload]:
+    """Return up to `count` uploads, newest first."""
+    return await Upload.objects().where(NOT_DELETING).order_by(Upload.key, ascending=False).limit(count)
+
+
+async def find(key: str) -> Upload | None:
+    """Return an upload, or None when there is none."""
+    return await Upload.objects().get((Upload.key == key) & NOT_DELETING)
+
+
+async def delete(upload: Upload, storage: Storage) -> bool:
+    """Remove an upload. Returns False when a job uses it, or has claimed it since it was read. Raises Failure."""
+    unclaimed_since = upload.created_at + timedelta.resolution
+    return not await _is_used(upload.key) and await _remove(upload.key, unclaimed_since, storage)
+
+
 def preview_key(key: str) -> str:
     """Return the key of the preview of an upload or an output, if it has one."""
     return f"{key.partition('.')[0]}{PREVIEW_SUFFIX}"

@@ -68,6 +68,14 @@ class Card:
         return expected_size(self.parameters, usual_size(self.job.model))
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An attempt. version: what ran: owner/name, or owner/name:version. metrics: as JSON; None for none."""
+
+    version: str
+    metrics: str | None
+
+
 async def by_id(job_id: UUID) -> Card | None:
     """Return one job, even a deleted one, or None. It has its place however far back it is."""
     return await _looked_up(job_id)
@@ -147,6 +155,15 @@ async def waiting() -> list[Card]:
 async def attempts(job_id: UUID) -> list[Attempt]:
     """Return the attempts at a job, first to last."""
     return await Attempt.objects().where(Attempt.job == job_id).order_by(Attempt.number)
+
+
+async def last_runs(job_ids: Collection[UUID]) -> dict[UUID, Run]:
+    """Return the last attempt at each of these jobs that has one."""
+    if not job_ids:
+        return {}
+    columns = (Attempt.job, Attempt.version, Attempt.metrics)
+    rows = await Attempt.select(*columns).where(Attempt.job.is_in(list(job_ids))).order_by(Attempt.number)
+    return {row["job"]: Run(row["version"], row["metrics"]) for row in rows}
 
 
 async def _as_cards(found: list[Whole]) -> list[Card]:

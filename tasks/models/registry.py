@@ -164,6 +164,13 @@ async def known() -> list[Model]:
     return [model for model in ours if model] + [_from_row(row) for row in rows.values()]
 
 
+async def with_version(version: str) -> str | None:
+    """Return the name, with this version, of the model that has it. Returns None when no model known here does."""
+    row = await ModelSchema.select(ModelSchema.name).where(ModelSchema.version == version).first()
+    names = [row["name"]] if row else [name for name in BUILT_IN if (it := built_in(name)) and it.version == version]
+    return f"{bare(names[0])}:{version}" if names else None
+
+
 def usual_size(name: str) -> tuple[int, int]:
     """Return the default size in pixels of a model's output: videos are wide, everything else is square."""
     return WIDE if BUILT_IN.get(bare(name)) == "video" else SQUARE

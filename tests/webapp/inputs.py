@@ -33,6 +33,23 @@ GENERATE = ("prompt", "model", "parameters", "made_from", "metadata")
 
 KEY = {"name": "ci", "scope": "read"}
 
+OF_REPLICATE: Mapping[str, tuple[Door, ...]] = {
+    "/account": (query("x"),),
+    "/files": (query("x"), Door("POST", "body")),
+    "/files/{key:str}": (GET, Door("DELETE", "path")),
+    "/models": (query("x"),),
+    "/models/{owner:str}/{name:str}": (GET,),
+    "/models/{owner:str}/{name:str}/predictions": (POST, Door("POST", "json", ("input", "version"))),
+    "/models/{owner:str}/{name:str}/versions": (GET,),
+    "/models/{owner:str}/{name:str}/versions/{version:str}": (GET,),
+    "/predictions": (
+        query("cursor", "created_after", "created_before", "source"),
+        Door("POST", "json", ("version", "input", "webhook", "nope"), {"version": "stability-ai/sdxl"}),
+    ),
+    "/predictions/{job_id:str}": (GET,),
+    "/predictions/{job_id:str}/cancel": (POST,),
+}
+
 DOORS: Mapping[str, tuple[Door, ...]] = {
     "/": (query(*COMPOSER, *PLACES),),
     "/account": (query("x"),),
@@ -112,4 +129,5 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/v1/models/{owner:str}/{name:str}": (GET,),
     "/welcome/{token:str}": (GET, POST),
     "/webhooks/replicate": (Door("POST", "body"), Door("POST", "query", ("attempt",))),
+    **{f"/replicate{version}{path}": doors for version in ("", "/v1") for path, doors in OF_REPLICATE.items()},
 }  # fmt: skip

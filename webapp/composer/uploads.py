@@ -9,6 +9,7 @@ from litestar import Request, Response, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 
+from tasks.db import tables
 from tasks.db.request_tables import IdempotencyKey
 from tasks.errors import Fault, pointer
 from tasks.files import uploads
@@ -90,8 +91,20 @@ async def upload(
     files = [file for _, file in (await request.form()).items() if isinstance(file, UploadFile)]
     if not files:
         raise Problem(Code.UPLOAD_MISSING, "The form has no file.")
+    kept, replayed = await stored(request, files[0], storage, decoders)
+    headers = {"Location": f"/media/{kept.key}"} | (REPLAYED if replayed else {})
+    return Response(Upload.of(kept), headers=headers)
+
+
+async def stored(
+    request: AnyRequest, file: UploadFile, storage: Storage, decoders: DecoderPool
+) -> tuple[tables.Upload, bool]:
+    """Keep a file that a program sends. Returns the upload, and whether the request was carried out before.
+
+    Raises Problem, KeyMismatch, and Failure("storage_unavailable").
+    """
     try:
-        kept, is_new = await uploads.keep(pieces(files[0]), storage, decoders, sender=sender_of(request))
+        kept, is_new = await uploads.keep(pieces(file), storage, decoders, sender=sender_of(request))
     except Unfit as unfit:
         raise Problem(Code.of(unfit.code), unfit.message) from unfit
     key = key_of(request, {"sha256": kept.sha256})
@@ -108,8 +121,7 @@ async def upload(
     except KeyMismatch:
         await uploads.discard([kept.key] if is_new else [], storage)
         raise
-    headers = {"Location": f"/media/{kept.key}"} | (REPLAYED if replayed else {})
-    return Response(Upload.of(kept), headers=headers)
+    return kept, replayed
 
 
 def sender_of(request: AnyRequest) -> UUID | None:

@@ -19,6 +19,21 @@ PUBLIC = frozenset(
 WITHOUT_ACTOR = frozenset({"/healthz", "/readyz", "/static/{path}", "/webhooks/replicate"})
 """Those of them that do not ask who asks, so that they need no database."""
 
+OF_REPLICATE: Mapping[str, Needed | Mapping[str, Needed]] = {
+    "/account": (READ,),
+    "/files": {"GET": (READ_ALL,), "POST": (SUBMIT,)},
+    "/files/{key}": {"GET": (READ,), "DELETE": (TIDY,)},
+    "/models": (READ,),
+    "/models/{owner}/{name}": (READ,),
+    "/models/{owner}/{name}/predictions": (SUBMIT,),
+    "/models/{owner}/{name}/versions": (READ,),
+    "/models/{owner}/{name}/versions/{version}": (READ,),
+    "/predictions": {"GET": (READ,), "POST": (SUBMIT,)},
+    "/predictions/{job_id}": (READ,),
+    "/predictions/{job_id}/cancel": (SUBMIT,),
+}
+"""The routes of Replicate's API, below /replicate and /replicate/v1."""
+
 NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/": (READ_ALL,),
     "/account": (SIGNED_IN,),
@@ -80,6 +95,8 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/status/{job_id}": (READ,),
     "/undo/{undo_id}": (TIDY, READ_ALL),
     "/uploads": (SUBMIT,),
+    **{f"/replicate{path}": needs for path, needs in OF_REPLICATE.items()},
+    **{f"/replicate/v1{path}": needs for path, needs in OF_REPLICATE.items()},
     "/v1/images/edits": (SUBMIT, READ),
     "/v1/images/generations": (SUBMIT, READ),
     "/v1/models": (READ,),

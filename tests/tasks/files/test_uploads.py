@@ -102,6 +102,23 @@ async def test_what_is_discarded_goes_unless_a_job_uses_it() -> None:
     assert {row["key"] for row in await Upload.select(Upload.key)} == {used.key}
 
 
+async def test_what_is_deleted_goes_unless_a_job_uses_or_claims_it() -> None:
+    storage, upload = Storage.open(settings.storage_url), await kept(picture(35, 36))
+    before = await uploads.find(upload.key)
+    assert before is not None
+    assert await uploads.claim(upload.key)
+    assert not await uploads.delete(before, storage)
+    claimed = await uploads.find(upload.key)
+    assert claimed is not None
+    job = await lifecycle.submit("a fox", SDXL, {"image": f"/media/{upload.key}"})
+    assert not await uploads.delete(claimed, storage)
+    await lifecycle.cancel(job.id)
+    await lifecycle.delete(job.id)
+    assert await uploads.delete(claimed, storage)
+    assert not await is_there(upload.key)
+    assert await uploads.find(upload.key) is None
+
+
 async def test_what_storage_does_not_remove_is_removed_by_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     storage = Storage.open(settings.storage_url)
     first, second = await kept(picture(48, 9)), await aged(await kept(picture(49, 9)))

@@ -27,6 +27,20 @@ TIDIERS = MAKERS | {"key with tidy"}
 EVERYONE = PEOPLE | {"open house", "anonymous", "program", *(f"key with {scope}" for scope in SCOPES)}
 """The open house is everyone before there is a person; anonymous, who has not signed in afterwards."""
 
+OF_REPLICATE: Mapping[str, Mapping[str, Who]] = {
+    "/account": {"GET": READERS},
+    "/files": {"GET": READERS_OF_ALL, "POST": SUBMITTERS},
+    "/files/{key}": {"GET": READERS, "DELETE": TIDIERS},
+    "/models": {"GET": READERS},
+    "/models/{owner}/{name}": {"GET": READERS},
+    "/models/{owner}/{name}/predictions": {"POST": SUBMITTERS},
+    "/models/{owner}/{name}/versions": {"GET": READERS},
+    "/models/{owner}/{name}/versions/{version}": {"GET": READERS},
+    "/predictions": {"GET": READERS, "POST": SUBMITTERS},
+    "/predictions/{job_id}": {"GET": READERS},
+    "/predictions/{job_id}/cancel": {"POST": SUBMITTERS},
+}
+
 MAY: Mapping[str, Mapping[str, Who]] = {
     "/": {"GET": READERS_OF_ALL},
     "/account": {"GET": PEOPLE},
@@ -100,6 +114,7 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/v1/models/{owner}/{name}": {"GET": READERS},
     "/webhooks/replicate": {"POST": EVERYONE},
     "/welcome/{token}": {"GET": EVERYONE, "POST": EVERYONE},
+    **{f"/replicate{version}{path}": row for version in ("", "/v1") for path, row in OF_REPLICATE.items()},
 }
 """Who may send a request, by the path of its route and its method. GET stands for HEAD, too."""
 

@@ -62,8 +62,8 @@ async def test_a_body_that_says_it_is_too_large_is_refused_before_anything_is_do
     body, admin = Pieces(2**30), await factories.session_of(await factories.person(role=Role.ADMIN))
     headers = {"Content-Length": str(2**30), "Content-Type": FORM, **admin}
     answer = await web.request(method, path, content=body, headers=headers)
-    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
-    assert (answer.json()["code"], body.sent) == ("body_too_large", 0)
+    assert (answer.status_code, body.sent) == (413, 0)
+    assert '"code":"body_too_large"' in answer.text
 
 
 @pytest.mark.parametrize("path", ["/jobs", "/selection", "/uploads", "/searches", "/batches/count", "/selection.zip"])

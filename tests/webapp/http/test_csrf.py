@@ -107,7 +107,7 @@ async def test_whoever_calls_us_by_anothers_name_hears_nothing(web: httpx.AsyncC
     for method in route.methods:
         answer = await web.request(method, route.path, headers={"Host": "evil.example"})
         assert answer.status_code == 421
-        assert method == "HEAD" or answer.json()["code"] == "wrong_host"
+        assert method == "HEAD" or '"code":"wrong_host"' in answer.text
 
 
 async def test_anothers_name_leads_nowhere_where_there_is_nothing_either(web: httpx.AsyncClient) -> None:
