@@ -43,6 +43,7 @@ WRONG = {
     "MAX_WAITING": ["0", "many"],
     "MAX_WAITING_PER_CLIENT": ["0"],
     "TRUSTED_PROXIES": ["proxy", "10.0.0.1, 10.0.0.0/33", "*"],
+    "WEBHOOK_ALLOWED_HOSTS": ["*", "https://example.org", "receiver.lan:8080", "a b", "10.0.0.1, 10.0.0.0/33"],
     "TRUSTED_USER_HEADER": ["Remote User", "X-User:"],
     "TRUSTED_SIGNUP": ["perhaps"],
     "OPEN_ACCESS": ["everyone", "true"],

@@ -23,6 +23,7 @@ from piccolo.table import Table
 from tasks.db import ids
 from tasks.db.account_tables import ACCOUNT_TABLES
 from tasks.db.money_tables import MONEY_TABLES
+from tasks.db.webhook_tables import WEBHOOK_TABLES
 
 Condition = Where | WhereRaw | And | Or
 """What a query selects rows by."""
@@ -126,6 +127,7 @@ class Job(Table, tablename="job"):
     hold_basis = Varchar(length=16, null=True, default=None)  # what that rests on, see costs.py
     cost = BigInt(null=True, default=None)  # micro-dollars of all its attempts so far; None when no cost is known
     cost_basis = Varchar(length=16, null=True, default=None)  # what its last known cost rests on, see costs.py
+    webhook = Text(null=True, default=None)  # where its events are sent, besides endpoints; may hold secrets
 
 
 class Attempt(Table, tablename="attempt"):
@@ -274,5 +276,5 @@ class ModelSchema(Table, tablename="model_schema"):
 
 TABLES: list[type[Table]] = [
     Batch, Job, Attempt, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo,
-    Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES,
+    Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES, *WEBHOOK_TABLES,
 ]  # fmt: skip
