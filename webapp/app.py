@@ -45,6 +45,8 @@ from webapp.render import templates
 from webapp.schemas.codes import Code
 from webapp.schemas.document import Document, document
 from webapp.spend import budget_forms, price_list, spend
+from webapp.webhooks import forms as webhook_forms
+from webapp.webhooks import webhooks as webhook_page
 
 UNCOMPRESSED = [
     "^/events", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
@@ -167,6 +169,8 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *spend.ROUTES,
     *budget_forms.ROUTES,
     *price_list.ROUTES,
+    *webhook_page.ROUTES,
+    *webhook_forms.ROUTES,
     health.healthz,
     health.readyz,
     docs,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
 from tasks.accounts import audit
@@ -71,9 +72,10 @@ async def add(owner: UUID | None, url: str, types: Collection[str], everyone: bo
     return Made(endpoint, secret)
 
 
-async def of_owner(owner: UUID | None) -> list[WebhookEndpoint]:
-    """Return the endpoints of a person, or of the open house, oldest first."""
-    return await WebhookEndpoint.objects().where(_owned(owner)).order_by(WebhookEndpoint.id)
+async def listed(owner: UUID | None) -> list[WebhookEndpoint]:
+    """Return the endpoints of a person, or everyone's for None, oldest first."""
+    whose = WhereRaw("true") if owner is None else _owned(owner)
+    return await WebhookEndpoint.objects().where(whose).order_by(WebhookEndpoint.id)
 
 
 async def pause(endpoint: WebhookEndpoint, by: By) -> None:

@@ -1,7 +1,9 @@
 """What was sent in the last days and how that ended, and how to send it once more."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,6 +24,7 @@ from tasks.webhooks.deliveries import name_of
 
 KEPT_DAYS = 30
 MAX_LISTED = 50
+SETTLE_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,15 @@ async def resend(endpoint: WebhookEndpoint, since: datetime, by: By) -> int:
     if count:
         await audit.note(by, "webhooks resent", endpoints.label(endpoint), after={"events": count})
     return count
+
+
+async def settle(delivery: WebhookDelivery, within: float) -> None:
+    """Wait until what is sent now was tried, at most `within` seconds: whoever sent it wants to see what came of it."""
+    waits = WebhookDelivery.exists().where((WebhookDelivery.id == delivery.id) & WebhookDelivery.due_at.is_not_null())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            while await waits:  # noqa: ASYNC110  # another process writes it
+                await asyncio.sleep(SETTLE_LOOK_SECONDS)
 
 
 async def sweep() -> None:

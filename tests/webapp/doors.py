@@ -100,5 +100,11 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/undo/{undo_id:str}": (GET, query("back", "left_out"), form("back")),
     "/uploads": (Door("POST", "body"),),
     "/welcome/{token:str}": (GET, POST),
+    "/webhooks": (
+        query("endpoint", "state", "type", "before"),
+        form("url", "types", "everyone", url="https://example.org", types="job.failed"),
+    ),
+    "/webhooks/deliveries/{delivery_id:uuid}/replay": (POST,),
+    "/webhooks/{endpoint_id:uuid}": (POST, form("action", "since", action="resend", since="24")),
     "/webhooks/replicate": (Door("POST", "body"), Door("POST", "query", ("attempt",))),
 }  # fmt: skip

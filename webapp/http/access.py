@@ -6,6 +6,7 @@ from tasks.accounts.actors import Permission
 
 SUBMIT, READ, READ_ALL, TIDY = Permission.SUBMIT, Permission.READ, Permission.READ_ALL, Permission.TIDY
 OPERATE, MANAGE, SIGNED_IN = Permission.OPERATE, Permission.MANAGE, Permission.SIGNED_IN
+WEBHOOKS = Permission.WEBHOOKS
 
 Needed = tuple[Permission, ...]
 
@@ -77,6 +78,9 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/status/{job_id}": (READ,),
     "/undo/{undo_id}": (TIDY, READ_ALL),
     "/uploads": (SUBMIT,),
+    "/webhooks": (WEBHOOKS,),
+    "/webhooks/deliveries/{delivery_id}/replay": (WEBHOOKS,),
+    "/webhooks/{endpoint_id}": (WEBHOOKS,),
 }
 """The permissions that a route needs, all of them, by its path, and by method where they differ. GET is HEAD, too."""
 

@@ -25,7 +25,7 @@ async def actions() -> list[tuple[str, str]]:
 
 async def test_an_endpoint_has_a_secret_that_is_returned_once() -> None:
     made = await endpoints.add(None, f" {NOWHERE}?token=secret ", ["job.failed", "job.completed"], False, BY)
-    [row] = await endpoints.of_owner(None)
+    [row] = await endpoints.listed(None)
     assert (row.id, row.url, row.types) == (made.endpoint.id, f"{NOWHERE}?token=secret", "job.completed job.failed")
     assert await signing.secrets_of(row.id) == [made.secret]
     [entry] = await audit.latest(1)
@@ -59,18 +59,18 @@ async def test_an_owner_has_so_many_endpoints_and_no_more() -> None:
     with pytest.raises(Rejected):
         await endpoint(owner=anna.id)
     await endpoint(owner=ben.id)
-    assert (len(await endpoints.of_owner(anna.id)), len(await endpoints.of_owner(ben.id))) == (MAX_ENDPOINTS, 1)
+    assert (len(await endpoints.listed(anna.id)), len(await endpoints.listed(ben.id))) == (MAX_ENDPOINTS, 1)
 
 
 async def test_an_endpoint_is_paused_and_enabled() -> None:
     there = await endpoint()
     for _ in range(2):
         await endpoints.pause(there, BY)
-    [row] = await endpoints.of_owner(None)
+    [row] = await endpoints.listed(None)
     assert (row.disabled_at is not None, row.disabled_why) == (True, "paused")
     for _ in range(2):
         await endpoints.enable(there, BY)
-    [row] = await endpoints.of_owner(None)
+    [row] = await endpoints.listed(None)
     assert (nothing(row.disabled_at), row.disabled_why) == (True, "")
     assert await actions() == [
         ("command line", "webhook added"),
@@ -99,7 +99,7 @@ async def test_to_an_endpoint_that_is_removed_nothing_more_is_sent() -> None:
     there, other = await endpoint(), await endpoint()
     await happened()
     await endpoints.remove(there, BY)
-    [row] = await endpoints.of_owner(None)
+    [row] = await endpoints.listed(None)
     assert row.id == other.id
     assert await WebhookSecret.count() == 1
     states = await WebhookDelivery.select(WebhookDelivery.endpoint, WebhookDelivery.state)

@@ -174,7 +174,7 @@ async def test_what_was_not_sent_by_us_is_not_signed(receiver: Receiver) -> None
 async def test_each_try_is_signed_anew_and_after_a_rotation_by_both_secrets(receiver: Receiver) -> None:
     receiver.mood, clock = "500", Clock()
     await happened()
-    [there] = await endpoints.of_owner(None)
+    [there] = await endpoints.listed(None)
     async with a_sender(clock) as sender:
         await sender.send_due()
         new = await endpoints.rotate(there, BY)

@@ -19,6 +19,7 @@ Who = frozenset[str]
 PEOPLE = frozenset({"viewer", "member", "admin"})
 MAKERS = frozenset({"open house", "member", "admin", "program"})
 ADMINS = frozenset({"admin"})
+PERSONS = frozenset({"open house", "member", "admin"})  # who make prints, but no programs
 OPERATORS = ADMINS | {"open house", "key with operate"}
 READERS = PEOPLE | {"open house", "program", "key with read"}
 READERS_OF_ALL = PEOPLE | {"open house", "program", "key with read:all"}
@@ -91,7 +92,10 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/status/{job_id}": {"GET": READERS},
     "/undo/{undo_id}": {"GET": MAKERS, "POST": MAKERS},
     "/uploads": {"POST": SUBMITTERS},
+    "/webhooks": {"GET": PERSONS, "POST": PERSONS},
+    "/webhooks/deliveries/{delivery_id}/replay": {"POST": PERSONS},
     "/webhooks/replicate": {"POST": EVERYONE},
+    "/webhooks/{endpoint_id}": {"POST": PERSONS},
     "/welcome/{token}": {"GET": EVERYONE, "POST": EVERYONE},
 }
 """Who may send a request, by the path of its route and its method. GET stands for HEAD, too."""
