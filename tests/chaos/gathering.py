@@ -31,6 +31,7 @@ async def gather(scene: Scene, visits: int, halts: set[str]) -> Evidence:
     predictions = [each for each in await world.predictions() if each.prompt != WARM_UP]
     jobs = [job for job in await records.jobs() if job.prompt != WARM_UP]
     ids = {job.id for job in jobs}
+    receivers = {scene.listeners.steady.url: "steady", scene.listeners.leaving.url: "leaving"}
     evidence = Evidence(
         visits=visits,
         submissions=scene.visitors.submissions,
@@ -41,6 +42,9 @@ async def gather(scene: Scene, visits: int, halts: set[str]) -> Evidence:
         costs=await records.costs(),
         budgets=await records.budgets(),
         held=await records.held(),
+        events=await records.events(receivers),
+        heard=scene.listeners.heard,
+        disabled=await records.disabled(receivers),
         drawn={url: await world.drawn(url) for prediction in predictions for url in prediction.urls},
         served=served,
         met=world.met(),
