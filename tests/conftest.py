@@ -114,13 +114,13 @@ async def empty(database: None) -> None:
     from tasks.library import months
     from tasks.messaging import events
     from tasks.models import prices, registry
-    from tasks.outbox import rows
+    from tasks.outbox import outbox
     from tasks.replicate import rate_limit
 
     for cached in (
         registry.stored, registry.fetch, backlog.count_waiting, estimates.occupancy, estimates.typical_duration,
         months.with_jobs, people.exist, budgets.exist, quotes.last_runs, prices.latest,
-        rows.has_endpoints,
+        outbox.has_endpoints,
     ):  # fmt: skip
         cached.cache_clear()
     events.redis_health = events.RedisHealth()

@@ -21,7 +21,7 @@ from tasks.jobs import budgets, endings, holds, ledger, queue
 from tasks.jobs.attempts import SUBMISSION_DOUBTFUL, SUBMISSION_UNKNOWN, mine
 from tasks.jobs.ledger import Charge
 from tasks.messaging import events
-from tasks.outbox import rows as outbox
+from tasks.outbox import outbox
 from tasks.replicate.client import Prediction
 
 ENDED_BADLY: Condition = WhereRaw(
@@ -30,7 +30,7 @@ ENDED_BADLY: Condition = WhereRaw(
 DELETABLE: Condition = WhereRaw("job.status IN ('completed', 'failed', 'canceled') AND job.deleted_at IS NULL")
 
 Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
-ERASED: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: ""}
+ERASED: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: "", Job.webhook: None}
 
 NONE_UNDER_WAY = "SELECT 1 AS closed WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE job = {} AND finished_at IS NULL)"
 """Returns no row when a webhook meanwhile named a prediction that the worker does not know: then nothing has ended."""

@@ -7,7 +7,7 @@ import httpx
 
 from tasks.settings import Settings, settings
 
-MAX_LENGTH = 2000  # characters
+MAX_URL_LENGTH = 2000  # characters
 MAX_HOST_LENGTH = 253  # characters
 MAX_PORT = 65535
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -18,8 +18,8 @@ def fault(url: object, ours: Settings = settings) -> str | None:
 
     Whether its host may be connected to turns out when it is: see tasks/webhooks/receivers.py.
     """
-    if not isinstance(url, str) or len(url) > MAX_LENGTH:
-        return f"The address must be a URL of up to {MAX_LENGTH:,} characters."
+    if not isinstance(url, str) or len(url) > MAX_URL_LENGTH:
+        return f"The address must be a URL of up to {MAX_URL_LENGTH:,} characters."
     parsed = _parsed(url)
     if parsed is None:
         return "The address must be a valid URL that starts with https:// or http://."

@@ -22,7 +22,7 @@ from tasks.db.dialect import from_now, typed
 from tasks.db.tables import Condition, Halt, Values
 from tasks.errors import Failure
 from tasks.messaging.broker import generate_later
-from tasks.outbox import rows as outbox
+from tasks.outbox import outbox
 from tasks.outbox.events import Event, EventType, link
 from tasks.replicate.client import Replicate
 from tasks.replicate.errors import OutcomeUnknown, Refused, Unreached

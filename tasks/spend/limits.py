@@ -21,7 +21,7 @@ from tasks.jobs.budgets import Period, Scope
 from tasks.models import registry
 from tasks.models.costs import dollars
 from tasks.models.names import OWNER_AND_NAME, bare
-from tasks.outbox import rows as outbox
+from tasks.outbox import outbox
 from tasks.outbox.events import Event, EventType, link
 
 log = logging.getLogger(__name__)

@@ -5,15 +5,14 @@ event may arrive twice, but is never lost. What a worker writes is fenced by the
 """
 
 import logging
-from collections.abc import Callable, Collection
-from datetime import datetime
+from collections.abc import Collection
 from uuid import UUID, uuid4
 
 from piccolo.querystring import QueryString
 
 from tasks.db import ids
 from tasks.db.database import DB, now
-from tasks.db.dialect import LOCK_FREE_ROWS
+from tasks.db.dialect import LOCK_FREE_ROWS, FromNow
 from tasks.db.steps import Step, step
 from tasks.db.tables import Values
 from tasks.db.webhook_tables import DeliveryState, WebhookAttempt, WebhookDelivery
@@ -23,9 +22,6 @@ from tasks.webhooks.sending import GONE, Answer, Outcome
 log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 30.0  # twice what a try may take
-FromNow = Callable[[float], datetime | QueryString]
-"""The clock: returns the time some seconds from now, as from_now() of the database does."""
-
 
 DUE = "delivery.due_at <= {}"
 CLAIM = (  # a CTE, because PostgreSQL may run a locking subquery after IN again for each row

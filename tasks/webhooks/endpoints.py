@@ -12,17 +12,18 @@ from tasks.accounts import audit
 from tasks.accounts.audit import By
 from tasks.db import ids
 from tasks.db.database import DB, now
-from tasks.db.dialect import LOCK_ROWS, from_now
+from tasks.db.dialect import LOCK_ROWS, from_now, one_transaction_at_a_time
 from tasks.db.steps import step
 from tasks.db.tables import Condition, Values
 from tasks.db.webhook_tables import DeliveryState, WebhookDelivery, WebhookEndpoint, WebhookSecret
 from tasks.errors import Fault, Rejected
-from tasks.outbox import rows as outbox
+from tasks.outbox import outbox
 from tasks.outbox.addresses import redacted
 from tasks.outbox.events import SUBSCRIBABLE
 from tasks.webhooks import receivers, signing
 
 MAX_ENDPOINTS = 20  # of an owner
+ENDPOINT_LOCK = 0x77686570  # for one new endpoint of an owner at a time
 DISABLED = f"SELECT id FROM webhook_endpoint WHERE id = {{}} AND disabled_at IS NOT NULL{LOCK_ROWS}"
 HOLD_BACK = "UPDATE webhook_delivery SET due_at = NULL WHERE endpoint = {} AND state = 'pending' AND NOT replay"
 
@@ -56,19 +57,21 @@ async def add(owner: UUID | None, url: str, types: Collection[str], everyone: bo
     faults = [Fault("/url", fault)] if (fault := receivers.fault(url)) else []
     if not types or not set(types) <= set(SUBSCRIBABLE):
         faults.append(Fault("/types", f"An endpoint needs one or more of the events {', '.join(SUBSCRIBABLE)}."))
-    if await WebhookEndpoint.count().where(_owned(owner)) >= MAX_ENDPOINTS:
-        faults.append(Fault("", f"There can be {MAX_ENDPOINTS} endpoints. Remove one first."))
     if faults:
         raise Rejected("invalid_webhook", faults)
-    listed = " ".join(kind for kind in SUBSCRIBABLE if kind in types)
+    wanted = " ".join(kind for kind in SUBSCRIBABLE if kind in types)
     endpoint = WebhookEndpoint(
-        id=ids.new(), owner=owner, everyone=everyone, url=url, types=listed, created_at=now()
+        id=ids.new(), owner=owner, everyone=everyone, url=url, types=wanted, created_at=now()
     )  # fmt: skip
     async with DB.transaction():
+        await one_transaction_at_a_time(ENDPOINT_LOCK, str(owner))
+        if await WebhookEndpoint.count().where(_owned(owner)) >= MAX_ENDPOINTS:
+            message = f"There can be {MAX_ENDPOINTS} endpoints. Remove one first."
+            raise Rejected("invalid_webhook", [Fault("/url", message)])
         await WebhookEndpoint.insert(endpoint)
         secret = await signing.add_secret(endpoint.id)
     outbox.has_endpoints.cache_clear()
-    await audit.note(by, "webhook added", label(endpoint), after={"types": listed, "everyone": everyone})
+    await audit.note(by, "webhook added", label(endpoint), after={"types": wanted, "everyone": everyone})
     return Made(endpoint, secret)
 
 

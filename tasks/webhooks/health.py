@@ -1,14 +1,13 @@
 """The health of endpoints: one that answers 410, or to which nothing has got through for days, is disabled."""
 
 import logging
-from collections.abc import Callable
-from datetime import datetime
 from uuid import UUID
 
 from piccolo.querystring import QueryString
 
 from tasks.accounts import audit
 from tasks.accounts.audit import By
+from tasks.db.dialect import FromNow
 from tasks.db.steps import Step, step
 from tasks.db.webhook_tables import WebhookEndpoint
 from tasks.webhooks import endpoints
@@ -32,7 +31,7 @@ DISABLE = (
 )
 
 
-def steps(endpoint: UUID, answer: Answer, clock: Callable[[float], datetime | QueryString]) -> list[Step]:
+def steps(endpoint: UUID, answer: Answer, clock: FromNow) -> list[Step]:
     """Return the steps that count a try for or against an endpoint. The last one returns a row if it disables it."""
     if answer.outcome == Outcome.SUCCESS:
         return [step(QueryString(SUCCEEDED, endpoint))]
@@ -40,7 +39,7 @@ def steps(endpoint: UUID, answer: Answer, clock: Callable[[float], datetime | Qu
     failed = QueryString(FAILED, alone_before, clock(0), alone_before, endpoint)
     why, only_if = Why.GONE, QueryString("true")
     if answer.status != GONE:
-        why, only_if = Why.FAILING, QueryString("failures > 1 AND failing_since <= {}", clock(-GIVE_UP_SECONDS))
+        why, only_if = Why.FAILING, QueryString("failing_since <= {}", clock(-GIVE_UP_SECONDS))
     return [step(failed), step(QueryString(DISABLE, clock(0), str(why), endpoint, only_if))]
 
 

@@ -16,8 +16,8 @@ from tasks.db import ids
 from tasks.db.database import now
 from tasks.db.dialect import from_now
 from tasks.db.tables import Condition, Values
-from tasks.db.webhook_tables import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from tasks.outbox import rows as outbox
+from tasks.db.webhook_tables import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookSecret
+from tasks.outbox import outbox
 from tasks.outbox.events import Event, EventType, link
 from tasks.webhooks import endpoints
 from tasks.webhooks.deliveries import name_of
@@ -102,10 +102,11 @@ async def settle(delivery: WebhookDelivery, within: float) -> None:
 
 
 async def sweep() -> None:
-    """Remove what is older than KEPT_DAYS."""
+    """Remove what is older than KEPT_DAYS, and secrets that sign no longer."""
     oldest = ids.first_at(now() - timedelta(days=KEPT_DAYS))
     await WebhookAttempt.delete().where(WebhookAttempt.delivery < oldest)
     await WebhookDelivery.delete().where(WebhookDelivery.id < oldest)
+    await WebhookSecret.delete().where(WebhookSecret.ends_at < now())
 
 
 async def _once_more(which: Condition) -> int:

@@ -11,13 +11,12 @@ import httpx
 
 from tasks.background import alongside, end
 from tasks.db.database import now
-from tasks.db.dialect import from_now
+from tasks.db.dialect import FromNow, from_now
 from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
 from tasks.errors import DatabaseAway
 from tasks.messaging import events
 from tasks.outbox.addresses import redacted
 from tasks.webhooks import deliveries, sending, signing
-from tasks.webhooks.deliveries import FromNow
 from tasks.webhooks.sending import Outcome
 
 log = logging.getLogger(__name__)
@@ -52,7 +51,8 @@ class Sender:
         finally:
             claims = list(self._claims.values())
             await end(*self._claims)
-            await deliveries.release(claims, self._clock)
+            with suppress(DatabaseAway):  # then they end by themselves
+                await deliveries.release(claims, self._clock)
 
     async def send_due(self) -> None:
         """Send what is due, to the end."""

@@ -19,7 +19,6 @@ from tasks.webhooks import receivers, schedule
 TIMEOUT_SECONDS = 15.0  # for all of a try
 ANSWER_BYTES = 2048  # of an answer that are kept
 GONE = 410
-MAX_CONNECTIONS = 100
 
 
 class Outcome(StrEnum):
@@ -61,9 +60,7 @@ def transport() -> PublicTransport:
 
     There is no client around it: that would log addresses with their queries, follow redirects and keep cookies.
     """
-    return PublicTransport(
-        httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=0), receivers.permits
-    )
+    return PublicTransport(httpx.Limits(max_keepalive_connections=0), receivers.permits)
 
 
 async def send(

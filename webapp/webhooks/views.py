@@ -29,12 +29,12 @@ WHY = {
 }
 OUTCOMES = {
     Outcome.SUCCESS: "arrived",
-    Outcome.CLIENT_ERROR: "refused",
-    Outcome.SERVER_ERROR: "an error there",
-    Outcome.TIMEOUT: "no answer in time",
-    Outcome.REDIRECT_REFUSED: "a redirect, which is not followed",
+    Outcome.CLIENT_ERROR: "the receiver refused it",
+    Outcome.SERVER_ERROR: "the receiver had an error",
+    Outcome.TIMEOUT: "the receiver did not answer in time",
+    Outcome.REDIRECT_REFUSED: "the receiver sent a redirect, which is not followed",
     Outcome.SSRF_BLOCKED: "the address is not allowed",
-    Outcome.CONNECTION_ERROR: "no connection",
+    Outcome.CONNECTION_ERROR: "there was no connection",
 }
 
 

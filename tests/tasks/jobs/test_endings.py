@@ -13,7 +13,7 @@ from tasks.db.database import now
 from tasks.db.tables import Batch, Job, Status
 from tasks.db.webhook_tables import WebhookDelivery
 from tasks.jobs import bulk, endings, lifecycle
-from tasks.outbox import rows
+from tasks.outbox import outbox
 from tests.tasks.outbox.hooks import deliveries, endpoint, said
 from tests.tasks.plans import asked
 from tests.tasks.states import (
@@ -126,9 +126,9 @@ async def test_where_there_is_no_endpoint_nothing_is_written_or_asked() -> None:
         await ended(how)
     assert await deliveries() == []
     done = endings.ended(await with_a_prediction(), Status.COMPLETED, now(), None)
-    assert endings.steps([done], await rows.has_endpoints()) == []
+    assert endings.steps([done], await outbox.has_endpoints()) == []
     with asked() as queries:
-        await rows.has_endpoints()
+        await outbox.has_endpoints()
     assert queries == []
 
 
@@ -242,7 +242,7 @@ async def test_an_event_that_cannot_be_written_leaves_the_job_as_it_was(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await endpoint()
-    monkeypatch.setattr(rows, "FOR_ENDPOINTS", rows.FOR_ENDPOINTS.replace("webhook_delivery", "nowhere"))
+    monkeypatch.setattr(outbox, "FOR_ENDPOINTS", outbox.FOR_ENDPOINTS.replace("webhook_delivery", "nowhere"))
     job = await (with_a_prediction() if how == "complete" else expired())
     with pytest.raises(Exception, match="nowhere"):
         await (lifecycle.complete(job, [an_output()], P1) if how == "complete" else lifecycle.expire())

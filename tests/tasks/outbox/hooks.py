@@ -13,7 +13,7 @@ from tasks.db import ids
 from tasks.db.database import DB, now
 from tasks.db.dialect import from_now
 from tasks.db.webhook_tables import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from tasks.outbox import rows
+from tasks.outbox import outbox
 from tasks.outbox.events import SUBSCRIBABLE, Event, EventType
 from tasks.webhooks import endpoints
 
@@ -45,7 +45,7 @@ async def happened(
 ) -> None:
     """Let something have happened: write an event into the outbox."""
     event = Event(kind, now(), {"job_id": job}, f"{kind}:{ids.new()}", owner, job=job, webhook=webhook)
-    await DB.run_steps(rows.steps([event], await rows.has_endpoints()))
+    await DB.run_steps(outbox.steps([event], await outbox.has_endpoints()))
 
 
 async def fresh(delivery: WebhookDelivery) -> WebhookDelivery:

@@ -87,7 +87,7 @@ async def test_what_does_not_replace_a_halt_is_not_told(code: str) -> None:
 async def test_a_halt_is_told_only_if_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     await endpoint()
     monkeypatch.setattr(
-        "tasks.outbox.rows.FOR_ENDPOINTS", "INSERT INTO nowhere VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {})"
+        "tasks.outbox.outbox.FOR_ENDPOINTS", "INSERT INTO nowhere VALUES ({}, {}, {}, {}, {}, {}, {}, {}, {}, {})"
     )
     with pytest.raises(Exception, match="nowhere"):
         await circuit.trip(AWAY)

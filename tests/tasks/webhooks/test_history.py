@@ -2,14 +2,15 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import uuid4
 
 from tasks.accounts import audit
 from tasks.accounts.audit import By
 from tasks.db import ids
 from tasks.db.database import now
-from tasks.db.webhook_tables import WebhookAttempt, WebhookDelivery
+from tasks.db.webhook_tables import WebhookAttempt, WebhookDelivery, WebhookSecret
 from tasks.outbox.events import EventType
-from tasks.webhooks import deliveries, endpoints, history
+from tasks.webhooks import deliveries, endpoints, history, signing
 from tasks.webhooks.history import KEPT_DAYS, MAX_LISTED, Filter
 from tasks.webhooks.sending import Answer, Outcome
 from tests import factories
@@ -143,6 +144,11 @@ async def test_after_a_month_it_is_forgotten() -> None:
     old = ids.first_at(now() - timedelta(days=KEPT_DAYS, minutes=1))
     await WebhookDelivery.insert(WebhookDelivery(**kept.to_dict() | {"id": old, "event": "an old one"}))
     await WebhookAttempt.insert(WebhookAttempt(delivery=old, at=now(), outcome="success", milliseconds=1))
+    await signing.rotate(holder := uuid4())
+    new = await signing.rotate(holder)
+    ended = {WebhookSecret.ends_at: now() - timedelta(seconds=1)}
+    await WebhookSecret.update(ended).where((WebhookSecret.holder == holder) & WebhookSecret.ends_at.is_not_null())  # type: ignore[arg-type]
     await history.sweep()
+    assert [row["secret"] for row in await WebhookSecret.select().where(WebhookSecret.holder == holder)] == [new]
     assert [one.id for one in await hooks.deliveries()] == [kept.id]
     assert [row["delivery"] for row in await WebhookAttempt.select()] == [kept.id]

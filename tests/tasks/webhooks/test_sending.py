@@ -132,6 +132,7 @@ async def test_an_answer_without_end_is_not_waited_for() -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         answered = await sent(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     assert (answered.outcome, answered.text) == ("success", "x" * 2048)
+    assert answered.milliseconds < 10_000
 
 
 async def test_no_log_has_the_address_of_an_event(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:

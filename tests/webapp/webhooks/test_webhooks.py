@@ -198,12 +198,14 @@ async def test_a_test_is_sent_and_its_answer_is_on_the_page(web: httpx.AsyncClie
     answer = await send(web, there, {}, action="test")
     [delivery] = await hooks.deliveries()
     assert (answer.status_code, answer.headers["location"]) == (303, f"/webhooks#delivery-{delivery.id}")
+    await all_ended()
     page = (await web.get("/webhooks")).text
     assert "webhook.test" in page
     assert "503" in page
     assert "thanks" in page
-    assert "an error there" in page
+    assert "the receiver had an error" in page
     await send(web, there, {}, action="test")
+    await all_ended()
     assert [arrival.type for arrival in receiver.arrivals] == ["webhook.test"] * 2
     assert {one.state for one in await hooks.deliveries()} == {"failed", "delivered"}
 
@@ -220,6 +222,7 @@ async def test_an_event_is_replayed_with_the_same_id_and_body(web: httpx.AsyncCl
     came_from = {"Referer": "http://darkroom.test/webhooks?state=failed"}
     answer = await web.post(f"/webhooks/deliveries/{delivery.id}/replay", headers=came_from)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/webhooks?state=failed#delivery-{delivery.id}")
+    await all_ended()
     assert len({(arrival.id, arrival.body) for arrival in receiver.arrivals}) == 1
     assert [arrival.mood for arrival in receiver.arrivals] == ["410", "200"]
     assert (await hooks.fresh(delivery)).state == "delivered"

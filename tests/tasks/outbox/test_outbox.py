@@ -11,7 +11,7 @@ from tasks.accounts.audit import By
 from tasks.db.account_tables import Person
 from tasks.db.database import DB, now
 from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
-from tasks.outbox import rows
+from tasks.outbox import outbox
 from tasks.outbox.events import Event, EventType
 from tasks.webhooks import endpoints
 from tests import factories
@@ -24,7 +24,7 @@ async def write(
     owner: UUID | None = None, kind: EventType = EventType.JOB_FAILED, key: str = "", **more: object
 ) -> None:
     event = Event(kind, now(), {}, key or f"{kind}:{now()}", owner, **more)  # type: ignore[arg-type]
-    await DB.run_steps(rows.steps([event], await rows.has_endpoints()))
+    await DB.run_steps(outbox.steps([event], await outbox.has_endpoints()))
 
 
 async def told(*of: WebhookEndpoint) -> list[int]:
@@ -104,13 +104,13 @@ async def test_an_event_is_written_once_for_each_endpoint_however_often_it_is_wr
 
 
 async def test_the_first_endpoint_is_told_a_second_later_and_the_next_ones_at_once() -> None:
-    assert not await rows.has_endpoints()
+    assert not await outbox.has_endpoints()
     first = WebhookEndpoint(url="https://a.example.org", types="job.failed", created_at=now())
     await WebhookEndpoint.insert(first)
     await write()
     assert await told(first) == [0], "another process has added it"
-    rows.has_endpoints.cache_clear()
-    assert rows.HINT_TTL_SECONDS == 1.0
+    outbox.has_endpoints.cache_clear()
+    assert outbox.HINT_TTL_SECONDS == 1.0
     await write()
     second = WebhookEndpoint(url="https://b.example.org", types="job.failed", created_at=now())
     await WebhookEndpoint.insert(second)
