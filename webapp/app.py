@@ -146,7 +146,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     estimate.estimate,
     jobs.jobs_json,
     *models.ROUTES,
-    webhooks.from_replicate,
+    *webhooks.ROUTES,
     *gallery.ROUTES,
     *job_actions.ROUTES,
     *curation.ROUTES,

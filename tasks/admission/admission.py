@@ -53,6 +53,7 @@ async def admit(
         terms.seconds,
         terms.source,
         terms.owner,
+        terms.address,
     )
 
 

@@ -86,7 +86,14 @@ async def submit(
     axes = _axes_json(matrix.axes, seeds)
     batch = Batch(id=ids.new(), prompt=prompt, axes=axes, jobs=len(matrix.cells), created_at=now())
     made = await bulk.submit_all(
-        batch, matrix.requests, client, terms.urgency, terms.seconds, terms.source, terms.owner
+        batch,
+        matrix.requests,
+        client,
+        terms.urgency,
+        terms.seconds,
+        terms.source,
+        terms.owner,
+        terms.address,
     )
     return batch, made
 

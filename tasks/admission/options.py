@@ -8,6 +8,7 @@ from tasks.db.tables import Job, Priority
 from tasks.errors import Fault, Rejected
 from tasks.jobs.insert import NOBODY, Owner
 from tasks.models.names import bare
+from tasks.webhooks import receivers
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given to finish
@@ -20,6 +21,7 @@ class Options:
     client: whose turn in the queue it takes. owner: whose the jobs are. models: the only ones that the requester may
     use; None for all. sees_only: the person whose jobs are all that the requester may see; None for everyone's.
     priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id of a job.
+    webhook: a URL.
     """
 
     client: str = ""
@@ -29,10 +31,12 @@ class Options:
     priority: object = None
     finish_within: object = None
     made_from: object = None
+    webhook: object = None
 
     async def faults(self) -> list[Fault]:
         """Return everything that is wrong with the terms. The properties below are valid only if nothing is."""
-        return [*self._priority_faults(), *self._finish_within_faults(), *await self._made_from_faults()]
+        faults = [*self._priority_faults(), *self._finish_within_faults(), *await self._made_from_faults()]
+        return [*faults, *self._webhook_faults()]
 
     @property
     def urgency(self) -> Priority:
@@ -51,6 +55,11 @@ class Options:
             return UUID(self.made_from) if isinstance(self.made_from, str) else None
         except ValueError:
             return None
+
+    @property
+    def address(self) -> str | None:
+        """The address that is told of the job, besides endpoints, or None."""
+        return self.webhook if isinstance(self.webhook, str) else None
 
     def _priority_faults(self) -> list[Fault]:
         if self.priority is None or (isinstance(self.priority, str) and self.priority in PRIORITIES):
@@ -73,6 +82,10 @@ class Options:
         if self.source is not None and await Job.exists().where(there):
             return []
         return [Fault("/made_from", "made_from must be the id of an existing job.")]
+
+    def _webhook_faults(self) -> list[Fault]:
+        fault = None if self.webhook is None else receivers.fault(self.webhook)
+        return [] if fault is None else [Fault("/webhook", fault)]
 
 
 def allow(models: frozenset[str] | None, names: Sequence[str]) -> None:

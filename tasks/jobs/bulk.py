@@ -41,6 +41,7 @@ async def submit_all(
     finish_within: int | None = None,
     made_from: UUID | None = None,
     owner: Owner = NOBODY,
+    webhook: str | None = None,
 ) -> list[Job]:
     """Insert a new batch and its jobs, all or none.
 
@@ -48,7 +49,9 @@ async def submit_all(
     it had submitted the jobs one by one. Raises BudgetExceeded, and PriceUnknown.
     """
     new = [
-        insert.new_job(prompt, model, parameters, client, priority, finish_within, made_from, 0, batch.id, place, owner)
+        insert.new_job(
+            prompt, model, parameters, client, priority, finish_within, made_from, 0, batch.id, place, owner, webhook
+        )
         for place, (prompt, model, parameters) in enumerate(cells)
     ]
     needs = await holds.needed(new)

@@ -37,7 +37,7 @@ JOBS_PER_INSERT = 50  # the most jobs per transaction
 COLUMNS = (
     Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.owner, Job.api_key, Job.priority,
     Job.turn, Job.finish_within, Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from, Job.hold,
-    Job.hold_basis,
+    Job.hold_basis, Job.webhook,
 )  # fmt: skip
 """The columns that a new job sets; the others have defaults in the database."""
 
@@ -61,17 +61,18 @@ def new_job(
     batch: UUID | None = None,
     place: int | None = None,
     owner: Owner = NOBODY,
+    webhook: str | None = None,
 ) -> Job:
     """Return a job that waits for its turn, not inserted yet: the database may still have to compute turn and times.
 
-    place: the job's place within its batch.
+    place: the job's place within its batch. webhook: the address that is told when it ends, besides endpoints.
     """
     moment, seconds = now(), finish_within or settings.finish_within
     return Job(
         id=ids.new(), prompt=prompt, model=model, parameters=json.dumps(parameters, ensure_ascii=False),
         client=client, owner=owner.person, api_key=owner.key, priority=priority, turn=turn, finish_within=seconds,
         deadline_at=from_now(seconds), status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
-        made_from=made_from, batch=batch, batch_place=place,
+        made_from=made_from, batch=batch, batch_place=place, webhook=webhook,
     )  # fmt: skip
 
 

@@ -70,15 +70,18 @@ async def submit(
     finish_within: int | None = None,
     made_from: UUID | None = None,
     owner: Owner = NOBODY,
+    webhook: str | None = None,
 ) -> Job:
     """Insert a new job that waits for its turn. It is committed when this returns. Do not call this in a transaction.
 
     client: the requester, for the fair share. finish_within: seconds until the job counts as failed; None for the
-    setting's value. made_from: the job whose result or settings it is made from. Raises BudgetExceeded, and
-    PriceUnknown.
+    setting's value. made_from: the job whose result or settings it is made from. webhook: see insert.new_job(). Raises
+    BudgetExceeded, and PriceUnknown.
     """
     turn = queue.next_turn(client, int(priority))
-    job = insert.new_job(prompt, model, parameters, client, priority, finish_within, made_from, turn, owner=owner)
+    job = insert.new_job(
+        prompt, model, parameters, client, priority, finish_within, made_from, turn, owner=owner, webhook=webhook
+    )
     await insert.insert_job(job)
     announce(job)
     generate_later()

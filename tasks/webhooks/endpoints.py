@@ -123,6 +123,13 @@ async def rotate(endpoint: WebhookEndpoint, by: By) -> str:
     return secret
 
 
+async def rotate_for_jobs(owner: UUID | None, by: By) -> str:
+    """Return a new secret that signs what is told of a person's jobs at their own `webhook`."""
+    secret = await signing.rotate(owner or signing.OPEN_HOUSE)
+    await audit.note(by, "webhook secret rotated", "jobs")
+    return secret
+
+
 async def remove(endpoint: WebhookEndpoint, by: By) -> None:
     """Remove an endpoint. Nothing more is sent to it; what was sent stays listed."""
     ended: Values = {WebhookDelivery.state: DeliveryState.FAILED, WebhookDelivery.due_at: None}

@@ -31,7 +31,6 @@ async def gather(scene: Scene, visits: int, halts: set[str]) -> Evidence:
     predictions = [each for each in await world.predictions() if each.prompt != WARM_UP]
     jobs = [job for job in await records.jobs() if job.prompt != WARM_UP]
     ids = {job.id for job in jobs}
-    receivers = {scene.listeners.steady.url: "steady", scene.listeners.leaving.url: "leaving"}
     evidence = Evidence(
         visits=visits,
         submissions=scene.visitors.submissions,
@@ -42,9 +41,9 @@ async def gather(scene: Scene, visits: int, halts: set[str]) -> Evidence:
         costs=await records.costs(),
         budgets=await records.budgets(),
         held=await records.held(),
-        events=await records.events(receivers),
+        events=await records.events(scene.listeners.names),
         heard=scene.listeners.heard,
-        disabled=await records.disabled(receivers),
+        disabled=await records.disabled(scene.listeners.names),
         drawn={url: await world.drawn(url) for prediction in predictions for url in prediction.urls},
         served=served,
         met=world.met(),

@@ -1,4 +1,4 @@
-"""Receivers of webhooks in the storm: one that fails, hangs and is away at times, and one that says it is gone."""
+"""Receivers of webhooks in the storm: one that fails, hangs and is away, one that says it is gone, and one of jobs."""
 
 import asyncio
 import re
@@ -28,15 +28,20 @@ PASSWORD = "a lighthouse in the storm"
 
 
 class Listeners:
-    """The receivers of a round: each is an endpoint of the visitor."""
+    """The receivers of a round: two endpoints of the visitor, and the `webhook` that some jobs have."""
 
-    def __init__(self, steady: Receiver, leaving: Receiver, chance: Random) -> None:
-        self.steady, self.leaving, self._chance = steady, leaving, chance
+    def __init__(self, steady: Receiver, leaving: Receiver, of_jobs: Receiver, chance: Random) -> None:
+        self.steady, self.leaving, self.of_jobs, self._chance = steady, leaving, of_jobs, chance
         leaving.moods.extend(["200"] * BEFORE_GONE)
         leaving.mood = str(GONE)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Their addresses -> their names."""
+        return {self.steady.url: "steady", self.leaving.url: "leaving", self.of_jobs.url: "of jobs"}
+
     async def subscribe(self, site: Site) -> None:
-        """Sign in as the visitor, and add both as endpoints."""
+        """Sign in as the visitor, add the endpoints, and get the secrets."""
         link = re.search(r"/welcome/[\w-]+", await command(site, "people link visitor"))
         assert link is not None
         async with httpx.AsyncClient(base_url=site.addresses[0], timeout=30) as client:
@@ -46,10 +51,12 @@ class Listeners:
                 form = {"url": receiver.url, "types": list(OF_JOBS)}
                 page = (await client.post("/webhooks", data=form)).raise_for_status().text
                 [receiver.secret] = set(SECRET.findall(page))
+            self.of_jobs.secret = (await client.get("/webhooks/secret")).raise_for_status().json()["key"]
 
     async def be_moody(self) -> None:
         """Fail, hang, and be away for a moment now and then, until canceled."""
-        self.steady.moods.extend(self._chance.choices(MOODS, k=10_000))
+        for receiver in (self.steady, self.of_jobs):
+            receiver.moods.extend(self._chance.choices(MOODS, k=10_000))
         while True:
             await asyncio.sleep(self._chance.uniform(1.0, 3.0))
             await self.steady.close()
@@ -61,9 +68,10 @@ class Listeners:
         moody.cancel()
         with suppress(asyncio.CancelledError):
             await moody
-        await self.steady.close()  # what hangs is sent again
-        self.steady.moods.clear()
-        await self.steady.open()
+        for receiver in (self.steady, self.of_jobs):
+            await receiver.close()  # what hangs is sent again
+            receiver.moods.clear()
+            await receiver.open()
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLED):
                 await until(partial(_none_left, records), every=0.5)
@@ -72,10 +80,13 @@ class Listeners:
     def heard(self) -> list[Heard]:
         """Everything that arrived, at each in its order."""
         return [
-            Heard(name, arrival.id, arrival.type, UUID(arrival.job), arrival.mood.startswith("2"), arrival.signed)
-            for name, receiver in (("steady", self.steady), ("leaving", self.leaving))
+            Heard(
+                self.names[receiver.url], arrival.id, arrival.type, UUID(arrival.job), arrival.mood.startswith("2"),
+                arrival.signed,
+            )
+            for receiver in (self.steady, self.leaving, self.of_jobs)
             for arrival in receiver.arrivals
-        ]
+        ]  # fmt: skip
 
 
 async def _none_left(records: Records) -> bool:
@@ -90,5 +101,5 @@ async def _none_left(records: Records) -> bool:
 @asynccontextmanager
 async def listening(chance: Random) -> AsyncIterator[Listeners]:
     """Run the receivers while the block runs."""
-    async with receiving() as steady, receiving() as leaving:
-        yield Listeners(steady, leaving, chance)
+    async with receiving() as steady, receiving() as leaving, receiving() as of_jobs:
+        yield Listeners(steady, leaving, of_jobs, chance)

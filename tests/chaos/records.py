@@ -120,9 +120,10 @@ class Records:
     async def events(self, receivers: Mapping[str, str]) -> list[Event]:
         """Return everything that was to be sent. receivers: their addresses -> their names."""
         rows = await self._ask(
-            "SELECT webhook_delivery.id, webhook_endpoint.url, type, job, state,"
+            "SELECT webhook_delivery.id, coalesce(webhook_endpoint.url, webhook_delivery.url) AS url, type, job, state,"
             " row_number() OVER (PARTITION BY target, job ORDER BY webhook_delivery.created_at, webhook_delivery.id)"
-            " AS place FROM webhook_delivery JOIN webhook_endpoint ON webhook_endpoint.id = webhook_delivery.endpoint"
+            " AS place FROM webhook_delivery"
+            " LEFT JOIN webhook_endpoint ON webhook_endpoint.id = webhook_delivery.endpoint"
         )
         return [
             Event(

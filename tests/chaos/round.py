@@ -64,7 +64,7 @@ async def play(seed: int, database: str, size: Size, folder: Path) -> Result:
         await world.prepare(0.2)
         headers = await money.prepare(site)
         await listeners.subscribe(site)
-        visitors = Visitors(site.addresses, world, seed, headers)
+        visitors = Visitors(site.addresses, world, seed, headers, listeners.of_jobs.url)
         scene = Scene(site, Records(site.database_url), world, visitors, listeners)
         takeover, halts = Takeover(), set[str]()
         await world.prepare(chance.uniform(0.2, 1.0))

@@ -39,7 +39,9 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/account/keys/{key_id:uuid}/rotate": (POST,),
     "/account/password": (form("old", "password"),),
     "/account/sessions/{session_id:uuid}/end": (POST,),
-    "/batches": (Door("POST", "json", ("prompt", "models", "seeds", "parameters", "nope"), {"prompt": "a {b|c}"}),),
+    "/batches": (
+        Door("POST", "json", ("prompt", "models", "seeds", "parameters", "webhook", "nope"), {"prompt": "a {b|c}"}),
+    ),
     "/batches/count": (form("prompt", "seeds", "models"),),
     "/batches/{batch_id:str}": (GET,),
     "/batches/{batch_id:str}/cancel": (POST,),
@@ -61,7 +63,9 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     ),
     "/events": (query(*PLACES, "since", "job"),),
     "/finished.json": (query("since"),),
-    "/generate": (Door("POST", "json", ("prompt", "model", "parameters", "made_from", "nope"), {"prompt": "fox"}),),
+    "/generate": (
+        Door("POST", "json", ("prompt", "model", "parameters", "made_from", "webhook", "nope"), {"prompt": "fox"}),
+    ),
     "/healthz": (query("x"),),
     "/imprint": (Door("POST", "body"),),
     "/jobs": (form("prompt", "model", "seeds", "p.width", "p.image", prompt="fox"),),
@@ -105,6 +109,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
         form("url", "types", "everyone", url="https://example.org", types="job.failed"),
     ),
     "/webhooks/deliveries/{delivery_id:uuid}/replay": (POST,),
+    "/webhooks/secret": (query("x"), form("x")),
     "/webhooks/{endpoint_id:uuid}": (POST, form("action", "since", action="resend", since="24")),
     "/webhooks/replicate": (Door("POST", "body"), Door("POST", "query", ("attempt",))),
 }  # fmt: skip

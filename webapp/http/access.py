@@ -80,6 +80,7 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/uploads": (SUBMIT,),
     "/webhooks": (WEBHOOKS,),
     "/webhooks/deliveries/{delivery_id}/replay": (WEBHOOKS,),
+    "/webhooks/secret": {"GET": (SUBMIT,), "POST": (WEBHOOKS,)},
     "/webhooks/{endpoint_id}": (WEBHOOKS,),
 }
 """The permissions that a route needs, all of them, by its path, and by method where they differ. GET is HEAD, too."""

@@ -74,7 +74,7 @@ async def _json_object(request: Request[Any, Any, Any]) -> dict[str, object]:
 
 def terms_of(body: Generate | GenerateBatch, request: Request[Any, Any, Any]) -> Options:
     """Return the terms that a body requests, besides what to make, and for whom. Raises Problem: see client_of()."""
-    return terms_for(request, body.priority, body.finish_within, body.made_from)
+    return terms_for(request, body.priority, body.finish_within, body.made_from, body.webhook)
 
 
 def terms_for(request: Request[Any, Any, Any], *terms: object) -> Options:

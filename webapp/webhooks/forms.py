@@ -61,6 +61,13 @@ async def change(request: AnyRequest, endpoint_id: FromPath[UUID]) -> Response[A
     return Redirect("/webhooks", status_code=303)
 
 
+@post("/webhooks/secret", status_code=200)
+async def rotate_for_jobs(request: AnyRequest) -> Response[str]:
+    """Make another secret for the jobs that have a `webhook`."""
+    secret = await endpoints.rotate_for_jobs(actor_of(request).person, requester(request))
+    return await webhooks.page(request, Said(secret=secret, of="your jobs"))
+
+
 async def _resent(request: AnyRequest, endpoint: WebhookEndpoint, hours: str) -> Response[str]:
     if hours not in SINCE:
         raise Problem(Code.BAD_REQUEST, "There is no such time.")
@@ -87,4 +94,4 @@ async def _shown(delivery: WebhookDelivery, page: str) -> Redirect:
     return Redirect(f"{page}#delivery-{delivery.id}", status_code=303)
 
 
-ROUTES = [add, change, replay]
+ROUTES = [add, change, rotate_for_jobs, replay]

@@ -95,6 +95,7 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/webhooks": {"GET": PERSONS, "POST": PERSONS},
     "/webhooks/deliveries/{delivery_id}/replay": {"POST": PERSONS},
     "/webhooks/replicate": {"POST": EVERYONE},
+    "/webhooks/secret": {"GET": SUBMITTERS, "POST": PERSONS},
     "/webhooks/{endpoint_id}": {"POST": PERSONS},
     "/welcome/{token}": {"GET": EVERYONE, "POST": EVERYONE},
 }
