@@ -4,7 +4,7 @@ import os
 import re
 from base64 import b64decode
 from decimal import Decimal
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     max_waiting_per_client: int = Field(default=20_000, ge=1)
     submissions_per_minute: int = Field(default=6000, ge=1)
     trusted_proxies: str = ""
+    webhook_allowed_hosts: str = ""
     max_uploads_mib: int = Field(default=10240, ge=1)
     max_uploads_mib_per_client: int = Field(default=4096, ge=1)
     worker_concurrency: int = Field(default=100, ge=1, le=5000)
@@ -139,6 +140,14 @@ class Settings(BaseSettings):
                 raise ValueError("must be IP addresses or networks, separated by commas") from None
         return value
 
+    @field_validator("webhook_allowed_hosts")
+    @classmethod
+    def _names_or_networks(cls, value: str) -> str:
+        for name in _listed(value):
+            if not HOST_NAME.fullmatch(name) and _network(name) is None:
+                raise ValueError("must be host names without a port, addresses or networks, separated by commas")
+        return value
+
     @field_validator("replicate_webhook_secret")
     @classmethod
     def _whsec(cls, value: SecretStr) -> SecretStr:
@@ -188,6 +197,12 @@ class Settings(BaseSettings):
         except ValueError:
             return False
         return any(found in ip_network(network) for network in _listed(self.trusted_proxies))
+
+    def allows_webhooks_to(self, host: str, address: str) -> bool:
+        """Return whether WEBHOOK_ALLOWED_HOSTS has a host, in lower case, or the IP address that is meant by it."""
+        found = ip_address(address)
+        listed = [name.lower() for name in _listed(self.webhook_allowed_hosts)]
+        return host in listed or any(found in network for name in listed if (network := _network(name)))
 
     @property
     def open_to_the_network(self) -> bool:
@@ -271,6 +286,13 @@ class Settings(BaseSettings):
 
 def _listed(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _network(name: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(name)
+    except ValueError:
+        return None
 
 
 def _parsed(address: str) -> Url | None:

@@ -56,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "ALLOWED_HOSTS": "darkroom.test",
         "PICCOLO_CONF": "piccolo_conf",
         "LOG_LEVEL": "warning",
+        "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",
         "CREATES_PER_MINUTE": "60000",
         "SSL_CERT_FILE": str(_one_authority()),
     }
@@ -113,11 +114,13 @@ async def empty(database: None) -> None:
     from tasks.library import months
     from tasks.messaging import events
     from tasks.models import prices, registry
+    from tasks.outbox import outbox
     from tasks.replicate import rate_limit
 
     for cached in (
         registry.stored, registry.fetch, backlog.count_waiting, pace.recent, estimates.occupancy,
         estimates.typical_duration, months.with_jobs, people.exist, budgets.recent, quotes.last_runs, prices.latest,
+        outbox.has_endpoints,
     ):  # fmt: skip
         cached.cache_clear()
     events.redis_health = events.RedisHealth()

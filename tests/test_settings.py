@@ -45,6 +45,7 @@ WRONG = {
     "SUBMISSIONS_PER_MINUTE": ["0", "many"],
     "MAX_UPLOADS_MIB_PER_CLIENT": ["0"],
     "TRUSTED_PROXIES": ["proxy", "10.0.0.1, 10.0.0.0/33", "*"],
+    "WEBHOOK_ALLOWED_HOSTS": ["*", "https://example.org", "receiver.lan:8080", "a b", "10.0.0.1, 10.0.0.0/33"],
     "TRUSTED_USER_HEADER": ["Remote User", "X-User:"],
     "TRUSTED_SIGNUP": ["perhaps"],
     "OPEN_ACCESS": ["everyone", "true"],

@@ -47,6 +47,8 @@ from webapp.render import templates
 from webapp.schemas.codes import Code
 from webapp.schemas.document import Document, document
 from webapp.spend import budget_forms, price_list, spend
+from webapp.webhooks import forms as webhook_forms
+from webapp.webhooks import webhooks as webhook_page
 
 UNCOMPRESSED = [
     "^/events", "^/mcp", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
@@ -153,7 +155,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     estimate.estimate,
     jobs.jobs_json,
     *models.ROUTES,
-    webhooks.from_replicate,
+    *webhooks.ROUTES,
     *gallery.ROUTES,
     *job_actions.ROUTES,
     *curation.ROUTES,
@@ -179,6 +181,8 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *price_list.ROUTES,
     mcp.mcp,
     *openai.ROUTES,
+    *webhook_page.ROUTES,
+    *webhook_forms.ROUTES,
     health.healthz,
     health.readyz,
     docs,

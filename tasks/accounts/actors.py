@@ -20,6 +20,8 @@ class Permission(StrEnum):
     """See what everyone spends."""
     MANAGE = "manage"
     """Change people, keys of others, budgets, prices and halts."""
+    WEBHOOKS = "webhooks"
+    """Have addresses that events are sent to."""
     SIGNED_IN = "signed in"
     """Have an account page: own password, sessions and keys."""
 
@@ -41,7 +43,7 @@ SCOPES = (Permission.SUBMIT, Permission.READ, Permission.READ_ALL, Permission.TI
 """The permissions that a key can have."""
 
 VIEWS = frozenset({Permission.READ, Permission.READ_ALL, Permission.SIGNED_IN})
-MAKES = VIEWS | {Permission.SUBMIT, Permission.TIDY}
+MAKES = VIEWS | {Permission.SUBMIT, Permission.TIDY, Permission.WEBHOOKS}
 PERMISSIONS = {
     Role.VIEWER: VIEWS,
     Role.MEMBER: MAKES,
@@ -83,7 +85,7 @@ class Actor:
         return None if self.may(Permission.OPERATE) else self.person
 
 
-OPEN_HOUSE = Actor("open house", frozenset(SCOPES))
+OPEN_HOUSE = Actor("open house", frozenset({*SCOPES, Permission.WEBHOOKS}))
 """Everyone, as long as there is no person."""
 STRANGER = Actor("", frozenset())
 """Who has not signed in and sends no key, when there are people."""

@@ -12,6 +12,7 @@ from tasks.jobs.idempotency import Key
 from tasks.jobs.insert import NOBODY, Owner, Terms
 from tasks.models.names import bare
 from tasks.models.strict_json import is_text
+from tasks.webhooks import receivers
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 SHORTEST, LONGEST = 5, 30 * 86400  # seconds that a job may be given to finish
@@ -30,7 +31,7 @@ class Options:
     the request's idempotency key. origin: the door that it came in by.
 
     priority: one of PRIORITIES. finish_within: whole seconds, SHORTEST to LONGEST. made_from: the id of a job.
-    metadata: up to MAX_PAIRS strings by name.
+    metadata: up to MAX_PAIRS strings by name. webhook: a URL.
     """
 
     client: str = ""
@@ -43,6 +44,7 @@ class Options:
     finish_within: object = None
     made_from: object = None
     metadata: object = None
+    webhook: object = None
 
     async def faults(self) -> list[Fault]:
         """Return everything that is wrong with the terms. for_jobs() is valid only if nothing is."""
@@ -51,6 +53,7 @@ class Options:
             *self._finish_within_faults(),
             *await self._made_from_faults(),
             *_metadata_faults(self.metadata),
+            *self._webhook_faults(),
         ]
 
     def for_jobs(self, client: str) -> Terms:
@@ -58,7 +61,8 @@ class Options:
         priority = PRIORITIES[self.priority] if isinstance(self.priority, str) else Priority.NORMAL
         seconds = self.finish_within if isinstance(self.finish_within, int) else None
         metadata = self.metadata if isinstance(self.metadata, Mapping) else None
-        return Terms(client, priority, seconds, self._source, self.owner, metadata, self.origin)
+        webhook = self.webhook if isinstance(self.webhook, str) else None
+        return Terms(client, priority, seconds, self._source, self.owner, metadata, self.origin, webhook)
 
     @property
     def _source(self) -> UUID | None:
@@ -88,6 +92,10 @@ class Options:
         if self._source is not None and await Job.exists().where(there):
             return []
         return [Fault("/made_from", "made_from must be the id of an existing job.")]
+
+    def _webhook_faults(self) -> list[Fault]:
+        fault = None if self.webhook is None else receivers.fault(self.webhook)
+        return [] if fault is None else [Fault("/webhook", fault)]
 
 
 def _metadata_faults(metadata: object) -> list[Fault]:

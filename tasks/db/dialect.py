@@ -1,7 +1,7 @@
 """What PostgreSQL and SQLite write differently. Their full-text search is in full_text.py."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,10 @@ RANDOM_ID_TAIL = (  # as many random bits as a version 7 id has, in the form tha
     if ON_POSTGRES
     else "lower(substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
 )
+
+
+FromNow = Callable[[float], datetime | QueryString]
+"""A clock: returns the time some seconds from now, as from_now() does. Tests have others."""
 
 
 def from_now(seconds: float = 0.0) -> datetime | QueryString:

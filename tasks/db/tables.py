@@ -24,6 +24,7 @@ from tasks.db import ids
 from tasks.db.account_tables import ACCOUNT_TABLES
 from tasks.db.money_tables import MONEY_TABLES
 from tasks.db.request_tables import REQUEST_TABLES
+from tasks.db.webhook_tables import WEBHOOK_TABLES
 
 Condition = Where | WhereRaw | And | Or
 """What a query selects rows by."""
@@ -129,6 +130,7 @@ class Job(Table, tablename="job"):
     cost = BigInt(null=True, default=None)  # micro-dollars of all its attempts so far; None when no cost is known
     cost_basis = Varchar(length=16, null=True, default=None)  # what its last known cost rests on, see costs.py
     metadata = JSON(null=True, default=None)  # pairs of strings of whoever submitted it; None for none
+    webhook = Text(null=True, default=None)  # where its events are sent, besides endpoints; may hold secrets
 
 
 class Attempt(Table, tablename="attempt"):
@@ -279,4 +281,5 @@ class ModelSchema(Table, tablename="model_schema"):
 TABLES: list[type[Table]] = [
     Batch, Job, Attempt, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo,
     Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES, *REQUEST_TABLES,
+    *WEBHOOK_TABLES,
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from tasks.errors import Failure
 from tasks.files.decoder_pool import Decoded, DecoderPool
 from tasks.files.download import DATA_URL, Scratch, allowed, fetch, own_origin
 from tasks.files.media_types import MEDIA_TYPES, PREVIEW_SUFFIX, THUMBNAIL_SUFFIX, MediaType, sniff
-from tasks.files.ssrf import PublicTransport
+from tasks.files.ssrf import PublicTransport, exempting
 from tasks.replicate.client import USER_AGENT
 from tasks.settings import settings
 
@@ -128,7 +128,7 @@ def files_client() -> httpx.AsyncClient:
     # for the response to the next request, which may be another job's.
     limits = httpx.Limits(max_connections=MAX_CONCURRENT_OUTPUTS, max_keepalive_connections=0)
     return httpx.AsyncClient(
-        transport=PublicTransport(limits, exempt),
+        transport=PublicTransport(limits, exempting(exempt)),
         timeout=httpx.Timeout(30.0, connect=10.0, pool=None),
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none: a file's cookies would reach the next one

@@ -13,6 +13,8 @@ from tasks.errors import Failure
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 Origin = tuple[str, int]
 """A host and a port."""
+Permits = Callable[[str, int, str], bool]
+"""A rule: whether a host and port may be connected to at one of the host's addresses."""
 
 ASSIGNED_IPV6 = ip_network("2000::/3")  # all IPv6 addresses that are assigned to anyone
 NAT64_PREFIX = ip_network("64:ff9b::/96")
@@ -28,7 +30,7 @@ class PublicTransport(httpx.AsyncHTTPTransport):
     (A client with a transport of its own also ignores the environment's proxies.)
     """
 
-    def __init__(self, limits: httpx.Limits, exempt: Origin | None = None, resolve: Resolve | None = None) -> None:
+    def __init__(self, limits: httpx.Limits, permits: Permits | None = None, resolve: Resolve | None = None) -> None:
         # super().__init__() is not called: it only creates the pool, and it accepts no network backend. The pool is
         # private to httpx; if httpx changes it, every download test fails.
         self._pool = httpcore.AsyncConnectionPool(
@@ -36,8 +38,13 @@ class PublicTransport(httpx.AsyncHTTPTransport):
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=Watchman(exempt, resolve or addresses_of),
+            network_backend=Watchman(permits or exempting(None), resolve or addresses_of),
         )
+
+
+def exempting(origin: Origin | None) -> Permits:
+    """Return the rule that addresses must be public, except those of one host and port."""
+    return lambda host, port, address: (host, port) == origin or is_public(address)
 
 
 async def addresses_of(host: str, port: int) -> Sequence[str]:
@@ -50,11 +57,11 @@ class Watchman(httpcore.AsyncNetworkBackend):
     """A network backend that resolves a host once per connection, checks all its addresses and connects to one of them.
 
     A name that resolves differently a moment later (DNS rebinding) therefore gains nothing. TLS still checks the host's
-    name. exempt: the one host and port that may have any address.
+    name. permits: the rule that each address must pass.
     """
 
-    def __init__(self, exempt: Origin | None = None, resolve: Resolve = addresses_of) -> None:
-        self._exempt = exempt
+    def __init__(self, permits: Permits, resolve: Resolve = addresses_of) -> None:
+        self._permits = permits
         self._resolve = resolve
         self._network = httpcore.AnyIOBackend()
 
@@ -88,7 +95,7 @@ class Watchman(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout(f"{host} did not resolve in time") from error
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"{host} does not resolve") from error
-        if (host, port) != self._exempt and not all(map(is_public, addresses)):  # one bad address discredits the host
+        if not all(self._permits(host, port, address) for address in addresses):  # one bad address discredits the host
             raise Failure(
                 "output_host_refused", f"Results cannot be downloaded from {host}: its address is not public."
             )

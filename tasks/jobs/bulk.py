@@ -23,11 +23,11 @@ from tasks.jobs.transitions import (
     ENDED_BADLY,
     announce_all,
     change_all,
+    end_all,
     release_ended,
     restarted,
     row_as_job,
     tombstone,
-    unclaimed,
 )
 from tasks.messaging import events
 from tasks.messaging.broker import generate_later
@@ -82,8 +82,7 @@ async def cancel_batch(batch_id: UUID) -> None:
     goes_on = of_batch & Job.status.is_in([Status.QUEUED, Status.RUNNING])
     asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
     waits_in_vain = of_batch & (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
-    canceled = await change_all(waits_in_vain, {Job.status: Status.CANCELED, **unclaimed(Status.CANCELED)})
-    await release_ended(canceled)
+    await end_all(waits_in_vain, Status.CANCELED)
     announce_all(job.id for job in asked)
     for job in asked:
         if job.status == Status.RUNNING:

@@ -41,7 +41,7 @@ class Terms:
 
     client: whose turn in the queue it takes. finish_within: seconds until it counts as failed; None for the setting's
     value. made_from: the job whose result or settings it is made from. metadata: to find it by. origin: the door that
-    it came in by; "" for our own API and pages.
+    it came in by; "" for our own API and pages. webhook: the address that is told when it ends, besides endpoints.
     """
 
     client: str = ""
@@ -51,6 +51,7 @@ class Terms:
     owner: Owner = NOBODY
     metadata: Mapping[str, str] | None = None
     origin: str = ""
+    webhook: str | None = None
 
 
 DEFAULTS = Terms()
@@ -59,7 +60,7 @@ JOBS_PER_INSERT = 50  # the most jobs per transaction
 COLUMNS = (
     Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.owner, Job.api_key, Job.priority,
     Job.turn, Job.finish_within, Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from, Job.hold,
-    Job.hold_basis, Job.metadata, Job.origin,
+    Job.hold_basis, Job.metadata, Job.origin, Job.webhook,
 )  # fmt: skip
 """The columns that a new job sets; the others have defaults in the database."""
 
@@ -102,7 +103,7 @@ def new_job(
         owner=terms.owner.person, api_key=terms.owner.key, priority=terms.priority, turn=turn, finish_within=seconds,
         deadline_at=from_now(seconds), status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
         made_from=terms.made_from, batch=batch, batch_place=place,
-        metadata=_as_json(terms.metadata) if terms.metadata else None, origin=terms.origin,
+        metadata=_as_json(terms.metadata) if terms.metadata else None, origin=terms.origin, webhook=terms.webhook,
     )  # fmt: skip
 
 

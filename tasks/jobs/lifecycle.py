@@ -14,7 +14,7 @@ from piccolo.columns.combination import WhereRaw
 
 from tasks.db import tables
 from tasks.db.database import DB, now
-from tasks.db.dialect import LOCK_FREE_ROWS, from_now
+from tasks.db.dialect import LOCK_FREE_ROWS, from_now, one_of
 from tasks.db.steps import step
 from tasks.db.tables import Attempt, Condition, Job, Output, Stage, Status
 from tasks.errors import Failure
@@ -32,6 +32,7 @@ from tasks.jobs.transitions import (
     change,
     change_all,
     changed,
+    end_all,
     end_attempt,
     end_without_result,
     queued_for,
@@ -47,6 +48,8 @@ from tasks.messaging.broker import generate_later
 from tasks.replicate.client import Prediction
 
 ENDED = tables.ENDED
+
+MAX_EXPIRED = 500  # jobs of one transaction
 
 CLAIM_JOB = (  # built once, like REPORT_PROGRESS: these queries run more often than all others
     "UPDATE job SET status = 'running', stage = 'submitting', lease_token = {}, lease_until = {}, changed_at = {}"
@@ -186,13 +189,18 @@ async def end_canceled(job: Job, known: Prediction | None = None) -> Job | None:
 
 
 async def expire() -> list[Job]:
-    """Fail the jobs that still wait for their first or another prediction after their deadline has passed."""
+    """Fail the jobs that still wait for their first or another prediction after their deadline has passed.
+
+    Fails up to MAX_EXPIRED at once; a worker soon looks again.
+    """
     in_line = (Job.status == queue.QUEUED) & Job.attempt.is_null() & (Job.deadline_at <= from_now())
-    rows = await change_all(in_line, {Job.status: Status.FAILED, **reason_of(too_late()), **unclaimed(Status.FAILED)})
-    for job in rows:
+    found = await Job.select(Job.id).where(in_line).limit(MAX_EXPIRED)  # most often none: nobody waits for this one
+    if not found:
+        return []
+    expired = await end_all(one_of([row["id"] for row in found]) & in_line, Status.FAILED, too_late())
+    for job in expired:
         announce(job)
-    await release_ended(rows)
-    return rows
+    return expired
 
 
 async def cancel(job_id: UUID) -> Job | None:
@@ -259,8 +267,10 @@ async def _unless_canceled(job: Job | None) -> Job | None:
     if job is None or not job.cancel_requested:
         return job
     waits_in_vain = (Job.id == job.id) & (Job.status == Status.QUEUED) & Job.attempt.is_null()
-    waits_in_vain = waits_in_vain & Job.cancel_requested.eq(True)
-    return await change(waits_in_vain, {Job.status: Status.CANCELED, **unclaimed(Status.CANCELED)}) or job
+    for canceled in await end_all(waits_in_vain & Job.cancel_requested.eq(True), Status.CANCELED):
+        announce(canceled)
+        return canceled
+    return job
 
 
 def too_late() -> Failure:

@@ -17,10 +17,11 @@ from tasks.db.dialect import from_now
 from tasks.db.steps import Step, step
 from tasks.db.tables import ENDED, Attempt, Condition, Job, Output, PendingFile, Status
 from tasks.errors import Failure
-from tasks.jobs import budgets, holds, ledger, queue
+from tasks.jobs import budgets, endings, holds, ledger, queue
 from tasks.jobs.attempts import SUBMISSION_DOUBTFUL, SUBMISSION_UNKNOWN, mine
 from tasks.jobs.ledger import Charge
 from tasks.messaging import events
+from tasks.outbox import outbox
 from tasks.replicate.client import Prediction
 
 ENDED_BADLY: Condition = WhereRaw(
@@ -29,7 +30,9 @@ ENDED_BADLY: Condition = WhereRaw(
 DELETABLE: Condition = WhereRaw("job.status IN ('completed', 'failed', 'canceled') AND job.deleted_at IS NULL")
 
 Changes = dict[Any, Any]  # column -> value, as Piccolo's update takes them
-ERASED: Changes = {Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: "", Job.metadata: None}
+ERASED: Changes = {
+    Job.prompt: "", Job.parameters: "{}", Job.error: None, Job.notes: "", Job.metadata: None, Job.webhook: None,
+}  # fmt: skip
 
 NONE_UNDER_WAY = "SELECT 1 AS closed WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE job = {} AND finished_at IS NULL)"
 """Returns no row when a webhook meanwhile named a prediction that the worker does not know: then nothing has ended."""
@@ -44,14 +47,33 @@ async def change(where: Condition, changes: Changes) -> Job | None:
     """
     for job in await change_all(where, changes):
         announce(job)
-        await release_ended([job])
         return job
     return None
 
 
 async def change_all(where: Condition, changes: Changes) -> list[Job]:
-    """Change every job that matches `where`. The caller announces them after the commit."""
+    """Change every job that matches `where`, but do not end it. The caller announces them after the commit."""
     return [row_as_job(row) for row in await changed(where, changes)]
+
+
+async def end_all(where: Condition, status: Status, failure: Failure | None = None) -> list[Job]:
+    """End every job that matches `where` and has no attempt under way. The caller announces them.
+
+    Programs are told in the same transaction, and what the jobs hold is released. Do not call this inside a
+    transaction.
+    """
+    reason = reason_of(failure) if failure else {}
+    to_endpoints = await outbox.has_endpoints()
+    async with DB.transaction():
+        ended = await change_all(where, {Job.status: status, **reason, **unclaimed(status)})
+        as_told = (endings.ended(job, status, job.finished_at, job.error_code) for job in ended)
+        told = endings.steps(list(as_told), to_endpoints)
+        for each in told:
+            await DB.run_querystring(each.statement)
+    if told:
+        outbox.announce(ended[0].id)
+    await release_ended(ended)
+    return ended
 
 
 async def release_ended(jobs: Iterable[Job]) -> None:
@@ -116,12 +138,24 @@ async def end_attempt(
     free = {**unclaimed(changes[Job.status]), Job.attempt: None}
     ended = changed(mine(job), {**changes, **free, **ledger.added(charge)})
     paid = [*ledger.entered(job, job.attempt, charge), *await _counted(job, charge, changes)]
-    answers = await DB.run_steps([step(ended, must=True), closing, *none_left, *_saved(job, outputs), *paid])
+    told = await _told(job, changes | free)
+    answers = await DB.run_steps([step(ended, must=True), closing, *none_left, *_saved(job, outputs), *paid, *told])
     if answers is None:
         return None
     after = row_as_job(answers[0][0])
     announce(after)
+    if told:
+        outbox.announce(after.id)
     return after
+
+
+async def _told(job: Job, changes: Changes) -> list[Step]:
+    """Return the steps that tell programs of a job that ends with these changes."""
+    status = changes[Job.status]
+    if status not in ENDED:
+        return []
+    ended = endings.ended(job, status, changes[Job.finished_at], changes.get(Job.error_code))
+    return endings.steps([ended], await outbox.has_endpoints())
 
 
 async def _counted(job: Job, charge: Charge | None, changes: Changes) -> list[Step]:

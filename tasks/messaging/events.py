@@ -1,4 +1,4 @@
-"""Messages between processes through Redis: job changes, cancel requests and prediction news.
+"""Messages between processes through Redis: job changes, cancel requests, prediction news and events to send.
 
 Redis carries hints only. A hint may be lost, duplicated or late, so every listener also polls the database. Nothing
 here waits long for Redis, and nothing fails without it.
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 CHANGED = "darkroom:changed"
 CANCEL = "darkroom:cancel"
 NEWS = "darkroom:news"
+OUTBOX = "darkroom:outbox"
 TIMEOUT = 2.0  # seconds; a later hint is useless
 CLOSE_TIMEOUT = 0.5  # seconds that Redis has to accept the last hints when a process stops
 MAX_CONNECTIONS = 20  # per process

@@ -11,14 +11,19 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
+from piccolo.querystring import QueryString
+
 from tasks.backoff import DEFAULT_TIMINGS, Timings
-from tasks.db.database import now
-from tasks.db.dialect import from_now
-from tasks.db.tables import Halt
+from tasks.db.database import DB, now
+from tasks.db.dialect import from_now, typed
+from tasks.db.tables import Condition, Halt, Values
 from tasks.errors import Failure
 from tasks.messaging.broker import generate_later
+from tasks.outbox import outbox
+from tasks.outbox.events import Event, EventType, link
 from tasks.replicate.client import Replicate
 from tasks.replicate.errors import OutcomeUnknown, Refused, Unreached
 from tasks.settings import settings
@@ -50,10 +55,13 @@ async def trip(failure: Failure, job_id: UUID | None = None, timings: Timings = 
     since = before.since if before is not None else now()
     probe_at = from_now(_until_probe(failure.code, same, timings))
     row = Halt(id=1, code=failure.code, message=failure.message, since=since, probe_at=probe_at, job=job_id)
-    changes = {Halt.code: failure.code, Halt.message: failure.message, Halt.probe_at: probe_at, Halt.job: job_id}
-    await Halt.insert(row).on_conflict(
-        target=Halt.id, action="DO UPDATE", values=list(changes.items()), where=Halt.code.not_in(MANUAL_CODES)
-    )
+    changes: Values = {
+        Halt.code: failure.code,
+        Halt.message: failure.message,
+        Halt.probe_at: probe_at,
+        Halt.job: job_id,
+    }
+    await _open(row, changes, Halt.code.not_in(MANUAL_CODES), is_news=same is None)
     if same is None:
         message = f"The queue is halted: {failure.message} Jobs resume automatically once this is over."
         log.error("%s%s", message, f" Detected on job {job_id}." if job_id else "")
@@ -76,10 +84,8 @@ async def close() -> None:
 async def hold(code: str, message: str) -> None:
     """Keep the circuit open until resume(): see MANUAL_CODES. Never replaces the code of a restored library."""
     row = Halt(id=1, code=code, message=message, since=now(), probe_at=now())
-    changes = {Halt.code: code, Halt.message: message, Halt.job: None}
-    await Halt.insert(row).on_conflict(
-        target=Halt.id, action="DO UPDATE", values=list(changes.items()), where=Halt.code != "restored"
-    )
+    changes: Values = {Halt.code: code, Halt.message: message, Halt.job: None}
+    await _open(row, changes, Halt.code != "restored", is_news=True)
     log.warning("The queue is halted: %s", message)
 
 
@@ -92,6 +98,26 @@ async def resume() -> Halt | None:
     """Close the circuit that only a user closes. Returns why it was open, or None when it was not."""
     lifted = await Halt.delete().where(Halt.code.is_in(MANUAL_CODES)).returning(*Halt.all_columns())
     return Halt(**lifted[0]) if lifted else None
+
+
+async def _open(row: Halt, changes: Values, replaces: Condition, is_news: bool) -> None:
+    """Open the circuit, or change why it is open where `replaces` holds. is_news: whether programs are told."""
+    values: Any = list(changes.items())
+    async with DB.transaction():  # or within the one under way: see library_mark.py
+        await Halt.insert(row).on_conflict(target=Halt.id, action="DO UPDATE", values=values, where=replaces)
+        for each in outbox.steps([_halted(row)], to_endpoints=True) if is_news else []:
+            await DB.run_querystring(each.statement)
+
+
+def _halted(row: Halt) -> Event:
+    """Return the event of a halt: once for each code of it, and only if it is this one."""
+    met = {"job_id": row.job} if row.job else {}
+    data = {"code": row.code, "message": row.message, "since": row.since, **met, "links": {"page": link("/")}}
+    of_this_halt = QueryString(
+        f"(SELECT {typed('{}', 'text')} || CAST(since AS TEXT) FROM halt)", f"{EventType.QUEUE_HALTED}:{row.code}:"
+    )
+    holds = QueryString("EXISTS (SELECT 1 FROM halt WHERE code = {})", row.code)
+    return Event(EventType.QUEUE_HALTED, now(), data, of_this_halt, of_all=True, only_if=holds)
 
 
 def _until_probe(code: str, before: Halt | None, timings: Timings) -> float:

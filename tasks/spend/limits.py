@@ -13,14 +13,17 @@ from tasks.accounts.audit import By
 from tasks.accounts.keys import Made
 from tasks.db import ids
 from tasks.db.account_tables import ApiKey, Person
-from tasks.db.database import now
+from tasks.db.database import DB, now
 from tasks.db.money_tables import Budget
+from tasks.db.steps import step
 from tasks.errors import Fault, Rejected
 from tasks.jobs import budgets
 from tasks.jobs.budgets import Period, Scope
 from tasks.models import registry
 from tasks.models.costs import dollars
 from tasks.models.names import OWNER_AND_NAME, bare
+from tasks.outbox import outbox
+from tasks.outbox.events import Event, EventType, link
 
 log = logging.getLogger(__name__)
 
@@ -103,15 +106,35 @@ async def check() -> None:
 
 
 async def warn() -> None:
-    """Note each budget of which most is used, once in its day or month, in the log and in the audit."""
+    """Note each budget of which most is used, once in its day or month: in the log, the audit and the outbox."""
     for budget in await budgets.current():
         if not budgets.is_low(budget) or budget.warned_at is not None:
             continue
         first = (Budget.id == budget.id) & Budget.warned_at.is_null()
-        if await Budget.update({Budget.warned_at: now()}).where(first).returning(Budget.id):
+        warned = step(Budget.update({Budget.warned_at: now()}).where(first).returning(Budget.id), must=True)
+        told = outbox.steps([await _warning(budget)], to_endpoints=True)
+        if await DB.run_steps([warned, *told]) is not None:
             used = {"used": dollars(budgets.used(budget)), "limit": terms(budget)}
             await audit.note(By("worker"), f"budget {budgets.WARN_AT_PERCENT} % used", label(budget), after=used)
             log.warning("%d %% of the budget %s is used", budgets.WARN_AT_PERCENT, label(budget))
+
+
+async def _warning(budget: Budget) -> Event:
+    """Return the event of a budget of which most is used, with the members that the API gives budgets."""
+    owner = None
+    if budget.scope == Scope.PERSON:
+        owner = UUID(budget.subject)
+    elif budget.scope == Scope.KEY and (key := await ApiKey.objects().get(ApiKey.id == UUID(budget.subject))):
+        owner = key.person
+    named = {"name": budget.name} if budget.name else {}
+    resets = {"resets_at": budget.ends_at} if budget.ends_at else {}
+    data = {
+        "scope": budget.scope, **named, "period": budget.period, "limit": dollars(budget.amount),
+        "spent": dollars(budget.spent), "held": dollars(budget.held), "left": dollars(budgets.left(budget)), **resets,
+        "links": {"page": link("/spend")},
+    }  # fmt: skip
+    key_of_event = f"{EventType.BUDGET_WARNING}:{budget.id}:{budget.starts_at.isoformat()}"
+    return Event(EventType.BUDGET_WARNING, now(), data, key_of_event, owner, of_all=owner is None)
 
 
 async def listed() -> list[Budget]:

@@ -27,6 +27,8 @@ from tasks.replicate import circuit
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from tasks.spend import limits
+from tasks.webhooks import history, sending
+from tasks.webhooks.sender import Sender
 from tasks.worker import rescuer
 from tasks.worker.generate import Worker
 
@@ -54,11 +56,14 @@ async def run(
             await circuit.hold_by_hand()
         await broker.startup()
         stack.push_async_callback(broker.shutdown)
+        transport = sending.transport()
+        stack.push_async_callback(transport.aclose)
         duties = (
             worker.leases.keep(), worker.leases.watch_for_cancels(), worker.leases.watch_for_news(),
             rescuer.keep_looking(worker), _show_signs_of_life(worker), _sweep(worker.storage), _keep_books(),
             trash.keep_emptying(worker.storage), library_mark.keep_watch(worker.storage, alive=True),
             orphans.keep_calling_off(worker.replicate, worker.timings.orphan_sweep),
+            Sender(transport).keep_sending(lambda: uniform(0.5, 1.5) * worker.timings.outbox),
         )  # fmt: skip
         ready()
         async with alongside(*duties):
@@ -108,11 +113,12 @@ async def _show_signs_of_life(worker: Worker) -> None:
 
 
 async def _sweep(storage: Storage) -> None:
-    """Periodically remove what has expired: half-written files, unused uploads, sessions and attempts to sign in."""
+    """Periodically remove what has expired: files, sessions, attempts to sign in, and webhooks that were sent."""
 
     async def sweep() -> None:
         await sessions.sweep()
         await throttle.sweep()
+        await history.sweep()
         await storage.sweep()
         await uploads.sweep(storage)
         await limits.check()

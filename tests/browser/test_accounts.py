@@ -107,7 +107,7 @@ def test_the_keyboard_opens_the_menu_and_reaches_all_of_it(page: Page, house: Ho
     page.goto("/collections")
     page.locator("#account-button").focus()
     page.keyboard.press("Enter")
-    for name in ("Account", "People"):
+    for name in ("Account", "Webhooks", "People"):
         page.keyboard.press("Tab")
         expect(page.get_by_role("link", name=name)).to_be_focused()
     page.keyboard.press("Escape")

@@ -10,7 +10,7 @@ from uuid import UUID
 from tests.chaos.doubt import why_no_doubt
 from tests.chaos.evidence import ENDED, SETTLED, Evidence, JobRow, Outage, Prediction, Submission, last_attempt
 
-Kind = Literal["lost", "doubled", "wrong", "unnamed", "gave up", "money", "other"]
+Kind = Literal["lost", "doubled", "wrong", "unnamed", "gave up", "money", "events", "other"]
 KINDS: dict[Kind, str] = {
     "lost": "lost",
     "doubled": "doubled",
@@ -18,6 +18,7 @@ KINDS: dict[Kind, str] = {
     "unnamed": "unnamed files",
     "gave up": "gave up early",
     "money": "wrong sums",
+    "events": "wrong events",
     "other": "other",
 }
 """The kinds of violations -> their names in the table."""
@@ -236,6 +237,51 @@ def the_money_adds_up(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("money", f"is {job.status}, and money is held for it", job.id)
 
 
+def every_end_is_told(evidence: Evidence) -> Iterator[Violation]:
+    """Check that each ended job is told as it ended, and that everything that was to be told arrived at least once.
+
+    What was on its way to a receiver that is gone need not arrive.
+    """
+    told = {(heard.job, heard.type) for heard in evidence.heard if heard.accepted and heard.receiver == "steady"}
+    arrived = {(heard.receiver, heard.id) for heard in evidence.heard if heard.accepted}
+    for job in evidence.jobs:
+        if job.status in ENDED and (job.id, f"job.{job.status}") not in told:
+            yield Violation("events", f"is {job.status}, and nobody was told", job.id)
+    for event in evidence.events:
+        if event.receiver not in evidence.disabled and (event.receiver, event.id) not in arrived:
+            yield Violation("events", f"{event.type} ({event.id}) is {event.state}, and did not arrive", event.job)
+
+
+def no_event_is_made_up(evidence: Evidence) -> Iterator[Violation]:
+    """Check that whatever arrived was signed, was to be told, and says what happened."""
+    known = {(event.receiver, event.id, event.type, event.job) for event in evidence.events}
+    for heard in evidence.heard:
+        if not heard.signed:
+            yield Violation(
+                "events", f"{heard.id} arrived at the {heard.receiver} receiver, and is not signed", heard.job
+            )
+        if (heard.receiver, heard.id, heard.type, heard.job) not in known:
+            yield Violation("events", f"{heard.type} ({heard.id}) arrived, and never happened", heard.job)
+
+
+def events_arrive_in_order(evidence: Evidence) -> Iterator[Violation]:
+    """Check that no event arrived at a receiver before the earlier ones of its job had been accepted there."""
+    places = {event.id: event.place for event in evidence.events}
+    accepted: defaultdict[tuple[str, UUID], int] = defaultdict(int)
+    for heard in evidence.heard:
+        place, line = places.get(heard.id, 0), (heard.receiver, heard.job)
+        if place > accepted[line] + 1:
+            yield Violation("events", f"{heard.type} ({heard.id}) arrived too early", heard.job)
+        if heard.accepted:
+            accepted[line] = max(accepted[line], place)
+
+
+def who_is_gone_is_left_alone(evidence: Evidence) -> Iterator[Violation]:
+    """Check that a receiver that says it is gone is disabled, and no other."""
+    if evidence.disabled != {"leaving": "gone"}:
+        yield Violation("events", f"the receivers that are disabled: {evidence.disabled}")
+
+
 CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
     every_visitor_was_heard,
     every_accepted_job_is_there,
@@ -252,6 +298,10 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Violation]], ...] = (
     no_lease_is_left,
     no_attempt_is_open,
     the_money_adds_up,
+    every_end_is_told,
+    no_event_is_made_up,
+    events_arrive_in_order,
+    who_is_gone_is_left_alone,
     nothing_lies_about,
 )
 

@@ -75,6 +75,30 @@ class OutputRow:
 
 
 @dataclass(frozen=True)
+class Event:
+    """A row of the table webhook_delivery. place: among those of its job that go to the same receiver, oldest first."""
+
+    id: str
+    receiver: str
+    type: str
+    job: UUID
+    state: str
+    place: int
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A request that a receiver of webhooks got. accepted: whether it was answered with 2xx. signed: by Darkroom."""
+
+    receiver: str
+    id: str
+    type: str
+    job: UUID
+    accepted: bool
+    signed: bool
+
+
+@dataclass(frozen=True)
 class Prediction:
     """A prediction that the stand-in counted: each is paid for. Times are Unix milliseconds. urls: its files."""
 
@@ -117,6 +141,11 @@ class Evidence:
     budgets: list[BudgetRow] = field(default_factory=list)
     held: set[UUID] = field(default_factory=set)
     """The jobs for which money is still held."""
+    events: list[Event] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+    """What arrived, at each receiver in its order."""
+    disabled: dict[str, str] = field(default_factory=dict)
+    """Receiver -> why nothing is sent there any more."""
     drawn: dict[str, str] = field(default_factory=dict)
     """URL at the stand-in -> sha256."""
     served: dict[str, str] = field(default_factory=dict)

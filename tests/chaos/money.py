@@ -28,9 +28,9 @@ async def prepare(site: Site) -> dict[str, str]:
         for model, parameters in models.items():
             await until(partial(_is_priced, client, {"prompt": WARM_UP, "model": model, "parameters": parameters}))
     await asyncio.sleep(PRICE_TTL_SECONDS)  # then the other processes know them, too
-    await _command(site, "people add visitor")
-    key = await _command(site, "keys add visitor storm --scope submit --scope read --budget 1000000/day")
-    await _command(site, "budgets set all 1000000/total")
+    await command(site, "people add visitor")
+    key = await command(site, "keys add visitor storm --scope submit --scope read --budget 1000000/day")
+    await command(site, "budgets set all 1000000/total")
     return {"Authorization": f"Bearer {key.strip()}"}
 
 
@@ -39,9 +39,10 @@ async def _is_priced(client: httpx.AsyncClient, body: dict[str, object]) -> bool
     return "replicate.com" not in answer.get("price", {"source": "replicate.com"})["source"]
 
 
-async def _command(site: Site, words: str) -> str:
-    command = [sys.executable, "-m", "webapp", *words.split()]
+async def command(site: Site, words: str) -> str:
+    """Run a command of Darkroom. Returns what it prints."""
+    program = [sys.executable, "-m", "webapp", *words.split()]
     run = partial(
-        subprocess.run, command, env=site.webs[0].environment, cwd=ROOT, check=True, capture_output=True, text=True
+        subprocess.run, program, env=site.webs[0].environment, cwd=ROOT, check=True, capture_output=True, text=True
     )
     return (await asyncio.to_thread(run)).stdout

@@ -115,6 +115,7 @@ async def running(
             CREATES_PER_MINUTE=str(CREATES_PER_MINUTE),
             MAX_ATTEMPTS="10",  # so that no job fails from bad luck alone
             LOG_LEVEL="info",
+            WEBHOOK_ALLOWED_HOSTS="127.0.0.1",
         )  # fmt: skip
         tether = stack.enter_context(Tether())
 

@@ -4,6 +4,7 @@ import asyncio
 import math
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tests.chaos.evidence import AttemptRow, BudgetRow, JobRow, OutputRow
+from tests.chaos.evidence import AttemptRow, BudgetRow, Event, JobRow, OutputRow
 
 LOOK_EVERY = 0.25  # seconds
 
@@ -115,6 +116,36 @@ class Records:
     async def held(self) -> set[UUID]:
         """Return the jobs for which money is held."""
         return {_uuid(row["job"]) for row in await self._ask("SELECT job FROM hold")}
+
+    async def events(self, receivers: Mapping[str, str]) -> list[Event]:
+        """Return everything that was to be sent. receivers: their addresses -> their names."""
+        rows = await self._ask(
+            "SELECT webhook_delivery.id, coalesce(webhook_endpoint.url, webhook_delivery.url) AS url, type, job, state,"
+            " row_number() OVER (PARTITION BY target, job ORDER BY webhook_delivery.created_at, webhook_delivery.id)"
+            " AS place FROM webhook_delivery"
+            " LEFT JOIN webhook_endpoint ON webhook_endpoint.id = webhook_delivery.endpoint"
+        )
+        return [
+            Event(
+                f"msg_{_uuid(row['id']).hex}", receivers[row["url"]], row["type"], _uuid(row["job"]), row["state"],
+                row["place"],
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    async def disabled(self, receivers: Mapping[str, str]) -> dict[str, str]:
+        """Return the receivers that are told nothing any more, and why. receivers: their addresses -> their names."""
+        rows = await self._ask("SELECT url, disabled_why FROM webhook_endpoint WHERE disabled_at IS NOT NULL")
+        return {receivers[row["url"]]: row["disabled_why"] for row in rows}
+
+    async def make_webhooks_due(self) -> None:
+        """Let time pass until the next try of everything that could not be delivered."""
+        waits = "state = 'pending' AND claim IS NULL AND due_at IS NOT NULL"
+        await self._ask(f"UPDATE webhook_delivery SET due_at = created_at WHERE {waits}")
+
+    async def webhooks_left(self) -> bool:
+        """Return whether something is on its way."""
+        return bool(await self._ask("SELECT id FROM webhook_delivery WHERE due_at IS NOT NULL LIMIT 1"))
 
     async def halts(self) -> set[str]:
         """Return the code of what currently halts the queue, if it is halted."""

@@ -15,6 +15,7 @@ from tests.chaos import money, place
 from tests.chaos.checks import Violation, violations
 from tests.chaos.evidence import ENDED
 from tests.chaos.gathering import gather
+from tests.chaos.listeners import listening
 from tests.chaos.patience import until
 from tests.chaos.plan import plan
 from tests.chaos.records import UNREADABLE, Records, Takeover, watch_halts, watch_takeovers
@@ -55,11 +56,16 @@ async def play(seed: int, database: str, size: Size, folder: Path) -> Result:
     planned = visits(chance, size.jobs, size.storm * 0.8, size.slow)
     blows = plan(chance, size, database == "postgres")
     webhooks = size.slow and chance.random() < 0.7  # it takes half a minute to make up for a lost one
-    async with place.running(folder, database, size.webs, size.workers, size.lease, webhooks) as site:
+    async with (
+        listening(chance) as listeners,
+        place.running(folder, database, size.webs, size.workers, size.lease, webhooks) as site,
+    ):
         world = World(site.world, site.standin.log)
         await world.prepare(0.2)
         headers = await money.prepare(site)
-        scene = Scene(site, Records(site.database_url), world, Visitors(site.addresses, world, seed, headers))
+        await listeners.subscribe(site)
+        visitors = Visitors(site.addresses, world, seed, headers, listeners.of_jobs.url)
+        scene = Scene(site, Records(site.database_url), world, visitors, listeners)
         takeover, halts = Takeover(), set[str]()
         await world.prepare(chance.uniform(0.2, 1.0))
         watching = [
@@ -68,11 +74,13 @@ async def play(seed: int, database: str, size: Size, folder: Path) -> Result:
             asyncio.create_task(site.keep(scene.toll.deaths)),
         ]
         visiting = asyncio.create_task(scene.visitors.come(planned))
+        moody = asyncio.create_task(listeners.be_moody())
         await rage(blows, scene)
         await _all_ended(scene.records, visiting, size.limit)
         await world.calm()
         await site.ready()
         await _all_settled(scene)
+        await listeners.calm(moody, scene.records)
         for task in watching:
             task.cancel()
         evidence = await gather(scene, len(planned), halts)

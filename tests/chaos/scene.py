@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+from tests.chaos.listeners import Listeners
 from tests.chaos.place import Site
 from tests.chaos.records import Records
 from tests.chaos.visitors import Visitors
@@ -31,6 +32,7 @@ class Scene:
     records: Records
     world: World
     visitors: Visitors
+    listeners: Listeners
     toll: Toll = field(default_factory=Toll)
 
     def note(self, words: str) -> None:

@@ -10,7 +10,18 @@ from uuid import UUID
 import pytest
 
 from tests.chaos.checks import CHECKS, Violation, nothing_is_paid_twice, violations
-from tests.chaos.evidence import AttemptRow, BudgetRow, Evidence, JobRow, Outage, OutputRow, Prediction, Submission
+from tests.chaos.evidence import (
+    AttemptRow,
+    BudgetRow,
+    Event,
+    Evidence,
+    Heard,
+    JobRow,
+    Outage,
+    OutputRow,
+    Prediction,
+    Submission,
+)
 from tests.chaos.fates import NO_FATE, Fate, fate
 from tests.chaos.gathering import scratches, stored
 from tests.chaos.plan import EACH, ON_POSTGRES, plan
@@ -64,6 +75,23 @@ def evidence() -> Evidence:
         stored={"good-a.png", "good-1-b.png"},
         named={"good-a.png", "good-1-b.png"},
         halts={"provider_away"},
+        events=[
+            Event("msg_1", "steady", "job.completed", GOOD, "delivered", 1),
+            Event("msg_2", "steady", "job.failed", BAD, "delivered", 1),
+            Event("msg_3", "steady", "job.failed", GONE, "delivered", 1),
+            Event("msg_4", "steady", "job.canceled", GONE, "delivered", 2),
+            Event("msg_5", "leaving", "job.canceled", GONE, "failed", 1),
+        ],
+        heard=[
+            Heard("steady", "msg_1", "job.completed", GOOD, True, True),
+            Heard("steady", "msg_2", "job.failed", BAD, False, True),
+            Heard("steady", "msg_3", "job.failed", GONE, True, True),
+            Heard("steady", "msg_3", "job.failed", GONE, True, True),
+            Heard("steady", "msg_4", "job.canceled", GONE, True, True),
+            Heard("steady", "msg_2", "job.failed", BAD, True, True),
+            Heard("leaving", "msg_5", "job.canceled", GONE, False, True),
+        ],
+        disabled={"leaving": "gone"},
     )
 
 
@@ -90,6 +118,15 @@ def attempt(number: int, **changes: object) -> Plant:
 
     def plant(found: Evidence) -> None:
         found.attempts[number] = replace(found.attempts[number], **changes)  # type: ignore[arg-type]
+
+    return plant
+
+
+def heard(number: int, **changes: object) -> Plant:
+    """Return a change of what a receiver got."""
+
+    def plant(found: Evidence) -> None:
+        found.heard[number] = replace(found.heard[number], **changes)  # type: ignore[arg-type]
 
     return plant
 
@@ -205,6 +242,41 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "the_money_adds_up",
     ),
     "money that is held for an ended job": (lambda found: found.held.add(GOOD), "money", "the_money_adds_up"),
+    "an end that nobody is told": (
+        lambda found: (found.heard.pop(0), found.events.pop(0)),
+        "events",
+        "every_end_is_told",
+    ),
+    "an end that is told as another": (job(0, status="failed"), "events", "every_end_is_told"),
+    "an event that is refused to the end": (lambda found: found.heard.pop(5), "events", "every_end_is_told"),
+    "an earlier event that is lost": (
+        lambda found: found.events.append(Event("msg_9", "steady", "job.failed", BAD, "failed", 2)),
+        "events",
+        "every_end_is_told",
+    ),
+    "an event that is not signed": (heard(0, signed=False), "events", "no_event_is_made_up"),
+    "an event that never happened": (heard(0, type="job.canceled"), "events", "no_event_is_made_up"),
+    "an event of another": (heard(6, id="msg_4"), "events", "no_event_is_made_up"),
+    "a later event before an earlier one": (
+        lambda found: found.heard.insert(0, found.heard.pop(4)),
+        "events",
+        "events_arrive_in_order",
+    ),
+    "a later event after an earlier one that was refused": (
+        lambda found: (heard(2, accepted=False)(found), heard(3, accepted=False)(found)),
+        "events",
+        "events_arrive_in_order",
+    ),
+    "a receiver that is gone and told on": (
+        lambda found: found.disabled.clear(),
+        "events",
+        "who_is_gone_is_left_alone",
+    ),
+    "a receiver that is there and told nothing": (
+        lambda found: found.disabled.update(steady="failing"),
+        "events",
+        "who_is_gone_is_left_alone",
+    ),
 }
 """What is wrong -> how it is planted, the kind of violation, and the check that finds it."""
 

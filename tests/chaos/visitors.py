@@ -19,16 +19,16 @@ PATIENCE = 15.0  # seconds to wait for a response
 
 
 class Visitors:
-    """All visitors of a round.
+    """All visitors of a round. webhook: what every third of their jobs has.
 
     submissions: every POST that may have arrived. surprises: unexpected responses, and how often each occurred.
     """
 
-    def __init__(self, addresses: list[str], world: World, seed: int, headers: Mapping[str, str]) -> None:
+    def __init__(self, addresses: list[str], world: World, seed: int, headers: Mapping[str, str], webhook: str) -> None:
         self._clients = [
             httpx.AsyncClient(base_url=address, timeout=PATIENCE, headers=headers) for address in addresses
         ]
-        self._world, self._seed = world, seed
+        self._world, self._seed, self._webhook = world, seed, webhook
         self.submissions: list[Submission] = []
         self.surprises: Counter[str] = Counter()
 
@@ -64,6 +64,8 @@ class Visitors:
         body: dict[str, Any] = {"model": visit.model, "parameters": visit.parameters, "priority": visit.priority}
         if visit.fate.finish_within:
             body["finish_within"] = visit.fate.finish_within
+        if visit.number % 3 == 0:
+            body["webhook"] = self._webhook
         number, submission = 0, Submission("", visit.fate)
         while True:
             number += 1

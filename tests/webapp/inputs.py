@@ -29,7 +29,7 @@ GET, POST = Door("GET", "path"), Door("POST", "path")
 PLACES = ("q", "sort", "cursor")
 COMPOSER = ("prompt", "model", "seeds", "models", "p.width", "p.seed", "p.image", "p.nope", "made_from")
 
-GENERATE = ("prompt", "model", "parameters", "made_from", "metadata")
+GENERATE = ("prompt", "model", "parameters", "made_from", "metadata", "webhook")
 
 KEY = {"name": "ci", "scope": "read"}
 
@@ -58,7 +58,9 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/account/keys/{key_id:uuid}/rotate": (POST,),
     "/account/password": (form("old", "password"),),
     "/account/sessions/{session_id:uuid}/end": (POST,),
-    "/batches": (Door("POST", "json", ("prompt", "models", "seeds", "parameters", "nope"), {"prompt": "a {b|c}"}),),
+    "/batches": (
+        Door("POST", "json", ("prompt", "models", "seeds", "parameters", "webhook", "nope"), {"prompt": "a {b|c}"}),
+    ),
     "/batches/count": (form("prompt", "seeds", "models"),),
     "/batches/{batch_id:str}": (GET,),
     "/batches/{batch_id:str}/cancel": (POST,),
@@ -128,6 +130,13 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/v1/models": (query("x"),),
     "/v1/models/{owner:str}/{name:str}": (GET,),
     "/welcome/{token:str}": (GET, POST),
+    "/webhooks": (
+        query("endpoint", "state", "type", "before"),
+        form("url", "types", "everyone", url="https://example.org", types="job.failed"),
+    ),
+    "/webhooks/deliveries/{delivery_id:uuid}/replay": (POST,),
+    "/webhooks/secret": (query("x"), form("x")),
+    "/webhooks/{endpoint_id:uuid}": (POST, form("action", "since", action="resend", since="24")),
     "/webhooks/replicate": (Door("POST", "body"), Door("POST", "query", ("attempt",))),
     **{f"/replicate{version}{path}": doors for version in ("", "/v1") for path, doors in OF_REPLICATE.items()},
 }  # fmt: skip

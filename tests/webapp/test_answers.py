@@ -118,7 +118,7 @@ async def ask_everything(web: httpx.AsyncClient) -> Answers:
     await send("generate", "POST", "/generate", json={"prompt": "a fox"})
     everything = {
         "prompt": "a fox", "model": factories.SDXL, "parameters": '{"width": 512}', "priority": "high",
-        "finish_within": 300, "made_from": made["completed"],
+        "finish_within": 300, "made_from": made["completed"], "webhook": "https://example.org/hook",
     }  # fmt: skip
     full = await send("generate with everything", "POST", "/generate", json=everything, headers={"X-Client": "ab"})
     await send("status of it", "GET", f"/status/{full['job_id']}")
@@ -131,7 +131,7 @@ async def ask_everything(web: httpx.AsyncClient) -> Answers:
         "two bad parameters": {"prompt": "a", "parameters": {"width": "x", "height": 5000}},
         "no model": {"prompt": "a", "model": "nope"}, "unknown model": {"prompt": "a", "model": "nobody/nothing"},
         "priority": {"prompt": "a", "priority": "urgent"}, "finish_within": {"prompt": "a", "finish_within": 1},
-        "made_from": {"prompt": "a", "made_from": "x"},
+        "made_from": {"prompt": "a", "made_from": "x"}, "webhook": {"prompt": "a", "webhook": "x"},
         "all of it": {"prompt": 5, "model": 5, "parameters": 5, "priority": 5, "finish_within": "5", "made_from": 5},
     }.items():  # fmt: skip
         await send(f"generate refused: {name}", "POST", "/generate", json=body)

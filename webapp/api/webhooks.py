@@ -1,16 +1,21 @@
-"""POST /webhooks/replicate: receives Replicate's reports on predictions."""
+"""POST /webhooks/replicate: receives Replicate's reports. GET /webhooks/secret: the secret that signs ours for jobs."""
 
 from typing import Annotated, Any
 
-from litestar import Request, post
+from litestar import Request, Response, post, route
 from litestar.di import NamedDependency
 from msgspec import Meta
 
 from tasks.predictions.webhooks import Forged, Malformed, Signatures, may_be_signed, take
+from tasks.webhooks import signing
+from webapp.http.authentication import actor_of
 from webapp.http.bodies import in_file
-from webapp.http.errors import Problem
-from webapp.schemas import describe
+from webapp.http.errors import AnyRequest, Problem
+from webapp.http.health import NO_STORE
+from webapp.http.methods import READ
+from webapp.schemas import describe, examples
 from webapp.schemas.codes import Code
+from webapp.schemas.webhooks import SigningSecret
 
 MAX_DELIVERY = 16 * 2**20  # bytes; outputs may be data: URLs
 
@@ -68,3 +73,22 @@ async def from_replicate(request: Request[Any, Any, Any], signatures: NamedDepen
         raise Problem(Code.NOT_SIGNED, "This does not come from Replicate.") from forged
     except Malformed as malformed:
         raise Problem(Code.BAD_REQUEST, str(malformed)) from malformed
+
+
+@route(
+    "/webhooks/secret",
+    http_method=READ,
+    name="signing_secret",
+    tags=["Webhooks"],
+    summary="Get the secret that signs webhooks of jobs",
+    responses=describe.problems() | {200: describe.answer(SigningSecret, "The secret.", examples.SIGNING_SECRET)},
+)
+async def secret(request: AnyRequest) -> Response[SigningSecret]:
+    """Return the secret that signs what is told of the jobs of the key's owner at their own `webhook`.
+
+    Endpoints have other secrets, each its own. While it is rotated, the one before signs, too, for a day.
+    """
+    return Response(SigningSecret(await signing.secret_of_jobs(actor_of(request).person)), headers=NO_STORE)
+
+
+ROUTES = [from_replicate, secret]

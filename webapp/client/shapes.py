@@ -21,6 +21,7 @@ class Options(TypedDict, total=False):
     finish_within: int | None
     made_from: UUID | str | None
     metadata: dict[str, str] | None
+    webhook: str | None
 
 
 class Shape(Struct, omit_defaults=True):

@@ -6,6 +6,7 @@ from tasks.accounts.actors import Permission
 
 SUBMIT, READ, READ_ALL, TIDY = Permission.SUBMIT, Permission.READ, Permission.READ_ALL, Permission.TIDY
 OPERATE, MANAGE, SIGNED_IN = Permission.OPERATE, Permission.MANAGE, Permission.SIGNED_IN
+WEBHOOKS = Permission.WEBHOOKS
 
 Needed = tuple[Permission, ...]
 
@@ -101,6 +102,10 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/v1/images/generations": (SUBMIT, READ),
     "/v1/models": (READ,),
     "/v1/models/{owner}/{name}": (READ,),
+    "/webhooks": (WEBHOOKS,),
+    "/webhooks/deliveries/{delivery_id}/replay": (WEBHOOKS,),
+    "/webhooks/secret": {"GET": (SUBMIT,), "POST": (WEBHOOKS,)},
+    "/webhooks/{endpoint_id}": (WEBHOOKS,),
 }
 """The permissions that a route needs, all of them, by its path, and by method where they differ. GET is HEAD, too."""
 

@@ -81,7 +81,7 @@ def terms_of(body: Generate | GenerateBatch, request: Request[Any, Any, Any], ke
 
     key: the request's idempotency key.
     """
-    sent = ("priority", "finish_within", "made_from", "metadata")
+    sent = ("priority", "finish_within", "made_from", "metadata", "webhook")
     return terms_for(request, key, **{name: getattr(body, name) for name in sent})
 
 

@@ -32,6 +32,7 @@ PAGES = {
     "prices": ("spend",),
     "sign_in": ("accounts",),
     "spend": ("spend",),
+    "webhooks": ("accounts", "webhooks"),
     "welcome": ("accounts",),
     "collections": ("collections", "selection", "ratios"),
     "done": ("selection",),

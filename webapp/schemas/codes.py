@@ -115,6 +115,7 @@ class Code(StrEnum):
     INVALID_PRIORITY = "invalid_priority", 422, "The priority is not low, normal or high."
     INVALID_FINISH_WITHIN = "invalid_finish_within", 422, "finish_within is not a number of seconds in its range."
     INVALID_MADE_FROM = "invalid_made_from", 422, "made_from is not the id of a job, or the job was deleted."
+    INVALID_WEBHOOK = "invalid_webhook", 422, "The webhook is no URL, or one that nothing can be sent to."
     TOO_MANY = "too_many", 422, "The matrix makes more jobs than a batch may have."
     INVALID_QUERY = (
         "invalid_query",

@@ -26,7 +26,8 @@ BODY = (Code.MALFORMED_JSON, Code.CROSS_SITE, Code.BODY_TOO_LARGE, Code.UNSUPPOR
 """The errors of every request with a JSON body."""
 CHECKED = (
     Code.INVALID_PROMPT, Code.INVALID_PARAMETERS, Code.UNKNOWN_MODEL, Code.INVALID_PRIORITY,
-    Code.INVALID_FINISH_WITHIN, Code.INVALID_MADE_FROM, Code.INVALID_METADATA, Code.STORAGE_UNAVAILABLE,
+    Code.INVALID_FINISH_WITHIN, Code.INVALID_MADE_FROM, Code.INVALID_METADATA, Code.INVALID_WEBHOOK,
+    Code.STORAGE_UNAVAILABLE,
     Code.MODEL_NOT_ALLOWED,
 )  # fmt: skip
 """The errors of every request that is checked like one for jobs."""

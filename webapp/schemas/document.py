@@ -35,7 +35,7 @@ TAGS = {
     "Models": "Which models there are, and what they take.",
     "Batches": "Submit all combinations of a prompt matrix as one.",
     "Spend": "What was spent, and the budgets.",
-    "Webhooks": "What Replicate reports about predictions.",
+    "Webhooks": "What programs are told, and what Replicate reports about predictions.",
     "Health": "Whether the process lives, and can do its work.",
 }
 SCHEMES = {

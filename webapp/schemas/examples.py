@@ -13,6 +13,7 @@ from webapp.schemas.library import Made, Upload
 from webapp.schemas.members import Kind, Priority
 from webapp.schemas.money import BudgetState, Estimate, Price, Spend, Spent, SpentBy, SpentOnDay
 from webapp.schemas.problems import Readiness
+from webapp.schemas.webhooks import SigningSecret
 
 JOB_ID, BATCH_ID = UUID("019ab0c4-5d1e-7b36-9533-e50ac26d7632"), UUID("019ab0c4-5d1e-7b36-9533-e50ac26d7640")
 CREATED = datetime(2026, 11, 22, 20, 15, 1, 42000, tzinfo=UTC)
@@ -99,6 +100,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "parameters": {"aspect_ratio": "3:2", "num_outputs": 2},
     },
     "urgent": {"prompt": PROMPT, "priority": "high", "finish_within": 300},
+    "webhook": {"prompt": PROMPT, "webhook": "https://example.org/hook"},
 }  # fmt: skip
 BATCH_REQUESTS: dict[str, dict[str, Any]] = {
     "prompts": {"prompt": "{red|blue} fox in {snow|sand}", "seeds": 3},
@@ -125,6 +127,7 @@ UPLOAD = {"upload": Upload(
     sha256=SHA256,
 )}  # fmt: skip
 IMPRINT = {"imprint": Made("/?prompt=A+futuristic+city&model=stability-ai%2Fsdxl&p.width=512&p.seed=7")}
+SIGNING_SECRET = {"secret": SigningSecret("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")}
 NOT_READY = {"not_ready": Readiness(
     "not ready",
     {

@@ -13,6 +13,7 @@ from tasks.curation.edits import MAX_NOTES_LENGTH, MAX_TAGS
 from tasks.curation.names import MAX_COLLECTION_LENGTH, MAX_TAG_LENGTH
 from tasks.library.query import MAX_LENGTH
 from tasks.models.registry import MAX_PROMPT_LENGTH
+from tasks.outbox.addresses import MAX_URL_LENGTH
 from tasks.settings import MODEL_NAME
 from webapp.schemas.members import PARAMETERS, JobId, Maybe
 
@@ -89,6 +90,15 @@ SentMetadata = Annotated[
     ),
 ]
 
+SentWebhook = Annotated[
+    object,
+    Meta(
+        description="An address that is told when the job ends, or the batch, besides your endpoints: see "
+        "`GET /webhooks/secret`.",
+        extra_json_schema={"anyOf": [{"type": "string", "format": "uri", "maxLength": MAX_URL_LENGTH}, NULL]},
+    ),
+]
+
 
 class Sent(Struct, kw_only=True, forbid_unknown_fields=True):
     """A body as it was sent: nothing is checked yet but its members."""
@@ -114,6 +124,7 @@ class Generate(Sent):
     finish_within: SentSeconds = None
     made_from: SentJob = None
     metadata: SentMetadata = None
+    webhook: SentWebhook = None
 
 
 class GenerateBatch(Sent):
@@ -150,6 +161,7 @@ class GenerateBatch(Sent):
     finish_within: SentSeconds = None
     made_from: SentJob = None
     metadata: SentMetadata = None
+    webhook: SentWebhook = None
 
 
 class EstimateJobs(GenerateBatch):

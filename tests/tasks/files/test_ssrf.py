@@ -12,12 +12,13 @@ import httpx
 import pytest
 
 from tasks.errors import Failure
-from tasks.files.ssrf import PublicTransport, Watchman, is_public
+from tasks.files.ssrf import PublicTransport, Watchman, exempting, is_public
 
 pytestmark = pytest.mark.once
 
 HOST = "pictures.replicate.delivery"
 LIMITS = httpx.Limits()
+PUBLIC = exempting(None)
 
 
 @pytest.mark.parametrize(
@@ -93,13 +94,13 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at_though_the_
 ) -> None:
     names = Names(["8.8.8.8"], ["127.0.0.1"])
     network.answering = {"8.8.8.8"}
-    await Watchman(resolve=names).connect_tcp(HOST, 443, 1.0)
+    await Watchman(PUBLIC, names).connect_tcp(HOST, 443, 1.0)
     assert names.asked == [(HOST, 443)]
     assert network.connected == ["8.8.8.8"]
 
 
 async def test_each_new_connection_is_looked_at_anew(network: Network) -> None:
-    watchman = Watchman(resolve=Names(["8.8.8.8"], ["127.0.0.1"]))
+    watchman = Watchman(PUBLIC, Names(["8.8.8.8"], ["127.0.0.1"]))
     network.answering = {"8.8.8.8", "127.0.0.1"}
     await watchman.connect_tcp(HOST, 443, 1.0)
     with pytest.raises(Failure):
@@ -110,22 +111,22 @@ async def test_each_new_connection_is_looked_at_anew(network: Network) -> None:
 @pytest.mark.parametrize("others", [["8.8.8.8"], ["8.8.8.8", "2606:4700::1111"], []])
 async def test_one_private_address_among_public_ones_is_enough_to_refuse(others: list[str], network: Network) -> None:
     with pytest.raises(Failure) as caught:
-        await Watchman(resolve=Names([*others, "10.0.0.1"])).connect_tcp(HOST, 443, 1.0)
+        await Watchman(PUBLIC, Names([*others, "10.0.0.1"])).connect_tcp(HOST, 443, 1.0)
     assert (caught.value.code, caught.value.passing) == ("output_host_refused", False)
     assert network.connected == []
 
 
 async def test_an_address_that_does_not_answer_leaves_time_for_the_next(network: Network) -> None:
     network.answering = {"8.8.4.4"}
-    await Watchman(resolve=Names(["9.9.9.99", "8.8.8.8", "8.8.4.4"])).connect_tcp(HOST, 443, 0.3)
+    await Watchman(PUBLIC, Names(["9.9.9.99", "8.8.8.8", "8.8.4.4"])).connect_tcp(HOST, 443, 0.3)
     assert network.connected == ["9.9.9.99", "8.8.8.8", "8.8.4.4"]
 
 
 async def test_where_no_address_answers_the_last_ones_error_is_told(network: Network) -> None:
     with pytest.raises(httpcore.ConnectError):
-        await Watchman(resolve=Names(["9.9.9.99", "8.8.8.8"])).connect_tcp(HOST, 443, 0.1)
+        await Watchman(PUBLIC, Names(["9.9.9.99", "8.8.8.8"])).connect_tcp(HOST, 443, 0.1)
     with pytest.raises(httpcore.ConnectTimeout):
-        await Watchman(resolve=Names(["8.8.8.8", "9.9.9.99"])).connect_tcp(HOST, 443, 0.1)
+        await Watchman(PUBLIC, Names(["8.8.8.8", "9.9.9.99"])).connect_tcp(HOST, 443, 0.1)
 
 
 async def test_a_resolver_that_hangs_is_a_time_out() -> None:
@@ -134,7 +135,7 @@ async def test_a_resolver_that_hangs_is_a_time_out() -> None:
         return []
 
     with pytest.raises(httpcore.ConnectTimeout):
-        await Watchman(resolve=hang).connect_tcp(HOST, 443, 0.05)
+        await Watchman(PUBLIC, hang).connect_tcp(HOST, 443, 0.05)
 
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), UnicodeError("label too long")])
@@ -143,9 +144,9 @@ async def test_a_name_that_does_not_resolve_is_an_error_of_the_connection(error:
         raise error
 
     with pytest.raises(httpcore.ConnectError):
-        await Watchman(resolve=fail).connect_tcp(HOST, 443, 1.0)
+        await Watchman(PUBLIC, fail).connect_tcp(HOST, 443, 1.0)
     with pytest.raises(httpcore.ConnectError):
-        await Watchman(resolve=Names([])).connect_tcp(HOST, 443, 1.0)
+        await Watchman(PUBLIC, Names([])).connect_tcp(HOST, 443, 1.0)
 
 
 class Loopback:
@@ -183,14 +184,14 @@ async def test_a_real_server_on_this_machine_is_not_even_connected_to(host: str,
 
 
 async def test_what_is_exempt_may_be_on_this_machine_and_is_still_called_by_its_name(loopback: Loopback) -> None:
-    transport = PublicTransport(LIMITS, (HOST, loopback.port), Names(["127.0.0.1"]))
+    transport = PublicTransport(LIMITS, exempting((HOST, loopback.port)), Names(["127.0.0.1"]))
     async with httpx.AsyncClient(transport=transport) as client:
         answer = await client.get(f"http://{HOST}:{loopback.port}/")
     assert answer.text.lower() == f"host: {HOST}:{loopback.port}"
 
 
 async def test_only_the_one_port_is_exempt(loopback: Loopback) -> None:
-    async with httpx.AsyncClient(transport=PublicTransport(LIMITS, ("127.0.0.1", 1))) as client:
+    async with httpx.AsyncClient(transport=PublicTransport(LIMITS, exempting(("127.0.0.1", 1)))) as client:
         with pytest.raises(Failure):
             await client.get(f"http://127.0.0.1:{loopback.port}/")
     assert loopback.visits == 0
@@ -211,7 +212,7 @@ async def test_tls_still_asks_for_the_host_by_name_and_checks_it() -> None:
     context.sni_callback = lambda _socket, name, _context: asked.append(name)
     async with await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
-        transport = PublicTransport(LIMITS, (HOST, port), Names(["127.0.0.1"]))
+        transport = PublicTransport(LIMITS, exempting((HOST, port)), Names(["127.0.0.1"]))
         async with httpx.AsyncClient(transport=transport) as client:
             with pytest.raises(httpx.ConnectError):
                 await client.get(f"https://{HOST}:{port}/")

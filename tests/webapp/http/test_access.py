@@ -19,6 +19,7 @@ Who = frozenset[str]
 PEOPLE = frozenset({"viewer", "member", "admin"})
 MAKERS = frozenset({"open house", "member", "admin", "program"})
 ADMINS = frozenset({"admin"})
+PERSONS = frozenset({"open house", "member", "admin"})  # who make prints, but no programs
 OPERATORS = ADMINS | {"open house", "key with operate"}
 READERS = PEOPLE | {"open house", "program", "key with read"}
 READERS_OF_ALL = PEOPLE | {"open house", "program", "key with read:all"}
@@ -112,7 +113,11 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/v1/images/generations": {"POST": MAKERS},
     "/v1/models": {"GET": READERS},
     "/v1/models/{owner}/{name}": {"GET": READERS},
+    "/webhooks": {"GET": PERSONS, "POST": PERSONS},
+    "/webhooks/deliveries/{delivery_id}/replay": {"POST": PERSONS},
     "/webhooks/replicate": {"POST": EVERYONE},
+    "/webhooks/secret": {"GET": SUBMITTERS, "POST": PERSONS},
+    "/webhooks/{endpoint_id}": {"POST": PERSONS},
     "/welcome/{token}": {"GET": EVERYONE, "POST": EVERYONE},
     **{f"/replicate{version}{path}": row for version in ("", "/v1") for path, row in OF_REPLICATE.items()},
 }

@@ -1,0 +1,97 @@
+"""The forms of /webhooks: endpoints are added and changed, and events are sent once more."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from litestar import Response, post
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from tasks.accounts.actors import Permission
+from tasks.db.database import now
+from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
+from tasks.errors import Rejected
+from tasks.webhooks import endpoints, history
+from webapp.http.authentication import actor_of, requester
+from webapp.http.clients import came_from
+from webapp.http.errors import AnyRequest, Problem
+from webapp.schemas.codes import Code
+from webapp.webhooks import webhooks
+from webapp.webhooks.webhooks import SINCE, Said, existing, sees
+
+SETTLE_SECONDS = 3.0  # in which most receivers have answered
+
+
+@post("/webhooks", status_code=200)
+async def add(request: AnyRequest) -> Response[str]:
+    """Add an endpoint. Its secret is on the page that this returns, and never again."""
+    form, actor = await request.form(), actor_of(request)
+    url, types = str(form.get("url", "")), tuple(str(kind) for kind in form.getall("types", []))
+    everyone = bool(form.get("everyone")) and actor.may(Permission.MANAGE)
+    try:
+        made = await endpoints.add(actor.person, url, types, everyone, requester(request))
+    except Rejected as rejected:
+        fault = rejected.faults[0]
+        said = Said(fault.message, fault.pointer.removeprefix("/"), url=url, types=types, everyone=everyone)
+        return await webhooks.page(request, said)
+    return await webhooks.page(request, Said(secret=made.secret, of=endpoints.label(made.endpoint)))
+
+
+@post("/webhooks/{endpoint_id:uuid}", status_code=200)
+async def change(request: AnyRequest, endpoint_id: FromPath[UUID]) -> Response[Any]:
+    """Change an endpoint, or send something to it, as the button says that was pressed."""
+    form, endpoint, by = await request.form(), await existing(request, endpoint_id), requester(request)
+    match str(form.get("action", "")):
+        case "pause":
+            await endpoints.pause(endpoint, by)
+        case "enable":
+            await endpoints.enable(endpoint, by)
+        case "remove":
+            await endpoints.remove(endpoint, by)
+        case "rotate":
+            said = Said(secret=await endpoints.rotate(endpoint, by), of=endpoints.label(endpoint))
+            return await webhooks.page(request, said)
+        case "test":
+            return await _shown(await history.send_test(endpoint), "/webhooks")
+        case "resend":
+            return await _resent(request, endpoint, str(form.get("since", "")))
+        case _:
+            raise Problem(Code.BAD_REQUEST, "There is no such action.")
+    return Redirect("/webhooks", status_code=303)
+
+
+@post("/webhooks/secret", status_code=200)
+async def rotate_for_jobs(request: AnyRequest) -> Response[str]:
+    """Make another secret for the jobs that have a `webhook`."""
+    secret = await endpoints.rotate_for_jobs(actor_of(request).person, requester(request))
+    return await webhooks.page(request, Said(secret=secret, of="your jobs"))
+
+
+async def _resent(request: AnyRequest, endpoint: WebhookEndpoint, hours: str) -> Response[str]:
+    if hours not in SINCE:
+        raise Problem(Code.BAD_REQUEST, "There is no such time.")
+    count = await history.resend(endpoint, now() - timedelta(hours=int(hours)), requester(request))
+    events = "1 event is" if count == 1 else f"{count:,} events are"
+    said = Said(done=f"{events} sent once more." if count else f"Nothing has failed in {SINCE[hours]}.")
+    return await webhooks.page(request, said)
+
+
+@post("/webhooks/deliveries/{delivery_id:uuid}/replay", status_code=303)
+async def replay(request: AnyRequest, delivery_id: FromPath[UUID]) -> Redirect:
+    """Send an event once more that was delivered, or failed."""
+    delivery = await WebhookDelivery.objects().get(WebhookDelivery.id == delivery_id)
+    if delivery is None or sees(actor_of(request)) not in (None, delivery.owner):
+        raise Problem(Code.NOT_FOUND, "There is no such event.")
+    await history.replay(delivery, requester(request))
+    page = came_from(request)
+    return await _shown(delivery, page if page.startswith("/webhooks") else "/webhooks")
+
+
+async def _shown(delivery: WebhookDelivery, page: str) -> Redirect:
+    """Return the way to an event that is sent now, once it is known what came of that, if it soon is."""
+    await history.settle(delivery, SETTLE_SECONDS)
+    return Redirect(f"{page}#delivery-{delivery.id}", status_code=303)
+
+
+ROUTES = [add, change, rotate_for_jobs, replay]
