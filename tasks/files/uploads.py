@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -22,6 +23,7 @@ from tasks.settings import settings
 log = logging.getLogger(__name__)
 
 KEY_PREFIX = "upload-"  # of upload keys
+KEY = re.compile(rf"{KEY_PREFIX}[0-9a-f-]{{36}}\.[a-z0-9]{{1,10}}")
 MAX_UPLOAD_BYTES = settings.max_upload_mib * 2**20
 QUOTA_BYTES = settings.max_uploads_mib * 2**20  # bytes
 QUOTA_OF_ONE_BYTES = settings.max_uploads_mib_per_client * 2**20  # bytes
@@ -101,8 +103,8 @@ async def latest(count: int) -> list[Upload]:
 
 
 async def find(key: str) -> Upload | None:
-    """Return an upload, or None when there is none."""
-    return await Upload.objects().get((Upload.key == key) & NOT_DELETING)
+    """Return an upload, or None when there is none. key: any text."""
+    return await Upload.objects().get((Upload.key == key) & NOT_DELETING) if KEY.fullmatch(key) else None
 
 
 async def delete(upload: Upload, storage: Storage) -> bool:

@@ -8,7 +8,7 @@ import socket
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -39,7 +39,13 @@ def web(settings: Settings, descriptor: int | None) -> int:
 
     if descriptor is None:
         logging.getLogger("webapp").info("Listening on http://%s:%d", settings.host, settings.port)
-    return _serve(lambda: NotedPeer(create_app(), settings.trusted_proxies), listening, settings)
+    apps: list[Any] = []
+
+    def created() -> object:
+        apps.append(create_app())
+        return NotedPeer(apps[0], settings.trusted_proxies)
+
+    return _serve(created, listening, settings, lambda: apps[0].state.hub.waiters.stop())
 
 
 def standin(settings: Settings, descriptor: int | None) -> int:
@@ -241,8 +247,26 @@ def _connected(do: Callable[[], Awaitable[Done]]) -> Done:
     return asyncio.run(done())
 
 
-def _serve(create_app: Callable[[], object], listening: socket.socket, settings: Settings) -> int:
-    server = uvicorn.Server(
+class Server(uvicorn.Server):
+    """A server that calls `stopping` before it lets nobody in any more. It then cuts off who is not answered soon."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._stopping()
+        await super().shutdown(sockets)
+
+
+def _serve(
+    create_app: Callable[[], object],
+    listening: socket.socket,
+    settings: Settings,
+    stopping: Callable[[], None] = lambda: None,
+) -> int:
+    server = Server(
         uvicorn.Config(
             create_app,
             factory=True,
@@ -254,7 +278,8 @@ def _serve(create_app: Callable[[], object], listening: socket.socket, settings:
             proxy_headers=False,  # see webapp/http/direct_peer.py
             timeout_graceful_shutdown=2,  # a slow download does not delay shutdown
             timeout_keep_alive=30,  # longer than clients keep a connection, so that none is closed while in use
-        )
+        ),
+        stopping,
     )
     with listening:
         server.run([listening])

@@ -24,6 +24,7 @@ class Waiters:
         self._most, self._most_of_one = most, most_of_one
         self._by_job: dict[UUID, set[Ended]] = {}
         self._of: Counter[UUID | None] = Counter()
+        self._stopping = False
 
     def __bool__(self) -> bool:
         return bool(self._by_job)
@@ -35,12 +36,12 @@ class Waiters:
 
     @contextmanager
     def registered(self, job_id: UUID, actor: Actor) -> Iterator[Ended | None]:
-        """Yield a future that is done when the job has ended, or None when too many requests wait already.
+        """Yield a future that is done when the job has ended, or None when nobody can wait: see stop(), and the limits.
 
         Read the job inside the block, so that its end is not missed.
         """
         who = actor.key or actor.person
-        if self._of.total() >= self._most or (who is not None and self._of[who] >= self._most_of_one):
+        if self._stopping or self._of.total() >= self._most or (who is not None and self._of[who] >= self._most_of_one):
             yield None
             return
         ended: Ended = asyncio.get_running_loop().create_future()
@@ -54,6 +55,12 @@ class Waiters:
             self._by_job[job_id].discard(ended)
             if not self._by_job[job_id]:
                 del self._by_job[job_id]
+
+    def stop(self) -> None:
+        """Wake all requests, and let none wait any more, because the process stops: they get an answer in time."""
+        self._stopping = True
+        for ended in [each for waiting in self._by_job.values() for each in waiting if not each.done()]:
+            ended.set_result(None)
 
     def wake(self, cards: Iterable[Card]) -> None:
         """Wake the requests that wait for those of the jobs that have ended."""

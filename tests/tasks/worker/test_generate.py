@@ -39,10 +39,10 @@ async def test_a_prompt_becomes_a_picture_of_the_size_that_was_asked_for(working
 
 
 async def test_its_attempt_says_what_was_sent_and_what_it_took(working: Faults) -> None:
-    job = await submitted("a fox in the snow", width=64, height=64)
+    job = await submitted("a fox whose attempt is read", width=64, height=64)
     await ended(job)
     [attempt] = await cards.attempts(job.id)
-    [prediction] = await working.created("a fox in the snow")
+    [prediction] = await working.created("a fox whose attempt is read")
     assert attempt.prediction_id == prediction["id"]
     assert attempt.version.startswith("stability-ai/sdxl:")
     metrics = json.loads(attempt.metrics)

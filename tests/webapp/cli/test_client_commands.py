@@ -311,7 +311,7 @@ class Terminal:
         self.shown = ""
         self.process = subprocess.Popen(
             command(*words), cwd=ROOT, env=environment(served.url), stdin=other, stdout=other, stderr=other,
-            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            start_new_session=True, preexec_fn=_begin_on_terminal,
         )  # fmt: skip
         os.close(other)
 
@@ -336,6 +336,12 @@ class Terminal:
         os.close(self._end)
         self.process.kill()
         self.process.wait()
+
+
+def _begin_on_terminal() -> None:
+    """Make the terminal the command's own, and let Ctrl-C reach it: whoever runs the tests may ignore it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
