@@ -5,7 +5,7 @@ import io
 import logging
 import re
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, redirect_stdout
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from piccolo.apps.migrations.tables import Migration
 
 from tasks.db.postgres import ShieldedPostgresEngine
 from tasks.db.sqlite import KeptSQLiteEngine
+from tasks.db.steps import Step
 from tasks.errors import DatabaseAway
 from tasks.settings import ROOT, SettingsError, settings
 
@@ -47,6 +48,12 @@ DB = _engine()
 def now() -> datetime:
     """Return the current time as rows hold it: timezone-aware, in UTC."""
     return datetime.now(UTC)
+
+
+async def run_inside(steps: Iterable[Step]) -> None:
+    """Run the statements of steps inside the transaction under way. Their rows are not looked at."""
+    for step in steps:
+        await DB.run_querystring(step.statement)
 
 
 @asynccontextmanager

@@ -129,7 +129,7 @@ class Job(Table, tablename="job"):
     hold_basis = Varchar(length=16, null=True, default=None)  # what that rests on, see costs.py
     cost = BigInt(null=True, default=None)  # micro-dollars of all its attempts so far; None when no cost is known
     cost_basis = Varchar(length=16, null=True, default=None)  # what its last known cost rests on, see costs.py
-    metadata = JSON(null=True, default=None)  # pairs of strings of whoever submitted it; None for none
+    metadata = JSON(null=True, default=None)  # pairs of strings, by which its submitter finds it; None for none
     webhook = Text(null=True, default=None)  # where its events are sent, besides endpoints; may hold secrets
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from piccolo.query.functions.aggregate import Count
 
-from tasks.db.database import DB, now
+from tasks.db.database import DB, now, run_inside
 from tasks.db.dialect import from_now
 from tasks.db.tables import Batch, Condition, Job, Status
 from tasks.jobs import backlog, holds, idempotency, insert, queue
@@ -65,8 +65,7 @@ async def submit_all(
                     note(job, needs)
                     job.turn = first + job.batch_place
                 rows += await Job.insert(*portion).returning(*Job.all_columns())
-                for step in [*holds.entered(portion, needs), *insert.with_metadata(portion)]:
-                    await DB.run_querystring(step.statement)
+                await run_inside([*holds.entered(portion, needs), *insert.with_metadata(portion)])
         return rows
 
     rows = await holds.within_budgets(inserted, new)

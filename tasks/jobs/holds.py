@@ -12,7 +12,7 @@ from uuid import UUID
 from piccolo.querystring import QueryString
 
 from tasks.db import ids
-from tasks.db.database import DB, now
+from tasks.db.database import DB, now, run_inside
 from tasks.db.dialect import one_of
 from tasks.db.money_tables import Budget, Hold
 from tasks.db.steps import Step, alike, inserted, step
@@ -152,13 +152,7 @@ async def take_again(jobs: Sequence[Job], needs: Needs) -> None:
     rows = await Hold.raw(f"DELETE FROM hold WHERE {{}} RETURNING {HELD}", _of([job.id for job in jobs]))
     again = {job.id: needs[job.id] for job in jobs if job.id in needs}
     await take(again, await _given_back(rows))
-    await enter(jobs, again)
-
-
-async def enter(jobs: Sequence[Job], needs: Needs) -> None:
-    """Write down what is held for jobs, inside the transaction under way."""
-    for each in entered(jobs, needs):
-        await DB.run_querystring(each.statement)
+    await run_inside(entered(jobs, again))
 
 
 def _listed(need: Need) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
-from tasks.db.database import DB, now
+from tasks.db.database import DB, now, run_inside
 from tasks.db.dialect import from_now
 from tasks.db.steps import Step, step
 from tasks.db.tables import ENDED, Attempt, Condition, Job, Output, PendingFile, Status
@@ -68,8 +68,7 @@ async def end_all(where: Condition, status: Status, failure: Failure | None = No
         ended = await change_all(where, {Job.status: status, **reason, **unclaimed(status)})
         as_told = (endings.ended(job, status, job.finished_at, job.error_code) for job in ended)
         told = endings.steps(list(as_told), to_endpoints)
-        for each in told:
-            await DB.run_querystring(each.statement)
+        await run_inside(told)
     if told:
         outbox.announce(ended[0].id)
     await release_ended(ended)

@@ -17,7 +17,7 @@ from uuid import UUID
 from piccolo.querystring import QueryString
 
 from tasks.backoff import DEFAULT_TIMINGS, Timings
-from tasks.db.database import DB, now
+from tasks.db.database import DB, now, run_inside
 from tasks.db.dialect import from_now, typed
 from tasks.db.tables import Condition, Halt, Values
 from tasks.errors import Failure
@@ -105,8 +105,7 @@ async def _open(row: Halt, changes: Values, replaces: Condition, is_news: bool) 
     values: Any = list(changes.items())
     async with DB.transaction():  # or within the one under way: see library_mark.py
         await Halt.insert(row).on_conflict(target=Halt.id, action="DO UPDATE", values=values, where=replaces)
-        for each in outbox.steps([_halted(row)], to_endpoints=True) if is_news else []:
-            await DB.run_querystring(each.statement)
+        await run_inside(outbox.steps([_halted(row)], to_endpoints=True) if is_news else [])
 
 
 def _halted(row: Halt) -> Event:

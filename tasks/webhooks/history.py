@@ -93,7 +93,7 @@ async def resend(endpoint: WebhookEndpoint, since: datetime, by: By) -> int:
 
 
 async def settle(delivery: WebhookDelivery, within: float) -> None:
-    """Wait until what is sent now was tried, at most `within` seconds: whoever sent it wants to see what came of it."""
+    """Wait until what is sent now was tried, at most `within` seconds: its sender wants to see what came of it."""
     waits = WebhookDelivery.exists().where((WebhookDelivery.id == delivery.id) & WebhookDelivery.due_at.is_not_null())
     with suppress(TimeoutError):
         async with asyncio.timeout(within):

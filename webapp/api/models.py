@@ -5,12 +5,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import Scope
 
-from tasks.admission.admission import is_model_name
 from tasks.models import registry
 from tasks.replicate.client import Replicate
-from webapp.http.errors import Problem
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
+from webapp.http.requests import existing_model
 from webapp.schemas import describe
 from webapp.schemas.codes import Code
 from webapp.schemas.library import Model, ModelInFull, ModelList
@@ -43,11 +42,7 @@ async def model(
     scope: Scope, owner: FromPath[str], name: FromPath[str], replicate: NamedDependency[Replicate]
 ) -> Response[ModelInFull]:
     """Return a model on Replicate with the schema of its input and the defaults in it."""
-    full_name = f"{owner}/{name}"
-    found = await registry.look_up(full_name, replicate) if is_model_name(full_name) else None
-    if found is None:
-        raise Problem(Code.MODEL_NOT_FOUND, "Replicate knows no such model.")
-    return revalidated_json(scope, ModelInFull.whole(found))
+    return revalidated_json(scope, ModelInFull.whole(await existing_model(f"{owner}/{name}", replicate)))
 
 
 ROUTES = [models, model]

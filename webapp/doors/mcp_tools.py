@@ -25,9 +25,7 @@ from tasks.spend import limits, totals
 from webapp.doors import mcp_jobs
 from webapp.doors.mcp_jobs import MAX_FOUND, MAX_WAIT_SECONDS, Answer, Call
 from webapp.http.authentication import refused
-from webapp.http.errors import Problem
-from webapp.http.requests import terms_for
-from webapp.schemas.codes import Code
+from webapp.http.requests import existing_model, terms_for
 from webapp.schemas.library import Model, ModelInFull
 from webapp.schemas.money import BudgetState, Estimate
 
@@ -85,9 +83,7 @@ async def _models(call: Call) -> Answer:
 
 
 async def _model(call: Call, name: str) -> Answer:
-    found = await registry.look_up(name, call.replicate) if admission.is_model_name(name) else None
-    if found is None:
-        raise Problem(Code.MODEL_NOT_FOUND, "Replicate knows no such model.")
+    found = await existing_model(name, call.replicate)
     members = msgspec.to_builtins(ModelInFull.whole(found))
     del members["output_schema"]
     members["price"] = _price(Estimate.of(await quotes.of_runs([(found, {})]), 1, None, call.actor))

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from litestar.types import ASGIApp, ExceptionHandlersMap, Scope
 
 from tasks.admission import batches
-from tasks.admission.admission import is_model_name, known_model, model_faults, prompt_faults
+from tasks.admission.admission import known_model, model_faults, prompt_faults
 from tasks.admission.matrix import quoted
 from tasks.errors import DatabaseAway, Failure, Rejected, reject
 from tasks.files import uploads
@@ -38,7 +38,7 @@ from webapp.http.event_stream import streamed
 from webapp.http.idempotency import REPLAYED, key_of
 from webapp.http.methods import READ
 from webapp.http.prefer import seconds_of
-from webapp.http.requests import existing, json_object, terms_for
+from webapp.http.requests import existing, existing_model, json_object, terms_for
 from webapp.http.submission import submitted
 from webapp.http.waiters import waited
 from webapp.schemas.codes import Code
@@ -111,11 +111,7 @@ async def model(
     scope: Scope, owner: FromPath[str], name: FromPath[str], replicate: NamedDependency[Replicate]
 ) -> Response[dict[str, Any]]:
     """Return a model on Replicate."""
-    full_name = f"{owner}/{name}"
-    found = await registry.look_up(full_name, replicate) if is_model_name(full_name) else None
-    if found is None:
-        raise Problem(Code.MODEL_NOT_FOUND, "Replicate knows no such model.")
-    return revalidated_json(scope, _shape(found))
+    return revalidated_json(scope, _shape(await existing_model(f"{owner}/{name}", replicate)))
 
 
 def _shape(model: Model) -> dict[str, Any]:

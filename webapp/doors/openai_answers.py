@@ -11,8 +11,8 @@ from tasks.db.database import now
 from tasks.db.tables import ENDED, Output, Status
 from tasks.files.storage import Storage
 from tasks.library.cards import Card
-from tasks.settings import settings
 from webapp.doors.openai_parameters import NAMES
+from webapp.http.clients import site_of
 from webapp.http.errors import Problem
 from webapp.render.views import OutputView
 from webapp.schemas.codes import Code
@@ -75,9 +75,9 @@ async def image(request: Request[Any, Any, Any], output: Output, as_url: bool, s
 
     request: by which the program has reached us.
     """
-    server = settings.public_url or str(request.base_url).rstrip("/")
     by_address = as_url or output.kind != "image"
-    content = {"url": server + OutputView(output).url} if by_address else {"b64_json": await _base64(output, storage)}
+    site = site_of(request)
+    content = {"url": site + OutputView(output).url} if by_address else {"b64_json": await _base64(output, storage)}
     return {**content, "job_id": str(output.job)}
 
 

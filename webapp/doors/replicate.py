@@ -11,7 +11,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from tasks.accounts.actors import Permission
-from tasks.admission.admission import is_model_name
 from tasks.db.tables import ENDED, Output
 from tasks.errors import Rejected
 from tasks.files.decoder_pool import DecoderPool
@@ -20,7 +19,6 @@ from tasks.files.storage import Storage
 from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.models import registry
-from tasks.models.registry import Model
 from tasks.replicate.client import Replicate
 from webapp.doors import replicate_files
 from webapp.doors import replicate_shapes as shapes
@@ -35,7 +33,7 @@ from webapp.http.errors import Problem
 from webapp.http.idempotency import REPLAYED
 from webapp.http.methods import READ
 from webapp.http.prefer import applied, seconds_of
-from webapp.http.requests import existing
+from webapp.http.requests import existing, existing_model
 from webapp.http.submission import submitted
 from webapp.http.waiters import waited
 from webapp.schemas.codes import Code
@@ -66,7 +64,7 @@ async def create_of_model(
     decoders: NamedDependency[DecoderPool],
 ) -> Response[Prediction]:
     """Submit a job for a model, which need not be an official one."""
-    model = await _existing_model(f"{owner}/{name}", replicate)
+    model = await existing_model(f"{owner}/{name}", replicate)
     return await _created(request, model.name, replicate, storage, decoders)
 
 
@@ -108,7 +106,7 @@ async def model(
     owner: FromPath[str], name: FromPath[str], replicate: NamedDependency[Replicate]
 ) -> Response[shapes.Model]:
     """Return a model on Replicate."""
-    return Response(shapes.Model.of(await _existing_model(f"{owner}/{name}", replicate)))
+    return Response(shapes.Model.of(await existing_model(f"{owner}/{name}", replicate)))
 
 
 @route("/models/{owner:str}/{name:str}/versions", http_method=READ)
@@ -116,7 +114,7 @@ async def versions(
     owner: FromPath[str], name: FromPath[str], replicate: NamedDependency[Replicate]
 ) -> Response[Page[Version]]:
     """Return the latest version of a model, on a page. Official models have none to choose, as at Replicate."""
-    found = await _existing_model(f"{owner}/{name}", replicate)
+    found = await existing_model(f"{owner}/{name}", replicate)
     if found.official:
         raise _no_model()
     latest = Version.of(found)
@@ -128,9 +126,9 @@ async def version(
     owner: FromPath[str], name: FromPath[str], version: FromPath[str], replicate: NamedDependency[Replicate]
 ) -> Response[Version]:
     """Return a version of a model."""
-    found = await _existing_model(f"{owner}/{name}", replicate)
+    found = await existing_model(f"{owner}/{name}", replicate)
     if found.version != version:
-        found = await _existing_model(f"{owner}/{name}:{version}", replicate)
+        found = await existing_model(f"{owner}/{name}:{version}", replicate)
     shape = Version.of(found)
     if shape is None:
         raise _no_model()
@@ -163,14 +161,6 @@ async def _created(
         shown.status = "starting"  # all clients take "processing" in this response for the end
     headers = {"Location": shown.urls["get"]} | (applied(seconds) if seconds else {}) | (REPLAYED if replayed else {})
     return Response(shown, headers=headers)
-
-
-async def _existing_model(name: str, replicate: Replicate) -> Model:
-    """Return a model. Raises Problem when there is none, and Failure when Replicate does not answer."""
-    found = await registry.look_up(name, replicate) if is_model_name(name) else None
-    if found is None:
-        raise _no_model()
-    return found
 
 
 def _no_model() -> Problem:

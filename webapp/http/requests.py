@@ -7,6 +7,7 @@ from uuid import UUID
 from litestar import Request, Response
 
 from tasks.accounts.actors import Actor
+from tasks.admission.admission import is_model_name
 from tasks.admission.options import Options
 from tasks.db.tables import Job
 from tasks.errors import Fault, Rejected, pointer
@@ -14,8 +15,10 @@ from tasks.jobs.idempotency import Key
 from tasks.jobs.insert import Owner
 from tasks.library import cards
 from tasks.library.cards import Card
-from tasks.models import strict_json
+from tasks.models import registry, strict_json
+from tasks.models.registry import Model
 from tasks.models.strict_json import Malformed
+from tasks.replicate.client import Replicate
 from webapp.http.authentication import actor_of
 from webapp.http.clients import client_of
 from webapp.http.errors import Problem
@@ -48,6 +51,14 @@ async def existing(job_id: str, actor: Actor) -> Card:
     if card.deleted:
         raise Problem(Code.JOB_DELETED, "This job was deleted.")
     return card
+
+
+async def existing_model(name: str, replicate: Replicate) -> Model:
+    """Return the model on Replicate with this name. Raises Problem when there is none, and Failure."""
+    found = await registry.look_up(name, replicate) if is_model_name(name) else None
+    if found is None:
+        raise Problem(Code.MODEL_NOT_FOUND, "Replicate knows no such model.")
+    return found
 
 
 async def body_of(request: Request[Any, Any, Any], shape: type[SentShape]) -> tuple[SentShape, list[Fault]]:
