@@ -1,6 +1,6 @@
-"""The tables of money: prices, the ledger, and budgets with what is held of them. All amounts are micro-dollars."""
+"""The tables of money: prices, the ledger, and budgets. All amounts are micro-dollars."""
 
-from piccolo.columns import JSON, UUID, BigInt, Boolean, Text, Timestamptz, Varchar
+from piccolo.columns import JSON, UUID, BigInt, Boolean, Timestamptz, Varchar
 from piccolo.table import Table
 
 from tasks.db import ids
@@ -47,20 +47,11 @@ class Budget(Table, tablename="budget"):
     period = Varchar(length=8)
     amount = BigInt()
     spent = BigInt(default=0)  # from starts_at on: the sum of the ledger
-    held = BigInt(default=0)  # the sum of its holds
+    held = BigInt(default=0)  # the sum of what jobs hold of it
     starts_at = Timestamptz()
     ends_at = Timestamptz(null=True, default=None)  # when `spent` starts over; None for a budget in total
     warned_at = Timestamptz(null=True, default=None)  # when most of it was used, in this day or month
     created_at = Timestamptz()
 
 
-class Hold(Table, tablename="hold"):
-    """What is set aside for a job that has not ended, of each of its budgets."""
-
-    job = UUID(primary_key=True)
-    budgets = Text()  # their ids, separated by spaces
-    micros = BigInt()
-    basis = Varchar(length=16)  # see tasks/models/costs.py
-
-
-MONEY_TABLES: list[type[Table]] = [ModelPrice, Ledger, Budget, Hold]
+MONEY_TABLES: list[type[Table]] = [ModelPrice, Ledger, Budget]

@@ -20,6 +20,9 @@ from tasks.errors import DatabaseAway, away_when
 
 log = logging.getLogger(__name__)
 
+STATEMENT_SECONDS = 20
+"""How long a prepared statement is used. PostgreSQL keeps its plan, and that for a small table scans a large one."""
+
 UNAVAILABLE_ERRORS = (
     OSError,
     TimeoutError,
@@ -90,7 +93,9 @@ class ShieldedPostgresEngine(PostgresEngine):
     async def open(self, fewest: int, most: int) -> None:
         """Open a pool of `fewest` to `most` connections. Raises DatabaseAway."""
         with away_when(*UNAVAILABLE_ERRORS):
-            await self.start_connection_pool(min_size=fewest, max_size=most, reset=_as_it_is)
+            await self.start_connection_pool(
+                min_size=fewest, max_size=most, reset=_as_it_is, max_cached_statement_lifetime=STATEMENT_SECONDS
+            )
 
     async def close_or_cut(self, within: float) -> None:
         """Close the pool, and cut the connections that are still busy after `within` seconds."""

@@ -127,6 +127,8 @@ class Job(Table, tablename="job"):
     trashed_at = Timestamptz(null=True, default=None)  # when it was put into the trash; deleted some time later
     hold = BigInt(null=True, default=None)  # micro-dollars held for it when it was submitted, or last retried
     hold_basis = Varchar(length=16, null=True, default=None)  # what that rests on, see costs.py
+    hold_budgets = Text(null=True, default=None)  # that it was held of: their ids, separated by spaces
+    is_held = Boolean(default=False)  # whether it still is
     cost = BigInt(null=True, default=None)  # micro-dollars of all its attempts so far; None when no cost is known
     cost_basis = Varchar(length=16, null=True, default=None)  # what its last known cost rests on, see costs.py
     metadata = JSON(null=True, default=None)  # pairs of strings, by which its submitter finds it; None for none

@@ -50,7 +50,10 @@ LOCK = "UPDATE budget SET held = held WHERE id = {} AND {} RETURNING spent, held
 COUNTS_AS_SPENT = "ledger.kind IN ('settle', 'adjust') AND ledger.pretend = {}"
 """The condition for the entries of the ledger that count as spent. Its value: whether those of the stand-in do."""
 SPENT = f"coalesce((SELECT sum(ledger.micros) FROM ledger WHERE ledger.at >= {{}} AND {COUNTS_AS_SPENT} AND {{}}), 0)"
-HELD = "coalesce((SELECT sum(hold.micros) FROM hold WHERE hold.budgets LIKE '%' || CAST(budget.id AS TEXT) || '%'), 0)"
+HELD = (
+    "coalesce((SELECT sum(job.hold) FROM job"
+    " WHERE job.is_held AND job.hold_budgets LIKE '%' || CAST(budget.id AS TEXT) || '%'), 0)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,6 @@ async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:
             if needs or any(job.hold is not None for job in jobs):
                 again = set(retried)
                 await holds.take_again([job for job in jobs if job.id in again], needs)
-                await holds.note_all(retried)
         return retried
 
     return await holds.within_budgets(held_again, jobs)

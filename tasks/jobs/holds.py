@@ -4,8 +4,8 @@ What each attempt cost counts as spent in the transaction that ends it. Whoever 
 ids, in order, so that nobody waits in a circle.
 """
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,19 +14,18 @@ from piccolo.querystring import QueryString
 from tasks.db import ids
 from tasks.db.database import DB, now, run_inside
 from tasks.db.dialect import one_of
-from tasks.db.money_tables import Budget, Hold
+from tasks.db.money_tables import Budget
 from tasks.db.steps import Step, alike, inserted, step
-from tasks.db.tables import Job
+from tasks.db.tables import Job, Values
 from tasks.jobs import budgets
 from tasks.jobs.budgets import Period
-from tasks.jobs.needs import Need, Needs, NotHeld, applies, needed
+from tasks.jobs.needs import NOTED, Need, Needs, NotHeld, applies, needed, note
 from tasks.models.costs import dollars
 from tasks.models.names import bare
 from tasks.settings import settings
 
 Done = TypeVar("Done")
 
-HOLD_COLUMNS = ("job", "budgets", "micros", "basis")
 ENTRY_COLUMNS = (
     "id", "at", "job", "attempt", "kind", "owner", "api_key", "model", "micros", "basis", "price", "pretend",
 )  # fmt: skip
@@ -40,15 +39,16 @@ TAKE = (
 ALWAYS = QueryString("true")
 GIVE_BACK = "UPDATE budget SET held = held + {} WHERE id = {}"
 SETTLE = (
-    "UPDATE budget SET spent = spent + {}, held = held - coalesce((SELECT hold.micros FROM hold"
-    " WHERE hold.job = {} AND hold.budgets LIKE {}), 0) WHERE id = {}"
+    "UPDATE budget SET spent = spent + {}, held = held - coalesce((SELECT job.hold FROM job"
+    " WHERE job.id = {} AND job.is_held AND job.hold_budgets LIKE {}), 0) WHERE id = {}"
 )
-HELD = "job, budgets, micros, basis"
+RELEASE = "UPDATE job SET is_held = false WHERE is_held AND {}"
+RELEASED = f"{RELEASE} RETURNING id, owner, api_key, model, hold, hold_basis, hold_budgets"
 OF_ENDED = (
-    "EXISTS (SELECT 1 FROM job WHERE job.id = hold.job AND job.status IN ('completed', 'failed', 'canceled')"
-    " AND (job.error_code IS NULL OR job.error_code <> 'submission_unknown' OR job.deleted_at IS NOT NULL))"
+    "status IN ('completed', 'failed', 'canceled')"
+    " AND (error_code IS NULL OR error_code <> 'submission_unknown' OR deleted_at IS NOT NULL)"
 )
-"""The holds of ended jobs, except those of which nobody knows whether they are charged."""
+"""The condition for ended jobs, except those of which nobody knows whether they are charged."""
 
 
 class BudgetExceeded(NotHeld):
@@ -75,13 +75,9 @@ def taken(needs: Iterable[Need], only_if: QueryString = ALWAYS) -> Step:
 
 
 def entered(jobs: Sequence[Job], needs: Needs) -> list[Step]:
-    """Return the steps that write down what is held for jobs: their holds, and an entry each in the ledger."""
-    held = [(job, needs[job.id]) for job in jobs if job.id in needs]
-    if not held:
-        return []
-    rows = [(job.id, _listed(need), need.micros, need.basis) for job, need in held]
-    entries = [_entry(job, "hold", need.micros, need.basis) for job, need in held]
-    return [inserted("hold", HOLD_COLUMNS, rows), inserted("ledger", ENTRY_COLUMNS, entries)]
+    """Return the steps that enter in the ledger what is held for jobs. Their rows say the same: see needs.note()."""
+    entries = [_entry(job, "hold", needs[job.id].micros, needs[job.id].basis) for job in jobs if job.id in needs]
+    return [inserted("ledger", ENTRY_COLUMNS, entries)] if entries else []
 
 
 def ledger_entry(
@@ -147,39 +143,35 @@ def _sums(needs: Iterable[Need]) -> Counter[UUID]:
 async def take_again(jobs: Sequence[Job], needs: Needs) -> None:
     """Hold money for jobs that are retried, in place of what they may still hold, inside the transaction under way.
 
-    Raises NoRoom.
+    Their rows say so then, and so do `jobs`. Raises NoRoom.
     """
-    rows = await Hold.raw(f"DELETE FROM hold WHERE {{}} RETURNING {HELD}", _of([job.id for job in jobs]))
-    again = {job.id: needs[job.id] for job in jobs if job.id in needs}
-    await take(again, await _given_back(rows))
-    await run_inside(entered(jobs, again))
+    released = await _given_back(one_of([job.id for job in jobs]).querystring)
+    await take({job.id: needs[job.id] for job in jobs if job.id in needs}, _sums_held(released))
+    same_needs: dict[Need | None, list[Job]] = defaultdict(list)
+    for job in jobs:
+        note(job, needs)
+        same_needs[needs.get(job.id)].append(job)
+    for [first, *others] in same_needs.values():
+        values: Values = {column: getattr(first, column._meta.name) for column in NOTED}
+        await Job.update(values).where(one_of([job.id for job in (first, *others)]))
+    await run_inside(entered(jobs, needs))
 
 
-def _listed(need: Need) -> str:
-    return " ".join(map(str, need.budgets))
-
-
-async def note_all(job_ids: Collection[UUID]) -> None:
-    """Write what is held for many jobs into their rows, inside the transaction under way."""
-    held = "(SELECT hold.{0} FROM hold WHERE hold.job = job.id)"
-    await Job.raw(
-        f"UPDATE job SET hold = {held.format('micros')}, hold_basis = {held.format('basis')} WHERE {{}}",
-        one_of(list(job_ids)).querystring,
-    )
-
-
-async def _given_back(rows: Sequence[Mapping[str, Any]]) -> Counter[UUID]:
-    """Enter in the ledger that holds were released, of up to MAX_RELEASED. Returns what each budget gets back."""
-    back: Counter[UUID] = Counter()
-    for row in rows:
-        for budget in row["budgets"].split():
-            back[UUID(budget)] += row["micros"]
-    of_jobs = {row["job"]: (-row["micros"], row["basis"]) for row in rows}
-    jobs = await Job.objects().where(one_of(list(of_jobs))) if rows else []
+async def _given_back(of: QueryString) -> list[Job]:
+    """Write down that what the jobs of a condition hold is released. Returns those that held something."""
+    jobs = [Job(**row) for row in await Job.raw(RELEASED, of)]
     if jobs:
-        entries = [_entry(job, "release", *of_jobs[job.id]) for job in jobs]
-        await DB.run_querystring(inserted("ledger", ENTRY_COLUMNS, entries).statement)
-    return back
+        entries = [_entry(job, "release", -job.hold, job.hold_basis) for job in jobs]
+        await run_inside([inserted("ledger", ENTRY_COLUMNS, entries)])
+    return jobs
+
+
+def _sums_held(jobs: Iterable[Job]) -> Counter[UUID]:
+    sums: Counter[UUID] = Counter()
+    for job in jobs:
+        for budget in job.hold_budgets.split():
+            sums[UUID(budget)] += job.hold
+    return sums
 
 
 async def release(jobs: Sequence[Job]) -> None:
@@ -190,21 +182,21 @@ async def release(jobs: Sequence[Job]) -> None:
 
 async def release_ended() -> int:
     """Release what ended jobs still hold, because a process ended before it could. Returns how many jobs there were."""
-    rows = await Hold.raw(f"SELECT job FROM hold WHERE {OF_ENDED}")  # most often none: nobody waits for this one
-    return await _released([row["job"] for row in rows])
+    rows = await Job.raw(f"SELECT id FROM job WHERE is_held AND {OF_ENDED}")  # most often none, and nothing is locked
+    return await _released([row["id"] for row in rows])
 
 
 async def _released(job_ids: Sequence[UUID]) -> int:
     """Release in portions, so that other writers need not wait. Returns how many of the jobs held something."""
     count = 0
     for start in range(0, len(job_ids), MAX_RELEASED):
-        portion = _of(job_ids[start : start + MAX_RELEASED])
+        portion = one_of(job_ids[start : start + MAX_RELEASED]).querystring
         async with DB.transaction():
-            rows = await Hold.raw(f"DELETE FROM hold WHERE {{}} AND {OF_ENDED} RETURNING {HELD}", portion)
-            back = await _given_back(rows)
-            for budget in sorted(back):
-                await Budget.raw(GIVE_BACK, -back[budget], budget)
-        count += len(rows)
+            released = await _given_back(QueryString(f"{{}} AND {OF_ENDED}", portion))
+            sums = _sums_held(released)
+            for budget in sorted(sums):
+                await Budget.raw(GIVE_BACK, -sums[budget], budget)
+        count += len(released)
     return count
 
 
@@ -218,9 +210,5 @@ def settled(job: Job, micros: int, known: Sequence[Budget], ends: bool) -> list[
     steps = [step(QueryString(SETTLE, micros, released, f"%{each}%", each)) for each in own]
     if releases:
         entry = ledger_entry(job, "release", -job.hold, job.hold_basis)
-        steps += [step(entry), step(QueryString("DELETE FROM hold WHERE job = {}", job.id))]
+        steps += [step(entry), step(QueryString(RELEASE, QueryString("id = {}", job.id)))]
     return steps
-
-
-def _of(job_ids: Collection[UUID]) -> QueryString:
-    return one_of(list(job_ids), "hold.job").querystring

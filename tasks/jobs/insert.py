@@ -60,7 +60,7 @@ JOBS_PER_INSERT = 50  # the most jobs per transaction
 COLUMNS = (
     Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.owner, Job.api_key, Job.priority,
     Job.turn, Job.finish_within, Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from, Job.hold,
-    Job.hold_basis, Job.metadata, Job.origin, Job.webhook,
+    Job.hold_basis, Job.hold_budgets, Job.is_held, Job.metadata, Job.origin, Job.webhook,
 )  # fmt: skip
 """The columns that a new job sets; the others have defaults in the database."""
 

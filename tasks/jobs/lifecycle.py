@@ -22,7 +22,7 @@ from tasks.jobs import backlog, holds, idempotency, insert, queue
 from tasks.jobs.attempts import mine
 from tasks.jobs.idempotency import Key
 from tasks.jobs.insert import DEFAULTS, Terms
-from tasks.jobs.needs import Needs, note
+from tasks.jobs.needs import Needs
 from tasks.jobs.transitions import (
     DELETABLE,
     ENDED_BADLY,
@@ -230,10 +230,8 @@ async def retry(job_id: UUID, key: Key | None = None) -> Job | None:
     restart = restarted(asked.client, asked.priority, asked.finish_within)
 
     async def held_again(needs: Needs) -> Job | None:
-        note(asked, needs)
-        again = {Job.hold: asked.hold, Job.hold_basis: asked.hold_basis}
         async with DB.transaction():
-            rows = await change_all((Job.id == job_id) & ENDED_BADLY, restart | again)
+            rows = await change_all((Job.id == job_id) & ENDED_BADLY, restart)
             if rows:
                 if key is not None:
                     await idempotency.enter(key, job=job_id)

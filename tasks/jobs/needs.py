@@ -55,10 +55,15 @@ async def needed(jobs: Sequence[Job], known: Sequence[Budget]) -> dict[UUID, Nee
     return needs
 
 
+NOTED = (Job.hold, Job.hold_basis, Job.hold_budgets, Job.is_held)
+"""The columns that note() writes."""
+
+
 def note(job: Job, needs: Needs) -> None:
     """Write what it needs to be held into the row of a job, which the caller saves."""
     need = needs.get(job.id)
     job.hold, job.hold_basis = (need.micros, need.basis) if need else (None, None)
+    job.hold_budgets, job.is_held = " ".join(map(str, need.budgets)) if need else None, need is not None
 
 
 def applies(budget: Budget, job: Job) -> bool:

@@ -64,7 +64,7 @@ def next_turn(client: str, priority: int) -> QueryString:
     """Return the turn of a client's next job, as an SQL expression."""
     waits = "FROM job WHERE status = 'queued' AND attempt IS NULL AND priority = {}"
     served = f"SELECT turn {waits} AND due_at <= {{}} AND turn > 0 ORDER BY turn, id LIMIT 1"
-    own = f"SELECT max(turn) + 1 {waits} AND client = {{}}"
+    own = f"SELECT turn + 1 {waits} AND client = {{}} ORDER BY turn DESC LIMIT 1"
     return QueryString(
         f"{GREATEST}(coalesce(({served}), 1), coalesce(({own}), 1))",
         priority, from_now(), priority, client,

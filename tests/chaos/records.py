@@ -106,8 +106,8 @@ class Records:
         rows = await self._ask(
             "SELECT scope, spent, held,"
             f" (SELECT coalesce(sum(micros), 0) FROM ledger WHERE kind = 'settle' AND {about}) AS settled,"
-            " (SELECT coalesce(sum(micros), 0) FROM hold"
-            "  WHERE hold.budgets LIKE '%' || CAST(budget.id AS TEXT) || '%') AS holds FROM budget"
+            " (SELECT coalesce(sum(hold), 0) FROM job"
+            "  WHERE is_held AND hold_budgets LIKE '%' || CAST(budget.id AS TEXT) || '%') AS holds FROM budget"
         )
         return [
             BudgetRow(row["scope"], row["spent"], row["held"], int(row["settled"]), int(row["holds"])) for row in rows
@@ -115,7 +115,7 @@ class Records:
 
     async def held(self) -> set[UUID]:
         """Return the jobs for which money is held."""
-        return {_uuid(row["job"]) for row in await self._ask("SELECT job FROM hold")}
+        return {_uuid(row["id"]) for row in await self._ask("SELECT id FROM job WHERE is_held")}
 
     async def events(self, receivers: Mapping[str, str]) -> list[Event]:
         """Return everything that was to be sent. receivers: their addresses -> their names."""

@@ -17,7 +17,7 @@ from hypothesis.stateful import run_state_machine_as_test as run
 
 from tasks.accounts.audit import By
 from tasks.db.database import DB
-from tasks.db.money_tables import Budget, Hold, Ledger
+from tasks.db.money_tables import Budget, Ledger
 from tasks.db.tables import ENDED, TABLES, Attempt, Job, Library
 from tasks.errors import Failure
 from tasks.jobs import attempts, holds, lifecycle
@@ -135,8 +135,8 @@ class Money(RuleBasedStateMachine):
             entries = self.do(Ledger.objects().where(Ledger.kind == "settle").run())
             mine = [entry for entry in entries if _is_about(each, entry)]
             assert each.spent == sum(entry.micros for entry in mine), each.scope
-            rows = self.do(Hold.objects().run())
-            assert each.held == sum(row.micros for row in rows if str(each.id) in row.budgets.split()), each.scope
+            rows = self.do(Job.objects().where(Job.is_held.eq(True)).run())
+            assert each.held == sum(row.hold for row in rows if str(each.id) in row.hold_budgets.split()), each.scope
 
     @invariant()
     def each_job_costs_what_its_attempts_did_and_holds_no_more_than_was_taken(self) -> None:
@@ -149,7 +149,7 @@ class Money(RuleBasedStateMachine):
             assert left == self.held_by(row["id"])
 
     def held_by(self, job_id: UUID) -> int:
-        return sum(row.micros for row in self.do(Hold.objects().where(Hold.job == job_id).run()))
+        return sum(row.hold for row in self.do(_holding(job_id).run()))
 
     def sums(self) -> list[tuple[int, int]]:
         return [(each.spent, each.held) for each in self.do(Budget.objects().order_by(Budget.id).run())]
@@ -171,8 +171,13 @@ def _is_about(budget: Budget, entry: Ledger) -> bool:
 
 
 async def _budgets_held_by(job_id: UUID) -> list[Budget]:
-    hold = await Hold.objects().get(Hold.job == job_id)
-    return await Budget.objects().where(Budget.id.is_in(list(map(UUID, hold.budgets.split())))) if hold else []
+    jobs = await _holding(job_id)
+    of = [UUID(budget) for job in jobs for budget in job.hold_budgets.split()]
+    return await Budget.objects().where(Budget.id.is_in(of)) if of else []
+
+
+def _holding(job_id: UUID) -> Any:
+    return Job.objects().where((Job.id == job_id) & Job.is_held.eq(True))
 
 
 async def _empty() -> None:

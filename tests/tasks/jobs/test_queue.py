@@ -1,9 +1,12 @@
 """The order of waiting jobs: priority, then a fair share for every client, then age; and the places that are shown."""
 
+import re
+
 import pytest
+from piccolo.querystring import QueryString
 
 from tasks.db import ids
-from tasks.db.database import now
+from tasks.db.database import DB, now
 from tasks.db.tables import Job, Priority
 from tasks.jobs import attempts, lifecycle, queue
 from tests.tasks.states import LEASE, PASSING, nothing, passes, row, submitted
@@ -37,6 +40,24 @@ async def a_crowd(client: str, count: int, first_turn: int = 1) -> None:
 
 async def many(client: str, count: int, priority: Priority = Priority.NORMAL) -> list[Job]:
     return [await submitted(client, priority=priority) for _ in range(count)]
+
+
+@pytest.mark.skipif(DB.engine_type != "postgres", reason="SQLite has no statistics of its own accord")
+async def test_the_last_turn_of_a_client_is_looked_up_although_the_statistics_are_of_a_short_queue() -> None:
+    await a_crowd("c", 1)
+    await Job.raw("ANALYZE job")
+    await Job.raw(
+        "INSERT INTO job (id, prompt, model, client, turn, created_at, changed_at, due_at, deadline_at) SELECT"
+        " gen_random_uuid(), 'p', 'm/m', 'a client', n, now(), now(), now(), now() FROM generate_series(2, 5000) n"
+    )
+    text, _ = QueryString("SELECT {}", queue.next_turn("another", Priority.NORMAL)).compile_string("postgres")
+    async with DB.transaction():
+        await Job.raw("SET LOCAL plan_cache_mode = force_generic_plan")  # as for a statement that is used often
+        await DB.run_ddl(f"PREPARE next_turn (int, float, int, text) AS {text}")
+        plan = await Job.raw("EXPLAIN EXECUTE next_turn (2, 0, 2, 'another')")
+        await DB.run_ddl("DEALLOCATE next_turn")
+    used = re.findall(r"using (\w+)", str(plan))
+    assert used == ["job_waiting", "job_client"]
 
 
 # Priority, share, age.
