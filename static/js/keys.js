@@ -6,7 +6,7 @@
  */
 
 import { keep, move } from "./keys/grid.js";
-import { ALT, DEVELOP } from "./keys/names.js";
+import { ALT, GENERATE } from "./keys/names.js";
 import { notificationSwitch } from "./keys/notify.js";
 
 const STARS = ["1", "2", "3", "4", "5"];
@@ -34,7 +34,7 @@ const TABLE = [
   { group: "This print", keys: ["i"], shown: ["I"], words: "In the lightbox: prompt and settings", act: () => press(".pswp__button--about") },
   { group: "This print", keys: ["z"], shown: ["Z"], words: "In the lightbox: zoom", act: () => press(".pswp__button--zoom") },
   { group: "Prompt", keys: ["n"], shown: ["N"], words: "Write a new prompt", needs: "submit", act: () => reach("#prompt") },
-  { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [DEVELOP], words: "Develop", within: ".composer", needs: "submit", act: () => press("#develop") },
+  { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [GENERATE], words: "Generate", within: ".composer", needs: "submit", act: () => press("#generate") },
   { group: "Prompt", keys: ["Alt+ArrowUp"], shown: [`${ALT} ↑`, `${ALT} ↓`], words: "Earlier or later prompt", within: "#prompt", needs: "submit", act: () => recall(1) },
   { group: "Prompt", keys: ["Alt+ArrowDown"], within: "#prompt", needs: "submit", act: () => recall(-1) },
   { group: "Page", keys: ["/"], shown: ["/"], words: "Search", act: () => reach("input[type='search'], input[name='q']:not([type='hidden'])") },

@@ -15,12 +15,12 @@ MAX_CHILDREN = 12  # shown at most
 class Lineage:
     """The parent and the children of a job.
 
-    made_from: None when the job has no parent, or its parent is deleted. led_to: newest first. more: whether there are
+    made_from: None when the job has no parent, or its parent is deleted. used_in: newest first. more: whether there are
     other children.
     """
 
     made_from: Card | None
-    led_to: list[Card]
+    used_in: list[Card]
     more: bool
 
 
@@ -29,8 +29,8 @@ async def lineage(job: Job) -> Lineage:
     parent = await cards.by_ids([job.made_from]) if job.made_from else []
     children = (Job.made_from == job.id) & VISIBLE
     found = await Job.select(Job.id).where(children).order_by(Job.id, ascending=False).limit(MAX_CHILDREN + 1)
-    led_to = await cards.by_ids([row["id"] for row in found[:MAX_CHILDREN]])
-    return Lineage(parent[0] if parent and not parent[0].deleted else None, led_to, len(found) > MAX_CHILDREN)
+    used_in = await cards.by_ids([row["id"] for row in found[:MAX_CHILDREN]])
+    return Lineage(parent[0] if parent and not parent[0].deleted else None, used_in, len(found) > MAX_CHILDREN)
 
 
 async def source(job_id: str) -> Card | None:

@@ -99,7 +99,7 @@ def test_the_keyboard_reaches_the_composer_and_the_cards(page: Page, jobs: dict[
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
-    assert {"prompt", "model-search", "develop"} <= reached
+    assert {"prompt", "model-search", "generate"} <= reached
     assert any(element.startswith("job-") and element.endswith("-link") for element in reached)
 
 

@@ -32,11 +32,11 @@ def prompt(page: Page) -> Locator:
     return page.get_by_label("Prompt", exact=True)
 
 
-def develop(page: Page, words: str) -> None:
+def generate(page: Page, words: str) -> None:
     """Send a prompt, and wait until the composer has processed the answer."""
     prompt(page).fill(words)
     with page.expect_response("**/jobs") as answered:
-        page.get_by_role("button", name="Develop").click()
+        page.get_by_role("button", name="Generate").click()
     assert answered.value.status == 200
     page.wait_for_function("words => localStorage['darkroom:prompts']?.includes(words)", arg=words)
 
@@ -76,6 +76,9 @@ def test_a_model_is_found_by_typing_and_chosen_by_keyboard(page: Page, darkroom:
     expect(model).to_have_value("flux-schnell")
     expect(model).to_be_focused()
     expect(prompt(page)).to_have_value("half a thought")
+    model.fill("musicgen")
+    page.keyboard.press("Enter")
+    expect(prompt(page)).to_have_attribute("placeholder", "Describe a sound")
 
 
 def test_axe_finds_nothing_in_the_composer_with_its_list_open_and_a_file_given(page: Page, darkroom: Darkroom) -> None:
@@ -103,7 +106,7 @@ def test_models_used_last_come_first_and_bring_their_settings_back(page: Page, d
     page.get_by_label("Outputs", exact=True).fill("2")
     page.locator("#more-settings-summary").click()
     page.get_by_label("Go fast").uncheck()
-    develop(page, "a fox with settings")
+    generate(page, "a fox with settings")
     page.goto("/")
     model = page.get_by_role("combobox", name="Model", exact=True)
     model.click()
@@ -129,7 +132,7 @@ def test_a_slider_moves_with_its_number_and_what_is_not_set_is_not_sent(page: Pa
     expect(slider).to_have_value("3")
     number.fill("")
     expect(slider).to_have_value("1")
-    develop(page, "a fox of no number")
+    generate(page, "a fox of no number")
     assert darkroom.status(newest(page, "a fox of no number"))["parameters"] == {}
 
 
@@ -138,12 +141,12 @@ def test_dice_draw_a_seed_that_only_the_lock_keeps(page: Page, darkroom: Darkroo
     seed = page.get_by_label("Seed", exact=True)
     page.get_by_role("button", name="Randomize seed").click()
     expect(seed).not_to_have_value("")
-    develop(page, "a fox of one seed")
+    generate(page, "a fox of one seed")
     expect(seed).to_have_value("")
     page.get_by_label("Keep the seed").check()
     kept = seed.input_value()
     assert kept
-    develop(page, "a fox of a kept seed")
+    generate(page, "a fox of a kept seed")
     expect(seed).to_have_value(kept)
     expect(page.get_by_label("Keep the seed")).to_be_checked()
 
@@ -151,7 +154,7 @@ def test_dice_draw_a_seed_that_only_the_lock_keeps(page: Page, darkroom: Darkroo
 def test_prompts_come_back_with_alt_and_the_arrows(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     for words in ("the first fox", "the second fox"):
-        develop(page, words)
+        generate(page, words)
     prompt(page).fill("a fox under way")
     for key, words in (("Up", "the second fox"), ("Up", "the first fox"), ("Up", "the first fox")):
         page.keyboard.press(f"Alt+Arrow{key}")
@@ -167,7 +170,7 @@ def test_a_picture_that_is_pasted_or_dropped_becomes_input(page: Page, darkroom:
     give(page, "#p-image_input" if event == "drop" else "#prompt", event, PICTURE)
     shown = page.locator("#p-image_input-files img")
     expect(shown).to_be_visible()
-    develop(page, f"a fox from a picture by {event}")
+    generate(page, f"a fox from a picture by {event}")
     [address] = darkroom.status(newest(page, f"a fox from a picture by {event}"))["parameters"]["image_input"]
     assert address.startswith("/media/upload-")
     page.get_by_role("button", name="Remove upload").click()

@@ -20,7 +20,7 @@ def write(page: Page, prompt: str, **fields: str) -> None:
     page.get_by_label("Prompt", exact=True).fill(prompt)
     for label, value in fields.items():
         page.get_by_label(label, exact=True).fill(value)
-    page.get_by_role("button", name="Develop").click()
+    page.get_by_role("button", name="Generate").click()
 
 
 def test_a_prompt_typed_in_becomes_a_picture_without_a_reload(page: Page, darkroom: Darkroom) -> None:
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_shown_at_its_control_and_what_was_typed_stays(page: Pa
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("a fox with a wrong width")
     expect(page.get_by_label("Width", exact=True)).to_have_value("64")
     page.get_by_label("Outputs", exact=True).fill("1")
-    page.get_by_role("button", name="Develop").click()
+    page.get_by_role("button", name="Generate").click()
     expect(card(page, "a fox with a wrong width")).to_have_count(1)
     expect(page.locator("#composer-faults")).to_have_count(0)
 

@@ -114,7 +114,7 @@ def test_too_large_a_matrix_is_told_and_nothing_is_sent(page: Page, darkroom: Da
     page.goto("/")
     page.get_by_label("Prompt", exact=True).fill("{a|b}" * 9)
     expect(page.locator("#matrix-count")).to_contain_text("512 prints; the maximum is 256")
-    page.get_by_role("button", name="Develop").click()
+    page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("alert").first).to_contain_text("That makes 512 prints; the maximum is 256.")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("{a|b}" * 9)
 
@@ -142,7 +142,7 @@ def test_without_javascript_a_matrix_is_counted_sent_and_cancelled(no_script: Pa
     no_script.get_by_role("button", name="Count").click()
     expect(no_script.locator("#matrix-count")).to_contain_text("= 4 prints")
     expect(no_script.get_by_label("Prompt", exact=True)).to_have_value("scriptless stones by the {sea|road}")
-    no_script.get_by_role("button", name="Develop").click()
+    no_script.get_by_role("button", name="Generate").click()
     expect(no_script).to_have_url(re.compile(f"{darkroom.url}/batches/"))
     expect(no_script.locator("#batch-grid article")).to_have_count(4)
     no_script.get_by_role("button", name="Cancel remaining").click()

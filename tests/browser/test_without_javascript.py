@@ -12,7 +12,7 @@ def test_a_prompt_is_sent_and_its_picture_found(no_script: Page, darkroom: Darkr
     no_script.goto("/")
     no_script.get_by_label("Prompt", exact=True).fill("a fox without a script")
     no_script.get_by_label("Width", exact=True).fill("64")
-    no_script.get_by_role("button", name="Develop").click()
+    no_script.get_by_role("button", name="Generate").click()
     expect(no_script).to_have_url(f"{darkroom.url}/")
     first = no_script.locator("#sheet article").first
     job_id = (first.get_attribute("id") or "").removeprefix("job-")
@@ -28,7 +28,7 @@ def test_what_is_wrong_is_told_on_the_whole_page(no_script: Page, darkroom: Dark
     no_script.goto("/")
     no_script.get_by_label("Prompt", exact=True).fill("a fox of no width")
     no_script.get_by_label("Outputs", exact=True).fill("77")
-    no_script.get_by_role("button", name="Develop").click()
+    no_script.get_by_role("button", name="Generate").click()
     expect(no_script.get_by_role("alert").first).to_contain_text("num_outputs must be at most 4.")
     expect(no_script.get_by_label("Prompt", exact=True)).to_have_value("a fox of no width")
 
@@ -47,7 +47,7 @@ def test_a_file_is_chosen_as_input_and_its_job_leads_on(no_script: Page, darkroo
     no_script.get_by_label("Prompt", exact=True).fill("a scriptless fox at night")
     picture = {"name": "fox.png", "mimeType": "image/png", "buffer": samples.picture(90, 60)}
     no_script.get_by_label("Image input: choose files").set_input_files(picture)  # type: ignore[arg-type]
-    no_script.get_by_role("button", name="Develop").click()
+    no_script.get_by_role("button", name="Generate").click()
     expect(no_script).to_have_url(f"{darkroom.url}/")
     job_id = (no_script.locator("#sheet article").first.get_attribute("id") or "").removeprefix("job-")
     made = darkroom.finished(UUID(job_id))
@@ -57,9 +57,9 @@ def test_a_file_is_chosen_as_input_and_its_job_leads_on(no_script: Page, darkroo
     no_script.get_by_role("link", name="Use as input image").click()
     expect(no_script.get_by_label("Image input", exact=True)).to_have_value(made["result_url"])
     no_script.get_by_label("Prompt", exact=True).fill("a scriptless fox at noon")
-    no_script.get_by_role("button", name="Develop").click()
+    no_script.get_by_role("button", name="Generate").click()
     no_script.goto(f"/jobs/{job_id}")
-    expect(no_script.get_by_role("heading", name="Led to")).to_be_visible()
+    expect(no_script.get_by_role("heading", name="Used in")).to_be_visible()
 
 
 def test_a_failed_job_is_retried_and_an_ended_one_thrown_away(no_script: Page, darkroom: Darkroom) -> None:

@@ -42,10 +42,15 @@ class FormFault:
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """The filled-in form. source: the job that the new one is made from. lock: whether the next job keeps the seed."""
+    """The filled-in form.
+
+    kind: what the model makes, as `Model.kind`. source: the job that the new one is made from. lock: whether the next
+    job keeps the seed.
+    """
 
     prompt: str
     model: str
+    kind: str
     models: list[Choice]
     controls: list[Control]
     matrix: MatrixFields
@@ -68,7 +73,8 @@ async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ())
     view, matrix = CardView(source) if source else None, matrix_fields(form, name)
     cost = await estimate(form, model, typed_parameters(form, model) if model else {})
     lock = bool(_last(form, "lock"))
-    return Composer(_last(form, "prompt"), name, choices, made, matrix, shown, view, lock, cost)
+    kind = model.kind if model else "other"
+    return Composer(_last(form, "prompt"), name, kind, choices, made, matrix, shown, view, lock, cost)
 
 
 def form_of(fields: Iterable[tuple[str, object]]) -> dict[str, list[str]]:

@@ -114,8 +114,8 @@ async def job_context(card: Card) -> dict[str, Any]:
         "adjustments": [AdjustmentView(entry) for entry in entries if entry.kind == "adjust"],
         "uses": await uses(card),
         "made_from": CardView(related.made_from) if related.made_from else None,
-        "led_to": [CardView(child) for child in related.led_to],
-        "led_to_more": related.more,
+        "used_in": [CardView(child) for child in related.used_in],
+        "used_in_more": related.more,
     }
 
 

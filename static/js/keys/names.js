@@ -2,5 +2,5 @@
 
 const apple = /Mac|iPhone|iPad/.test(navigator.platform);
 
-export const DEVELOP = apple ? "⌘ Return" : "Ctrl Enter";
+export const GENERATE = apple ? "⌘ Return" : "Ctrl Enter";
 export const ALT = apple ? "⌥" : "Alt";

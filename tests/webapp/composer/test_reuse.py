@@ -88,7 +88,7 @@ async def test_what_a_link_fills_in_becomes_a_job_that_knows_where_it_comes_from
     [child, _] = await newest(5)
     assert child.job.made_from == parent.id
     below = await web.get(f"/jobs/{parent.id}")
-    assert "Led to" in below.text
+    assert "Used in" in below.text
     assert f'href="/jobs/{child.job.id}"' in below.text
     assert f'href="/?q=from:{parent.id}"' in below.text
     above = await web.get(f"/jobs/{child.job.id}")
@@ -97,7 +97,7 @@ async def test_what_a_link_fills_in_becomes_a_job_that_knows_where_it_comes_from
     assert f'<img src="/media/{parent.id}.png"' not in above.text, "previews only: pictures may be large"
 
 
-async def test_up_to_twelve_of_those_it_led_to_are_shown_the_newest_first(web: httpx.AsyncClient) -> None:
+async def test_up_to_twelve_of_those_it_was_used_in_are_shown_the_newest_first(web: httpx.AsyncClient) -> None:
     parent = await made()
     ids = [str((await lifecycle.submit(f"{n}", "m/m", {}, Terms(made_from=parent.id))).id) for n in range(14)]
     page = await web.get(f"/jobs/{parent.id}")

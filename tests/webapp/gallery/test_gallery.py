@@ -144,6 +144,22 @@ async def test_the_composer_is_filled_in_by_its_address(web: httpx.AsyncClient) 
     assert re.search(r'<input type="radio"[^>]* name="p.aspect_ratio" value="3:2" checked>', page.text)
 
 
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("stability-ai/sdxl", "Describe a picture"),
+        ("minimax/hailuo-02", "Describe a video"),
+        ("meta/musicgen", "Describe a sound"),
+        ("nobody/nothing", "Write a prompt"),
+    ],
+)
+async def test_the_empty_prompt_asks_for_what_the_model_makes(web: httpx.AsyncClient, model: str, words: str) -> None:
+    page = await web.get("/", params={"model": model})
+    assert f'placeholder="{words}"' in page.text
+    fragment = await web.get("/composer", params={"model": model}, headers=HTMX)
+    assert f'data-prompt-words="{words}"' in fragment.text
+
+
 async def test_a_chosen_model_brings_its_own_controls(web: httpx.AsyncClient) -> None:
     fragment = await web.get("/composer", params={"model": "meta/musicgen"}, headers=HTMX)
     assert fragment.status_code == 200
