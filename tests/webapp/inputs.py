@@ -48,6 +48,7 @@ OF_REPLICATE: Mapping[str, tuple[Door, ...]] = {
     ),
     "/predictions/{job_id:str}": (GET,),
     "/predictions/{job_id:str}/cancel": (POST,),
+    "/webhooks/default/secret": (GET,),
 }
 
 DOORS: Mapping[str, tuple[Door, ...]] = {

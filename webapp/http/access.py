@@ -32,6 +32,7 @@ OF_REPLICATE: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/predictions": {"GET": (READ,), "POST": (SUBMIT,)},
     "/predictions/{job_id}": (READ,),
     "/predictions/{job_id}/cancel": (SUBMIT,),
+    "/webhooks/default/secret": (SUBMIT,),
 }
 """The routes of Replicate's API, below /replicate and /replicate/v1."""
 

@@ -21,6 +21,8 @@ from PIL import Image
 from replicate.client import Client
 from replicate.exceptions import ModelError, ReplicateError
 from replicate.helpers import FileOutput
+from replicate.prediction import Prediction
+from replicate.webhook import InvalidSignatureError, Webhooks
 
 from tasks.accounts.audit import By
 from tasks.db.tables import Job, Upload
@@ -28,8 +30,10 @@ from tasks.spend import limits
 from tests import factories
 from tests.conftest import Faults
 from tests.factories import FLUX, SDXL
+from tests.receivers import receiving
 from tests.tasks.samples import picture
 from tests.tasks.standin.conftest import SDXL as VERSION
+from tests.waiting import eventually
 
 FOX = {"prompt": "a fox", "width": 64, "height": 64}
 NEWER = (
@@ -102,6 +106,26 @@ async def test_a_running_prediction_is_canceled(official: Client, working: Fault
         await prediction.async_reload()
     await prediction.async_cancel()
     assert prediction.status == "canceled"
+
+
+async def test_a_webhook_is_told_and_the_client_finds_it_signed(official: Client, working: Faults) -> None:
+    async with receiving() as receiver:
+        made = await official.predictions.async_create(
+            version=SDXL, input=FOX, webhook=f"{receiver.url}?order=17", webhook_events_filter=["start", "completed"]
+        )
+
+        async def arrived() -> bool:
+            return bool(receiver.arrivals)
+
+        await eventually(arrived, 20)
+    [arrival] = receiver.arrivals
+    secret = await official.webhooks.default.async_secret()
+    Webhooks.validate(headers=arrival.headers, body=arrival.body, secret=secret, tolerance=60)
+    with pytest.raises(InvalidSignatureError):
+        Webhooks.validate(headers=arrival.headers, body=arrival.body + " ", secret=secret)
+    prediction = json.loads(arrival.body)
+    assert (prediction["id"], prediction["status"]) == (made.id, "succeeded")
+    assert Prediction(**prediction).output == [f"/media/{made.id}.png"]
 
 
 @pytest.mark.parametrize("strategy", ["url", "base64"])

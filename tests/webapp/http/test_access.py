@@ -40,6 +40,7 @@ OF_REPLICATE: Mapping[str, Mapping[str, Who]] = {
     "/predictions": {"GET": READERS, "POST": SUBMITTERS},
     "/predictions/{job_id}": {"GET": READERS},
     "/predictions/{job_id}/cancel": {"POST": SUBMITTERS},
+    "/webhooks/default/secret": {"GET": SUBMITTERS},
 }
 
 MAY: Mapping[str, Mapping[str, Who]] = {
