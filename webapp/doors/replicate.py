@@ -26,6 +26,7 @@ from webapp.doors.replicate_input import wanted
 from webapp.doors.replicate_pages import Span
 from webapp.doors.replicate_problems import of_input
 from webapp.doors.replicate_shapes import Account, Page, Secret, Version
+from webapp.http import rate_limit
 from webapp.http.authentication import actor_of
 from webapp.http.cancellation import canceled
 from webapp.http.clients import site_of
@@ -167,7 +168,7 @@ async def _created(
     if card.job.status not in ENDED:
         shown.status = "starting"  # all clients take "processing" in this response for the end
     headers = {"Location": shown.urls["get"]} | (applied(seconds) if seconds else {}) | (REPLAYED if replayed else {})
-    return Response(shown, headers=headers)
+    return Response(shown, headers=headers | await rate_limit.told(request))
 
 
 def _no_model() -> Problem:

@@ -22,7 +22,7 @@ WITHOUT_ACTOR = frozenset({"/healthz", "/readyz", "/static/{path}", "/webhooks/r
 
 OF_REPLICATE: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/account": (READ,),
-    "/files": {"GET": (READ_ALL,), "POST": (SUBMIT,)},
+    "/files": {"GET": (READ,), "POST": (SUBMIT,)},
     "/files/{key}": {"GET": (READ,), "DELETE": (TIDY,)},
     "/models": (READ,),
     "/models/{owner}/{name}": (READ,),

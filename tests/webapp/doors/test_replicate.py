@@ -462,6 +462,16 @@ async def test_a_file_is_kept_listed_used_and_removed(web: httpx.AsyncClient, st
     assert (await web.get(f"/media/{unused['id']}")).status_code == 404
 
 
+async def test_files_are_listed_to_who_sent_them(web: httpx.AsyncClient) -> None:
+    someone, sent = await factories.person(), {}
+    keys = [await factories.key_of(someone, "submit", "read", "read:all", name=name) for name in ("ci", "other")]
+    for number, headers in enumerate(keys):
+        form = {"content": (f"{number}.png", picture(64, 64 + number))}
+        sent[number] = (await web.post("/replicate/v1/files", files=form, headers=headers)).json()
+    for number, headers in enumerate(keys):
+        assert (await web.get("/replicate/v1/files", headers=headers)).json()["results"] == [sent[number]]
+
+
 @pytest.mark.parametrize(
     ("form", "status"), [({"file": ("a.png", b"x")}, 422), ({"content": ("a.svg", b"<svg xmlns='a'></svg>")}, 415)]
 )

@@ -30,7 +30,7 @@ EVERYONE = PEOPLE | {"open house", "anonymous", "program", *(f"key with {scope}"
 
 OF_REPLICATE: Mapping[str, Mapping[str, Who]] = {
     "/account": {"GET": READERS},
-    "/files": {"GET": READERS_OF_ALL, "POST": SUBMITTERS},
+    "/files": {"GET": READERS, "POST": SUBMITTERS},
     "/files/{key}": {"GET": READERS, "DELETE": TIDIERS},
     "/models": {"GET": READERS},
     "/models/{owner}/{name}": {"GET": READERS},
