@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from tasks.accounts.signed_addresses import Sign, unsigned
 from tasks.db.tables import ENDED, Job, Output, Status
 from tasks.files import input_files
 from tasks.files.storage import Storage
@@ -53,10 +54,13 @@ class Prediction(Struct, kw_only=True):
     urls: dict[str, str]
 
 
-async def shaped(found: Sequence[Card], origin: str, storage: Storage) -> list[Prediction]:
-    """Return the shapes of jobs. origin: of all addresses in them. Raises Failure when storage is unavailable."""
+async def shaped(found: Sequence[Card], origin: str, storage: Storage, sign: Sign = unsigned) -> list[Prediction]:
+    """Return the shapes of jobs. Raises Failure when storage is unavailable.
+
+    origin: of all addresses in them. sign: signs those of outputs.
+    """
     runs = await cards.last_runs([card.job.id for card in found])
-    return [await _shaped(card, runs.get(card.job.id), origin, storage) for card in found]
+    return [await _shaped(card, runs.get(card.job.id), origin, storage, sign) for card in found]
 
 
 def time_text(moment: datetime) -> str:
@@ -64,12 +68,12 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def _shaped(card: Card, run: Run | None, origin: str, storage: Storage) -> Prediction:
+async def _shaped(card: Card, run: Run | None, origin: str, storage: Storage, sign: Sign) -> Prediction:
     """Return the shape of a job. run: its last one."""
     job, address = card.job, f"{origin}{ROOT}/v1/predictions/{card.job.id}"
     model = await registry.stored(job.model)  # None when it is not known any more
     is_file = model is None or input_files.takes_file(model.output_schema)
-    values = [await _value(output, is_file, origin, storage) for output in card.outputs]
+    values = [await _value(output, is_file, origin, storage, sign) for output in card.outputs]
     prompt = (model and model.prompt_name) or "prompt"
     inputs = {name: _with_origin(value, origin) for name, value in card.parameters.items()}
     return Prediction(
@@ -84,11 +88,11 @@ async def _shaped(card: Card, run: Run | None, origin: str, storage: Storage) ->
     )  # fmt: skip
 
 
-async def _value(output: Output, is_file: bool, origin: str, storage: Storage) -> Any:
+async def _value(output: Output, is_file: bool, origin: str, storage: Storage, sign: Sign) -> Any:
     """Return an output: its address, or what it says when the model returned words or JSON in place of a file."""
     extension = output.key.rpartition(".")[2]
     if is_file or extension not in ("txt", "json"):
-        return f"{origin}/media/{output.key}"
+        return f"{origin}/media/{output.key}{sign(output.key)}"
     pieces = [piece async for piece in storage.read(output.stored_key or output.key, 0, output.bytes)]
     content = b"".join(pieces).decode(errors="replace")
     return json.loads(content) if extension == "json" else content

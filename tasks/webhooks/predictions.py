@@ -6,6 +6,7 @@ first, and kept, so that every try sends the same.
 
 import msgspec
 
+from tasks.accounts import signed_addresses
 from tasks.db.webhook_tables import WebhookDelivery
 from tasks.files.storage import Storage
 from tasks.library import cards
@@ -27,7 +28,8 @@ async def written(delivery: WebhookDelivery, storage: Storage) -> str | None:
     found = await cards.by_ids([delivery.job])
     if not found or found[0].job.deleted_at is not None:
         return None
-    [prediction] = await shaped(found, settings.public_url, storage)
+    sign = signed_addresses.unsigned if delivery.owner is None else await signed_addresses.signer()
+    [prediction] = await shaped(found, settings.public_url, storage, sign)
     body = msgspec.json.encode(prediction).decode()
     mine = (WebhookDelivery.id == delivery.id) & (WebhookDelivery.claim == delivery.claim)
     await WebhookDelivery.update({WebhookDelivery.body: body}).where(mine)

@@ -36,6 +36,7 @@ from webapp.http.idempotency import REPLAYED
 from webapp.http.methods import READ
 from webapp.http.prefer import applied, seconds_of
 from webapp.http.requests import existing, existing_model
+from webapp.http.signed_media import sign_for
 from webapp.http.submission import submitted
 from webapp.http.waiters import waited
 from webapp.schemas.codes import Code
@@ -176,7 +177,7 @@ def _no_model() -> Problem:
 
 
 async def _shown(found: Sequence[Card], request: AnyRequest, storage: Storage) -> list[Prediction]:
-    return await shaped(found, site_of(request), storage)
+    return await shaped(found, site_of(request), storage, await sign_for(actor_of(request)))
 
 
 def _address(request: AnyRequest, cursor: str | None) -> str | None:

@@ -19,6 +19,7 @@ from tasks.models.names import bare
 Row = TypeVar("Row")
 
 FILE = re.compile(rf"{ROOT}(/v1)?/files/")
+SIGNATURE = re.compile(r"\?expires=[0-9]+&signature=[A-Za-z0-9_-]+$")
 NO_MOMENT = "1970-01-01T00:00:00Z"
 
 
@@ -121,7 +122,7 @@ def without_origin(value: Any, origins: Sequence[str]) -> Any:
     if isinstance(value, list):
         return [without_origin(item, origins) for item in value]
     for origin in origins if isinstance(value, str) else ():
-        path = FILE.sub("/media/", value.removeprefix(origin), count=1)
+        path = SIGNATURE.sub("", FILE.sub("/media/", value.removeprefix(origin), count=1))
         if value.startswith(f"{origin}/") and input_files.key_of(path):
             return path
     return value

@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 from replicate.client import Client
@@ -179,13 +180,19 @@ async def test_refusals_are_errors_of_the_api(official: Client, address: str, st
     assert (told.value.status, told.value.title) == (401, "Unauthenticated")
 
 
-async def test_with_people_a_key_is_the_token(address: str, working: Faults) -> None:
+async def test_with_people_a_key_is_the_token_and_outputs_need_none_for_a_while(address: str, working: Faults) -> None:
     headers = await factories.key_of(await factories.person(), "submit", "read")
     client = Client(api_token=headers["Authorization"].removeprefix("Bearer "), base_url=f"{address}/replicate")
     [url] = await run(client, SDXL)
-    content = await asyncio.to_thread(FileOutput(url, client).read)  # it sends the key, too
+    async with httpx.AsyncClient() as anybody:
+        content = (await anybody.get(url)).raise_for_status().content
+        assert (await anybody.get(url.partition("?")[0])).status_code == 401
     assert Image.open(BytesIO(content)).size == (64, 64)
+    assert await asyncio.to_thread(FileOutput(url, client).read) == content  # which sends the key, too
+    again = await client.predictions.async_create(version=SDXL, input=FOX | {"image": url})
+    assert (again.input or {})["image"] == url.partition("?")[0]
     client._client.close()
+    await client._async_client.aclose()
 
 
 @pytest.mark.once
