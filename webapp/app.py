@@ -48,6 +48,7 @@ from webapp.render import templates
 from webapp.schemas.codes import Code
 from webapp.schemas.document import Document, document
 from webapp.spend import budget_forms, price_list, spend
+from webapp.webhooks import deliveries as webhook_deliveries
 from webapp.webhooks import forms as webhook_forms
 from webapp.webhooks import webhooks as webhook_page
 
@@ -183,6 +184,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     mcp.mcp,
     *openai.ROUTES,
     *webhook_page.ROUTES,
+    *webhook_deliveries.ROUTES,
     *webhook_forms.ROUTES,
     health.healthz,
     health.readyz,

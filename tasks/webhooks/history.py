@@ -54,6 +54,12 @@ async def listed(which: Filter) -> list[Listed]:
     return [Listed(delivery, tried[delivery.id]) for delivery in found]
 
 
+async def find(delivery_id: UUID) -> Listed | None:
+    """Return a delivery with its tries, or None when there is none any more."""
+    row = await WebhookDelivery.objects().get(WebhookDelivery.id == delivery_id)
+    return None if row is None else Listed(row, (await _attempts([delivery_id]))[delivery_id])
+
+
 async def send_test(endpoint: WebhookEndpoint) -> WebhookDelivery:
     """Send an event of its own to an endpoint, once, also when it is disabled. Says nothing of its health."""
     data = {"links": {"page": link("/webhooks")}}

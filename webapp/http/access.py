@@ -104,7 +104,8 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/v1/models": (READ,),
     "/v1/models/{owner}/{name}": (READ,),
     "/webhooks": (WEBHOOKS,),
-    "/webhooks/deliveries/{delivery_id}/replay": (WEBHOOKS,),
+    "/webhooks/deliveries": (SUBMIT,),
+    "/webhooks/deliveries/{delivery_id}/replay": (SUBMIT,),
     "/webhooks/secret": {"GET": (SUBMIT,), "POST": (WEBHOOKS,)},
     "/webhooks/{endpoint_id}": (WEBHOOKS,),
 }

@@ -221,7 +221,7 @@ async def test_an_event_is_replayed_with_the_same_id_and_body(web: httpx.AsyncCl
     [delivery] = await hooks.deliveries()
     page = (await web.get("/webhooks")).text
     assert f'action="/webhooks/deliveries/{delivery.id}/replay"' in page
-    came_from = {"Referer": "http://darkroom.test/webhooks?state=failed"}
+    came_from = {"Accept": "text/html", "Referer": "http://darkroom.test/webhooks?state=failed"}
     answer = await web.post(f"/webhooks/deliveries/{delivery.id}/replay", headers=came_from)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/webhooks?state=failed#delivery-{delivery.id}")
     await all_ended()
