@@ -20,6 +20,7 @@ from tasks.db import database
 from tasks.files import library_mark
 from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
+from tasks.library.prediction_shape import ROOT as REPLICATE_ROOT
 from tasks.messaging import events
 from tasks.messaging.broker import broker
 from tasks.predictions.webhooks import Signatures
@@ -28,7 +29,7 @@ from tasks.settings import settings
 from webapp.accounts import account, people, sign_in
 from webapp.api import estimate, generate, jobs, models, recent, webhooks, xmp
 from webapp.composer import reuse, uploads
-from webapp.doors import mcp, openai, openai_answers, replicate_problems, replicate_shapes
+from webapp.doors import mcp, openai, openai_answers, replicate_problems
 from webapp.doors import replicate as replicate_door
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
@@ -47,6 +48,7 @@ from webapp.render import templates
 from webapp.schemas.codes import Code
 from webapp.schemas.document import Document, document
 from webapp.spend import budget_forms, price_list, spend
+from webapp.webhooks import deliveries as webhook_deliveries
 from webapp.webhooks import forms as webhook_forms
 from webapp.webhooks import webhooks as webhook_page
 
@@ -145,7 +147,7 @@ def api_document() -> Document:
 
 DOORS: dict[str, Callable[[Problem], Any]] = {
     openai.PATH: openai_answers.error,
-    replicate_shapes.ROOT: replicate_problems.told,
+    REPLICATE_ROOT: replicate_problems.told,
 }
 """How each door for programs of another API tells them of problems, by the beginning of its addresses."""
 
@@ -182,6 +184,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     mcp.mcp,
     *openai.ROUTES,
     *webhook_page.ROUTES,
+    *webhook_deliveries.ROUTES,
     *webhook_forms.ROUTES,
     health.healthz,
     health.readyz,

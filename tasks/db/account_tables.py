@@ -57,6 +57,13 @@ class ApiSecret(Table, tablename="api_secret"):
     revoked_at = Timestamptz(null=True, default=None)
 
 
+class SigningKey(Table, tablename="signing_key"):
+    """A key that signs what is read without signing in, kept as it is. Where it is removed, nothing signed is valid."""
+
+    name = Varchar(length=16, primary_key=True)  # what it signs, see tasks/accounts/signed_addresses.py
+    secret = Varchar(length=64)
+
+
 class SlowedName(Table, tablename="slowed_name"):
     """A person or an address with failed attempts to sign in: how many, and when the next one is allowed."""
 
@@ -78,4 +85,4 @@ class AuditEntry(Table, tablename="audit_entry"):
     after = JSON(null=True, default=None)
 
 
-ACCOUNT_TABLES: list[type[Table]] = [Person, Session, ApiKey, ApiSecret, SlowedName, AuditEntry]
+ACCOUNT_TABLES: list[type[Table]] = [Person, Session, ApiKey, ApiSecret, SigningKey, SlowedName, AuditEntry]

@@ -97,9 +97,10 @@ async def discard(keys: Iterable[str], storage: Storage) -> None:
         log.warning("leaving uploads of a refused form to the sweep: %s", failure)
 
 
-async def latest(count: int) -> list[Upload]:
-    """Return up to `count` uploads, newest first."""
-    return await Upload.objects().where(NOT_DELETING).order_by(Upload.key, ascending=False).limit(count)
+async def latest(count: int, sender: UUID | None) -> list[Upload]:
+    """Return up to `count` uploads of a sender, newest first. sender: as keep() got it."""
+    its = Upload.sender.is_null() if sender is None else Upload.sender == sender
+    return await Upload.objects().where(its & NOT_DELETING).order_by(Upload.key, ascending=False).limit(count)
 
 
 async def find(key: str) -> Upload | None:

@@ -17,7 +17,9 @@ LOCK_BATCH = f"SELECT id FROM batch WHERE id = {{}}{LOCK_ROWS}"
 
 def ended(job: Job, status: Status, finished_at: datetime, error_code: str | None) -> EndedJob:
     """Return a job that has just ended like this. job: its row, maybe as it was before."""
-    return EndedJob(job.id, status, finished_at, error_code, job.batch, job.owner, job.webhook, job.metadata)
+    return EndedJob(
+        job.id, status, finished_at, error_code, job.batch, job.owner, job.webhook, job.metadata, job.origin
+    )
 
 
 def steps(jobs: Sequence[EndedJob], to_endpoints: bool) -> list[Step]:

@@ -35,6 +35,8 @@ class EventType(StrEnum):
 
 SUBSCRIBABLE = tuple(kind for kind in EventType if kind != EventType.TEST)
 """The types that an endpoint can have."""
+REPLICATE = "replicate"
+"""The origin of jobs that came in by Replicate's door. Their `webhook` is sent predictions, as Replicate sends them."""
 OF_JOBS = (EventType.JOB_COMPLETED, EventType.JOB_FAILED, EventType.JOB_CANCELED)
 
 
@@ -45,7 +47,8 @@ class Event:
     data: what the event says. key: what tells it from other events of all times; maybe as an SQL expression. owner: the
     person whose it is, None for nobody in particular. of_all: whether it concerns everyone instead. job: which one's
     event it is: those of one job are delivered in order. webhook: another address, that the job was submitted with.
-    only_if: an SQL condition without which there is no event.
+    as_prediction: whether the prediction is sent there, see tasks/webhooks/predictions.py. only_if: an SQL condition
+    without which there is no event.
     """
 
     type: EventType
@@ -56,6 +59,7 @@ class Event:
     of_all: bool = False
     job: UUID | None = None
     webhook: str | None = None
+    as_prediction: bool = False
     only_if: QueryString | None = None
 
     @property
@@ -76,6 +80,7 @@ class EndedJob:
     owner: UUID | None
     webhook: str | None
     metadata: str | None = None
+    origin: str = ""
 
 
 def job_ended(job: EndedJob) -> Event:
@@ -90,7 +95,10 @@ def job_ended(job: EndedJob) -> Event:
         data["metadata"] = msgspec.json.decode(job.metadata)
     data["links"] = {"status": link(f"/status/{job.id}"), "page": link(f"/jobs/{job.id}")}
     key = f"{kind}:{job.id}:{job.finished_at.isoformat()}"
-    return Event(kind, job.finished_at, data, key, job.owner, job=job.id, webhook=job.webhook)
+    return Event(
+        kind, job.finished_at, data, key, job.owner, job=job.id, webhook=job.webhook,
+        as_prediction=job.origin == REPLICATE,
+    )  # fmt: skip
 
 
 def batch_ended(last: EndedJob) -> Event:

@@ -56,13 +56,14 @@ def _statements(event: Event, to_endpoints: bool) -> Iterator[QueryString]:
     key = QueryString(typed("{}", "text"), event.key) if isinstance(event.key, str) else event.key
     said = (key, str(event.type))
     moment = from_now()
-    told = (event.job, event.body, moment, moment)
     only_if = event.only_if or QueryString("true")
     if to_endpoints:
         whose = OF_ALL if event.of_all else str(event.owner or "")
+        told = (event.job, event.body, moment, moment)
         yield QueryString(FOR_ENDPOINTS, new_id(), *said, *told, f"% {event.type} %", whose, only_if)
     if event.webhook is not None:
         target = target_of(event.webhook)
+        told = (event.job, "" if event.as_prediction else event.body, moment, moment)
         yield QueryString(FOR_WEBHOOK, new_id(), event.webhook, target, *said, event.owner, *told, only_if)
 
 

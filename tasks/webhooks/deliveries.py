@@ -99,7 +99,7 @@ def _outcome(delivery: WebhookDelivery, answer: Answer) -> tuple[DeliveryState, 
 
 
 async def drop(delivery: WebhookDelivery) -> None:
-    """End a delivery whose endpoint was removed."""
+    """End a delivery whose endpoint was removed, or the job that it tells."""
     ended: Values = {
         WebhookDelivery.state: DeliveryState.FAILED,
         WebhookDelivery.due_at: None,

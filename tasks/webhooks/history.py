@@ -19,7 +19,7 @@ from tasks.db.tables import Condition, Values
 from tasks.db.webhook_tables import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookSecret
 from tasks.outbox import outbox
 from tasks.outbox.events import Event, EventType, link
-from tasks.webhooks import endpoints
+from tasks.webhooks import endpoints, predictions
 from tasks.webhooks.deliveries import name_of
 
 KEPT_DAYS = 30
@@ -52,6 +52,12 @@ async def listed(which: Filter) -> list[Listed]:
     found = await newest.limit(MAX_LISTED)
     tried = await _attempts([delivery.id for delivery in found])
     return [Listed(delivery, tried[delivery.id]) for delivery in found]
+
+
+async def find(delivery_id: UUID) -> Listed | None:
+    """Return a delivery with its tries, or None when there is none any more."""
+    row = await WebhookDelivery.objects().get(WebhookDelivery.id == delivery_id)
+    return None if row is None else Listed(row, (await _attempts([delivery_id]))[delivery_id])
 
 
 async def send_test(endpoint: WebhookEndpoint) -> WebhookDelivery:
@@ -102,11 +108,12 @@ async def settle(delivery: WebhookDelivery, within: float) -> None:
 
 
 async def sweep() -> None:
-    """Remove what is older than KEPT_DAYS, and secrets that sign no longer."""
+    """Remove what is older than KEPT_DAYS, what deleted jobs said, and secrets that sign no longer."""
     oldest = ids.first_at(now() - timedelta(days=KEPT_DAYS))
     await WebhookAttempt.delete().where(WebhookAttempt.delivery < oldest)
     await WebhookDelivery.delete().where(WebhookDelivery.id < oldest)
     await WebhookSecret.delete().where(WebhookSecret.ends_at < now())
+    await predictions.erase_deleted()
 
 
 async def _once_more(which: Condition) -> int:

@@ -13,11 +13,12 @@ from tasks.background import alongside, end
 from tasks.db.database import now
 from tasks.db.dialect import FromNow, from_now
 from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
-from tasks.errors import DatabaseAway
+from tasks.errors import DatabaseAway, Failure
+from tasks.files.storage import Storage
 from tasks.messaging import events
 from tasks.outbox.addresses import redacted
-from tasks.webhooks import deliveries, sending, signing
-from tasks.webhooks.sending import Outcome
+from tasks.webhooks import deliveries, predictions, sending, signing
+from tasks.webhooks.sending import Answer, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +27,16 @@ MAX_TO_ONE_TARGET = 5  # of these, so that a receiver that hangs leaves room for
 
 
 class Sender:
-    """Sends events. A process has one. within: seconds for one try."""
+    """Sends events. A process has one. storage: of the outputs that they tell. within: seconds for one try."""
 
     def __init__(
         self,
         transport: httpx.AsyncBaseTransport,
+        storage: Storage,
         clock: FromNow = from_now,
         within: float = sending.TIMEOUT_SECONDS,
     ) -> None:
-        self._transport, self._clock, self._within = transport, clock, within
+        self._transport, self._storage, self._clock, self._within = transport, storage, clock, within
         self._woken = asyncio.Event()
         self._claims: dict[asyncio.Task[None], UUID] = {}
         self._targets: Counter[str] = Counter()
@@ -98,14 +100,18 @@ class Sender:
         name = deliveries.name_of(delivery.id)
         try:
             to = await self._address(delivery)
-            if to is None:
+            body = delivery.body or await predictions.written(delivery, self._storage)
+            if to is None or body is None:
                 return await deliveries.drop(delivery)
             url, secrets = to
-            headers = signing.signed(secrets, name, now(), delivery.body)
-            answer = await sending.send(url, headers, delivery.body, self._transport, self._within)
+            headers = signing.signed(secrets, name, now(), body)
+            answer = await sending.send(url, headers, body, self._transport, self._within)
             if answer.outcome != Outcome.SUCCESS:
                 log.info("webhook %s (%s) to %s: %s", name, delivery.type, redacted(url), answer.outcome)
             await deliveries.record(delivery, answer, self._clock)
+        except Failure as failure:  # of storage: a try like others, as it may be away, or the file lost
+            log.warning("webhook %s: %s", name, failure)
+            await deliveries.record(delivery, Answer(Outcome.UNREADABLE, 0), self._clock)
         except DatabaseAway as away:  # the claim ends, and it is sent again
             log.warning("webhook %s: %s", name, away)
         except Exception:

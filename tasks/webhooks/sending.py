@@ -38,6 +38,8 @@ class Outcome(StrEnum):
     """The address is not public, or our own: nothing was sent."""
     CONNECTION_ERROR = "connection_error"
     """There was no connection, or it broke."""
+    UNREADABLE = "unreadable"
+    """What a prediction says could not be read from storage: nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)

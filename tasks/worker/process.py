@@ -63,7 +63,7 @@ async def run(
             rescuer.keep_looking(worker), _show_signs_of_life(worker), _sweep(worker.storage), _keep_books(),
             trash.keep_emptying(worker.storage), library_mark.keep_watch(worker.storage, alive=True),
             orphans.keep_calling_off(worker.replicate, worker.timings.orphan_sweep),
-            Sender(transport).keep_sending(lambda: uniform(0.5, 1.5) * worker.timings.outbox),
+            Sender(transport, worker.storage).keep_sending(lambda: uniform(0.5, 1.5) * worker.timings.outbox),
         )  # fmt: skip
         ready()
         async with alongside(*duties):

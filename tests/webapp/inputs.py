@@ -48,6 +48,7 @@ OF_REPLICATE: Mapping[str, tuple[Door, ...]] = {
     ),
     "/predictions/{job_id:str}": (GET,),
     "/predictions/{job_id:str}/cancel": (POST,),
+    "/webhooks/default/secret": (GET,),
 }
 
 DOORS: Mapping[str, tuple[Door, ...]] = {
@@ -134,6 +135,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
         query("endpoint", "state", "type", "before"),
         form("url", "types", "everyone", url="https://example.org", types="job.failed"),
     ),
+    "/webhooks/deliveries": (query("state", "before"),),
     "/webhooks/deliveries/{delivery_id:uuid}/replay": (POST,),
     "/webhooks/secret": (query("x"), form("x")),
     "/webhooks/{endpoint_id:uuid}": (POST, form("action", "since", action="resend", since="24")),

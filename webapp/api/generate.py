@@ -12,7 +12,6 @@ from tasks.accounts.actors import Permission
 from tasks.admission.admission import admit
 from tasks.db.database import now
 from tasks.db.tables import ENDED
-from tasks.jobs.pace import quotas
 from tasks.library.cards import Card
 from tasks.replicate.client import Replicate
 from webapp.http import rate_limit
@@ -52,7 +51,7 @@ async def generate(
     terms = terms_of(body, request, key_of(request, said(body)))
     job, replayed = await admit(body.prompt, body.model, body.parameters, replicate, terms, unknown)
     headers = PREFER_VARIES | (REPLAYED if replayed else {})
-    headers |= rate_limit.headers(await quotas(terms.owner.key, terms.client))
+    headers |= await rate_limit.told(request)
     actor, seconds = actor_of(request), seconds_of(request.scope)
     may_read = actor.may(Permission.READ)
     if replayed or (seconds and may_read):

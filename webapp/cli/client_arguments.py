@@ -49,6 +49,8 @@ def _add_request(command: argparse.ArgumentParser) -> None:
     command.add_argument("--priority", choices=("low", "normal", "high"), help="which of the waiting jobs go first")
     words = "seconds after which the job is canceled and fails"
     command.add_argument("--finish-within", type=_count, metavar="SECONDS", help=words)
+    words = "a text to find the job by: order=17 is found by `darkroom ls meta.order:17`"
+    command.add_argument("--metadata", action="append", default=[], metavar="NAME=VALUE", help=words)
 
 
 def _job_id(text: str) -> str:

@@ -76,6 +76,7 @@ def _options(darkroom: Darkroom, asked: Namespace) -> Options:
         "parameters": parameters or None,
         "priority": asked.priority,
         "finish_within": asked.finish_within,
+        "metadata": parameter_values.metadata(asked.metadata) or None,
     }
 
 

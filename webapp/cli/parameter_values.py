@@ -1,4 +1,7 @@
-"""The values of `-p name=value`: JSON where it is JSON, a file where it begins with @, and text otherwise."""
+"""The values of `-p name=value`: JSON where it is JSON, a file where it begins with @, and text otherwise.
+
+Those of `--metadata name=value` are text.
+"""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +15,7 @@ def parsed(given: Iterable[str], upload: Callable[[Path], str]) -> dict[str, Any
 
     `name[]=value` adds to a list. Raises ValueError, with a line for people, and what `upload` raises.
     """
-    pairs = [_pair(text) for text in given]
+    pairs = [_pair(text, "-p") for text in given]
     parameters: dict[str, Any] = {}
     for name, text in pairs:
         item = name.endswith("[]")
@@ -24,10 +27,21 @@ def parsed(given: Iterable[str], upload: Callable[[Path], str]) -> dict[str, Any
     return parameters
 
 
-def _pair(text: str) -> tuple[str, str]:
+def metadata(given: Iterable[str]) -> dict[str, str]:
+    """Return metadata by their names. Raises ValueError, with a line for people."""
+    pairs: dict[str, str] = {}
+    for text in given:
+        name, value = _pair(text, "--metadata")
+        if name in pairs:
+            raise ValueError(f"--metadata {name} is given more than once.")
+        pairs[name] = value
+    return pairs
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name.removesuffix("[]") or not equals:
-        raise ValueError(f"-p {text}: it must be NAME=VALUE.")
+        raise ValueError(f"{option} {text}: it must be NAME=VALUE.")
     return name, value
 
 

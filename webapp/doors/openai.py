@@ -30,6 +30,7 @@ from webapp.composer.uploads import MAX_BODY, TOO_LARGE, Received, pieces, sende
 from webapp.doors import openai_answers, openai_parameters
 from webapp.doors.openai_answers import NOT_AGAIN
 from webapp.doors.openai_parameters import MEMBERS, Body, refuse
+from webapp.http import rate_limit
 from webapp.http.authentication import actor_of
 from webapp.http.disconnects import while_connected
 from webapp.http.errors import Problem, answer, from_failure, from_rejected
@@ -168,7 +169,7 @@ async def _made(
     """Submit the jobs of a request, and return the response with their images, or the one that streams them."""
     as_url, streams = openai_parameters.as_url(body), openai_parameters.streams(body)
     cards, replayed = await _submitted(request, body, model, parameters, replicate)
-    headers = openai_answers.headers(cards) | (REPLAYED if replayed else {})
+    headers = openai_answers.headers(cards) | (REPLAYED if replayed else {}) | await rate_limit.told(request)
     if streams:
         return await streamed(_events(request, body, cards, what, storage), headers)
     try:

@@ -12,8 +12,10 @@ from tasks.db.tables import ENDED, Output, Status
 from tasks.files.storage import Storage
 from tasks.library.cards import Card
 from webapp.doors.openai_parameters import NAMES
+from webapp.http.authentication import actor_of
 from webapp.http.clients import site_of
 from webapp.http.errors import Problem
+from webapp.http.signed_media import sign_for
 from webapp.render.views import OutputView
 from webapp.schemas.codes import Code
 
@@ -76,9 +78,10 @@ async def image(request: Request[Any, Any, Any], output: Output, as_url: bool, s
     request: by which the program has reached us.
     """
     by_address = as_url or output.kind != "image"
-    site = site_of(request)
-    content = {"url": site + OutputView(output).url} if by_address else {"b64_json": await _base64(output, storage)}
-    return {**content, "job_id": str(output.job)}
+    if not by_address:
+        return {"b64_json": await _base64(output, storage), "job_id": str(output.job)}
+    sign = await sign_for(actor_of(request))
+    return {"url": site_of(request) + OutputView(output).url + sign(output.key), "job_id": str(output.job)}
 
 
 def facts(output: Output) -> Json:

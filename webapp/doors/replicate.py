@@ -1,6 +1,5 @@
 """Replicate's API: programs that know Replicate make jobs here when their base URL is /replicate on this site."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,29 +10,33 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from tasks.accounts.actors import Permission
-from tasks.db.tables import ENDED, Output
+from tasks.db.tables import ENDED
 from tasks.errors import Rejected
 from tasks.files.decoder_pool import DecoderPool
-from tasks.files.input_files import takes_file
 from tasks.files.storage import Storage
-from tasks.library import cards
 from tasks.library.cards import Card
+from tasks.library.prediction_shape import ROOT, Prediction, shaped
 from tasks.models import registry
+from tasks.outbox.events import REPLICATE
 from tasks.replicate.client import Replicate
+from tasks.webhooks import signing
 from webapp.doors import replicate_files
 from webapp.doors import replicate_shapes as shapes
 from webapp.doors.replicate_input import wanted
 from webapp.doors.replicate_pages import Span
 from webapp.doors.replicate_problems import of_input
-from webapp.doors.replicate_shapes import ROOT, Account, Page, Prediction, Version
+from webapp.doors.replicate_shapes import Account, Page, Secret, Version
+from webapp.http import rate_limit
 from webapp.http.authentication import actor_of
 from webapp.http.cancellation import canceled
 from webapp.http.clients import site_of
 from webapp.http.errors import Problem
+from webapp.http.health import NO_STORE
 from webapp.http.idempotency import REPLAYED
 from webapp.http.methods import READ
 from webapp.http.prefer import applied, seconds_of
 from webapp.http.requests import existing, existing_model
+from webapp.http.signed_media import sign_for
 from webapp.http.submission import submitted
 from webapp.http.waiters import waited
 from webapp.schemas.codes import Code
@@ -142,6 +145,12 @@ async def account(request: AnyRequest) -> Response[Account]:
     return Response(Account(name, name))
 
 
+@route("/webhooks/default/secret", http_method=READ)
+async def webhook_secret(request: AnyRequest) -> Response[Secret]:
+    """Return the secret that signs what is told of the requester's jobs, as GET /webhooks/secret does."""
+    return Response(Secret(await signing.secret_of_jobs(actor_of(request).person)), headers=NO_STORE)
+
+
 async def _created(
     request: AnyRequest, model: str | None, replicate: Replicate, storage: Storage, decoders: DecoderPool
 ) -> Response[Prediction]:
@@ -151,8 +160,8 @@ async def _created(
     seconds = seconds_of(request.scope) if may_read else 0
     try:
         card, replayed = await submitted(
-            request, replicate, "replicate", job.prompt, job.model, job.parameters, seconds,
-            finish_within=job.finish_within,
+            request, replicate, REPLICATE, job.prompt, job.model, job.parameters, seconds,
+            **job.terms,
         )  # fmt: skip
     except Rejected as rejected:
         raise of_input(rejected, job.prompt_name) from rejected
@@ -160,7 +169,7 @@ async def _created(
     if card.job.status not in ENDED:
         shown.status = "starting"  # all clients take "processing" in this response for the end
     headers = {"Location": shown.urls["get"]} | (applied(seconds) if seconds else {}) | (REPLAYED if replayed else {})
-    return Response(shown, headers=headers)
+    return Response(shown, headers=headers | await rate_limit.told(request))
 
 
 def _no_model() -> Problem:
@@ -168,25 +177,7 @@ def _no_model() -> Problem:
 
 
 async def _shown(found: Sequence[Card], request: AnyRequest, storage: Storage) -> list[Prediction]:
-    """Return the shapes of jobs."""
-    origin, runs = site_of(request), await cards.last_runs([card.job.id for card in found])
-    shown = []
-    for card in found:
-        made_by = await registry.stored(card.job.model)
-        is_file = made_by is None or takes_file(made_by.output_schema)
-        values = [await _value(output, is_file, origin, storage) for output in card.outputs]
-        shown.append(Prediction.of(card, made_by, runs.get(card.job.id), values, origin))
-    return shown
-
-
-async def _value(output: Output, is_file: bool, origin: str, storage: Storage) -> Any:
-    """Return an output: its address, or what it says when the model returned words or JSON in place of a file."""
-    extension = output.key.rpartition(".")[2]
-    if is_file or extension not in ("txt", "json"):
-        return f"{origin}/media/{output.key}"
-    pieces = [piece async for piece in storage.read(output.stored_key or output.key, 0, output.bytes)]
-    content = b"".join(pieces).decode(errors="replace")
-    return json.loads(content) if extension == "json" else content
+    return await shaped(found, site_of(request), storage, await sign_for(actor_of(request)))
 
 
 def _address(request: AnyRequest, cursor: str | None) -> str | None:
@@ -197,7 +188,7 @@ def _address(request: AnyRequest, cursor: str | None) -> str | None:
 
 
 ROUTES = [
-    create, create_of_model, predictions, prediction, cancel, models, model, versions, version, account,
+    create, create_of_model, predictions, prediction, cancel, models, model, versions, version, account, webhook_secret,
     *replicate_files.ROUTES,
 ]  # fmt: skip
 ROUTERS = [Router(ROOT, route_handlers=ROUTES), Router(f"{ROOT}/v1", route_handlers=ROUTES)]

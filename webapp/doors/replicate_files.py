@@ -11,7 +11,7 @@ from tasks.db.tables import Upload
 from tasks.files import uploads
 from tasks.files.decoder_pool import DecoderPool
 from tasks.files.storage import Storage
-from webapp.composer.uploads import MAX_BODY, TOO_LARGE, stored
+from webapp.composer.uploads import MAX_BODY, TOO_LARGE, sender_of, stored
 from webapp.doors.replicate_shapes import File, Page
 from webapp.http.clients import site_of
 from webapp.http.errors import Problem
@@ -40,9 +40,9 @@ async def create(
 
 @route("/files", http_method=READ)
 async def files(request: AnyRequest) -> Response[Page[File]]:
-    """Return the newest files. They belong to nobody, so only those who see everything see this list."""
+    """Return the newest files that came from the requester: with the same key, or of the same person without one."""
     origin = site_of(request)
-    return Response(Page([File.of(row, origin) for row in await uploads.latest(PAGE_SIZE)]))
+    return Response(Page([File.of(row, origin) for row in await uploads.latest(PAGE_SIZE, sender_of(request))]))
 
 
 @route("/files/{key:str}", http_method=READ)

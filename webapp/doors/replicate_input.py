@@ -30,7 +30,10 @@ AnyRequest = Request[Any, Any, Any]
 DURATION = re.compile(r"([0-9]{1,9})|(?=[0-9])(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 NO_VERSION = "The specified version does not exist (or perhaps you don't have permission to use it?)"
 NOT_MET = "No prediction here has used a model with this version yet. Send it as owner/name:version."
-NO_WEBHOOKS = "Webhooks are not supported here yet. Poll the prediction, or send Prefer: wait."
+COMPLETED = "completed"
+EVENTS = ("start", "output", "logs", COMPLETED)
+"""The events that a webhook can be told of at Replicate. Here, only the last one comes."""
+NO_EVENTS = f"webhook_events_filter must be a list of some of {', '.join(EVENTS)}."
 
 
 class Creation(Sent):
@@ -50,13 +53,17 @@ class VersionedCreation(Creation):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A job as it is requested. prompt_name: the model's name for the prompt. finish_within: seconds."""
+    """A job as it is requested.
+
+    prompt_name: the model's name for the prompt. terms: as those of POST /generate. There is no webhook among them when
+    it wants to be told of nothing that is told here.
+    """
 
     model: str
     prompt_name: str
     prompt: object
     parameters: dict[str, Any]
-    finish_within: int | None
+    terms: dict[str, Any]
 
 
 async def wanted(
@@ -70,11 +77,13 @@ async def wanted(
     seconds, faults = _cancel_after(request.headers.get("Cancel-After"))
     if not isinstance(body.input, dict):
         faults.append(Fault("/input", "input must be an object."))
-    if body.webhook is not None:
-        faults.append(Fault("/webhook", NO_WEBHOOKS))
+    events = body.webhook_events_filter or list(EVENTS)
+    if not isinstance(events, list) or not all(event in EVENTS for event in events):
+        faults.append(Fault("/webhook_events_filter", NO_EVENTS))
     if unknown or faults:
         raise Rejected("invalid_request", [*unknown, *faults])
     assert isinstance(body.input, dict)
+    assert isinstance(events, list)
     name = await _model_of(body.version) if isinstance(body, VersionedCreation) else model or ""
     found = await known_model(name, replicate, "/version")
     if found.prompt_name is None:
@@ -88,7 +97,8 @@ async def wanted(
             ours = without_origin(value, origins)
             parameters[field] = await _unpacked(ours, pointer("input", field), storage, decoders, sender_of(request))
     prompt = parameters.pop(found.prompt_name, None)
-    return Wanted(name, found.prompt_name, prompt, parameters, seconds)
+    told = {} if body.webhook is None or COMPLETED not in events else {"webhook": body.webhook}
+    return Wanted(name, found.prompt_name, prompt, parameters, {"finish_within": seconds, **told})
 
 
 async def _model_of(version: object) -> str:

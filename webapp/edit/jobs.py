@@ -18,6 +18,7 @@ from tasks.files.storage import Storage
 from tasks.jobs import idempotency, lifecycle
 from tasks.jobs.idempotency import Key
 from tasks.library.cards import Card
+from webapp.http import rate_limit
 from webapp.http.authentication import actor_of
 from webapp.http.cancellation import canceled
 from webapp.http.clients import by_htmx, came_from, page_of
@@ -74,7 +75,7 @@ async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
         200: describe.answer(schemas.Job, "The job is already queued or running, or the request was repeated."),
         202: describe.answer(schemas.Job, "The job is queued again.", examples.QUEUED_AGAIN),
     },
-    response_headers=[describe.REPLAYED],
+    response_headers=[describe.REPLAYED, *describe.RATE_LIMIT],
     opt=describe.takes(parameters=[describe.JOB_ID, describe.IDEMPOTENCY_KEY]),
 )  # fmt: skip
 async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
@@ -93,15 +94,16 @@ async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     (again, card), replayed = await idempotency.once(key, lambda: _retried(card, actor, key), as_it_is)
     if for_people(request):
         return await shown(request, card)
+    headers = await rate_limit.told(request)
     if replayed:
-        shape, ended = schemas.Job.of(card), card.job.status in ENDED
-        return Response(shape, headers=REPLAYED) if ended else accepted(card.job, shape, REPLAYED)
+        shape, ended, headers = schemas.Job.of(card), card.job.status in ENDED, headers | REPLAYED
+        return Response(shape, headers=headers) if ended else accepted(card.job, shape, headers)
     if card.job.trashed_at is not None:
         raise Problem(Code.IN_TRASH, "This job is in the trash. Restore it first.")
     if card.job.status == Status.COMPLETED:
         raise Problem(Code.NOT_RETRYABLE, "This job is completed. There is nothing to retry.")
     shape = schemas.Job.of(card)
-    return accepted(card.job, shape) if again else Response(shape)
+    return accepted(card.job, shape, headers) if again else Response(shape, headers=headers)
 
 
 @post("/jobs/{job_id:str}/delete", status_code=200)

@@ -17,7 +17,6 @@ from tasks.admission.options import Options
 from tasks.db.tables import ENDED, Batch
 from tasks.errors import Rejected
 from tasks.jobs import bulk
-from tasks.jobs.pace import quotas
 from tasks.library.cards import Card
 from tasks.library.query import parse
 from tasks.models.registry import Model
@@ -81,7 +80,7 @@ async def submit(request: AnyRequest, replicate: NamedDependency[Replicate]) -> 
         body.prompt, body.models, body.seeds, body.parameters, replicate, terms, unknown
     )
     shape = SubmittedBatch(batch.id, [SubmittedJob.of(job) for job in jobs])
-    headers = rate_limit.headers(await quotas(terms.owner.key, terms.client)) | (REPLAYED if replayed else {})
+    headers = await rate_limit.told(request) | (REPLAYED if replayed else {})
     if replayed and all(job.status in ENDED for job in jobs):
         return Response(shape, status_code=200, headers=headers)
     return _accepted(batch, shape, headers)

@@ -22,7 +22,7 @@ WITHOUT_ACTOR = frozenset({"/healthz", "/readyz", "/static/{path}", "/webhooks/r
 
 OF_REPLICATE: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/account": (READ,),
-    "/files": {"GET": (READ_ALL,), "POST": (SUBMIT,)},
+    "/files": {"GET": (READ,), "POST": (SUBMIT,)},
     "/files/{key}": {"GET": (READ,), "DELETE": (TIDY,)},
     "/models": (READ,),
     "/models/{owner}/{name}": (READ,),
@@ -32,6 +32,7 @@ OF_REPLICATE: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/predictions": {"GET": (READ,), "POST": (SUBMIT,)},
     "/predictions/{job_id}": (READ,),
     "/predictions/{job_id}/cancel": (SUBMIT,),
+    "/webhooks/default/secret": (SUBMIT,),
 }
 """The routes of Replicate's API, below /replicate and /replicate/v1."""
 
@@ -103,7 +104,8 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/v1/models": (READ,),
     "/v1/models/{owner}/{name}": (READ,),
     "/webhooks": (WEBHOOKS,),
-    "/webhooks/deliveries/{delivery_id}/replay": (WEBHOOKS,),
+    "/webhooks/deliveries": (SUBMIT,),
+    "/webhooks/deliveries/{delivery_id}/replay": (SUBMIT,),
     "/webhooks/secret": {"GET": (SUBMIT,), "POST": (WEBHOOKS,)},
     "/webhooks/{endpoint_id}": (WEBHOOKS,),
 }

@@ -22,7 +22,7 @@ from tasks.accounts.keys import KeyRefused
 from tasks.db.account_tables import Person
 from tasks.errors import DatabaseAway, Rejected
 from tasks.settings import settings
-from webapp.http import access, direct_peer
+from webapp.http import access, direct_peer, signed_media
 from webapp.http.clients import by_htmx, came_from, own_page, page_of
 from webapp.http.credentials import key_in
 from webapp.http.errors import AnyRequest, Problem, wants_html
@@ -60,7 +60,7 @@ class Authentication:
             scope["state"]["actor"] = actor
             viewer.set(actor)
             lacking = next((each for each in access.needed(path, scope["method"]) if not actor.may(each)), None)
-            if lacking is None or scope["method"] == "OPTIONS":
+            if lacking is None or scope["method"] == "OPTIONS" or await signed_media.admits(scope):
                 return await app(scope, receive, send)
             request: AnyRequest = Request(scope, receive, send)
             if actor is not STRANGER:

@@ -1,12 +1,22 @@
 """The headers that tell programs what is left of their limits (draft-ietf-httpapi-ratelimit-headers-10)."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from tasks.jobs.pace import Quota
+from litestar import Request
+
+from tasks.jobs.pace import Quota, quotas
+from webapp.http.authentication import actor_of
+from webapp.http.clients import client_of
 
 
-def headers(quotas: Sequence[Quota]) -> dict[str, str]:
-    """Return the headers of a response about these limits, none where there are none."""
+async def told(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Return the headers of a response to a request that submits jobs. There are none for who has no key."""
+    return _headers(await quotas(actor_of(request).key, client_of(request)))
+
+
+def _headers(quotas: Sequence[Quota]) -> dict[str, str]:
+    """Return the headers that tell of these limits."""
     if not quotas:
         return {}
     return {

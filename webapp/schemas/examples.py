@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from tasks.db.tables import Stage, Status
+from tasks.db.webhook_tables import DeliveryState
 from tasks.jobs.budgets import Period, Scope
 from tasks.jobs.quotes import QuoteBasis
 from webapp.schemas.batches import Axis, Batch, Counts, SubmittedBatch
@@ -13,7 +14,7 @@ from webapp.schemas.library import Made, Upload
 from webapp.schemas.members import Kind, Priority
 from webapp.schemas.money import BudgetState, Estimate, Price, Spend, Spent, SpentBy, SpentOnDay
 from webapp.schemas.problems import Readiness
-from webapp.schemas.webhooks import SigningSecret
+from webapp.schemas.webhooks import Delivery, DeliveryPage, SigningSecret
 
 JOB_ID, BATCH_ID = UUID("019ab0c4-5d1e-7b36-9533-e50ac26d7632"), UUID("019ab0c4-5d1e-7b36-9533-e50ac26d7640")
 CREATED = datetime(2026, 11, 22, 20, 15, 1, 42000, tzinfo=UTC)
@@ -127,6 +128,13 @@ UPLOAD = {"upload": Upload(
     sha256=SHA256,
 )}  # fmt: skip
 IMPRINT = {"imprint": Made("/?prompt=A+futuristic+city&model=stability-ai%2Fsdxl&p.width=512&p.seed=7")}
+FAILED_DELIVERY = Delivery(
+    id=UUID("019ab0c4-7c11-7d02-8a10-0d7e5b1c2f33"), type="job.completed", job_id=JOB_ID,
+    to="https://example.org/hook?…", state=DeliveryState.FAILED, created_at=CREATED, tries=8,
+    outcome="server_error", status=503,
+)  # fmt: skip
+DELIVERY_PAGE = {"failed": DeliveryPage([FAILED_DELIVERY])}
+DELIVERY = {"failed": FAILED_DELIVERY}
 SIGNING_SECRET = {"secret": SigningSecret("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")}
 NOT_READY = {"not_ready": Readiness(
     "not ready",

@@ -10,17 +10,15 @@ from litestar.response import Redirect
 
 from tasks.accounts.actors import Permission
 from tasks.db.database import now
-from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
+from tasks.db.webhook_tables import WebhookEndpoint
 from tasks.errors import Rejected
 from tasks.webhooks import endpoints, history
 from webapp.http.authentication import actor_of, requester
-from webapp.http.clients import came_from
 from webapp.http.errors import AnyRequest, Problem
 from webapp.schemas.codes import Code
 from webapp.webhooks import webhooks
-from webapp.webhooks.webhooks import SINCE, Said, existing, sees
-
-SETTLE_SECONDS = 3.0  # in which most receivers have answered
+from webapp.webhooks.deliveries import SETTLE_SECONDS
+from webapp.webhooks.webhooks import SINCE, Said, existing
 
 
 @post("/webhooks", status_code=200)
@@ -53,7 +51,9 @@ async def change(request: AnyRequest, endpoint_id: FromPath[UUID]) -> Response[A
             said = Said(secret=await endpoints.rotate(endpoint, by), of=endpoints.label(endpoint))
             return await webhooks.page(request, said)
         case "test":
-            return await _shown(await history.send_test(endpoint), "/webhooks")
+            delivery = await history.send_test(endpoint)
+            await history.settle(delivery, SETTLE_SECONDS)
+            return Redirect(f"/webhooks#delivery-{delivery.id}", status_code=303)
         case "resend":
             return await _resent(request, endpoint, str(form.get("since", "")))
         case _:
@@ -77,21 +77,4 @@ async def _resent(request: AnyRequest, endpoint: WebhookEndpoint, hours: str) ->
     return await webhooks.page(request, said)
 
 
-@post("/webhooks/deliveries/{delivery_id:uuid}/replay", status_code=303)
-async def replay(request: AnyRequest, delivery_id: FromPath[UUID]) -> Redirect:
-    """Send an event once more that was delivered, or failed."""
-    delivery = await WebhookDelivery.objects().get(WebhookDelivery.id == delivery_id)
-    if delivery is None or sees(actor_of(request)) not in (None, delivery.owner):
-        raise Problem(Code.NOT_FOUND, "There is no such event.")
-    await history.replay(delivery, requester(request))
-    page = came_from(request)
-    return await _shown(delivery, page if page.startswith("/webhooks") else "/webhooks")
-
-
-async def _shown(delivery: WebhookDelivery, page: str) -> Redirect:
-    """Return the way to an event that is sent now, once it is known what came of that, if it soon is."""
-    await history.settle(delivery, SETTLE_SECONDS)
-    return Redirect(f"{page}#delivery-{delivery.id}", status_code=303)
-
-
-ROUTES = [add, change, rotate_for_jobs, replay]
+ROUTES = [add, change, rotate_for_jobs]

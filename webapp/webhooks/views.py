@@ -35,6 +35,7 @@ OUTCOMES = {
     Outcome.REDIRECT_REFUSED: "the receiver sent a redirect, which is not followed",
     Outcome.SSRF_BLOCKED: "the address is not allowed",
     Outcome.CONNECTION_ERROR: "there was no connection",
+    Outcome.UNREADABLE: "the result could not be read",
 }
 
 
@@ -97,5 +98,5 @@ class DeliveryView:
 
     @property
     def body(self) -> str:
-        """What is sent, laid out for people."""
-        return json.dumps(json.loads(self.row.body), ensure_ascii=False, indent=2)
+        """What is sent, laid out for people, or "" for a prediction that is made when it is sent first."""
+        return json.dumps(json.loads(self.row.body), ensure_ascii=False, indent=2) if self.row.body else ""

@@ -81,6 +81,21 @@ async def test_a_program_is_told_what_is_left_and_refused_beyond(web: httpx.Asyn
     assert await Job.count() == 4
 
 
+async def test_doors_and_retries_tell_it_too(web: httpx.AsyncClient, standin: str) -> None:
+    headers = await factories.key_of(await factories.person(), "submit", "read", "read:all")
+    retried, fox = await factories.failed(), {"prompt": "a fox"}
+    answers = [
+        await web.post("/replicate/v1/predictions", json={"version": SDXL, "input": fox}, headers=headers),
+        await web.post("/v1/images/generations", json=fox, headers=headers | {"Prefer": "wait=1"}),
+        await web.post(f"/jobs/{retried.id}/retry", headers=headers),
+    ]
+    assert [(answer.status_code, answer.headers["ratelimit"]) for answer in answers] == [
+        (201, '"submissions";r=3;t=60, "waiting";r=8'),
+        (504, '"submissions";r=2;t=60, "waiting";r=7'),
+        (202, '"submissions";r=2;t=60, "waiting";r=7'),  # the other one is retried for who submitted it
+    ]
+
+
 async def test_who_asks_without_a_key_has_no_such_limit(web: httpx.AsyncClient) -> None:
     for _ in range(5):
         answer = await web.post("/generate", json={"prompt": "a fox"})

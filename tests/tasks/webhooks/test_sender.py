@@ -13,10 +13,11 @@ from tasks.accounts.audit import By
 from tasks.db.database import now
 from tasks.db.tables import Job
 from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
+from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
 from tasks.messaging import events
 from tasks.outbox.events import SUBSCRIBABLE
-from tasks.settings import ROOT
+from tasks.settings import ROOT, settings
 from tasks.webhooks import endpoints, history, sending, signing
 from tasks.webhooks.deliveries import CLAIM_SECONDS
 from tasks.webhooks.sender import MAX_TO_ONE_TARGET, Sender
@@ -51,7 +52,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 @asynccontextmanager
 async def a_sender(clock: Clock | None = None, within: float = 5.0) -> AsyncIterator[Sender]:
     async with aclosing(sending.transport()) as transport:
-        yield Sender(transport, clock or Clock(), within)
+        yield Sender(transport, Storage.open(settings.storage_url), clock or Clock(), within)
 
 
 @asynccontextmanager

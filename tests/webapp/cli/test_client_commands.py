@@ -104,6 +104,16 @@ def test_a_file_is_uploaded_for_a_parameter(served: Served, tmp_path: Path) -> N
     assert [url[:7] for url in job["parameters"]["image_input"]] == ["/media/"]
 
 
+def test_a_job_is_found_by_the_metadata_that_it_was_given(served: Served) -> None:
+    order = uuid4().hex
+    words = ["--metadata", f"order={order}", "--metadata", "team=red fox", "--json"]
+    assert ran(served, "estimate", new_prompt(), *words)[0] == 0
+    code, out, _ = ran(served, "run", new_prompt(), *SMALL, *words)
+    [job] = lines(out)
+    assert (code, job["metadata"]) == (0, {"order": order, "team": "red fox"})
+    assert [each["job_id"] for each in lines(ran(served, "ls", f"meta.order:{order}", "--json")[1])] == [job["job_id"]]
+
+
 # The exit codes.
 
 

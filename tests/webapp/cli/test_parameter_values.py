@@ -1,11 +1,12 @@
 """The values of `-p name=value`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from webapp.cli.parameter_values import parsed
+from webapp.cli.parameter_values import metadata, parsed
 
 pytestmark = pytest.mark.once
 
@@ -61,3 +62,19 @@ def test_nothing_is_uploaded_before_all_are_read() -> None:
     with pytest.raises(ValueError, match="NAME=VALUE"):
         parsed(["a=@fox.png", "b"], noted)
     assert sent == []
+
+
+def test_metadata_is_text() -> None:
+    assert metadata(["order=17", "who=@anna", "note=a=b", "none="]) == {
+        "order": "17", "who": "@anna", "note": "a=b", "none": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [(["order"], "--metadata order: it must be NAME=VALUE."), (["=17"], "--metadata =17: it must be NAME=VALUE."),
+     (["order=1", "order=2"], "--metadata order is given more than once.")],
+)  # fmt: skip
+def test_metadata_that_is_not_clear_is_refused(given: list[str], words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        metadata(given)

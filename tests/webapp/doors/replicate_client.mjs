@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import Replicate from "replicate";
 
 const SDXL = "stability-ai/sdxl";
-const FOX = { prompt: "a fox", width: 64, height: 64 };
+const PROMPT = process.env.PROMPT;
+const FOX = { prompt: PROMPT, width: 64, height: 64 };
 const client = new Replicate({ baseUrl: process.env.BASE_URL });
 const content = readFileSync(process.env.PICTURE);
 
@@ -16,12 +17,13 @@ const refusal = (call) =>
 
 const told = {};
 told.run = await client.run(SDXL, { input: FOX });
+told.read = (await (await fetch(told.run[0])).blob()).type; // without the key, as ordinary programs do
 told.polled = await client.run(SDXL, { input: FOX, wait: { mode: "poll", interval: 50 } });
 told.with_file = await client.run(SDXL, { input: { ...FOX, image: new Blob([content], { type: "image/png" }) } });
-told.input = (await client.predictions.list()).results[0].input;
-const waiting = await client.predictions.create({ model: SDXL, input: { prompt: "long" } });
+told.image = (await client.predictions.list()).results.map((each) => each.input.image).find(Boolean);
+const waiting = await client.predictions.create({ model: SDXL, input: { prompt: `${PROMPT} long` } });
 told.canceled = (await client.predictions.cancel(waiting.id)).status;
-told.failed = await client.run(SDXL, { input: { ...FOX, prompt: "bad" } }).then(
+told.failed = await client.run(SDXL, { input: { ...FOX, prompt: `${PROMPT} bad` } }).then(
   () => "",
   (error) => error.message,
 );

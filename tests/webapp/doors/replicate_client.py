@@ -8,8 +8,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 SDXL = "stability-ai/sdxl"
-FOX = {"prompt": "a fox", "width": 64, "height": 64}
+PROMPT = os.environ["PROMPT"]
+FOX = {"prompt": PROMPT, "width": 64, "height": 64}
 
 replicate: Any = import_module("replicate")  # whose types, where these are checked, are those of version 1
 client = replicate.Replicate()
@@ -27,13 +30,14 @@ def refusal(call: Callable[[], object]) -> Any:
 
 told: dict[str, Any] = {}
 told["run"] = client.run(SDXL, input=FOX)
+told["read"] = httpx.get(told["run"][0]).headers["Content-Type"]  # without the key, as ordinary programs do
 told["polled"] = client.run(SDXL, input=FOX, wait=False)
 told["with_file"] = client.run(SDXL, input={**FOX, "image": BytesIO(content)})
-told["input"] = client.predictions.list().results[0].input
+told["image"] = next(filter(None, (each.input.get("image") for each in client.predictions.list().results)))
 told["used"] = [replicate.get_path_url(path) for path in replicate.use(SDXL)(**FOX)]
-waiting = client.predictions.create(version=SDXL, input={"prompt": "long"}, cancel_after="1h")
+waiting = client.predictions.create(version=SDXL, input={"prompt": f"{PROMPT} long"}, cancel_after="1h")
 told["canceled"] = client.predictions.cancel(prediction_id=waiting.id).status
-told["failed"] = str(refusal(lambda: client.run(SDXL, input={**FOX, "prompt": "bad"})))
+told["failed"] = str(refusal(lambda: client.run(SDXL, input={**FOX, "prompt": f"{PROMPT} bad"})))
 told["refused"] = [
     refusal(lambda: client.run(SDXL, input={**FOX, "width": "wide"})).status_code,
     refusal(lambda: client.predictions.get(prediction_id="nothing")).status_code,

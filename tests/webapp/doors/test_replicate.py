@@ -19,6 +19,7 @@ from tasks.jobs import backlog, lifecycle
 from tasks.library.paging import Place, Sort
 from tasks.settings import settings
 from tasks.spend import limits
+from tasks.webhooks import signing
 from tests import factories
 from tests.conftest import Faults
 from tests.factories import FLUX, SDXL, kept
@@ -114,7 +115,10 @@ async def test_a_model_in_the_address_need_not_be_official(web: httpx.AsyncClien
         ({"input": {"width": 512}}, "input.prompt", "A prompt is required."),
         ({"input": {"prompt": 5}}, "input.prompt", "The prompt must be a string."),
         ({"input": "a fox"}, "input", "input must be an object."),
-        ({"webhook": "https://example.org"}, "webhook", "Webhooks are not supported here yet."),
+        ({"webhook": "nowhere"}, "webhook", "The address must be a valid URL"),
+        ({"webhook": "http://192.168.1.1/hook"}, "webhook", "The address is not public."),
+        ({"webhook_events_filter": ["start", "end"]}, "webhook_events_filter", "webhook_events_filter must be a list"),
+        ({"webhook_events_filter": "completed"}, "webhook_events_filter", "webhook_events_filter must be a list"),
         ({"webhook_completed": "https://example.org"}, "webhook_completed", "There is no member"),
         ({"input": {"prompt": "a fox", "image": f"{HOST}/media/{uuid4()}.png"}}, "input.image", "This file does not"),
         ({"input": {"prompt": "a fox", "image": "data:image/png;base64,!"}}, "input.image", "The data: URL is not"),
@@ -458,6 +462,16 @@ async def test_a_file_is_kept_listed_used_and_removed(web: httpx.AsyncClient, st
     assert (await web.get(f"/media/{unused['id']}")).status_code == 404
 
 
+async def test_files_are_listed_to_who_sent_them(web: httpx.AsyncClient) -> None:
+    someone, sent = await factories.person(), {}
+    keys = [await factories.key_of(someone, "submit", "read", "read:all", name=name) for name in ("ci", "other")]
+    for number, headers in enumerate(keys):
+        form = {"content": (f"{number}.png", picture(64, 64 + number))}
+        sent[number] = (await web.post("/replicate/v1/files", files=form, headers=headers)).json()
+    for number, headers in enumerate(keys):
+        assert (await web.get("/replicate/v1/files", headers=headers)).json()["results"] == [sent[number]]
+
+
 @pytest.mark.parametrize(
     ("form", "status"), [({"file": ("a.png", b"x")}, 422), ({"content": ("a.svg", b"<svg xmlns='a'></svg>")}, 415)]
 )
@@ -474,3 +488,24 @@ async def test_a_full_queue_says_when_to_come_back(web: httpx.AsyncClient, monke
     await made(web)
     answer = await web.post(PREDICTIONS, json=FOX)
     assert (answer.status_code, answer.json()["retry_after"]) == (429, int(answer.headers["retry-after"]))
+
+
+@pytest.mark.parametrize("events", [["completed"], ["start", "completed", "logs"], [], None])
+async def test_a_webhook_is_told_how_a_prediction_has_ended(web: httpx.AsyncClient, events: list[str] | None) -> None:
+    created = await made(web, webhook="https://example.org/hook", webhook_events_filter=events)
+    [job] = await Job.objects()
+    assert (str(job.id), job.webhook) == (created["id"], "https://example.org/hook")
+
+
+async def test_a_webhook_that_wants_no_end_is_told_nothing(web: httpx.AsyncClient) -> None:
+    await made(web, webhook="https://example.org/hook", webhook_events_filter=["start", "output", "logs"])
+    [job] = await Job.objects()
+    assert job.webhook is None
+
+
+async def test_the_secret_of_webhooks_is_that_of_the_requesters_jobs(web: httpx.AsyncClient) -> None:
+    someone = await factories.person()
+    headers = await factories.key_of(someone, "submit")
+    answer = await web.get("/replicate/v1/webhooks/default/secret", headers=headers)
+    assert answer.json() == {"key": await signing.secret_of_jobs(someone.id)}
+    assert answer.headers["cache-control"] == "no-store"

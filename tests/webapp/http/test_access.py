@@ -30,7 +30,7 @@ EVERYONE = PEOPLE | {"open house", "anonymous", "program", *(f"key with {scope}"
 
 OF_REPLICATE: Mapping[str, Mapping[str, Who]] = {
     "/account": {"GET": READERS},
-    "/files": {"GET": READERS_OF_ALL, "POST": SUBMITTERS},
+    "/files": {"GET": READERS, "POST": SUBMITTERS},
     "/files/{key}": {"GET": READERS, "DELETE": TIDIERS},
     "/models": {"GET": READERS},
     "/models/{owner}/{name}": {"GET": READERS},
@@ -40,6 +40,7 @@ OF_REPLICATE: Mapping[str, Mapping[str, Who]] = {
     "/predictions": {"GET": READERS, "POST": SUBMITTERS},
     "/predictions/{job_id}": {"GET": READERS},
     "/predictions/{job_id}/cancel": {"POST": SUBMITTERS},
+    "/webhooks/default/secret": {"GET": SUBMITTERS},
 }
 
 MAY: Mapping[str, Mapping[str, Who]] = {
@@ -114,7 +115,8 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/v1/models": {"GET": READERS},
     "/v1/models/{owner}/{name}": {"GET": READERS},
     "/webhooks": {"GET": PERSONS, "POST": PERSONS},
-    "/webhooks/deliveries/{delivery_id}/replay": {"POST": PERSONS},
+    "/webhooks/deliveries": {"GET": SUBMITTERS},
+    "/webhooks/deliveries/{delivery_id}/replay": {"POST": SUBMITTERS},
     "/webhooks/replicate": {"POST": EVERYONE},
     "/webhooks/secret": {"GET": SUBMITTERS, "POST": PERSONS},
     "/webhooks/{endpoint_id}": {"POST": PERSONS},

@@ -15,6 +15,8 @@ from tasks.accounts.audit import By, latest
 from tasks.db.account_tables import Person
 from tasks.db.dialect import from_now
 from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
+from tasks.files.storage import Storage
+from tasks.settings import settings
 from tasks.webhooks import deliveries, endpoints, history, sending, signing
 from tasks.webhooks.history import Filter
 from tasks.webhooks.sender import Sender
@@ -41,7 +43,7 @@ async def send(web: httpx.AsyncClient, there: WebhookEndpoint, headers: dict[str
 async def sender() -> AsyncIterator[None]:
     """Run a sender."""
     async with aclosing(sending.transport()) as transport:
-        task = asyncio.create_task(Sender(transport).keep_sending(lambda: 0.05))
+        task = asyncio.create_task(Sender(transport, Storage.open(settings.storage_url)).keep_sending(lambda: 0.05))
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -219,7 +221,7 @@ async def test_an_event_is_replayed_with_the_same_id_and_body(web: httpx.AsyncCl
     [delivery] = await hooks.deliveries()
     page = (await web.get("/webhooks")).text
     assert f'action="/webhooks/deliveries/{delivery.id}/replay"' in page
-    came_from = {"Referer": "http://darkroom.test/webhooks?state=failed"}
+    came_from = {"Accept": "text/html", "Referer": "http://darkroom.test/webhooks?state=failed"}
     answer = await web.post(f"/webhooks/deliveries/{delivery.id}/replay", headers=came_from)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/webhooks?state=failed#delivery-{delivery.id}")
     await all_ended()
