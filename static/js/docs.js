@@ -19,6 +19,7 @@ function mend() {
   set(".information-container", "role", "region");
   set(".information-container", "aria-label", "About this API");
   set("textarea.body-param__text", "aria-label", "Request body");
+  set("pre.microlight", "tabindex", "0"); // it scrolls
   set("select.examples-select-element", "aria-label", "Example");
 }
 

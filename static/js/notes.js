@@ -26,7 +26,7 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
 });
 
 addEventListener("pagehide", () => {
-  if (unsaved) navigator.sendBeacon(unsaved.action, new URLSearchParams(new FormData(unsaved)));
+  if (unsaved) navigator.sendBeacon(unsaved.getAttribute("action"), new URLSearchParams(new FormData(unsaved)));
   unsaved = null;
 });
 

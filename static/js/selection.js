@@ -42,8 +42,15 @@ function tell(anew = true) {
   if (begins) document.documentElement.dataset.selecting = all().checked ? "all" : count;
   else delete document.documentElement.dataset.selecting;
   document.getElementById("compare")?.setAttribute("aria-disabled", String(!comparable(count)));
-  if (begins && !began) document.body.dispatchEvent(new Event("selection-begun"));
+  if (begins && !began) begin();
   began = begins;
+}
+
+/** Have htmx request how many prints the search finds. A selection that is brought back begins before htmx does. */
+function begin() {
+  const say = () => document.body.dispatchEvent(new Event("selection-begun"));
+  if (document.readyState === "complete") say();
+  else addEventListener("load", say, { once: true });
 }
 
 /** Tick the boxes of all cards if all are selected, else of those that were awaited. */

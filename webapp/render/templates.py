@@ -59,7 +59,7 @@ def day(moment: date) -> str:
 
 
 def exactly(moment: datetime) -> str:
-    """Return a moment as every page writes it: "4 Sep 2026, 12:04:09 UTC". static/js/times.js omits UTC: it is local."""
+    """Return a moment as every page writes it: "4 Sep 2026, 12:04:09 UTC". In a browser it is local, without UTC."""
     return f"{day(moment)}, {moment:%H:%M:%S} UTC"
 
 
