@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import load_dotenv
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails, Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -29,7 +29,11 @@ class SettingsError(ValueError):
 
 
 class Settings(BaseSettings):
-    """The settings, by their names in the environment. Relative paths start at the checkout."""
+    """The settings, by their names in the environment. Relative paths start at the checkout.
+
+    An empty DATABASE_URL is `darkroom.sqlite` in DATA_DIR. An empty STORAGE_URL is `media` in DATA_DIR or, with the
+    default DATA_DIR, beside it.
+    """
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
@@ -43,9 +47,9 @@ class Settings(BaseSettings):
     trusted_user_header: str = Field(default="", pattern=r"^[A-Za-z0-9-]*$")
     trusted_signup: bool = False
     data_dir: Path = Path("data")
-    database_url: str = Field(default="sqlite:///data/darkroom.sqlite", repr=False)  # may hold a password
+    database_url: str = Field(default="", repr=False)  # may hold a password
     redis_url: str = Field(default="", repr=False)
-    storage_url: str = "media"
+    storage_url: str = ""
     replicate_api_token: SecretStr = SecretStr("")
     replicate_api_url: str = ""
     replicate_webhook_secret: SecretStr = SecretStr("")
@@ -89,7 +93,9 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _known_database(cls, value: str) -> str:
+    def _known_database(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            return f"sqlite:///{info.data['data_dir'] / 'darkroom.sqlite'}"
         if not value.startswith(("sqlite:///", "postgres://", "postgresql://")):
             raise ValueError("must start with sqlite:/// or postgres://")
         if value == "sqlite:///":
@@ -109,7 +115,10 @@ class Settings(BaseSettings):
 
     @field_validator("storage_url")
     @classmethod
-    def _known_storage(cls, value: str) -> str:
+    def _known_storage(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            folder = info.data["data_dir"]
+            return str((ROOT if folder == ROOT / "data" else folder) / "media")
         if "://" in value and not value.startswith(STORES):
             raise ValueError(f"must be a folder, or start with one of {', '.join(STORES)}")
         return value

@@ -204,6 +204,21 @@ def test_folders_may_have_any_name(folder: str, monkeypatch: pytest.MonkeyPatch)
     assert load().storage_folder == Path(folder, "media")
 
 
+def test_data_dir_moves_everything_that_is_not_placed_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load()
+    assert settings.sqlite_path == ROOT / "data" / "darkroom.sqlite"
+    assert settings.storage_folder == ROOT / "media"
+    monkeypatch.setenv("DATA_DIR", "/srv/dark room")
+    settings = load()
+    assert settings.sqlite_path == Path("/srv/dark room/darkroom.sqlite")
+    assert settings.storage_folder == Path("/srv/dark room/media")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///elsewhere/x.sqlite")
+    monkeypatch.setenv("STORAGE_URL", "s3://bucket")
+    settings = load()
+    assert settings.sqlite_path == ROOT / "elsewhere" / "x.sqlite"
+    assert settings.storage_folder is None
+
+
 def _defaults() -> dict[str, str]:
     """Return every setting's default, as it is written in the environment."""
     return {name.upper(): _written(field.get_default()) for name, field in Settings.model_fields.items()}

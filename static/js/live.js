@@ -15,6 +15,7 @@ const DELETED = /hx-target="#(job-[^"]+)" hx-swap="delete"/g; // htmx does not r
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30000;
 let wait = FIRST_WAIT;
+let connection = null; // of hx-sse
 
 document.addEventListener("htmx:before:swap", ({ detail }) => {
   const { ctx, tasks } = detail;
@@ -56,9 +57,13 @@ function movesTheCount({ target, fragment, swapSpec }) {
   return Boolean(card?.matches(".card")) && found !== Boolean(target || isWaiting(card.id));
 }
 
+document.addEventListener("htmx:sse:before:connection", ({ detail }) => (connection = detail.connection));
 document.addEventListener("htmx:sse:after:connection", () => {
   wait = FIRST_WAIT;
 });
+
+// Firefox logs an error for a stream that is open when one leaves. A page that comes back connects again.
+addEventListener("pagehide", () => connection?.abortController.abort());
 
 // hx-sse reconnects only a stream that was open before. One that never opened is retried here.
 for (const name of ["htmx:error", "htmx:response:error"]) {

@@ -1,19 +1,22 @@
 /**
- * Selects prints by their checkboxes, with Shift for the range from the last one, with Ctrl on the picture, and, while
- * any print is selected, by a click on any picture. The bar is plain HTML that CSS shows while <html> has
- * data-selecting.
+ * Selects prints by their checkboxes, with Shift for the range from the last one, with Ctrl on the picture, and, in
+ * Select mode or while any print is selected, by a click on any picture. The bar is plain HTML that CSS shows while
+ * <html> has data-selecting. A tab keeps its selection when one leaves the page and comes back.
  */
 
 import { cards } from "./windowing.js";
 
 const PRINTS = "#sheet, #batch-grid";
+const KEPT = "darkroom:selection";
 const bar = document.getElementById("selection");
+const awaited = new Set(); // ids that were selected before the page was loaded, whose cards are not on it yet
 let last = null; // id of the checkbox used last
 let began = false;
 let searched = null; // the search of the sheet: another search is another selection
 
 const boxes = () => [...cards()].map((card) => card.querySelector(".card-select")).filter(Boolean);
 const selected = () => boxes().filter((box) => box.checked);
+const comparable = (count) => count >= 2 && count <= 4 && !(all().checked && document.getElementById("older-link"));
 
 /**
  * Show the count in words and for CSS, and request once, when a selection begins, how many prints the search finds.
@@ -30,15 +33,29 @@ function tell(anew = true) {
     searched = q;
     began = false;
   }
+  if (all().checked || awaited.size) tick();
   document.getElementById("selection-view").hidden = false;
-  const count = anew || began ? selected().length : 0;
+  const count = anew || began ? selected().length + awaited.size : 0;
   const figures = count < 1000 ? count : count.toLocaleString("en"); // the first number takes a phone long to format
   document.getElementById("selection-count").textContent = all().checked ? "All selected" : `${figures} selected`;
   const begins = count > 0 || all().checked || document.getElementById("selection-mode").checked;
   if (begins) document.documentElement.dataset.selecting = all().checked ? "all" : count;
   else delete document.documentElement.dataset.selecting;
-  if (begins && !began) document.body.dispatchEvent(new Event("selection-begun"));
+  document.getElementById("compare")?.setAttribute("aria-disabled", String(!comparable(count)));
+  if (begins && !began) begin();
   began = begins;
+}
+
+/** Have htmx request how many prints the search finds. A selection that is brought back begins before htmx does. */
+function begin() {
+  const say = () => document.body.dispatchEvent(new Event("selection-begun"));
+  if (document.readyState === "complete") say();
+  else addEventListener("load", say, { once: true });
+}
+
+/** Tick the boxes of all cards if all are selected, else of those that were awaited. */
+function tick() {
+  for (const box of boxes()) if (awaited.delete(box.value) || all().checked) box.checked = true;
 }
 
 function all() {
@@ -50,6 +67,7 @@ function choose(box, checked, range) {
   const to = boxes().indexOf(box);
   const row = from < 0 ? [box] : boxes().slice(Math.min(from, to), Math.max(from, to) + 1);
   for (const each of row) each.checked = checked;
+  if (!checked) all().checked = false;
   last = box.id;
   tell();
 }
@@ -60,13 +78,24 @@ if (bar) {
     tell();
   });
   bar.addEventListener("reset", () => {
-    for (const box of selected()) box.checked = false; // also those out of the document, which are not in the form
+    clear();
     setTimeout(tell);
   });
   bar.addEventListener("formdata", ({ formData }) => {
     for (const box of selected()) if (!box.isConnected) formData.append(box.name, box.value);
+    for (const id of awaited) formData.append("job", id);
+    if (all().checked && formData.getAll("job").length > 4) formData.delete("job"); // the search says which
   });
-  document.addEventListener("change", ({ target }) => target.form === bar && tell());
+  bar.addEventListener("click", (event) => {
+    if (!event.target.closest("#compare[aria-disabled=true]")) return;
+    event.preventDefault();
+    document.dispatchEvent(new CustomEvent("darkroom:say", { detail: "Select two to four prints to compare." }));
+  });
+  document.addEventListener("change", ({ target }) => {
+    if (target.form !== bar) return;
+    if (target === all() && !target.checked) clear();
+    tell();
+  });
   document.addEventListener("htmx:after:swap", () => tell(false));
 
   // Captured before other listeners: while prints are selected, a click does not open a picture.
@@ -78,7 +107,7 @@ if (bar) {
       if (!box) return;
       if (event.target === box) return choose(box, box.checked, event.shiftKey);
       // A click with Ctrl or Shift is the browser's, until something is selected.
-      if (!selected().length || !event.target.closest(".card-face") || event.detail === 0) return;
+      if (!began || !event.target.closest(".card-face") || event.detail === 0) return;
       event.preventDefault();
       event.stopPropagation();
       choose(box, event.shiftKey || !box.checked, event.shiftKey);
@@ -111,7 +140,43 @@ if (bar) {
   });
 
   document.body.addEventListener("sheet-stale", refresh);
-  tell(Boolean(document.querySelector(".card-select:checked"))); // a browser restores boxes when one goes back
+  addEventListener("pagehide", keep);
+  restore();
+  tell(Boolean(awaited.size || document.querySelector(".card-select:checked"))); // a browser restores boxes, too
+}
+
+/** Untick every box, also those out of the document, which are not in the form. */
+function clear() {
+  for (const box of selected()) box.checked = false;
+  awaited.clear();
+}
+
+function here() {
+  return `${location.pathname} ${bar.elements.namedItem("q").value}`;
+}
+
+function keep() {
+  const ids = began ? [...selected().map(({ value }) => value), ...awaited] : [];
+  const kept = { here: here(), ids, all: all().checked, mode: document.getElementById("selection-mode").checked };
+  try {
+    if (began) sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    else sessionStorage.removeItem(KEPT);
+  } catch {
+    // full, or not allowed: the selection ends with the page
+  }
+}
+
+function restore() {
+  let kept = null;
+  try {
+    kept = JSON.parse(sessionStorage.getItem(KEPT));
+  } catch {
+    // the browser stores nothing here
+  }
+  if (kept?.here !== here()) return;
+  all().checked = kept.all;
+  document.getElementById("selection-mode").checked = kept.mode;
+  for (const id of kept.ids) awaited.add(id);
 }
 
 /** Load the whole sheet, or the grid of a batch, again: too much has changed for single updates. */

@@ -1,29 +1,32 @@
 /**
- * Keeps the times on the page current: "3 min ago" keeps counting, and clock times are in the reader's time zone. What
- * is under the pointer says its exact time.
+ * Keeps the times on the page current: "3 min ago" keeps counting, and clock times are in the reader's time zone. All are
+ * written as the server does (webapp/render/templates.py), so that nothing changes before the eyes. What is under the
+ * pointer says its exact time.
  */
 
-const STYLES = { local: { dateStyle: "medium", timeStyle: "medium" }, clock: { timeStyle: "medium" } };
-const formats = {}; // by style, each made on first use: that takes a phone long
-const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 const SPEAK = {
-  ago: (moment) => ago((Date.now() - moment) / 1000),
+  ago: (moment) => ago((Date.now() - moment) / 1000, moment),
   until: (moment) => until((moment - Date.now()) / 1000),
   about: (moment) => about((moment - Date.now()) / 1000),
   soFar: (moment) => soFar((Date.now() - moment) / 1000),
-  local: (moment) => formatted("local", moment),
-  clock: (moment) => formatted("clock", moment),
+  local: (moment) => `${day(moment)}, ${clock(moment)}`,
+  clock,
 };
 
-function formatted(style, moment) {
-  formats[style] ??= new Intl.DateTimeFormat(undefined, STYLES[style]);
-  return formats[style].format(moment);
+const day = (moment) => `${moment.getDate()} ${MONTHS[moment.getMonth()]} ${moment.getFullYear()}`;
+
+function clock(moment) {
+  return [moment.getHours(), moment.getMinutes(), moment.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
 }
 
-function ago(seconds) {
-  const [unit, size] = UNITS.find(([, least]) => seconds >= least) ?? [];
-  return unit ? `${Math.floor(seconds / size)} ${unit} ago` : "just now";
+function ago(seconds, moment) {
+  if (seconds < 45) return "just now";
+  if (seconds < 3600 * 0.9) return `${Math.max(1, Math.round(seconds / 60))} min ago`;
+  if (seconds < 86400 * 0.9) return `${Math.max(1, Math.round(seconds / 3600))} h ago`;
+  const days = Math.max(1, Math.round(seconds / 86400));
+  return days < 14 ? `${days} day${days > 1 ? "s" : ""} ago` : day(moment);
 }
 
 function until(seconds) {

@@ -181,6 +181,8 @@ def _term(match: re.Match[str]) -> Term | None:
             raise ValueError(
                 f'"{field}:" must be {FIELDS[field].what}, not "{part}". For example: {FIELDS[field].example}.'
             )
+    if field == "is":
+        return Term("fav", YES[:1], negated)
     return Term(field, values, negated)
 
 
@@ -223,6 +225,7 @@ FIELDS: Mapping[str, Field] = {
     "tag": Field(lambda value: True, "a tag", "tag:cat"),
     "collection": Field(lambda value: True, "a collection name", 'collection:"for the wall"'),
     "fav": Field(_one_of(*YES, *NO), "yes or no", "fav:yes"),
+    "is": Field(_one_of("favorite", "favourite"), "favorite", "is:favorite"),
     "rating": Field(lambda value: bool(rating_range(value)) or True, "0 to 5 stars", "rating:>=4"),
     "seed": Field(_is_seed, "a whole number", "seed:7"),
     "before": Field(_is_date, "a year, month or day from 1970 on", "before:2026-09"),

@@ -122,6 +122,27 @@ def test_models_used_last_come_first_and_bring_their_settings_back(page: Page, d
     expect(page.get_by_role("radio", name="1:1")).to_be_checked()
 
 
+SLACK = """() => Math.min(...[...document.querySelectorAll('.controls > .field-choice select')].map(select => {
+  const canvas = document.createElement('canvas').getContext('2d');
+  const {font, paddingLeft, paddingRight} = getComputedStyle(select);
+  canvas.font = font;
+  const widest = Math.max(...[...select.options].map(option => canvas.measureText(option.text).width));
+  return select.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight) - widest;
+}))"""
+
+
+def test_values_are_whole_and_an_example_has_the_focus(page: Page, darkroom: Darkroom) -> None:
+    page.goto("/?model=minimax/hailuo-02")
+    for width in range(320, 1500, 60):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(SLACK) >= 20, width  # pixels: some browsers add a few of their own
+    page.goto("/?prompt=A+lighthouse+in+fog#prompt")
+    expect(prompt(page)).to_be_focused()
+    expect(prompt(page)).to_have_value("A lighthouse in fog")
+    seed = page.get_by_label("Seed", exact=True)
+    assert seed.evaluate("seed => getComputedStyle(seed).appearance") == "textfield"  # no arrows in Firefox
+
+
 def test_a_slider_moves_with_its_number_and_what_is_not_set_is_not_sent(page: Page, darkroom: Darkroom) -> None:
     page.goto(f"/?model={FLUX}")
     number, slider = page.get_by_label("Outputs", exact=True), page.get_by_label("Outputs, slider")

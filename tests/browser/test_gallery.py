@@ -132,14 +132,15 @@ def test_a_running_card_is_canceled_with_its_button(page: Page, darkroom: Darkro
 def test_what_is_wrong_is_shown_at_its_control_and_what_was_typed_stays(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     write(page, "a fox with a wrong width", Width="64", Outputs="9")
-    expect(page.get_by_role("alert").first).to_contain_text("num_outputs must be at most 4.")
+    expect(page.get_by_text("num_outputs must be at most 4.")).to_have_count(1)  # told once: beside its field
     expect(page.get_by_label("Outputs", exact=True)).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Outputs", exact=True)).to_be_focused()
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("a fox with a wrong width")
     expect(page.get_by_label("Width", exact=True)).to_have_value("64")
     page.get_by_label("Outputs", exact=True).fill("1")
     page.get_by_role("button", name="Generate").click()
     expect(card(page, "a fox with a wrong width")).to_have_count(1)
-    expect(page.locator("#composer-faults")).to_have_count(0)
+    expect(page.locator("#p-num_outputs-fault")).to_have_count(0)
 
 
 def test_another_model_brings_its_controls_and_keeps_the_prompt(page: Page, darkroom: Darkroom) -> None:

@@ -54,11 +54,14 @@ def test_what_is_unclear_is_explained_while_the_prints_stay(page: Page, darkroom
     job_id = darkroom.post("an auk that stays")
     page.goto("/?q=auk")
     box = page.get_by_role("searchbox", name="Search")
+    expect(page.locator("#search-bar-count")).to_have_text("1 print")
+    top = page.locator(f"#job-{job_id}").evaluate("card => card.getBoundingClientRect().top")
     box.fill("auk status:tired")
     expect(page.get_by_role("alert").first).to_contain_text('"status:" must be one of queued')
     expect(box).to_have_attribute("aria-invalid", "true")
     expect(box).to_have_value("auk status:tired")
     expect(page.locator(f"#job-{job_id}")).to_be_visible()
+    assert page.locator(f"#job-{job_id}").evaluate("card => card.getBoundingClientRect().top") == top
     box.fill("auk")
     expect(page.locator("#search-bar-faults")).to_have_count(0)
 

@@ -100,9 +100,25 @@ def test_tags_and_notes_are_kept_on_the_page_of_a_print(page: Page, darkroom: Da
     expect(page.get_by_label("New tag")).to_have_value("")
     page.get_by_role("button", name="Remove the tag one").click()
     expect(page.get_by_role("link", name="one", exact=True)).to_have_count(0)
-    page.get_by_label("Notes").fill("for grandmother")
-    page.get_by_role("button", name="Save").click()
-    wait_until(lambda: darkroom.status(job_id).get("notes") == "for grandmother")
+    notes = page.get_by_label("Notes")
+    notes.press_sequentially("for grandmother")
+    expect(page.locator(".curation-saved")).to_have_text("Saved")
+    assert darkroom.status(job_id)["notes"] == "for grandmother"
+    expect(notes).to_be_focused()
+    expect(notes).to_have_value("for grandmother")
+    notes.press_sequentially(" and aunt")
+    expect(page.locator(".curation-saved")).to_have_text("")
+    page.goto("/collections")  # before the pause after which they are saved
+    wait_until(lambda: darkroom.status(job_id)["notes"] == "for grandmother and aunt")
+
+
+def test_without_script_notes_are_saved_by_a_button(no_script: Page, darkroom: Darkroom) -> None:
+    _, [job_id] = made(darkroom)
+    no_script.goto(f"/jobs/{job_id}")
+    no_script.get_by_label("Notes").fill("for grandmother")
+    no_script.get_by_role("button", name="Save").click()
+    expect(no_script.get_by_label("Notes")).to_have_value("for grandmother")
+    assert darkroom.status(job_id)["notes"] == "for grandmother"
 
 
 def test_undo_is_offered_also_where_the_live_event_comes_before_the_answer(page: Page, darkroom: Darkroom) -> None:

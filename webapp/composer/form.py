@@ -59,6 +59,12 @@ class Composer:
     lock: bool = False
     estimate: Estimate = NO_ESTIMATE
 
+    @property
+    def unplaced(self) -> list[FormFault]:
+        """The faults that belong to no field of the form: the others are told beside their fields, and only there."""
+        fields = {"prompt", "model", "seeds", "models", *(control.name for control in self.controls)}
+        return [fault for fault in self.faults if fault.control not in fields]
+
 
 async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ()) -> Composer:
     """Return the form for a model, with what was typed and its faults. model: None when it is not known yet."""

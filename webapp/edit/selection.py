@@ -18,6 +18,7 @@ from tasks.library.cards import Card
 from tasks.library.query import Unclear
 from webapp.edit.jobs import HTML, for_people
 from webapp.edit.notices import MAX_CARDS, as_shown, notice, words
+from webapp.edit.question import question
 from webapp.http.authentication import actor_of, refused
 from webapp.http.clients import by_htmx, came_from, own_page
 from webapp.http.errors import Problem
@@ -69,7 +70,10 @@ async def act(request: AnyRequest) -> Response[Any]:
     card = await existing(request.query_params["job"], actor) if "job" in request.query_params else None
     try:
         if card is None:
-            outcome = await _done(action, argument, chosen(form, actor), actor)
+            where = chosen(form, actor)
+            if action == "trash" and (asked := await question(request, form, where)):
+                return asked
+            outcome = await _done(action, argument, where, actor)
         else:
             outcome, argument = await _done_to(card, action, argument, actor)
     except ValueError as error:

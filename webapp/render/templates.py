@@ -1,6 +1,6 @@
 """Templates: the one environment that renders pages, fragments and live events."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from hashlib import sha256
 from math import ceil
@@ -50,7 +50,25 @@ def ago(moment: datetime) -> str:
     if seconds < 86400 * 0.9:
         return f"{max(1, round(seconds / 3600))} h ago"
     days = max(1, round(seconds / 86400))
-    return f"{days} day{'s' if days > 1 else ''} ago" if days < 14 else f"{moment:%d %b %Y}".lstrip("0")
+    return f"{days} day{'s' if days > 1 else ''} ago" if days < 14 else day(moment)
+
+
+def day(moment: date) -> str:
+    """Return a day as every page writes it: "4 Sep 2026". static/js/times.js writes the same."""
+    return f"{moment:%d %b %Y}".lstrip("0")
+
+
+def exactly(moment: datetime) -> str:
+    """Return a moment as every page writes it: "4 Sep 2026, 12:04:09 UTC". In a browser it is local, without UTC."""
+    return f"{day(moment)}, {moment:%H:%M:%S} UTC"
+
+
+def until(moment: datetime) -> str:
+    """Return how long it is until something happens: "in 5 s", "in 2 min", or "now"."""
+    seconds = (moment - datetime.now(UTC)).total_seconds()
+    if seconds < 1:
+        return "now"
+    return f"in {ceil(seconds)} s" if seconds < 60 else f"in {ceil(seconds / 60)} min"
 
 
 def about(moment: datetime) -> str:
@@ -123,7 +141,7 @@ environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-FILTERS = (ago, about, so_far, exact, seconds, clock, filesize, ordinal, usd, short_model, preview)
+FILTERS = (ago, day, exactly, until, about, so_far, exact, seconds, clock, filesize, ordinal, usd, short_model, preview)
 environment.filters |= {function.__name__: function for function in FILTERS}
 environment.globals |= {
     "static": static,

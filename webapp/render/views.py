@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from tasks.db.money_tables import Ledger
@@ -96,6 +97,11 @@ class AttemptView:
     def price(self) -> dict[str, str]:
         """The price of its entry in the ledger: its text, its source, and when it was checked there."""
         return dict(json.loads(self.entry.price)) if self.entry else {}
+
+    @property
+    def checked(self) -> date:
+        """The day on which that price was checked."""
+        return date.fromisoformat(self.price["checked"])
 
 
 @dataclass(frozen=True, slots=True)

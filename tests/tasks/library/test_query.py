@@ -26,6 +26,13 @@ def test_fields_have_values_quoted_ones_and_several() -> None:
     )
 
 
+def test_favorites_may_be_asked_for_in_both_ways() -> None:
+    assert parse("is:favorite -is:favourite fav:yes").terms == (
+        Term("fav", ("yes",)),
+        Term("fav", ("yes",), negated=True),
+    )
+
+
 @pytest.mark.parametrize(
     "text", ["fox", '"in the snow"', "-dog", 'collection:"for the wall"', "status:failed,canceled", "rating:>=4 fox"]
 )
@@ -53,6 +60,7 @@ def test_what_says_nothing_finds_everything(text: str) -> None:
         ("seed:99999999999999999999", "a whole number"),
         ("batch:1", "the id of a batch"),
         ("fav:maybe", "yes or no"),
+        ("is:nice", '"is:" must be favorite'),
         ("tag:", '"tag:" needs a value'),
         ("x" * 501, "the maximum is 500"),
         ("nul\x00", "invalid character"),

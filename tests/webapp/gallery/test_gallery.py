@@ -326,3 +326,10 @@ async def test_the_buttons_of_cards_are_of_the_pages_one_form(web: httpx.AsyncCl
         assert buttons
         assert all(' form="marks" formaction="/' in button for button in buttons)
     assert page.count('<noscript><form id="marks" method="post" hidden></form></noscript>') == 1
+
+
+async def test_the_examples_of_an_empty_library_lead_into_the_prompt(web: httpx.AsyncClient) -> None:
+    page = await web.get("/")
+    [first, *_] = re.findall(r'<li><a href="(/\?prompt=[^"]+)">', page.text)
+    assert first.endswith("#prompt")
+    assert "A lighthouse in fog" in (await web.get(first)).text.partition("<textarea")[2].partition("</textarea>")[0]

@@ -31,6 +31,15 @@ def test_how_long_ago(seconds: int, words: str) -> None:
     assert templates.ago(datetime.now(UTC) - timedelta(seconds=seconds)) == words
 
 
+def test_a_moment_is_written_in_one_way() -> None:
+    assert templates.exactly(datetime(2025, 9, 4, 6, 7, 8, tzinfo=UTC)) == "4 Sep 2025, 06:07:08 UTC"
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(-5, "now"), (0.5, "now"), (4.5, "in 5 s"), (60.5, "in 2 min")])
+def test_how_long_until(seconds: float, words: str) -> None:
+    assert templates.until(datetime.now(UTC) + timedelta(seconds=seconds)) == words
+
+
 def test_long_ago_is_a_date() -> None:
     assert templates.ago(datetime(2025, 3, 4, tzinfo=UTC)) == "4 Mar 2025"
 
