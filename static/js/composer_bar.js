@@ -85,6 +85,7 @@ if (place) {
     else if (away || narrow.matches) close(); // it covers where the new card appears
   });
   document.addEventListener("matrix:sent", open); // it says where the prints are
+  document.addEventListener("composer:given", open);
 
   if (isOpen()) {
     focus();
