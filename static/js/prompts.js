@@ -17,7 +17,7 @@ function load() {
 
 function open() {
   options = [...list().querySelectorAll("[role=option]")];
-  if (options.length && document.activeElement === field()) {
+  if (steps && options.length && document.activeElement === field()) {
     list().hidden = false;
     mark(options.length - steps);
   }
@@ -50,11 +50,14 @@ function choose({ dataset }) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.target !== field() || event.isComposing || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (event.target !== field()) return;
+  if (event.key === "Tab") return close(); // before the focus moves, lest it goes to the list
+  if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const moves = { ArrowUp: -1, ArrowDown: 1, PageUp: -5, PageDown: 5 };
   if (!isOpen()) {
-    if (event.key !== "ArrowUp" || !(steps || isOnFirstLine())) return;
-    load();
+    if (event.key === "ArrowDown" && steps) steps -= 1;
+    else if (event.key === "ArrowUp" && (steps || isOnFirstLine())) load();
+    else return;
   } else if (event.key in moves) mark(active + moves[event.key]);
   else if (event.key === "Enter") choose(options[active]);
   else if (event.key === "Escape") close();
@@ -63,7 +66,10 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("input", ({ target }) => target === field() && close());
-document.addEventListener("focusout", ({ target }) => target === field() && close());
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  if (target === field() && relatedTarget !== list()) close();
+});
+document.addEventListener("focusin", ({ target }) => target === list() && field().focus());
 document.addEventListener("mousedown", (event) => {
   if (list()?.contains(event.target)) event.preventDefault(); // the focus stays in the prompt
 });

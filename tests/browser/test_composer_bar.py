@@ -82,7 +82,7 @@ def test_the_bar_opens_docks_and_sends_and_nothing_else_moves(page: Page, darkro
     expect(prompt(page)).to_have_value("a fox in a bar!")
 
     held: list[Route] = []
-    page.route("**/jobs", held.append)
+    page.route("**/jobs", lambda route: held.append(route))
     page.get_by_label("Width", exact=True).fill("64")
     page.keyboard.press("Control+Enter")
     wait_until(lambda: bool(held))
@@ -220,6 +220,7 @@ def test_the_last_prompts_come_back_by_up_or_by_the_mouse(page: Page, darkroom: 
     expect(page.locator(SETTINGS).first).to_be_visible()  # only the list is closed
     expect(prompt(page)).to_have_value("two lines\nof my own")
     page.keyboard.press("ArrowUp")
+    expect(marked).to_be_visible()
     page.keyboard.press("ArrowDown")
     expect(options).to_have_count(0)
 
