@@ -30,7 +30,12 @@ def wall(darkroom: Darkroom) -> None:
 @pytest.fixture
 def phone(browser: Browser, browser_context_args: dict[str, object], wall: None) -> Iterator[Page]:
     """Yield a page on a phone."""
-    arguments = {**browser_context_args, "viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+    arguments = {
+        **browser_context_args,
+        "viewport": {"width": 360, "height": 740},
+        "has_touch": True,
+        "is_mobile": True,
+    }
     context = browser.new_context(**arguments)  # type: ignore[arg-type]
     yield context.new_page()
     context.close()
@@ -47,7 +52,11 @@ def send(page: Page) -> Locator:
 def box(locator: Locator) -> dict[str, float]:
     found = locator.bounding_box()
     assert found
-    return dict(found)
+    return {name: float(value) for name, value in found.items()}  # type: ignore[arg-type]
+
+
+def top(locator: Locator) -> float:
+    return box(locator)["y"]
 
 
 def bottom(locator: Locator) -> float:
@@ -60,13 +69,13 @@ def test_the_bar_opens_docks_and_sends_and_nothing_else_moves(page: Page, darkro
     page.set_viewport_size({"width": 1280, "height": 600})
     page.goto("/")
     first, settings = page.locator("#sheet article").first, page.locator(SETTINGS).first
-    head = box(first)["y"]
+    head = top(first)
     assert head < 280
     expect(settings).to_be_hidden()
 
     prompt(page).click()
     expect(settings).to_be_visible()
-    assert box(first)["y"] == head
+    assert top(first) == head
     page.keyboard.type("a fox in a bar")
     page.keyboard.press("Escape")
     expect(settings).to_be_hidden()
@@ -86,7 +95,9 @@ def test_the_bar_opens_docks_and_sends_and_nothing_else_moves(page: Page, darkro
     page.get_by_label("Width", exact=True).fill("64")
     page.keyboard.press("Control+Enter")
     wait_until(lambda: bool(held))
-    assert page.evaluate("getComputedStyle(composer, '::before').animationName + composer.className").count("htmx-request")
+    assert page.evaluate("getComputedStyle(composer, '::before').animationName + composer.className").count(
+        "htmx-request"
+    )
     assert page.evaluate("getComputedStyle(composer, '::before').content") == '""'
     held[0].continue_()
     expect(settings).to_be_hidden()
@@ -105,12 +116,11 @@ def test_the_last_row_and_the_bar_of_the_selection_are_above_the_docked_bar(page
     page.mouse.move(640, 300)
     page.mouse.wheel(0, 20_000)
     expect(page.locator(PLACE)).to_have_attribute("data-docked", "")
-    top = lambda: box(page.locator("#composer"))["y"]  # noqa: E731
-    wait_until(lambda: bottom(page.locator("#selection")) <= top() < 600)
+    wait_until(lambda: bottom(page.locator("#selection")) <= top(page.locator("#composer")) < 600)
     page.locator("#selection-mode").evaluate("box => box.click()")
     expect(page.locator("#selection")).to_be_hidden()
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    wait_until(lambda: bottom(page.locator("#sheet")) < top())
+    wait_until(lambda: bottom(page.locator("#sheet")) < top(page.locator("#composer")))
 
 
 def test_a_press_of_the_button_opens_nothing_and_a_press_of_a_print_reaches_it(page: Page, wall: None) -> None:
@@ -127,8 +137,8 @@ def test_on_a_phone_the_bar_at_the_bottom_is_the_only_form(phone: Page) -> None:
     phone.goto("/")
     form = phone.locator("#composer")
     assert phone.locator("form.composer").count() == 1
-    assert box(phone.locator("#sheet article").first)["y"] < 740 - 60
-    assert box(form)["y"] > 660
+    assert top(phone.locator("#sheet article").first) < 740 - 60
+    assert top(form) > 660
     assert bottom(form) == 740
     for control in (prompt(phone), phone.locator("#model-search"), send(phone)):
         assert box(control)["height"] >= 44
@@ -137,7 +147,7 @@ def test_on_a_phone_the_bar_at_the_bottom_is_the_only_form(phone: Page) -> None:
     prompt(phone).tap()
     expect(phone.locator(SETTINGS).first).to_be_visible()
     expect(prompt(phone)).to_be_focused()
-    assert box(form)["y"] > 0
+    assert top(form) > 0
     assert bottom(send(phone)) <= 740
     phone.locator("#more-settings-summary").tap()
     phone.get_by_label("Model", exact=True).tap()

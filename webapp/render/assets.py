@@ -54,9 +54,9 @@ SCRIPT = "js/live_page.js"
 
 MODULES = (
     "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
-    "announce", "notice", "folds", "bottom_bars", "composer_bar", "keys/names", "composer", "times", "media", "marks", "selection", "undo", "matrix",
-    "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft",
-    "inputs",
+    "announce", "notice", "folds", "bottom_bars", "composer_bar", "keys/names", "composer", "times", "media", "marks",
+    "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls",
+    "picker", "prompts", "memory", "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 
