@@ -44,7 +44,8 @@ function settle() {
 }
 
 if (place) {
-  new IntersectionObserver(([{ isIntersecting, boundingClientRect }]) => {
+  new IntersectionObserver((entries) => {
+    const { isIntersecting, boundingClientRect } = entries.at(-1);
     away = !isIntersecting && boundingClientRect.top < 0;
     if (away && isOpen() && !narrow.matches && !place.hasAttribute("data-docked")) close();
     else settle();
