@@ -28,7 +28,7 @@ from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from webapp.accounts import account, people, sign_in
 from webapp.api import estimate, generate, jobs, models, recent, webhooks, xmp
-from webapp.composer import reuse, uploads
+from webapp.composer import prompts, reuse, uploads
 from webapp.doors import mcp, openai, openai_answers, replicate_problems
 from webapp.doors import replicate as replicate_door
 from webapp.edit import archive, curation, selection
@@ -172,6 +172,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     compare.compare,
     lightbox.panel,
     reuse.menu,
+    prompts.latest,
     recent.finished,
     *media.routes,
     xmp.imprint,

@@ -60,6 +60,7 @@ function put(field, address) {
   text.value = isSeveral(field) ? [text.value.trim(), address].filter(Boolean).join("\n") : address;
   field.closest("details")?.setAttribute("open", "");
   show(field);
+  field.dispatchEvent(new Event("composer:given", { bubbles: true })); // js/composer_bar.js shows it
 }
 
 /** Return the field for a file that was given to none: an empty one that takes its kind, else the first that does. */

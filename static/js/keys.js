@@ -6,7 +6,7 @@
  */
 
 import { keep, move } from "./keys/grid.js";
-import { ALT, GENERATE } from "./keys/names.js";
+import { GENERATE } from "./keys/names.js";
 import { notificationSwitch } from "./keys/notify.js";
 
 const STARS = ["1", "2", "3", "4", "5"];
@@ -35,8 +35,7 @@ const TABLE = [
   { group: "This print", keys: ["z"], shown: ["Z"], words: "In the lightbox: zoom", act: () => press(".pswp__button--zoom") },
   { group: "Prompt", keys: ["n"], shown: ["N"], words: "Write a new prompt", needs: "submit", act: () => reach("#prompt") },
   { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [GENERATE], words: "Generate", within: ".composer", needs: "submit", act: () => press("#generate") },
-  { group: "Prompt", keys: ["Alt+ArrowUp"], shown: [`${ALT} ↑`, `${ALT} ↓`], words: "Earlier or later prompt", within: "#prompt", needs: "submit", act: () => recall(1) },
-  { group: "Prompt", keys: ["Alt+ArrowDown"], within: "#prompt", needs: "submit", act: () => recall(-1) },
+  { group: "Prompt", keys: [], shown: ["↑"], words: "In the first line: last prompts", needs: "submit" }, // js/prompts.js
   { group: "Page", keys: ["/"], shown: ["/"], words: "Search", act: () => reach("input[type='search'], input[name='q']:not([type='hidden'])") },
   { group: "Page", keys: ["c"], shown: ["C"], words: "Compare two to four selected prints", act: compare },
   { group: "Page", keys: ["?"], shown: ["?"], words: "Show these shortcuts", act: help },
@@ -126,12 +125,6 @@ function tag() {
 function reach(selector) {
   const field = viewer() ? null : document.querySelector(selector);
   return Boolean(field) && write(field);
-}
-
-/** Go back in the prompts that js/memory.js holds, or forward when `steps` is negative. */
-function recall(steps) {
-  document.dispatchEvent(new CustomEvent("prompt:recall", { detail: steps }));
-  return true;
 }
 
 function write(field) {

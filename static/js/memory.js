@@ -1,18 +1,11 @@
 /**
- * Remembers in this browser alone the last prompts (see js/keys.js), the models used last, and the settings of each.
- * Choosing a model restores its settings, but never replaces a value that is already set. A prompt that is not sent yet
- * when the session ends is there again after signing in, in this tab.
+ * Remembers in this browser alone the models used last, and the settings of each. Choosing a model restores its
+ * settings, but never replaces a value that is already set.
  */
 
-const PROMPTS = "darkroom:prompts";
 const MODELS = "darkroom:models";
 const SETTINGS = "darkroom:settings:";
-const UNSENT = "darkroom:unsent";
-const MOST_PROMPTS = 50;
 const MOST_MODELS = 5;
-
-let back = -1; // how many prompts back the field is; -1 is the draft
-let draft = "";
 
 const composer = () => document.getElementById("composer");
 
@@ -26,9 +19,6 @@ document.addEventListener("htmx:after:swap", ({ detail }) => {
 function remember() {
   const form = new FormData(composer());
   const model = form.get("model");
-  const prompt = form.get("prompt").trim();
-  back = -1;
-  put(PROMPTS, [prompt, ...get(PROMPTS, []).filter((other) => other !== prompt)].slice(0, MOST_PROMPTS));
   if (!model) return;
   put(MODELS, [model, ...get(MODELS, []).filter((other) => other !== model)].slice(0, MOST_MODELS));
   const settings = [...form].filter(([name, value]) => name.startsWith("p.") && value !== "" && isKept(name));
@@ -70,44 +60,21 @@ function hasChoice(radio, value) {
   return fields(radio.name).some((other) => other.value === value);
 }
 
-document.addEventListener("prompt:recall", ({ detail: steps }) => {
-  const field = document.getElementById("prompt");
-  const prompts = get(PROMPTS, []);
-  const next = Math.max(-1, Math.min(back + steps, prompts.length - 1));
-  if (next === back) return;
-  if (back < 0) draft = field.value;
-  if (back < 0 && prompts[next] === draft && next + 1 < prompts.length) back = next + 1; // the field shows it already
-  else back = next;
-  field.value = back < 0 ? draft : prompts[back];
-});
-
-document.addEventListener("session:ended", () => put(UNSENT, document.getElementById("prompt")?.value ?? "", "sessionStorage"));
-
-function restore() {
-  const [field, unsent] = [document.getElementById("prompt"), get(UNSENT, "", "sessionStorage")];
-  if (!field || !unsent) return;
-  put(UNSENT, "", "sessionStorage");
-  if (field.value) return;
-  field.value = unsent;
-  field.dispatchEvent(new Event("input", { bubbles: true }));
-}
-
-function get(name, otherwise, storage = "localStorage") {
+function get(name, otherwise) {
   try {
-    return JSON.parse(window[storage].getItem(name)) ?? otherwise;
+    return JSON.parse(localStorage.getItem(name)) ?? otherwise;
   } catch {
     return otherwise; // the browser stores nothing here, or the value is not ours
   }
 }
 
-function put(name, value, storage = "localStorage") {
+function put(name, value) {
   try {
-    window[storage].setItem(name, JSON.stringify(value));
+    localStorage.setItem(name, JSON.stringify(value));
   } catch {
     // full, or not allowed: the value is not remembered
   }
 }
 
 // An address that fills in any field states all that is to be set.
-if (composer() && !/[?&](model|prompt|p\.)/.test(decodeURIComponent(location.search))) fillIn();
-restore();
+if (!document.querySelector("#composer-place[data-given]")) fillIn();

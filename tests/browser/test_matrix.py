@@ -28,6 +28,7 @@ def counts(darkroom: Darkroom, batch_id: str) -> dict[str, int]:
 def test_a_matrix_is_counted_as_it_is_written_sent_and_watched(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     page.evaluate("window.stayed = true")
+    page.get_by_label("Prompt", exact=True).click()
     page.get_by_label("Width", exact=True).fill("64")
     page.get_by_label("Height", exact=True).fill("64")
     page.get_by_label("Prompt", exact=True).fill("{amber|jade} stones by the {sea|road}")
@@ -121,6 +122,7 @@ def test_too_large_a_matrix_is_told_and_nothing_is_sent(page: Page, darkroom: Da
 
 def test_the_chosen_model_is_no_further_one(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
+    page.get_by_label("Prompt", exact=True).click()
     page.locator("#matrix-summary").click()
     boxes = page.locator("#models")
     expect(boxes.get_by_text("sdxl", exact=True)).to_be_hidden()

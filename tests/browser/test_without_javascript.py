@@ -24,6 +24,18 @@ def test_a_prompt_is_sent_and_its_picture_found(no_script: Page, darkroom: Darkr
     expect(no_script.get_by_label("Prompt", exact=True)).to_have_value("a fox without a script")
 
 
+def test_the_composer_is_whole_at_the_head_of_the_page_on_a_phone_as_well(no_script: Page, darkroom: Darkroom) -> None:
+    no_script.set_viewport_size({"width": 360, "height": 740})
+    no_script.goto("/")
+    expect(no_script.locator("#composer")).to_have_css("position", "static")
+    expect(no_script.get_by_label("Width", exact=True)).to_be_visible()
+    expect(no_script.get_by_role("button", name="Last prompts")).to_be_hidden()
+    form, search = no_script.locator("#composer").bounding_box(), no_script.locator("#search-bar").bounding_box()
+    assert form
+    assert search
+    assert form["y"] + form["height"] <= search["y"]
+
+
 def test_what_is_wrong_is_told_on_the_whole_page(no_script: Page, darkroom: Darkroom) -> None:
     no_script.goto("/")
     no_script.get_by_label("Prompt", exact=True).fill("a fox of no width")

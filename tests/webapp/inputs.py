@@ -75,6 +75,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/collections/{collection_id:uuid}/delete": (POST,),
     "/compare": (query("job"),),
     "/composer": (query(*COMPOSER),),
+    "/composer/prompts": (query("x"),),
     "/composer/estimate": (form("prompt", "seeds", "models", "model", "p.width"),),
     "/docs": (query("x"),),
     "/errors/{code:str}": (GET,),

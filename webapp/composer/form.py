@@ -18,6 +18,7 @@ from webapp.composer.matrix import MatrixFields, matrix_fields
 from webapp.render.views import CardView
 
 SEED = f"{PREFIX}seed"
+FIELDS = frozenset({"prompt", "model", "other_model", "seeds", "models", "made_from"})  # besides the parameters
 
 Form = Mapping[str, Sequence[str]]
 
@@ -45,7 +46,7 @@ class Composer:
     """The filled-in form.
 
     kind: what the model makes, as `Model.kind`. source: the job that the new one is made from. lock: whether the next
-    job keeps the seed.
+    job keeps the seed. given: whether the address or the sent form says how it is filled in.
     """
 
     prompt: str
@@ -58,6 +59,7 @@ class Composer:
     source: CardView | None = None
     lock: bool = False
     estimate: Estimate = NO_ESTIMATE
+    given: bool = False
 
     @property
     def unplaced(self) -> list[FormFault]:
@@ -80,7 +82,8 @@ async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ())
     cost = await estimate(form, model, typed_parameters(form, model) if model else {})
     lock = bool(_last(form, "lock"))
     kind = model.kind if model else "other"
-    return Composer(_last(form, "prompt"), name, kind, choices, made, matrix, shown, view, lock, cost)
+    given = any(name in FIELDS or name.startswith(PREFIX) for name in form)
+    return Composer(_last(form, "prompt"), name, kind, choices, made, matrix, shown, view, lock, cost, given)
 
 
 def form_of(fields: Iterable[tuple[str, object]]) -> dict[str, list[str]]:

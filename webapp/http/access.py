@@ -59,6 +59,7 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/compare": (READ_ALL,),
     "/composer": (SUBMIT, READ_ALL),
     "/composer/estimate": (SUBMIT, READ_ALL),
+    "/composer/prompts": (SUBMIT, READ_ALL),
     "/docs": (READ,),
     "/estimate": (SUBMIT,),
     "/events": (READ_ALL,),

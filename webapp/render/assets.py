@@ -12,6 +12,8 @@ STATIC = ROOT / "static"
 PAGES = {
     "gallery": (
         "composer",
+        "composer_bar",
+        "prompts",
         "search_bar",
         "sheet",
         "paper",
@@ -52,9 +54,9 @@ SCRIPT = "js/live_page.js"
 
 MODULES = (
     "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
-    "announce", "notice", "busy", "pictures", "notes", "folds", "keys/names", "composer", "times", "media", "marks",
-    "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions",
-    "controls", "picker", "memory", "inputs",
+    "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar", "keys/names", "composer",
+    "times", "media", "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys",
+    "transitions", "controls", "picker", "prompts", "memory", "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

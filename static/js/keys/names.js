@@ -3,4 +3,3 @@
 const apple = /Mac|iPhone|iPad/.test(navigator.platform);
 
 export const GENERATE = apple ? "⌘ Return" : "Ctrl Enter";
-export const ALT = apple ? "⌥" : "Alt";

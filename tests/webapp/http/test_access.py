@@ -66,6 +66,7 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/compare": {"GET": READERS_OF_ALL},
     "/composer": {"GET": MAKERS},
     "/composer/estimate": {"POST": MAKERS},
+    "/composer/prompts": {"GET": MAKERS},
     "/docs": {"GET": READERS},
     "/errors/{code}": {"GET": EVERYONE},
     "/estimate": {"POST": SUBMITTERS},
