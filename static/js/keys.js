@@ -37,6 +37,7 @@ const TABLE = [
   { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [DEVELOP], words: "Develop", within: ".composer", needs: "submit", act: () => press("#develop") },
   { group: "Prompt", keys: ["Alt+ArrowUp"], shown: [`${ALT} ↑`, `${ALT} ↓`], words: "Earlier or later prompt", within: "#prompt", needs: "submit", act: () => recall(1) },
   { group: "Prompt", keys: ["Alt+ArrowDown"], within: "#prompt", needs: "submit", act: () => recall(-1) },
+  { group: "Page", keys: ["p"], shown: ["P"], words: "Play or pause the sound", act: listen },
   { group: "Page", keys: ["/"], shown: ["/"], words: "Search", act: () => reach("input[type='search'], input[name='q']:not([type='hidden'])") },
   { group: "Page", keys: ["c"], shown: ["C"], words: "Compare two to four selected prints", act: compare },
   { group: "Page", keys: ["?"], shown: ["?"], words: "Show these shortcuts", act: help },
@@ -106,6 +107,12 @@ function press(selector, within = document) {
   if (!element || element.disabled) return false;
   element.click();
   return true;
+}
+
+/** Play or pause: the sound in the lightbox, the one with the focus, or the one in the player. */
+function listen() {
+  if (viewer()) return press(".pswp__item:not([inert]) .sound-play") || press("#player:not([hidden]) .sound-play");
+  return press(".sound-play", subject()) || press("#player:not([hidden]) .sound-play");
 }
 
 /** Go to the tag field of the print, or click its link. Nothing can be typed over the lightbox, so it closes first. */

@@ -16,6 +16,8 @@ PAGES = {
         "sheet",
         "paper",
         "card",
+        "sound",
+        "player",
         "marks",
         "selection",
         "matrix",
@@ -24,8 +26,8 @@ PAGES = {
         "picker",
         "ratios",
     ),
-    "job": ("paper", "job", "curation", "selection", "neighbors", "transitions", "lineage", "ratios"),
-    "batch": ("paper", "card", "marks", "selection", "batch", "transitions", "ratios"),
+    "job": ("paper", "job", "sound", "player", "curation", "selection", "neighbors", "transitions", "lineage", "ratios"),
+    "batch": ("paper", "card", "sound", "player", "marks", "selection", "batch", "transitions", "ratios"),
     "compare": ("paper", "compare", "ratios"),
     "account": ("accounts",),
     "people": ("accounts",),
@@ -52,7 +54,7 @@ SCRIPT = "js/live_page.js"
 
 MODULES = (
     "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
-    "announce", "notice", "folds", "keys/names", "composer", "times", "media", "marks", "selection", "undo", "matrix",
+    "announce", "notice", "folds", "keys/names", "composer", "times", "media", "player", "hover", "bottom_bars", "marks", "selection", "undo", "matrix",
     "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "memory", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
