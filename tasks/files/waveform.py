@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
@@ -69,5 +69,6 @@ def _windows(frame: "AudioFrame", seconds: float) -> Iterator[tuple[int, int]]:
     for start in range(0, frame.samples, step):
         samples = min(step, frame.samples - start)
         window = content[SAMPLE_BYTES * wide * start : SAMPLE_BYTES * wide * (start + samples)]
-        lowest, highest = Image.frombytes("I", (wide * samples, 1), window).getextrema()
+        extremes = Image.frombytes("I", (wide * samples, 1), window).getextrema()
+        lowest, highest = cast(tuple[int, int], extremes)
         yield samples, max(highest, -lowest)

@@ -26,7 +26,18 @@ PAGES = {
         "picker",
         "ratios",
     ),
-    "job": ("paper", "job", "sound", "player", "curation", "selection", "neighbors", "transitions", "lineage", "ratios"),
+    "job": (
+        "paper",
+        "job",
+        "sound",
+        "player",
+        "curation",
+        "selection",
+        "neighbors",
+        "transitions",
+        "lineage",
+        "ratios",
+    ),
     "batch": ("paper", "card", "sound", "player", "marks", "selection", "batch", "transitions", "ratios"),
     "compare": ("paper", "compare", "ratios"),
     "account": ("accounts",),
@@ -54,8 +65,9 @@ SCRIPT = "js/live_page.js"
 
 MODULES = (
     "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
-    "announce", "notice", "folds", "keys/names", "composer", "times", "media", "player", "hover", "bottom_bars", "marks", "selection", "undo", "matrix",
-    "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "memory", "inputs",
+    "announce", "notice", "folds", "keys/names", "composer", "times", "media", "player", "hover", "bottom_bars",
+    "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions",
+    "controls", "picker", "memory", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 
