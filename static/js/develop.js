@@ -36,7 +36,7 @@ function bringOut(card) {
   comingUp += 1;
   setTimeout(() => (comingUp -= 1), LONG);
   card.querySelector(".card-ghost")?.animate({ opacity: [0, 1] }, { duration: 500, easing: "ease-out" });
-  card.querySelectorAll(".card-picture, .print-picture, .card-video, .print-video, .soundtrack").forEach(comeUp);
+  card.querySelectorAll(".card-picture, .print-picture, .print-video, .wave").forEach(comeUp);
 }
 
 async function comeUp(picture) {

@@ -36,6 +36,7 @@ const TABLE = [
   { group: "Prompt", keys: ["n"], shown: ["N"], words: "Write a new prompt", needs: "submit", act: () => reach("#prompt") },
   { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [GENERATE], words: "Generate", within: ".composer", needs: "submit", act: () => press("#generate") },
   { group: "Prompt", keys: [], shown: ["↑"], words: "In the first line: last prompts", needs: "submit" }, // js/prompts.js
+  { group: "Page", keys: ["p"], shown: ["P"], words: "Play or pause the sound", act: listen },
   { group: "Page", keys: ["/"], shown: ["/"], words: "Search", act: () => reach("input[type='search'], input[name='q']:not([type='hidden'])") },
   { group: "Page", keys: ["c"], shown: ["C"], words: "Compare two to four selected prints", act: compare },
   { group: "Page", keys: ["?"], shown: ["?"], words: "Show these shortcuts", act: help },
@@ -105,6 +106,12 @@ function press(selector, within = document) {
   if (!element || element.disabled) return false;
   element.click();
   return true;
+}
+
+/** Play or pause: the sound in the lightbox, the one with the focus, or the one in the player. */
+function listen() {
+  if (viewer()) return press(".pswp__item:not([inert]) .sound-play") || press("#player:not([hidden]) .sound-play");
+  return press(".sound-play", subject()) || press("#player:not([hidden]) .sound-play");
 }
 
 /** Go to the tag field of the print, or click its link. Nothing can be typed over the lightbox, so it closes first. */

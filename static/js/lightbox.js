@@ -3,6 +3,7 @@
  * the print's own page: going back closes the lightbox, a reload shows that page. Other clicks on a card lead there.
  */
 
+import { drawn } from "./player.js";
 import { bring, cards, emptied } from "./windowing.js";
 
 const sheet = { bring, cards, emptied };
@@ -43,7 +44,7 @@ function isPlain(event) {
 /** Open a print in the lightbox. Rejects when it is not on the sheet or when the viewer cannot be fetched. */
 async function open(job, before = () => undefined) {
   if (viewer) return viewer.turnTo(job);
-  opening ??= import("./lightbox/viewer.js").then(({ look }) => look(job, sheet, { moved, closed, before }));
+  opening ??= import("./lightbox/viewer.js").then(({ look }) => look(job, sheet, { moved, closed, before, drawn }));
   try {
     viewer = await opening;
   } finally {

@@ -1,9 +1,8 @@
-/** Lets only one video or sound play at a time. */
+/** Lets only one video or sound be heard at a time. What is muted does not count. */
 
-document.addEventListener(
-  "play",
-  ({ target }) => {
-    for (const other of document.querySelectorAll("video, audio")) if (other !== target) other.pause();
-  },
-  true, // media events do not bubble
-);
+for (const name of ["play", "volumechange"]) document.addEventListener(name, hush, true); // these do not bubble
+
+function hush({ target }) {
+  if (target.muted || target.paused) return;
+  for (const other of document.querySelectorAll("video, audio")) if (other !== target && !other.muted) other.pause();
+}

@@ -111,10 +111,9 @@ function isBeyond(top, bottom, heights) {
   return bottom < -heights * innerHeight || top > (1 + heights) * innerHeight;
 }
 
-/** Return whether a card may leave the document. It stays if it has the focus, if Tab reaches it, or if it plays. */
+/** Return whether a card may leave the document. It stays if it has the focus or if Tab reaches it. */
 function mayLeave(element) {
-  if (!element.matches(".card") || element.querySelector("a[id$='-link']")?.tabIndex !== -1) return false;
-  return ![...element.querySelectorAll("video, audio")].some(({ paused }) => !paused);
+  return element.matches(".card") && element.querySelector("a[id$='-link']")?.tabIndex === -1;
 }
 
 function empty(rows) {

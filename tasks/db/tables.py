@@ -168,11 +168,12 @@ class Output(Table, tablename="output"):
     sha256 = Varchar(length=64)
     width = Integer(null=True, default=None)  # pixels
     height = Integer(null=True, default=None)  # pixels
-    duration = DoublePrecision(null=True, default=None)  # seconds
+    duration = DoublePrecision(null=True, default=None)  # seconds: of a video, a sound or an animated picture
     preview_key = Varchar(length=100, null=True, default=None)  # below /media/: a WebP of at most 512 px
     stored_preview_key = Varchar(length=150, null=True, default=None)
     stored_thumbnail_key = Varchar(length=150, null=True, default=None)  # at most 256 px, if the preview has more
     placeholder = Text(null=True, default=None)  # a tiny picture as a data: URL; for a text, its beginning
+    peaks = Text(null=True, default=None)  # of a sound: 400 bytes in Base64, see tasks/files/waveform.py
 
 
 class PendingFile(Table, tablename="pending_file"):

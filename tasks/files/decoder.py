@@ -36,6 +36,7 @@ from tasks.files.decoder_pool import (
 )
 from tasks.files.media_types import MEDIA_TYPES
 from tasks.files.truncation import is_cut, lacks_sound
+from tasks.files.waveform import Waveform
 
 if TYPE_CHECKING:  # PyAV takes a quarter of a second to load, and most results are pictures
     from av.container import InputContainer
@@ -49,9 +50,10 @@ MEMORY_LIMIT_BYTES = 2 * 2**30  # bytes; a picture of the largest allowed size t
 POSTER_FRACTION = 0.1  # fraction of a video's duration: the first frame is often black
 MAX_POSTER_FRAMES = 300  # at most, from the key frame to the poster
 MAX_DURATION_SECONDS = 366 * 86400  # seconds; a longer duration in a file is false
-CHECK_SECONDS = 20.0  # seconds to check a file to its end: hours of audio take 1 or 2. After that it counts as intact
+CHECK_SECONDS = 20.0  # seconds to check a file to its end: an hour of audio takes a few. After that it counts as intact
 MAX_CHECKED_FRAMES = 1000  # frames of an animation that are checked
-ANIMATED_FORMATS = ("gif", "png")  # formats that Pillow reads frame by frame
+ANIMATED_FORMATS = ("gif", "png", "webp")  # formats whose pictures may move
+FRAME_SECONDS = 0.1  # seconds that browsers show a frame whose file says 10 ms or less
 LENIENT_FORMATS = ("mp3", "wav")  # formats that often have other data between or after the audio
 
 
@@ -106,25 +108,32 @@ def _picture(content: mmap.mmap, extension: str) -> Decoded:
     with Image.open(cast(IO[bytes], content), formats=[FORMATS[extension]]) as image:
         size = image.size
         image.draft("RGB", (2 * PREVIEW, 2 * PREVIEW))  # decodes a large JPEG at a fraction of its size
-        if extension in ANIMATED_FORMATS:
-            _play_frames(image)
+        seconds = _play_frames(image) if extension in ANIMATED_FORMATS else None
         image.load()  # Pillow rotates a TIFF by itself
         turned = image.getexif().get(0x0112, 1) >= 5  # these orientations swap width and height
         prints = _prints(image)
     width, height = reversed(size) if turned else size
-    return Decoded(width, height, None, *prints)
+    return Decoded(width, height, seconds, *prints)
 
 
-def _play_frames(image: Image.Image) -> None:
-    """Load every frame of an animation, so that a damaged one raises an error, then return to the first frame."""
-    until = time.monotonic() + CHECK_SECONDS
+def _play_frames(image: Image.Image) -> float | None:
+    """Load every frame of an animation, so that a damaged one raises an error, then return to the first frame.
+
+    Returns how many seconds these frames take, or None when there is only one.
+    """
+    if not getattr(image, "is_animated", False):
+        return None
+    seconds, until = 0.0, time.monotonic() + CHECK_SECONDS
     with suppress(EOFError):  # there are no more frames
-        for number in range(1, MAX_CHECKED_FRAMES):
+        for number in range(MAX_CHECKED_FRAMES):
             image.seek(number)
             image.load()
+            shown = image.info.get("duration", 0) / 1000
+            seconds += shown if shown > 0.01 else FRAME_SECONDS
             if time.monotonic() > until:
                 break
     image.seek(0)
+    return round(seconds, 3)
 
 
 def _recording(content: mmap.mmap, extension: str) -> Decoded:
@@ -135,9 +144,10 @@ def _recording(content: mmap.mmap, extension: str) -> Decoded:
         seconds = container.duration / av.time_base if container.duration else None
         seconds = seconds if seconds and 0 < seconds < MAX_DURATION_SECONDS else None
         if MEDIA_TYPES[extension].kind == "audio" or not container.streams.video:  # a song's video is the cover
+            peaks = None
             with _as_far_as_ffmpeg_can():
-                _play_sound(container, content, demuxer)
-            return Decoded(duration=seconds)
+                peaks = _play_sound(container, content, demuxer, Waveform(seconds))
+            return Decoded(duration=seconds, peaks=peaks)
         image = _poster(container, container.streams.video[0], (seconds or 0) * POSTER_FRACTION)
         with _as_far_as_ffmpeg_can():
             _play_film(container, seconds if demuxer == "mov" else None)
@@ -158,23 +168,31 @@ def _as_far_as_ffmpeg_can() -> Iterator[None]:
         return
 
 
-def _play_sound(container: "InputContainer", content: mmap.mmap, demuxer: str) -> None:
-    """Decode the audio to its end. Raises ValueError when it is damaged or ends too early."""
+def _play_sound(container: "InputContainer", content: mmap.mmap, demuxer: str, waveform: Waveform) -> bytes | None:
+    """Decode the audio to its end. Returns the peaks of its first stream, or None when that takes too long.
+
+    Raises ValueError when it is damaged or ends too early.
+    """
     import av
 
     packets, samples, until = 0, 0, time.monotonic() + CHECK_SECONDS
     for packet in container.demux(container.streams.audio):
         try:
-            samples += sum(frame.samples for frame in packet.decode() if isinstance(frame, av.AudioFrame))
+            for frame in packet.decode():
+                if isinstance(frame, av.AudioFrame):
+                    samples += frame.samples
+                    if packet.stream is container.streams.audio[0]:
+                        waveform.add(frame)
         except av.error.InvalidDataError:
             if demuxer not in LENIENT_FORMATS:
                 raise
         else:
             packets += packet.size > 0
         if time.monotonic() > until:
-            return
+            return None
     if lacks_sound(content, demuxer, packets, samples):
         raise ValueError("cut short")
+    return waveform.peaks()
 
 
 def _play_film(container: "InputContainer", seconds: float | None) -> None:

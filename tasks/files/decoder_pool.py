@@ -38,8 +38,9 @@ HEADER = Struct(">BI")  # of an answer: one of these three, and the number of by
 class Decoded:
     """The measures and previews of a file, each None when the file has none.
 
-    width, height: in pixels. duration: in seconds. preview: a WebP of at most PREVIEW pixels. thumbnail: a WebP of at
-    most THUMBNAIL pixels, when the preview has more. placeholder: a data: URL.
+    width, height: in pixels. duration: in seconds, also of an animated picture. preview: a WebP of at most PREVIEW
+    pixels. thumbnail: a WebP of at most THUMBNAIL pixels, when the preview has more. placeholder: a data: URL. peaks:
+    of a sound, see waveform.py.
     """
 
     width: int | None = None
@@ -48,6 +49,7 @@ class Decoded:
     preview: bytes | None = None
     thumbnail: bytes | None = None
     placeholder: str | None = None
+    peaks: bytes | None = None
 
 
 class DecoderPool:

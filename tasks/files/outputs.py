@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -208,4 +209,5 @@ def _row(position: int, media: MediaType, seen: Decoded, scratch: Scratch) -> Ou
         height=seen.height,
         duration=seen.duration,
         placeholder=seen.placeholder,
+        peaks=b64encode(seen.peaks).decode() if seen.peaks else None,
     )

@@ -16,7 +16,7 @@ from tasks.library.card_query import NOBODY, Maker, Whole
 from tasks.library.labels import NO_LABELS, Labels
 from tasks.library.paging import Place, Sort, ids_around, next_ids, number_found
 from tasks.library.query import Search
-from tasks.models.registry import SQUARE, usual_size
+from tasks.models.registry import SQUARE, WIDE, usual_size
 
 MAX_COUNTED = 10_000  # the most jobs counted for a search; beyond this, it is only known that there are more
 
@@ -62,9 +62,11 @@ class Card:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The width and height in pixels: of the first output, else as expected from the parameters."""
+        """The width and height in pixels: of the first output, else as expected. A sound is drawn wide."""
         if self.outputs and self.outputs[0].width and self.outputs[0].height:
             return self.outputs[0].width, self.outputs[0].height
+        if self.outputs and self.outputs[0].kind == "audio":
+            return WIDE
         return expected_size(self.parameters, usual_size(self.job.model))
 
 

@@ -172,8 +172,8 @@ async def with_version(version: str) -> str | None:
 
 
 def usual_size(name: str) -> tuple[int, int]:
-    """Return the default size in pixels of a model's output: videos are wide, everything else is square."""
-    return WIDE if BUILT_IN.get(bare(name)) == "video" else SQUARE
+    """Return the default size in pixels of a model's output: videos and sounds are wide, everything else is square."""
+    return WIDE if BUILT_IN.get(bare(name)) in ("video", "audio") else SQUARE
 
 
 @cache

@@ -101,10 +101,8 @@ def test_films_and_sounds_play_in_it(page: Page, darkroom: Darkroom, prints: dic
     film = page.locator(".pswp__item:not([inert]) video")
     wait_until(lambda: film.evaluate("film => film.currentTime > 0"))
     page.keyboard.press("ArrowRight")
-    sound = page.locator(".pswp__item:not([inert]) audio")
-    expect(sound).to_be_visible()
-    sound.evaluate("sound => sound.play()")
-    wait_until(lambda: sound.evaluate("sound => sound.currentTime > 0"))
+    page.locator(".pswp__item:not([inert])").get_by_role("button", name="Play: lightbox sound").click()
+    wait_until(lambda: page.locator("#player audio").evaluate("sound => sound.currentTime > 0"))
     assert page.locator("video").evaluate_all("films => films.every(film => film.paused)")
 
 

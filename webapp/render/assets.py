@@ -18,6 +18,8 @@ PAGES = {
         "sheet",
         "paper",
         "card",
+        "sound",
+        "player",
         "marks",
         "selection",
         "matrix",
@@ -26,8 +28,19 @@ PAGES = {
         "picker",
         "ratios",
     ),
-    "job": ("paper", "job", "curation", "selection", "neighbors", "transitions", "lineage", "ratios"),
-    "batch": ("paper", "card", "marks", "selection", "batch", "transitions", "ratios"),
+    "job": (
+        "paper",
+        "job",
+        "sound",
+        "player",
+        "curation",
+        "selection",
+        "neighbors",
+        "transitions",
+        "lineage",
+        "ratios",
+    ),
+    "batch": ("paper", "card", "sound", "player", "marks", "selection", "batch", "transitions", "ratios"),
     "compare": ("paper", "compare", "ratios"),
     "account": ("accounts",),
     "people": ("accounts",),
@@ -55,8 +68,8 @@ SCRIPT = "js/live_page.js"
 MODULES = (
     "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
     "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar", "keys/names", "composer",
-    "times", "media", "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys",
-    "transitions", "controls", "picker", "prompts", "memory", "draft", "inputs",
+    "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid",
+    "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

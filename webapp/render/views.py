@@ -12,10 +12,14 @@ from tasks.files.decoder_pool import PREVIEW, THUMBNAIL
 from tasks.files.media_types import PREVIEW_SUFFIX, THUMBNAIL_SUFFIX
 from tasks.library.cards import Card
 from tasks.models.costs import Basis
+from webapp.render import waveform
 
 RATIO_STEP = 1.02  # factor from one class of static/css/ratios.css to the next
 RATIO_LEAST = 0.25
 RATIO_CLASSES = 141
+SLIDE_BARS = (
+    100  # of a waveform in the lightbox: as many as on its card, so that it is the same text, compressed to nothing
+)
 BASES = {
     Basis.METRICS: "what Replicate measured",
     Basis.TIME: "its time of compute",
@@ -66,6 +70,16 @@ class OutputView:
         shrunk = width / max(width, height)
         small_width, large_width = round(THUMBNAIL * shrunk), min(round(PREVIEW * shrunk), width)
         return f"{small} {max(1, small_width)}w, {large} {max(1, large_width)}w"
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is a video or an animation. Of an older GIF, only the type is known."""
+        animated = self.row.kind == "image" and (self.row.duration or self.row.media_type == "image/gif")
+        return self.row.kind == "video" or bool(animated)
+
+    def wave(self, bars: int) -> str:
+        """Return the path of its waveform, see waveform.py."""
+        return waveform.path(self.row.peaks, bars)
 
     @property
     def text(self) -> str | None:
@@ -160,5 +174,7 @@ def _slide(output: OutputView) -> dict[str, Any]:
         "height": output.height,
         "msrc": output.preview_url,
         "text": output.text,
+        "duration": output.duration if output.kind == "audio" else None,
+        "wave": output.wave(SLIDE_BARS) if output.kind == "audio" else None,
     }
     return {name: value for name, value in slide.items() if value is not None}

@@ -29,7 +29,7 @@ class Output(Struct, kw_only=True):
     bytes: Count
     width: Maybe[Pixels] = UNSET
     height: Maybe[Pixels] = UNSET
-    duration: Maybe[Annotated[float, Meta(description="Seconds.")]] = UNSET
+    duration: Maybe[Annotated[float, Meta(description="Seconds, of a video, a sound or an animated picture.")]] = UNSET
     sha256: Sha256
     preview_url: Maybe[Annotated[str, Meta(description="A WebP of at most 512 pixels.")]] = UNSET
 

@@ -5,7 +5,7 @@
 
 import { bring, cards, fill } from "../windowing.js";
 
-const OFFERED = "a[href], button, input, select, textarea, summary, video, audio";
+const OFFERED = "a[href], button, input, select, textarea, summary";
 
 let current = null; // the card that Tab reaches
 let held = null; // the element on the sheet that has the focus

@@ -1,6 +1,7 @@
 /** Makes the slides of the lightbox: every output of every finished card on the sheet, in the sheet's order. */
 
 const USUAL = 1024; // pixels, for a picture of unknown size
+const WAVE_BOX = "0 0 100 64"; // in which webapp/render/views.py draws the sounds of slides
 
 const ELEMENTS = {
   video: ({ src, msrc, alt }) => {
@@ -9,10 +10,9 @@ const ELEMENTS = {
     film.setAttribute("aria-label", alt);
     return film;
   },
-  audio: ({ src, alt }) => {
-    const sound = Object.assign(document.createElement("audio"), { controls: true, src });
-    sound.setAttribute("aria-label", alt);
-    return framed("slide-sound", sound);
+  audio: ({ src, alt, job, wave, duration }, drawn) => {
+    const title = Object.assign(document.createElement("p"), { className: "slide-title", textContent: alt, dir: "auto" });
+    return framed("slide-sound", title, drawn({ source: src, job, title: alt, wave, box: WAVE_BOX, seconds: duration ?? 1 }));
   },
   text: ({ text, alt }) => framed("slide-text", words(text ?? alt)),
   file: ({ alt }) => framed("slide-text", words(alt)),
@@ -48,39 +48,35 @@ function madeFrom(card) {
   }));
 }
 
-/** Show videos, sounds and texts as such, and leave events on their own controls to them. */
-export function showOtherKinds(pswp) {
+/** Show videos, sounds and texts as such, and leave events on their own controls to them. drawn: see player.js. */
+export function showOtherKinds(pswp, drawn) {
   pswp.on("contentLoad", (event) => {
     const make = ELEMENTS[event.content.type];
     if (!make) return;
     event.preventDefault();
-    event.content.element ??= make(event.content.data);
+    event.content.element ??= make(event.content.data, drawn);
     event.content.onLoaded();
   });
   pswp.on("contentActivate", ({ content }) => {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (content.type === "video" && !still) content.element?.play().catch(() => undefined); // autoplay may be forbidden
   });
-  pswp.on("contentDeactivate", ({ content }) => media(content)?.pause());
-  pswp.on("contentDestroy", ({ content }) => media(content)?.pause());
+  pswp.on("contentDeactivate", ({ content }) => content.type === "video" && content.element?.pause());
+  pswp.on("contentDestroy", ({ content }) => content.type === "video" && content.element?.pause());
   pswp.on("pointerDown", (event) => isForItself(event.originalEvent) && event.preventDefault());
   pswp.addFilter("preventPointerEvent", (prevent, event) => prevent && !isForItself(event));
-}
-
-function media({ element }) {
-  return element?.matches("video, audio") ? element : element?.querySelector("audio");
 }
 
 /** Return whether a target keeps its events. A video is swiped like a picture, except at its controls below. */
 function isForItself({ target, clientY }) {
   if (target.matches?.("video")) return clientY > target.getBoundingClientRect().bottom - 80;
-  return Boolean(target.closest?.("audio, .slide-text"));
+  return Boolean(target.closest?.(".sound, .slide-text"));
 }
 
-function framed(name, element) {
+function framed(name, ...elements) {
   const frame = document.createElement("div");
   frame.className = `slide-frame ${name}`;
-  frame.append(element);
+  frame.append(...elements);
   return frame;
 }
 

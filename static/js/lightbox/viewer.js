@@ -17,9 +17,10 @@ const styles = styled("lightbox");
 
 /**
  * Show a job's print. sheet: what windowing.js exports. before: called when it is certain to be shown. moved: called
- * with every job that is turned to. closed: called with the last one. Rejects when the job is not on the sheet.
+ * with every job that is turned to. closed: called with the last one. drawn: see player.js. Rejects when the job is not
+ * on the sheet.
  */
-export async function look(job, sheet, { moved, closed, before }) {
+export async function look(job, sheet, { moved, closed, before, drawn }) {
   await styles;
   const slides = slidesOf(sheet.cards());
   const index = slides.findIndex((slide) => slide.job === job);
@@ -44,7 +45,7 @@ export async function look(job, sheet, { moved, closed, before }) {
   });
   pswp.addFilter("thumbEl", (_, { job, number }) => (number === 1 ? pictureOf(job) : null));
   pswp.addFilter("placeholderSrc", (_, { data }) => data.msrc ?? false);
-  showOtherKinds(pswp);
+  showOtherKinds(pswp, drawn);
   addControls(pswp, panel);
   pswp.on("keydown", (event) => PANS.includes(event.originalEvent.key) || event.preventDefault());
   pswp.on("change", () => {

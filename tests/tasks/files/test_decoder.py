@@ -122,7 +122,21 @@ async def test_a_film_has_measures_a_duration_and_a_poster_that_is_not_its_black
 
 
 async def test_a_sound_has_a_duration_and_no_picture() -> None:
-    assert await seen(samples.sound(1.5), "wav") == Decoded(duration=1.5)
+    assert await seen(samples.sound(1.5), "wav") == Decoded(duration=1.5, peaks=bytes(400))
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+async def test_an_animated_picture_has_a_duration_and_a_still_one_has_none(form: str) -> None:
+    extension = form.lower()
+    assert (await seen(samples.animation(form, frames=10), extension)).duration == 0.5
+    assert (await seen(samples.picture(form=form), extension)).duration is None
+
+
+async def test_a_gif_whose_frames_take_no_time_lasts_as_long_as_browsers_show_it() -> None:
+    frames = [Image.new("RGB", (16, 16), (shade, 0, 0)) for shade in (0, 90, 180)]
+    file = BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=0)
+    assert (await seen(file.getvalue(), "gif")).duration == 0.3
 
 
 async def test_drawings_and_unknown_files_are_left_alone() -> None:

@@ -143,6 +143,16 @@ def test_the_size_to_expect_is_read_from_the_parameters(parameters: dict[str, ob
     assert expected_size(parameters) == size
 
 
-def test_films_are_expected_to_be_wide() -> None:
-    assert Card(Job(model="minimax/hailuo-02", parameters="{}"), []).size == (1280, 720)
-    assert Card(Job(model="meta/musicgen", parameters="{}"), []).size == (1024, 1024)
+def test_films_and_sounds_are_expected_to_be_wide() -> None:
+    for model, size in (
+        ("minimax/hailuo-02", (1280, 720)),
+        ("meta/musicgen", (1280, 720)),
+        ("stability-ai/sdxl", (1024, 1024)),
+    ):
+        assert Card(Job(model=model, parameters="{}"), []).size == size
+
+
+def test_a_sound_is_wide_whatever_model_made_it() -> None:
+    job, sound = Job(model="some/synthesizer", parameters="{}"), Output(kind="audio")
+    assert Card(job, []).size == (1024, 1024)
+    assert Card(job, [sound]).size == (1280, 720)
