@@ -116,12 +116,11 @@ async def page(search: Search, sort: Sort, place: Place | None, count: int) -> t
     return shown, Place.behind(shown[-1].job, sort) if len(ids) > count and shown else None
 
 
-async def page_before(search: Search, sort: Sort, place: Place, count: int) -> tuple[list[Card], Place | None]:
-    """Return the `count` jobs directly before the job of a place, in order, and the place before which more are."""
+async def page_before(search: Search, sort: Sort, place: Place, count: int) -> tuple[list[Card], bool]:
+    """Return the `count` jobs directly before the job of a place, in order, and whether there are more before them."""
     ids = await ids_before(search, sort, place, count + 1)
     found = {card.job.id: card for card in await by_ids(ids[-count:])}
-    shown = [found[job_id] for job_id in ids[-count:] if job_id in found]
-    return shown, Place.behind(shown[0].job, sort) if len(ids) > count and shown else None
+    return [found[job_id] for job_id in ids[-count:] if job_id in found], len(ids) > count
 
 
 async def any_before(search: Search, sort: Sort, place: Place) -> bool:

@@ -32,7 +32,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search finds. total: exact up to MAX_COUNTED, one more for any more. months: newest first."""
+    """What a search finds. total: exact up to a limit, and one more than it for any more. months: newest first."""
 
     total: int
     months: Sequence[Month]
@@ -44,20 +44,20 @@ def span_of(month: date, zone: ZoneInfo) -> Span:
     return start_of(month, zone), start_of(date(month.year + years, number + 1, 1), zone)
 
 
-async def found(search: Search, zone: ZoneInfo) -> Found:
+async def found(search: Search, zone: ZoneInfo, most: int = MAX_COUNTED) -> Found:
     """Return how many jobs a search finds, in all and by months of a zone.
 
-    Of more than MAX_COUNTED jobs the months are not known; then they are those of the whole library, as a hint. The
-    trash has no months.
+    Of more than `most` jobs the months are not known; then they are those of the whole library, as a hint. The trash
+    has no months.
     """
     library = await of_library(zone)
     if not search:
         return Found(sum(month.weight for month in library), library)
     starts = [span_of(month.first, zone)[0] for month in library]
-    total, numbers = await paging.numbers_since(search, starts, MAX_COUNTED + 1)
+    total, numbers = await paging.numbers_since(search, starts, most + 1)
     if search.trash:
         return Found(total, ())
-    if total > MAX_COUNTED:
+    if total > most:
         return Found(total, [Month(month.first, month.weight, None) for month in library])
     counted = zip(library, numbers, strict=True)
     return Found(total, [Month(month.first, number, number) for month, number in counted if number])

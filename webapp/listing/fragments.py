@@ -96,7 +96,7 @@ async def sheet_context(sheet: Sheet, count: int = PAGE, appended: bool = False)
 
     appended: whether the cards are added to those of a page.
     """
-    page = await sheet.page(count)
+    page = await sheet.page(count, whole_days=appended)
     return {**_context_of(sheet, page, await headings(sheet, page.cards, appended)), "appended": appended}
 
 

@@ -12,6 +12,7 @@ from tasks.db.database import now
 from tasks.errors import Fault, Rejected
 from tasks.library import cards
 from tasks.library.cards import Card
+from tasks.library.days import day_of
 from tasks.library.paging import NoPlace, Place, Sort
 from tasks.library.query import Search, Unclear, parse
 from tasks.settings import settings
@@ -67,16 +68,31 @@ class Sheet:
         """Return the cards on the sheet, and the place from which more follow, if any."""
         return await cards.page(self.search, self.sort, self.place, count)
 
-    async def page(self, count: int = PAGE) -> "Page":
-        """Return the cards on the sheet, and where there are more on both sides."""
+    async def page(self, count: int = PAGE, whole_days: bool = False) -> "Page":
+        """Return the cards on the sheet, and where there are more on both sides.
+
+        whole_days: whether a sheet that ends at a place may have up to twice as many cards to begin with a day.
+        """
         if self.until is not None:
-            shown, newer = await cards.page_before(self.search, self.sort, self.until, count)
-            return Page(shown, newer, Place.behind(shown[-1].job, self.sort) if shown else None)
+            most = count * 2 if whole_days and self.by_time else count
+            return self._ending(*await cards.page_before(self.search, self.sort, self.until, most), count)
         shown, older = await self.cards(count)
         if self.place is None or not shown:
             return Page(shown, None, older)
         first = Place.behind(shown[0].job, self.sort)
         return Page(shown, first if await cards.any_before(self.search, self.sort, first) else None, older)
+
+
+    def _ending(self, read: list[Card], newer: bool, count: int) -> "Page":
+        """Return a page of at least `count` of the cards read, from the first of a day on where there is one."""
+        most = len(read) - count
+        days = [day_of(card.job.id, self.zone) for card in read[: most + 1]] if most > 0 else []
+        begins = next((at for at in range(most, 0, -1) if days[at] != days[at - 1]), max(most, 0))
+        shown = read[begins:]
+        if not shown:
+            return Page([])
+        first, last = (Place.behind(card.job, self.sort) for card in (shown[0], shown[-1]))
+        return Page(shown, first if begins or newer else None, last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ PAGES = {
         "composer",
         "search_bar",
         "sheet",
+        "timeline",
         "paper",
         "card",
         "marks",
@@ -51,7 +52,7 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
+    "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline", "connection", "develop",
     "announce", "notice", "folds", "keys/names", "composer", "times", "media", "marks", "selection", "undo", "matrix",
     "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "memory", "inputs",
 )  # fmt: skip
