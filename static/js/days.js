@@ -48,7 +48,7 @@ function begin(day, card, next, sheet) {
   const heading = Object.assign(document.createElement("h3"), { className: "sheet-day", id: `day-${day}` });
   const number = Object.assign(document.createElement("span"), { className: "sheet-day-count", textContent: "1" });
   heading.append(words(card), number);
-  number.append(Object.assign(document.createElement("span"), { className: "visually-hidden", textContent: " prints" }));
+  number.append(Object.assign(document.createElement("span"), { className: "visually-hidden", textContent: " print" }));
   const place = next && startOf(next);
   const rowEnd = Object.assign(document.createElement("div"), { className: "sheet-break" });
   const isFirst = place ? !place.previousElementSibling : !sheet.children.length;
@@ -58,9 +58,11 @@ function begin(day, card, next, sheet) {
 }
 
 function count(heading, more) {
-  const number = heading.querySelector(".sheet-day-count").firstChild;
+  const { firstChild: number, lastChild: noun } = heading.querySelector(".sheet-day-count");
   const shown = Number(number.data.replaceAll(",", "")) + more;
-  if (!Number.isNaN(shown)) number.data = shown.toLocaleString("en"); // else there are too many to count
+  if (Number.isNaN(shown)) return; // there are too many to count
+  number.data = shown.toLocaleString("en");
+  noun.textContent = shown === 1 ? " print" : " prints";
 }
 
 function momentOf({ id }) {

@@ -50,7 +50,7 @@ function show(at) {
   const handle = part("handle");
   handle.style.top = `${from * 100}%`;
   handle.setAttribute("aria-valuenow", at);
-  handle.setAttribute("aria-valuetext", link.dataset.words.replace(/, (.*)/, ", $1 prints"));
+  handle.setAttribute("aria-valuetext", link.dataset.words.replace(/, (.*)/, (_, number) => `, ${number} print${number === "1" ? "" : "s"}`));
 }
 
 function say(at) {
