@@ -14,7 +14,7 @@ let marks = []; // of each month: its link, and where it begins and ends, from 0
 let current = 0;
 let dragging = null; // the timeline's rectangle
 let sleep = 0;
-let keyed = 0;
+let keyed = 0; // the timer of a month that was chosen by keys
 
 const timeline = () => document.getElementById("timeline");
 const part = (name) => document.getElementById(`timeline-${name}`);
@@ -119,6 +119,7 @@ document.addEventListener("keydown", (event) => {
   show(Math.min(Math.max(to, 0), last));
   say(current);
   keyed = setTimeout(() => {
+    keyed = 0;
     say(-1);
     jump();
   }, CHOSEN);
@@ -127,7 +128,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("place:seen", ({ detail: card }) => {
   const month = card?.id && monthOf(card);
   const at = marks.findIndex(({ link }) => link.dataset.month === month);
-  if (at >= 0 && !dragging) show(at);
+  if (at >= 0 && !dragging && !keyed) show(at);
 });
 
 function monthOf({ id }) {
