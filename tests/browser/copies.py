@@ -1,4 +1,4 @@
-"""A library of years for the browser tests: copies of one finished job, as if they had been submitted at other times."""
+"""A library of years for the browser tests: copies of a finished job, as if they had been submitted at other times."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from uuid import UUID
 from tasks.db import ids
 from tests.browser.conftest import Darkroom
 
-CHANCE = Random(14)  # noqa: S311 (not for secrets)
+CHANCE = Random(14)
 
 
 def copied(darkroom: Darkroom, source: UUID, moments: Iterable[datetime], tag: str) -> list[UUID]:
@@ -32,6 +32,6 @@ def _copy(connection: sqlite3.Connection, table: str, key: str, source: UUID, ch
     values = ", ".join("?" if column in changes else column for column in columns)
     given = [str(changes[column]) for column in columns if column in changes]
     connection.execute(
-        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} WHERE {key} = ?",  # noqa: S608
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} WHERE {key} = ?",
         [*given, str(source)],
     )

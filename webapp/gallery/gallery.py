@@ -52,7 +52,7 @@ OF_HTMX = {"Vary": "HX-Request"}
 
 @route("/", http_method=READ)
 async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
-    """Return the gallery page: composer, search bar, timeline and sheet. When htmx scrolls or searches, only what changes."""
+    """Return the gallery page. When htmx scrolls or searches, only what changes."""
     query, actor, zone = request.query_params, actor_of(request), zone_of(request)
     if by_htmx(request):
         if request.headers.get("HX-Target") in ("p#newer", "p#older"):

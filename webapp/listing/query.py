@@ -48,9 +48,7 @@ class Sheet:
         """The sheet's own address in the gallery."""
         return self.address(self.place, self.until)
 
-    def address(
-        self, place: Place | None = None, until: Place | None = None, path: str = "/", **more: object
-    ) -> str:
+    def address(self, place: Place | None = None, until: Place | None = None, path: str = "/", **more: object) -> str:
         """Return the address of the sheet from or up to another place: in the gallery, or below another path."""
         fields = {**self._fields(place, until), **more}
         return f"{path}?{urlencode(fields)}" if fields else path
@@ -81,7 +79,6 @@ class Sheet:
             return Page(shown, None, older)
         first = Place.behind(shown[0].job, self.sort)
         return Page(shown, first if await cards.any_before(self.search, self.sort, first) else None, older)
-
 
     def _ending(self, read: list[Card], newer: bool, count: int) -> "Page":
         """Return a page of at least `count` of the cards read, from the first of a day on where there is one."""

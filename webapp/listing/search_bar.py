@@ -113,4 +113,3 @@ def _chip(sheet: Sheet, words: str, term: Term) -> Chip:
 def _kept(row: SavedSearch) -> Link:
     sort = {} if row.sort == Sort.NEWEST else {"sort": row.sort}
     return Link(row.name, f"/?{urlencode({'q': row.query, **sort})}", str(row.id))
-

@@ -52,9 +52,10 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline", "connection", "develop",
-    "announce", "notice", "folds", "keys/names", "composer", "times", "media", "marks", "selection", "undo", "matrix",
-    "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "memory", "inputs",
+    "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline",
+    "connection", "develop", "announce", "notice", "folds", "keys/names", "composer", "times", "media", "marks",
+    "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls",
+    "picker", "memory", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

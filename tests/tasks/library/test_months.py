@@ -98,7 +98,10 @@ async def test_from_a_months_place_its_jobs_come_next(submitted: None, text: str
 
 @pytest.mark.parametrize("text", ["", "fox", "wolf", "fox -wolf"])
 async def test_what_is_found_within_a_span_is_counted_up_to_a_limit(submitted: None, text: str) -> None:
-    spans = [(datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 10, 1, tzinfo=UTC)), months.span_of(date(2030, 1, 1), UTC_ZONE)]
+    spans = [
+        (datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 10, 1, tzinfo=UTC)),
+        months.span_of(date(2030, 1, 1), UTC_ZONE),
+    ]
     expected = {"": 3, "fox": 1, "wolf": 2, "fox -wolf": 1}[text]
     assert await paging.numbers_within(parse(text), spans, 10) == [expected, 0]
     assert await paging.numbers_within(parse(text), spans, 1) == [1, 0]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tests.webapp.listing.submitted import submitted_at
+from tests.webapp.listing.history import submitted_at
 from tests.webapp.listing.test_search_bar import HTMX, card_ids, links
 from webapp.listing.query import APPENDED, PAGE
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from tests.webapp.listing.submitted import submitted_at
+from tests.webapp.listing.history import submitted_at
 from tests.webapp.listing.test_search_bar import HTMX, card_ids, links
 
 
@@ -22,7 +22,7 @@ def told(html: str) -> list[str]:
 
 
 async def test_each_month_has_its_number_of_prints_and_is_a_link_away(web: httpx.AsyncClient) -> None:
-    newest, between, oldest = await three_months()
+    _, between, oldest = await three_months()
     page = (await web.get("/")).text
     assert told(page) == ["Jan 2026, 1", "Dec 2025, 2", "Sep 2025, 1"]
     assert re.findall(r'timeline-year-name">(\d+)<', page) == ["2026", "2025"]
@@ -32,7 +32,7 @@ async def test_each_month_has_its_number_of_prints_and_is_a_link_away(web: httpx
 
 
 async def test_a_search_has_the_months_of_what_it_finds_in_its_order(web: httpx.AsyncClient) -> None:
-    newest, between, oldest = await three_months()
+    newest, between, _ = await three_months()
     page = (await web.get("/?q=fox&sort=oldest", headers=HTMX)).text
     assert told(page) == ["Sep 2025, 1", "Dec 2025, 1", "Jan 2026, 1"]
     there = (await web.get(links(page)["Dec 2025 1 print"])).text

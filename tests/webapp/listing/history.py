@@ -6,7 +6,7 @@ from random import Random
 from tasks.db import ids
 from tasks.db.tables import Job
 
-CHANCE = Random(14)  # noqa: S311 (not for secrets)
+CHANCE = Random(14)
 
 
 async def submitted_at(moment: datetime, prompt: str = "a fox") -> str:
