@@ -119,7 +119,7 @@ async def empty(database: None) -> None:
 
     for cached in (
         registry.stored, registry.fetch, backlog.count_waiting, pace.recent, estimates.occupancy,
-        estimates.typical_duration, months.with_jobs, people.exist, budgets.recent, quotes.last_runs, prices.latest,
+        estimates.typical_duration, months.of_library, people.exist, budgets.recent, quotes.last_runs, prices.latest,
         outbox.has_endpoints,
     ):  # fmt: skip
         cached.cache_clear()

@@ -5,6 +5,7 @@
  * in view moves. Ids are UUIDs of version 7, so the order of ids is the order of time.
  */
 
+import { insertCard } from "./days.js";
 import { cards, emptied } from "./windowing.js";
 
 const waiting = new Map(); // id -> card
@@ -36,7 +37,7 @@ function schedule() {
 
 function place() {
   scheduled = false;
-  const sheet = document.querySelector("#sheet[data-first-page]");
+  const sheet = document.querySelector("#sheet[data-sort='newest']");
   if (!sheet) return leave();
   const newest = [...waiting.values()].sort((one, other) => (one.id < other.id ? 1 : -1));
   const shown = [...cards()];
@@ -45,7 +46,7 @@ function place() {
     if (next === undefined) continue;
     waiting.delete(card.id);
     if (next === false) continue;
-    sheet.insertBefore(card, next);
+    insertCard(card, next, sheet);
   }
 }
 
@@ -53,6 +54,7 @@ function place() {
 function placeOf(card, shown, sheet) {
   if (document.getElementById(card.id) || emptied(card.id)) return false;
   const next = shown.find(({ id }) => id < card.id);
+  if (next === shown[0] && sheet.querySelector("#newer")) return false; // it belongs on a page above
   if (next) return next.isConnected && next.getBoundingClientRect().top >= 0 ? next : undefined;
   return sheet.querySelector("#older") ? false : null; // it may belong on a page that is not loaded yet
 }

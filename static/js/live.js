@@ -8,6 +8,7 @@
  */
 
 import { arrive, isWaiting, leave } from "./arrivals.js";
+import { discount } from "./days.js";
 import "./frames.js";
 import { emptied } from "./windowing.js";
 
@@ -21,6 +22,8 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
   const { ctx, tasks } = detail;
   if (tasks.some(({ target }) => ["sheet", "prints"].includes(target?.id))) leave();
   for (const [, id] of ctx.text?.matchAll(DELETED) ?? []) {
+    const card = document.getElementById(id) ?? emptied(id);
+    if (card) discount(card);
     emptied(id)?.remove();
     leave(id);
   }

@@ -10,7 +10,14 @@ let timer = 0;
 let typed = false;
 let restoring = false;
 let focused = false;
+let turned = false; // whether another sheet arrives
 let shown = searchBar()?.dataset.address;
+
+/** Let the address follow what is in view of the same sheet. */
+export function follow(address) {
+  shown = address;
+  if (address !== location.pathname + location.search) history.replaceState(history.state, "", address);
+}
 
 function searchBar() {
   return document.getElementById("search-bar");
@@ -33,6 +40,7 @@ document.addEventListener("submit", ({ target }) => target.id === "search-bar-fo
 
 /** Note whether the focus is in what is replaced, so that it is not lost with a removed link. */
 document.addEventListener("htmx:before:swap", ({ detail }) => {
+  turned ||= detail.tasks.some(({ target }) => target?.id === "prints");
   if (!detail.tasks.some(({ target }) => target?.id === "search-bar")) return;
   focused = Boolean(document.activeElement?.closest("#search-bar, #prints"));
 });
@@ -44,7 +52,8 @@ document.addEventListener("htmx:after:swap", () => {
 
 /** Update the address. What is typed in one go is one step for the back button. */
 document.addEventListener("htmx:after:swap", () => {
-  const address = searchBar()?.dataset.address;
+  const address = turned && searchBar()?.dataset.address;
+  turned = false;
   if (!address || address === shown) return;
   shown = address;
   if (restoring) restoring = false;
@@ -61,7 +70,7 @@ addEventListener("popstate", () => {
 });
 
 document.addEventListener("click", ({ target }) => {
-  const link = target.closest?.("#search-bar a, #prints a[hx-get]");
+  const link = target.closest?.("#search-bar a, #timeline a, #prints a[hx-get]");
   if (link) typed = false;
   for (const menu of document.querySelectorAll(".search-bar-menu[open]")) {
     if (!link && menu.contains(target)) continue;

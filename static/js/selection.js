@@ -189,4 +189,5 @@ async function refresh() {
   document.querySelector(PRINTS).replaceWith(document.adoptNode(sheet));
   window.htmx.process(sheet);
   bar.reset();
+  document.dispatchEvent(new Event("sheet:replaced"));
 }

@@ -1,5 +1,5 @@
 /**
- * Keeps only the cards near the viewport in the document. A spacer of the same height replaces rows far from it, which
+ * Keeps only the cards near the viewport, with the headings of their days, in the document. A spacer of the same height replaces rows far from it, which
  * takes no layout and few elements. The same nodes return when the spacer nears the viewport.
  *
  * Cards out of the document are still part of the sheet: `cards` yields them, and live events reach them by `emptied`.
@@ -22,7 +22,15 @@ let changed = null; // the timer that runs after a change
 /** Yield all cards of this page in order, including those out of the document. */
 export function* cards() {
   for (const element of document.querySelectorAll("#main .card, #main .sheet-spacer")) {
-    if (runs.has(element)) yield* runs.get(element).children;
+    if (runs.has(element)) yield* runs.get(element).querySelectorAll(".card");
+    else yield element;
+  }
+}
+
+/** Yield the headings of days in order, including those out of the document. */
+export function* headings() {
+  for (const element of document.querySelectorAll("#sheet > :is(.sheet-day, .sheet-spacer)")) {
+    if (runs.has(element)) yield* runs.get(element).querySelectorAll(".sheet-day");
     else yield element;
   }
 }
@@ -82,13 +90,17 @@ function arrange() {
   if (near.length + far.length > 1) later(); // one at a time: after a jump there are many
 }
 
-/** Return the rows of the sheet with their places in the viewport: rows of cards, spacers, the link to more. */
+/** Return the rows of the sheet with their places in the viewport: rows of cards, headings, spacers, the links to more. */
 function rowsOf(sheet) {
   const rows = [];
   for (const element of sheet.children) {
     const { top, bottom } = element.getBoundingClientRect();
-    if (rows.length && Math.abs(rows.at(-1).top - top) < 1) rows.at(-1).elements.push(element);
-    else rows.push({ top, bottom, elements: [element] });
+    const row = rows.at(-1);
+    if (!row || Math.abs(row.top - top) >= 1) rows.push({ top, bottom, elements: [element] });
+    else {
+      row.elements.push(element);
+      row.bottom = Math.max(row.bottom, bottom); // a join above it has no height
+    }
   }
   return rows;
 }
@@ -111,8 +123,9 @@ function isBeyond(top, bottom, heights) {
   return bottom < -heights * innerHeight || top > (1 + heights) * innerHeight;
 }
 
-/** Return whether a card may leave the document. It stays if it has the focus or if Tab reaches it. */
+/** Return whether an element may leave the document. A card stays if it has the focus or if Tab reaches it. */
 function mayLeave(element) {
+  if (element.matches(".sheet-day, .sheet-break, .sheet-join")) return true;
   return element.matches(".card") && element.querySelector("a[id$='-link']")?.tabIndex === -1;
 }
 
@@ -124,7 +137,7 @@ function empty(rows) {
   elements[0].before(spacer);
   run.append(...elements);
   runs.set(spacer, run);
-  for (const card of elements) away.set(card.id, card);
+  for (const element of elements) if (element.matches(".card")) away.set(element.id, element);
 }
 
 /** Adjust the spacers to the width of the window, which changes the height of rows. */

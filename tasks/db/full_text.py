@@ -79,9 +79,17 @@ def select_among(words: Sequence[Words], job_ids: Sequence[UUID], condition: Con
 
 
 def select_next(
-    words: Sequence[Words], condition: Condition, start: UUID | None, ascending: bool, count: int
+    words: Sequence[Words],
+    condition: Condition,
+    start: UUID | None,
+    ascending: bool,
+    count: int,
+    end: UUID | None = None,
 ) -> QueryString:
-    """Return a query for the ids of the next jobs after `start` that match, in order of age, on SQLite."""
+    """Return a query for the ids of the next jobs after `start` that match, in order of age, on SQLite.
+
+    end: the last id of a descending walk, with `start`.
+    """
     values: list[Any] = [query(words), condition.querystring]
     beyond = ""
     if start is not None:
@@ -92,6 +100,12 @@ def select_next(
             f" ORDER BY job {first} LIMIT 1), {edge})"
         )
         values.append(start)
+    if end is not None:
+        beyond += (
+            " AND job_search.rowid >= coalesce((SELECT number FROM job_words WHERE job >= {}"
+            f" ORDER BY job LIMIT 1), {2**63 - 1}) AND job.id >= {{}} AND job.id < {{}}"
+        )
+        values += [end, end, start]
     return QueryString(
         f"{SELECT_IN_ORDER} {{}} AND {{}}{beyond}"
         f" ORDER BY job_search.rowid {'ASC' if ascending else 'DESC'} LIMIT {{}}",

@@ -14,7 +14,7 @@ from tasks.jobs import estimates, queue
 from tasks.library import card_query, filters
 from tasks.library.card_query import NOBODY, Maker, Whole
 from tasks.library.labels import NO_LABELS, Labels
-from tasks.library.paging import Place, Sort, ids_around, next_ids, number_found
+from tasks.library.paging import Place, Sort, ids_around, ids_before, next_ids, number_found
 from tasks.library.query import Search
 from tasks.models.registry import SQUARE, WIDE, usual_size
 
@@ -116,6 +116,18 @@ async def page(search: Search, sort: Sort, place: Place | None, count: int) -> t
     found = {card.job.id: card for card in await by_ids(ids[:count])}
     shown = [found[job_id] for job_id in ids[:count] if job_id in found]
     return shown, Place.behind(shown[-1].job, sort) if len(ids) > count and shown else None
+
+
+async def page_before(search: Search, sort: Sort, place: Place, count: int) -> tuple[list[Card], bool]:
+    """Return the `count` jobs directly before the job of a place, in order, and whether there are more before them."""
+    ids = await ids_before(search, sort, place, count + 1)
+    found = {card.job.id: card for card in await by_ids(ids[-count:])}
+    return [found[job_id] for job_id in ids[-count:] if job_id in found], len(ids) > count
+
+
+async def any_before(search: Search, sort: Sort, place: Place) -> bool:
+    """Return whether a search finds jobs before the job of a place."""
+    return bool(await ids_before(search, sort, place, 1))
 
 
 async def neighbors(job_id: UUID, search: Search, sort: Sort) -> tuple[UUID | None, UUID | None]:

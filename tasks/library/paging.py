@@ -7,8 +7,9 @@ however many jobs have the word.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from piccolo.querystring import QueryString
 from tasks.db import full_text, ids
 from tasks.db.tables import Condition, Job
 from tasks.library.filters import but_words, words_of
-from tasks.library.query import Search, first_moment, moment_after
+from tasks.library.query import Search
 
 FEW = ("seed", "batch", "from", "tag", "collection")  # fields that match few jobs
 
@@ -70,11 +71,18 @@ class Place:
         return cls(sort, job.id, sort == Sort.FAVORITES and job.favorite)
 
     @classmethod
-    def before_month(cls, month: str, sort: Sort) -> "Place":
-        """Return the place directly before the jobs of a month (2026-09). Favorites come by month, like other jobs."""
+    def before(cls, job_id: UUID, sort: Sort) -> "Place":
+        """Return the place directly before a job, or before where it would be. Raises NoPlace unless sorted by time."""
+        if sort == Sort.FAVORITES or job_id == ids.LAST or not job_id.int:
+            raise NoPlace
+        return cls(sort, UUID(int=job_id.int + (-1 if sort == Sort.OLDEST else 1)))
+
+    @classmethod
+    def before_span(cls, span: tuple[datetime, datetime], sort: Sort) -> "Place":
+        """Return the place directly before the jobs of a span of time: from a moment to before another."""
         if sort == Sort.OLDEST:
-            return cls(sort, ids.before(ids.first_at(first_moment(month))))
-        return cls(sort, ids.first_at(moment_after(month)))
+            return cls(sort, ids.before(ids.first_at(span[0])))
+        return cls(sort, ids.first_at(span[1]))
 
 
 async def next_ids(search: Search, sort: Sort, place: Place | None, count: int) -> list[UUID]:
@@ -82,10 +90,40 @@ async def next_ids(search: Search, sort: Sort, place: Place | None, count: int) 
     return await _walked(search, _parts(sort, place), count)
 
 
+async def ids_before(search: Search, sort: Sort, place: Place, count: int) -> list[UUID]:
+    """Return the ids of the `count` jobs that a search finds directly before the job of a place, in their order."""
+    return (await _walked(search, _backwards(sort, place), count))[::-1]
+
+
 async def number_found(search: Search, most: int) -> int:
     """Return how many jobs a search finds, counted up to `most`."""
     [row] = await Job.raw("SELECT count(*) AS number FROM ({}) AS found", _walk(search, _Part(ascending=False), most))
     return int(row["number"])
+
+
+async def numbers_within(search: Search, spans: Sequence[tuple[datetime, datetime]], most: int) -> list[int]:
+    """Return how many jobs a search finds in each span of time, each counted up to `most`. At most 500 spans."""
+    if not spans:
+        return []
+    parts = [_Part(False, ids.first_at(past), end=ids.first_at(first)) for first, past in spans]
+    one = "SELECT {place} AS span, count(*) AS number FROM ({{}}) AS found"
+    query = " UNION ALL ".join(one.format(place=place) for place in range(len(parts)))
+    rows = await Job.raw(query, *(_walk(search, part, most) for part in parts))
+    numbers = {row["span"]: int(row["number"]) for row in rows}
+    return [numbers[place] for place in range(len(parts))]
+
+
+async def numbers_since(search: Search, starts: Sequence[datetime], most: int) -> tuple[int, list[int]]:
+    """Return how many of the newest `most` jobs that a search finds there are, and how many in each span of time.
+
+    starts: when each span begins, newest first; it ends where the one before begins.
+    """
+    spans = "".join(f" WHEN found.id >= {{}} THEN {place}" for place in range(len(starts)))
+    span = f"CASE{spans} ELSE -1 END" if starts else "-1"
+    query = f"SELECT {span} AS span, count(*) AS number FROM ({{}}) AS found GROUP BY 1"
+    rows = await Job.raw(query, *map(ids.first_at, starts), _walk(search, _Part(ascending=False), most))
+    numbers = {row["span"]: int(row["number"]) for row in rows}
+    return sum(numbers.values()), [numbers.get(place, 0) for place in range(len(starts))]
 
 
 async def ids_around(search: Search, sort: Sort, job: Job) -> tuple[UUID | None, UUID | None]:
@@ -98,11 +136,15 @@ async def ids_around(search: Search, sort: Sort, job: Job) -> tuple[UUID | None,
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of the order, walked by id from `start` (exclusive): only favorites, only the rest, or all jobs."""
+    """A part of the order, walked by id from `start` (exclusive): only favorites, only the rest, or all jobs.
+
+    end: the last id of a descending walk (inclusive).
+    """
 
     ascending: bool
     start: UUID | None = None
     favorite: bool | None = None
+    end: UUID | None = None
 
 
 def _parts(sort: Sort, place: Place | None) -> list[_Part]:
@@ -135,7 +177,9 @@ def _walk(search: Search, part: _Part, count: int) -> QueryString:
     words = words_of(search)
     where, beyond = _but_words(search, part), None
     if words and full_text.IN_ORDER_OF_AGE and not part.favorite:
-        return full_text.select_next(words, where, part.start, part.ascending, count)
+        return full_text.select_next(words, where, part.start, part.ascending, count, part.end)
+    if part.end is not None:
+        where = where & (Job.id >= part.end)
     if part.start is not None:
         where = where & (Job.id > part.start if part.ascending else Job.id < part.start)
         beyond = QueryString(f"job_words.job {'>' if part.ascending else '<'} {{}}", part.start)

@@ -54,7 +54,7 @@ def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
     if name == "failed job":
         page.get_by_text("Original error").click()
     if name in ("found", "unclear search"):
-        page.locator("#search-bar-help-summary" if name == "found" else "#search-bar-months-summary").click()
+        page.locator("#search-bar-help-summary" if name == "found" else "#search-bar-saved-summary").click()
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -13,7 +13,7 @@ from tests.waiting import wait_until
 
 SIZES = [(192, 64), (64, 96), (128, 64), (64, 64), (96, 64), (64, 128)] * 2  # for several rows
 PAGE, PAGES = 60, 12  # cards per page, and the number of pages below the real cards
-COMPARED = 15  # cards that are near the top at every width of the window
+COMPARED = 13  # cards that are near the top at every width of the window
 LONG = 60_000  # milliseconds
 ELEMENTS = "document.getElementsByTagName('*').length"
 CHOSEN = "new FormData(document.getElementById('selection')).getAll('job')"

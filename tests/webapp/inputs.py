@@ -52,7 +52,7 @@ OF_REPLICATE: Mapping[str, tuple[Door, ...]] = {
 }
 
 DOORS: Mapping[str, tuple[Door, ...]] = {
-    "/": (query(*COMPOSER, *PLACES),),
+    "/": (query(*COMPOSER, *PLACES, "at", "until"),),
     "/account": (query("x"),),
     "/account/keys": (form("name", "scope", "models", "expires", "budget", **KEY),),
     "/account/keys/{key_id:uuid}/revoke": (POST,),

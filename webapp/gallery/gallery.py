@@ -39,8 +39,9 @@ from webapp.http.errors import (
 from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.methods import READ
 from webapp.http.requests import existing, terms_for
+from webapp.http.zones import zone_of
 from webapp.listing.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
-from webapp.listing.query import APPENDED, read
+from webapp.listing.query import APPENDED, read_page
 from webapp.render import templates
 from webapp.schemas import jobs as schemas
 
@@ -51,14 +52,14 @@ OF_HTMX = {"Vary": "HX-Request"}
 
 @route("/", http_method=READ)
 async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Response[str]:
-    """Return the gallery page: composer, search bar and sheet. When htmx scrolls or searches, only what changes."""
-    query, actor = request.query_params, actor_of(request)
+    """Return the gallery page. When htmx scrolls or searches, only what changes."""
+    query, actor, zone = request.query_params, actor_of(request), zone_of(request)
     if by_htmx(request):
-        if request.headers.get("HX-Target") == "p#older":
-            context = await sheet_context(read(query, actor), APPENDED)
+        if request.headers.get("HX-Target") in ("p#newer", "p#older"):
+            context = await sheet_context(read_page(query, actor, zone), APPENDED, appended=True)
             return templates.page("fragments/sheet.html", headers=OF_HTMX, **context)
-        return Response(await found_fragment(query, actor), media_type=HTML, headers=OF_HTMX)
-    composer, prints = await _filled_in(_query(request), replicate), await prints_context(query, actor)
+        return Response(await found_fragment(query, actor, zone), media_type=HTML, headers=OF_HTMX)
+    composer, prints = await _filled_in(_query(request), replicate), await prints_context(query, actor, zone)
     page = revalidated(
         request, templates.page("pages/gallery.html", composer=composer, **prints), but=escape(prints["live"])
     )
@@ -150,7 +151,7 @@ async def _refused(
     composer = await _filled_in(form, replicate, faults)
     if by_htmx(request):
         return templates.page("fragments/composer.html", problem.status, problem.headers, composer=composer)
-    prints = await prints_context({}, actor_of(request))
+    prints = await prints_context({}, actor_of(request), zone_of(request))
     return templates.page("pages/gallery.html", problem.status, problem.headers, composer=composer, **prints)
 
 

@@ -13,6 +13,7 @@ from webapp.http.authentication import actor_of
 from webapp.http.clients import by_htmx, came_from, page_of
 from webapp.http.etag import revalidated_json
 from webapp.http.methods import READ
+from webapp.http.zones import zone_of
 from webapp.listing.fragments import search_bar_fragment
 from webapp.listing.query import read
 from webapp.listing.search_bar import found
@@ -67,7 +68,7 @@ async def _shown(request: AnyRequest, address: str) -> Response[Any]:
     if not by_htmx(request):
         return Redirect(address, status_code=303)
     query = dict(parse_qsl(page_of(request).query))
-    return Response(await search_bar_fragment(query, actor_of(request)), media_type=HTML)
+    return Response(await search_bar_fragment(query, actor_of(request), zone_of(request)), media_type=HTML)
 
 
 ROUTES = [count, saved, save, forget]

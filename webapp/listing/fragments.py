@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from tasks.accounts.actors import Actor
 from tasks.errors import Fault, Rejected
 from tasks.jobs import ledger
-from tasks.library import cards
+from tasks.library import cards, months
 from tasks.library.cards import Card
 from tasks.library.lineage import lineage
-from tasks.library.paging import Place
 from webapp.composer.reuse import uses
-from webapp.listing.query import PAGE, Sheet, read
+from webapp.listing.headings import Heading, headings
+from webapp.listing.query import PAGE, Page, Sheet, read_page
 from webapp.listing.search_bar import search_bar
+from webapp.listing.timeline import timeline
 from webapp.render import templates
 from webapp.render.views import AdjustmentView, AttemptView, CardView
 
@@ -51,19 +54,22 @@ async def sheet_fragment(sheet: Sheet) -> str:
     return _partial("#sheet", "innerHTML", templates.render("fragments/sheet.html", **await sheet_context(sheet)))
 
 
-async def found_fragment(query: Mapping[str, Any], actor: Actor) -> str:
-    """Return another sheet with its search bar and its stream; for an unclear search, only the bar and its faults."""
-    context = await prints_context(query, actor)
+async def found_fragment(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo) -> str:
+    """Return another sheet with all that belongs to it; for an unclear search, only the bar and its faults."""
+    context = await prints_context(query, actor, zone)
     asked = _partial("#search-bar", "outerMorph", templates.render("fragments/search_bar.html", **context))
     if context["unclear"]:
         return asked
     live = _partial("#live", "outerHTML", templates.render("fragments/live.html", **context))
-    return asked + live + _partial("#prints", "outerMorph", templates.render("fragments/prints.html", **context))
+    beside = _partial("#timeline", "outerMorph", templates.render("fragments/timeline.html", **context))
+    prints = _partial("#prints", "outerMorph", templates.render("fragments/prints.html", **context))
+    return asked + live + beside + prints
 
 
-async def search_bar_fragment(query: Mapping[str, Any], actor: Actor) -> str:
+async def search_bar_fragment(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo) -> str:
     """Return the search bar alone."""
-    asked = await search_bar(query, actor, *_sheet(query, actor))
+    sheet, faults = _sheet(query, actor, zone)
+    asked = await search_bar(query, actor, sheet, await cards.count(sheet.search) if sheet else 0, faults)
     return _partial("#search-bar", "outerMorph", templates.render("fragments/search_bar.html", search_bar=asked))
 
 
@@ -72,35 +78,45 @@ def halt_fragment() -> str:
     return _partial("#halt", "outerMorph", templates.render("fragments/halt.html"))
 
 
-async def prints_context(query: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
-    """Return what the templates of the search bar, the sheet and its stream need for a query string."""
-    sheet, faults = _sheet(query, actor)
+async def prints_context(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo) -> dict[str, Any]:
+    """Return what the templates of the search bar, the timeline, the sheet and its stream need for a query string."""
+    sheet, faults = _sheet(query, actor, zone)
     live = (sheet or Sheet()).stream()  # before the cards are read: what changes meanwhile arrives as an event
+    if sheet is None:
+        asked, nothing = await search_bar(query, actor, None, 0, faults), _context_of(Sheet(), Page([]), {})
+        return {"search_bar": asked, "unclear": True, "live": live, "years": {}, **nothing}
     # Concurrently: counting the results takes as long as finding the first of them.
-    asked, shown = await asyncio.gather(search_bar(query, actor, sheet, faults), _shown(sheet))
-    return {"search_bar": asked, "unclear": sheet is None, "live": live, **shown}
+    found, shown = await asyncio.gather(months.found(sheet.search, zone), sheet_context(sheet))
+    asked = await search_bar(query, actor, sheet, found.total)
+    return {"search_bar": asked, "unclear": False, "live": live, "years": timeline(sheet, found.months), **shown}
 
 
-async def sheet_context(sheet: Sheet, count: int = PAGE) -> dict[str, Any]:
-    """Return what the template of a sheet needs: its cards, and the address of the cards after them, if any."""
-    return _context_of(sheet, *await sheet.cards(count))
+async def sheet_context(sheet: Sheet, count: int = PAGE, appended: bool = False) -> dict[str, Any]:
+    """Return what the template of a sheet needs: its cards with their headings, and the addresses of more cards.
+
+    appended: whether the cards are added to those of a page.
+    """
+    page = await sheet.page(count, whole_days=appended)
+    return {**_context_of(sheet, page, await headings(sheet, page.cards, appended)), "appended": appended}
 
 
-def _sheet(query: Mapping[str, Any], actor: Actor) -> tuple[Sheet | None, list[Fault]]:
+def _sheet(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo) -> tuple[Sheet | None, list[Fault]]:
     """Return the sheet that a query string requests, or what is wrong with the query string."""
     try:
-        return read(query, actor), []
+        return read_page(query, actor, zone), []
     except Rejected as rejected:
         return None, rejected.faults
 
 
-async def _shown(sheet: Sheet | None) -> dict[str, Any]:
-    return await sheet_context(sheet) if sheet else _context_of(Sheet(), [], None)
-
-
-def _context_of(sheet: Sheet, card_list: list[Card], more: Place | None) -> dict[str, Any]:
-    older = sheet.address(more) if more else None
-    return {"sheet": sheet, "cards": [CardView(card) for card in card_list], "older": older}
+def _context_of(sheet: Sheet, page: Page, heads: Mapping[UUID, Heading]) -> dict[str, Any]:
+    return {
+        "sheet": sheet,
+        "cards": [CardView(card) for card in page.cards],
+        "headings": heads,
+        "newer": sheet.address(until=page.newer) if page.newer else None,
+        "older": sheet.address(page.older) if page.older else None,
+        "appended": False,
+    }
 
 
 async def job_context(card: Card) -> dict[str, Any]:

@@ -1,51 +1,107 @@
 """A sheet: the jobs that a page of the gallery shows, their order and their first place, as an address has them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from tasks.accounts.actors import Actor
 from tasks.db.database import now
 from tasks.errors import Fault, Rejected
 from tasks.library import cards
 from tasks.library.cards import Card
+from tasks.library.days import day_of
 from tasks.library.paging import NoPlace, Place, Sort
 from tasks.library.query import Search, Unclear, parse
+from tasks.settings import settings
 
-PAGE, APPENDED = 60, 24  # cards of a page; cards appended to one that scrolls, where 60 at once visibly jerk
+PAGE, APPENDED = 60, 24  # cards of a page; cards added to one that scrolls, where 60 at once visibly jerk
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What an address requests. The default is the newest jobs."""
+    """What an address requests. The default is the newest jobs.
+
+    place: where it begins. until: the job before which it ends instead. zone: in which days and months begin.
+    """
 
     search: Search = field(default_factory=Search)
     sort: Sort = Sort.NEWEST
     place: Place | None = None
+    until: Place | None = None
+    zone: ZoneInfo = field(default_factory=lambda: settings.zone)
 
     @property
-    def growing(self) -> bool:
-        """Whether new jobs appear on the sheet: it is sorted newest first, and begins with the first job."""
-        return self.sort == Sort.NEWEST and self.place is None
+    def by_time(self) -> bool:
+        """Whether its days and months follow one another."""
+        return self.sort != Sort.FAVORITES
 
-    def address(self, place: Place | None = None, path: str = "/", **more: object) -> str:
-        """Return the sheet's address from a place on: in the gallery, or below another path with more parameters."""
-        fields = {**self._fields(place), **more}
+    @property
+    def whole(self) -> bool:
+        """Whether it begins with the first job."""
+        return self.place is None and self.until is None
+
+    @property
+    def own_address(self) -> str:
+        """The sheet's own address in the gallery."""
+        return self.address(self.place, self.until)
+
+    def address(self, place: Place | None = None, until: Place | None = None, path: str = "/", **more: object) -> str:
+        """Return the address of the sheet from or up to another place: in the gallery, or below another path."""
+        fields = {**self._fields(place, until), **more}
         return f"{path}?{urlencode(fields)}" if fields else path
 
     def stream(self) -> str:
         """Return the address of the live stream of the sheet's changes from now on."""
-        return f"/events?{urlencode({'since': now().isoformat(), **self._fields(self.place)})}"
+        return f"/events?{urlencode({'since': now().isoformat(), **self._fields(self.place, self.until)})}"
 
-    def _fields(self, place: Place | None) -> dict[str, str]:
+    def _fields(self, place: Place | None, until: Place | None) -> dict[str, str]:
         sort = "" if self.sort == Sort.NEWEST else self.sort
-        fields = {"q": str(self.search), "sort": sort, "cursor": str(place or "")}
+        fields = {"q": str(self.search), "sort": sort, "cursor": str(place or ""), "until": str(until or "")}
         return {name: value for name, value in fields.items() if value}
 
     async def cards(self, count: int = PAGE) -> tuple[list[Card], Place | None]:
         """Return the cards on the sheet, and the place from which more follow, if any."""
         return await cards.page(self.search, self.sort, self.place, count)
+
+    async def page(self, count: int = PAGE, whole_days: bool = False) -> "Page":
+        """Return the cards on the sheet, and where there are more on both sides.
+
+        whole_days: whether a sheet that ends at a place may have up to twice as many cards to begin with a day.
+        """
+        if self.until is not None:
+            most = count * 2 if whole_days and self.by_time else count
+            return self._ending(*await cards.page_before(self.search, self.sort, self.until, most), count)
+        shown, older = await self.cards(count)
+        if self.place is None or not shown:
+            return Page(shown, None, older)
+        first = Place.behind(shown[0].job, self.sort)
+        return Page(shown, first if await cards.any_before(self.search, self.sort, first) else None, older)
+
+    def _ending(self, read: list[Card], newer: bool, count: int) -> "Page":
+        """Return a page of at least `count` of the cards read, from the first of a day on where there is one."""
+        most = len(read) - count
+        days = [day_of(card.job.id, self.zone) for card in read[: most + 1]] if most > 0 else []
+        begins = next((at for at in range(most, 0, -1) if days[at] != days[at - 1]), max(most, 0))
+        shown = read[begins:]
+        if not shown:
+            return Page([])
+        first, last = (Place.behind(card.job, self.sort) for card in (shown[0], shown[-1]))
+        return Page(shown, first if begins or newer else None, last)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The cards of a page. newer, older: the places before which and from which there are more, if any.
+
+    They are named after the sort by newest; in other sorts they lead the same ways.
+    """
+
+    cards: list[Card]
+    newer: Place | None = None
+    older: Place | None = None
 
 
 def read(query: Mapping[str, Any], actor: Actor) -> Sheet:
@@ -64,11 +120,34 @@ def read(query: Mapping[str, Any], actor: Actor) -> Sheet:
     try:
         place = Place.of(query["cursor"], sort) if query.get("cursor") else None
     except NoPlace:
-        sentence = "This cursor is none of ours, or one of another sort. Start from the first page."
-        raise Rejected("invalid_cursor", [Fault("/cursor", sentence)]) from None
+        raise _no_place("cursor") from None
     return Sheet(search, sort, place)
+
+
+def read_page(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo) -> Sheet:
+    """Return the sheet that an address of the gallery requests. Raises Rejected like `read`.
+
+    Here it may also begin with a job (`at`, its id), or end before one (`until`, a cursor).
+    """
+    sheet = replace(read(query, actor), zone=zone)
+    try:
+        if query.get("at"):
+            return replace(sheet, place=Place.before(UUID(query["at"]), sheet.sort))
+    except (ValueError, NoPlace):
+        raise _no_place("at") from None
+    try:
+        if query.get("until"):
+            return replace(sheet, until=Place.of(query["until"], sheet.sort))
+    except NoPlace:
+        raise _no_place("until") from None
+    return sheet
 
 
 def search_of(text: str, actor: Actor) -> Search:
     """Return a search as the actor means it, who finds only what they may see. Raises Unclear."""
     return parse(text).seen_by(actor.name if actor.person else "", actor.sees_only)
+
+
+def _no_place(name: str) -> Rejected:
+    sentence = "This cursor is none of ours, or one of another sort. Start from the first page."
+    return Rejected("invalid_cursor", [Fault(f"/{name}", sentence)])

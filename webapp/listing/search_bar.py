@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,8 +9,8 @@ from tasks.accounts.actors import Actor, Permission
 from tasks.curation import saved_searches
 from tasks.db.tables import SavedSearch
 from tasks.errors import Fault
-from tasks.library import cards, months
-from tasks.library.paging import Place, Sort
+from tasks.library import cards
+from tasks.library.paging import Sort
 from tasks.library.query import FIELDS, Field, Search, Term, parse
 from webapp.listing.query import Sheet
 
@@ -52,14 +51,13 @@ class SearchBar:
     faults: Sequence[Fault]
     quick: list[Chip]
     terms: list[Chip]
-    years: dict[str, list[Link]]
     saved: list[Link]
     found: str
 
     @property
     def clear(self) -> str:
         """The address of the same sheet without a search."""
-        return replace(self.sheet, search=Search(), place=None).address()
+        return replace(self.sheet, search=Search()).address()
 
     @property
     def sorts(self) -> list[Sort]:
@@ -73,11 +71,11 @@ class SearchBar:
 
 
 async def search_bar(
-    query: Mapping[str, Any], actor: Actor, sheet: Sheet | None, faults: Sequence[Fault] = ()
+    query: Mapping[str, Any], actor: Actor, sheet: Sheet | None, number: int, faults: Sequence[Fault] = ()
 ) -> SearchBar:
     """Return the search bar of a sheet, for an actor.
 
-    sheet: None when the search is unclear; the faults then say what is wrong.
+    sheet: None when the search is unclear; the faults then say what is wrong. number: of the prints that it finds.
     """
     shown = sheet or Sheet()
     makes = actor.person is not None and actor.key is None and actor.may(Permission.SUBMIT)
@@ -89,15 +87,18 @@ async def search_bar(
         faults=faults,
         quick=[_chip(shown, words, term) for words, term in quick.items()],
         terms=[_chip(shown, str(term), term) for term in shown.search.terms if term not in quick.values()],
-        years=_by_year(await months.with_jobs(), shown),
         saved=[_kept(row) for row in await saved_searches.saved()],
-        found=await found(shown.search) if shown.search else "",
+        found=in_words(number) if shown.search else "",
     )
 
 
 async def found(search: Search) -> str:
     """Return, in words, how many prints a search finds."""
-    number = await cards.count(search)
+    return in_words(await cards.count(search))
+
+
+def in_words(number: int) -> str:
+    """Return a number of prints in words."""
     if number > cards.MAX_COUNTED:
         return f"More than {cards.MAX_COUNTED:,} prints"
     return f"{number:,} print{'s' if number != 1 else ''}" if number else "No prints"
@@ -106,20 +107,9 @@ async def found(search: Search) -> str:
 def _chip(sheet: Sheet, words: str, term: Term) -> Chip:
     on = term in sheet.search.terms
     search = sheet.search.without(term) if on else Search((*sheet.search.terms, term))
-    return Chip(words, replace(sheet, search=search, place=None).address(), on)
+    return Chip(words, replace(sheet, search=search).address(), on)
 
 
 def _kept(row: SavedSearch) -> Link:
     sort = {} if row.sort == Sort.NEWEST else {"sort": row.sort}
     return Link(row.name, f"/?{urlencode({'q': row.query, **sort})}", str(row.id))
-
-
-def _by_year(known: list[str], sheet: Sheet) -> dict[str, list[Link]]:
-    """Return links to the months, by year. Favorites are not in time order, so their links sort by newest instead."""
-    sorted_by_time = sheet if sheet.sort != Sort.FAVORITES else replace(sheet, sort=Sort.NEWEST)
-    years: dict[str, list[Link]] = {}
-    for month in known:
-        words = f"{date.fromisoformat(month + '-01'):%B}"
-        address = sorted_by_time.address(Place.before_month(month, sorted_by_time.sort))
-        years.setdefault(month[:4], []).append(Link(words, address))
-    return years

@@ -19,7 +19,8 @@ from tasks.errors import Fault, Rejected
 from tasks.library import moments
 from webapp.http.errors import Problem
 from webapp.http.event_stream import streamed
-from webapp.listing.query import read
+from webapp.http.zones import zone_in
+from webapp.listing.query import read_page
 from webapp.live.hub import Hub
 from webapp.schemas.codes import Code
 
@@ -37,8 +38,10 @@ def _source(hub: Hub, scope: Scope) -> AsyncGenerator[bytes, None]:
     query, actor = dict(parse_qsl(scope["query_string"].decode("latin-1"))), scope["state"]["actor"]
     if job := query.get("job"):
         return hub.job_page(_id(job), actor)
-    heard = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), "")
-    return hub.gallery(read(query, actor), _moment(heard) if heard else _since(query), actor)
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    heard = headers.get(b"last-event-id", "")
+    sheet = read_page(query, actor, zone_in(headers.get(b"cookie", "")))
+    return hub.gallery(sheet, _moment(heard) if heard else _since(query), actor)
 
 
 def _id(text: str) -> UUID:

@@ -16,6 +16,7 @@ PAGES = {
         "prompts",
         "search_bar",
         "sheet",
+        "timeline",
         "paper",
         "card",
         "sound",
@@ -66,10 +67,11 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
-    "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar", "keys/names", "composer",
-    "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid",
-    "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft", "inputs",
+    "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline",
+    "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar",
+    "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox",
+    "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft",
+    "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

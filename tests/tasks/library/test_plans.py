@@ -1,19 +1,21 @@
 """The gallery's queries use indexes: no page of a large library scans all jobs, or sorts all that it finds."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from tasks.curation import edits
 from tasks.db import ids
 from tasks.db.database import DB, now
 from tasks.db.tables import Job
-from tasks.library import cards, filters, months
+from tasks.library import cards, days, filters, months
 from tasks.library.paging import Place, Sort
 from tasks.library.query import parse
 from tests.tasks.plans import forget_statistics, plan, troubles
 
 JOBS = 4000
+UTC_ZONE = ZoneInfo("UTC")
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -55,9 +57,12 @@ async def test_the_gallerys_queries_scan_and_sort_but_a_little() -> None:
             for place in (None, Place(sort, middle)):
                 found += await troubles(cards.page(parse(text), sort, place, 60))
             found += await troubles(cards.neighbors(middle, parse(text), sort))
-    month = Place.before_month("2026-03", Sort.NEWEST)
-    found += await troubles(cards.page(parse("photograph"), Sort.NEWEST, month, 60))
-    found += await troubles(months.with_jobs())
+    month = Place.before_span(months.span_of(date(2026, 3, 1), UTC_ZONE), Sort.NEWEST)
+    for text in ("", "photograph"):
+        found += await troubles(cards.page(parse(text), Sort.NEWEST, month, 60))
+        found += await troubles(cards.page_before(parse(text), Sort.NEWEST, month, 60))
+        found += await troubles(days.counted(parse(text), [date(2026, 3, 1), date(2026, 3, 2)], UTC_ZONE))
+    found += await troubles(months.of_library(UTC_ZONE))
     found += await troubles(cards.count(parse("zebra")))  # for a word that most jobs have, every match is counted
     found += await troubles(cards.found_among([middle], parse("photograph")))
     found += await troubles(cards.changes_since(now(), 100))

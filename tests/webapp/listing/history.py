@@ -1,0 +1,18 @@
+"""Jobs as if they had been submitted at some moment, for tests of days, months and places."""
+
+from datetime import datetime
+from random import Random
+
+from tasks.db import ids
+from tasks.db.tables import Job
+
+CHANCE = Random(14)
+
+
+async def submitted_at(moment: datetime, prompt: str = "a fox") -> str:
+    """Submit a job at a moment. Returns its id. Words are found in order of age only if older jobs come first."""
+    job = Job(
+        id=ids.drawn_at(moment, CHANCE), prompt=prompt, model="m/m", created_at=moment, changed_at=moment, due_at=moment
+    )
+    await job.save()
+    return str(job.id)
