@@ -55,9 +55,7 @@ class WebhookDelivery(Table, tablename="webhook_delivery"):
     type = Varchar(length=32)
     owner = UUID(null=True, default=None)  # whose it is: of the endpoint, or of the job
     job = UUID(null=True, default=None)
-    body = (
-        Text()
-    )  # as it is sent, each time; "" for a prediction that was not sent yet, see tasks/webhooks/predictions.py
+    body = Text()  # as it is sent, each time; "" for a prediction before that, see tasks/webhooks/predictions.py
     state = Varchar(length=16, default=DeliveryState.PENDING)
     created_at = Timestamptz()  # by the database's clock: the order of a job's events
     due_at = Timestamptz(null=True, default=None)  # of the next try, or when the lease of this one ends; None for none

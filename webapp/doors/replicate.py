@@ -160,9 +160,8 @@ async def _created(
     seconds = seconds_of(request.scope) if may_read else 0
     try:
         card, replayed = await submitted(
-            request, replicate, REPLICATE, job.prompt, job.model, job.parameters, seconds,
-            **job.terms,
-        )  # fmt: skip
+            request, replicate, REPLICATE, job.prompt, job.model, job.parameters, seconds, **job.terms
+        )
     except Rejected as rejected:
         raise of_input(rejected, job.prompt_name) from rejected
     [shown] = await _shown([card if may_read else replace(card, outputs=[])], request, storage)

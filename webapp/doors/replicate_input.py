@@ -77,13 +77,10 @@ async def wanted(
     seconds, faults = _cancel_after(request.headers.get("Cancel-After"))
     if not isinstance(body.input, dict):
         faults.append(Fault("/input", "input must be an object."))
-    events = body.webhook_events_filter or list(EVENTS)
-    if not isinstance(events, list) or not all(event in EVENTS for event in events):
-        faults.append(Fault("/webhook_events_filter", NO_EVENTS))
-    if unknown or faults:
-        raise Rejected("invalid_request", [*unknown, *faults])
+    webhook, more = _webhook(body)
+    if unknown or faults or more:
+        raise Rejected("invalid_request", [*unknown, *faults, *more])
     assert isinstance(body.input, dict)
-    assert isinstance(events, list)
     name = await _model_of(body.version) if isinstance(body, VersionedCreation) else model or ""
     found = await known_model(name, replicate, "/version")
     if found.prompt_name is None:
@@ -97,8 +94,7 @@ async def wanted(
             ours = without_origin(value, origins)
             parameters[field] = await _unpacked(ours, pointer("input", field), storage, decoders, sender_of(request))
     prompt = parameters.pop(found.prompt_name, None)
-    told = {} if body.webhook is None or COMPLETED not in events else {"webhook": body.webhook}
-    return Wanted(name, found.prompt_name, prompt, parameters, {"finish_within": seconds, **told})
+    return Wanted(name, found.prompt_name, prompt, parameters, {"finish_within": seconds, **webhook})
 
 
 async def _model_of(version: object) -> str:
@@ -121,6 +117,14 @@ def _cancel_after(text: str | None) -> tuple[int | None, list[Fault]]:
         return None, [Fault("/Cancel-After", "Cancel-After must be a duration such as 90s, 5m or 1h30m.")]
     bare, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return bare + hours * 3600 + minutes * 60 + seconds, []
+
+
+def _webhook(body: Creation) -> tuple[dict[str, object], list[Fault]]:
+    """Return the webhook as a term of the job, if it is told how that ends; and what is wrong with its filter."""
+    events = body.webhook_events_filter or list(EVENTS)
+    if not isinstance(events, list) or not all(event in EVENTS for event in events):
+        return {}, [Fault("/webhook_events_filter", NO_EVENTS)]
+    return ({} if body.webhook is None or COMPLETED not in events else {"webhook": body.webhook}), []
 
 
 async def _unpacked(value: Any, place: str, storage: Storage, decoders: DecoderPool, sender: UUID | None) -> Any:
