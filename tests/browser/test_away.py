@@ -23,8 +23,12 @@ def test_pictures_that_failed_to_load_come_when_the_network_is_back(page: Page, 
 
 def test_a_slow_answer_has_a_sign_of_life_and_after_a_while_words(page: Page, darkroom: Darkroom) -> None:
     waiting: list[Route] = []
+
+    def held(route: Route) -> None:
+        waiting.append(route)
+
     page.goto("/")
-    page.route("**/jobs", waiting.append)
+    page.route("**/jobs", held)
     page.get_by_label("Prompt", exact=True).fill("a heron that waits")
     page.get_by_role("button", name="Generate").click()
     page.wait_for_function(BUSY)
