@@ -140,6 +140,12 @@ if (bar) {
   });
 
   document.body.addEventListener("sheet-stale", refresh);
+  // What has gone from this sheet is selected no more, though its cards have never been on the page.
+  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+    const { form, value } = ctx.sourceElement;
+    const goes = form === bar && ["trash", "restore", "delete"].includes(value);
+    if (goes && ctx.response.raw.ok && !ctx.text.includes("data-dismiss")) awaited.clear();
+  });
   addEventListener("pagehide", keep);
   restore();
   tell(Boolean(awaited.size || document.querySelector(".card-select:checked"))); // a browser restores boxes, too

@@ -5,8 +5,6 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Darkroom
 
-BUSY = "document.documentElement.hasAttribute('data-busy')"
-
 
 def test_pictures_that_failed_to_load_come_when_the_network_is_back(page: Page, darkroom: Darkroom) -> None:
     job_id = darkroom.post("a heron beyond the network")
@@ -23,14 +21,18 @@ def test_pictures_that_failed_to_load_come_when_the_network_is_back(page: Page, 
 
 def test_a_slow_answer_has_a_sign_of_life_and_after_a_while_words(page: Page, darkroom: Darkroom) -> None:
     waiting: list[Route] = []
+
+    def held(route: Route) -> None:
+        waiting.append(route)
+
     page.goto("/")
-    page.route("**/jobs", waiting.append)
+    page.route("**/jobs", held)
     page.get_by_label("Prompt", exact=True).fill("a heron that waits")
     page.get_by_role("button", name="Generate").click()
-    page.wait_for_function(BUSY)
+    expect(page.locator("html")).to_have_attribute("data-busy", "")
     expect(page.locator("#notice")).to_have_text("The server has not answered yet. Still waiting.")
     waiting[0].continue_()
-    page.wait_for_function(f"!{BUSY}")
+    expect(page.locator("html")).not_to_have_attribute("data-busy", "")
     expect(page.locator("#sheet article").first).to_contain_text("a heron that waits")
 
 
