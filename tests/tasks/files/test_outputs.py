@@ -2,7 +2,7 @@
 
 import json
 import socket
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
 from io import BytesIO
@@ -193,10 +193,11 @@ async def test_further_outputs_carry_their_position_in_their_keys(provider: Prov
     assert row.duration == pytest.approx(2.0, abs=0.11)
 
 
-async def test_a_sound_has_no_preview(provider: Provider, storage: Storage, tmp_path: Path) -> None:
+async def test_a_sound_has_peaks_and_no_preview(provider: Provider, storage: Storage, tmp_path: Path) -> None:
     row = await provider.importer.keep(JOB, 0, provider.serve("a.wav", samples.sound()), into(storage))
     assert (row.key, row.kind, row.duration) == (f"{JOB}.wav", "audio", 1.5)
     assert row.preview_key is None
+    assert b64decode(row.peaks) == bytes(400)  # silence
     assert names(tmp_path / "media") == [f"{JOB}.wav"]
 
 
