@@ -155,12 +155,12 @@ def test_what_comes_back_stands_where_it_stood(page: Page, library: Library, wid
     page.set_viewport_size({"width": width, "height": 800})
     library.open(page)
     expect(page.locator(f"#job-{made_up(PAGE - 1)}")).to_have_count(1)
-    page.evaluate("window.second = document.querySelector('#sheet > .card:nth-child(2)')")
+    page.evaluate("window.second = document.querySelector('#sheet > .card:nth-child(3)')")
     before = page.evaluate(PLACES)[:COMPARED]
     far_down(page)
     to_the_top(page)
     assert page.evaluate(PLACES)[:COMPARED] == before
-    assert page.evaluate("window.second === document.querySelector('#sheet > .card:nth-child(2)')")
+    assert page.evaluate("window.second === document.querySelector('#sheet > .card:nth-child(3)')")
 
 
 def test_what_is_selected_stays_so_out_of_the_document(page: Page, library: Library) -> None:
