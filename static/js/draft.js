@@ -1,18 +1,19 @@
 /**
  * Keeps what is in the composer for this tab: it is there again after a reload, a visit elsewhere or signing in. An
- * address that fills in the composer wins, unless it is the one that was left.
+ * address that fills in the composer wins, unless it is the one that was left. Nobody else sees it who signs in next.
  */
 
 const DRAFT = "darkroom:draft";
 let pending = null; // the fields of a draft whose model is being loaded
 
 const composer = () => document.getElementById("composer");
+const who = () => document.getElementById("account-button")?.title ?? "";
 
 addEventListener("pagehide", () => {
   if (!composer()) return;
   const fields = [...new FormData(composer())].filter(([, value]) => typeof value === "string");
   try {
-    sessionStorage.setItem(DRAFT, JSON.stringify({ address: location.search, fields }));
+    sessionStorage.setItem(DRAFT, JSON.stringify({ who: who(), address: location.search, fields }));
   } catch {
     // full, or not allowed: the draft is not kept
   }
@@ -26,9 +27,9 @@ document.addEventListener("htmx:after:swap", ({ detail }) => {
 
 // After htmx, which starts with this event.
 document.addEventListener("DOMContentLoaded", () => {
-  const { address, fields } = read();
+  const { who: by, address, fields } = read();
   const given = document.getElementById("composer-place")?.hasAttribute("data-given");
-  if (!composer() || !fields || (given && address !== location.search)) return;
+  if (!composer() || !fields || by !== who() || (given && address !== location.search)) return;
   const values = new Map(fields);
   const { model, other_model: other } = composer().elements;
   const changed = values.get("model") !== model.value || (!model.value && values.get("other_model") !== other.value);

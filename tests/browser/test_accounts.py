@@ -323,6 +323,7 @@ def test_when_the_session_ends_the_page_leads_to_sign_in_and_back(page: Page, ho
     if way == "form":
         page.get_by_role("button", name="Generate").click()
     elif way == "menu":
+        page.keyboard.press("Escape")  # the open composer lies over the print
         page.locator(f"#job-{house.prints[0]}-uses").click()
     elif way == "upload":
         picture = {"name": "fox.png", "mimeType": "image/png", "buffer": b"\x89PNG"}
@@ -338,6 +339,18 @@ def test_when_the_session_ends_the_page_leads_to_sign_in_and_back(page: Page, ho
     expect(page).to_have_url(re.compile(r"/\?q=house$"))
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("half a thought")
     expect(page.locator(f"#job-{house.prints[0]}")).to_be_visible()
+
+
+def test_a_draft_is_not_shown_to_who_signs_in_next(page: Page, house: House) -> None:
+    house.sign_in(page.context, "writer")
+    page.goto("/")
+    page.get_by_label("Prompt", exact=True).fill("half a thought")
+    page.reload()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("half a thought")
+    house.sign_in(page.context, "successor")
+    page.reload()
+    page.wait_for_load_state()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("")
 
 
 def hide(page: Page, hidden: str) -> None:

@@ -12,6 +12,7 @@ from tests.waiting import wait_until
 FLUX = "black-forest-labs/flux-schnell"
 PLACE = "#composer-place"
 SETTINGS = "#controls .field"
+WALL = "/?q=%22print+of+the+wall%22"
 NOTE_SHIFTS = """
     window.shift = 0;
     new PerformanceObserver(list => {
@@ -111,7 +112,7 @@ def test_the_bar_opens_docks_and_sends_and_nothing_else_moves(page: Page, darkro
 
 def test_the_last_row_and_the_bar_of_the_selection_are_above_the_docked_bar(page: Page, wall: None) -> None:
     page.set_viewport_size({"width": 1280, "height": 600})
-    page.goto("/")
+    page.goto(WALL)
     page.locator("#selection-mode").check()
     page.mouse.move(640, 300)
     page.mouse.wheel(0, 20_000)
@@ -123,8 +124,12 @@ def test_the_last_row_and_the_bar_of_the_selection_are_above_the_docked_bar(page
     wait_until(lambda: bottom(page.locator("#sheet")) < top(page.locator("#composer")))
 
 
-def test_a_press_of_the_button_opens_nothing_and_a_press_of_a_print_reaches_it(page: Page, wall: None) -> None:
-    page.goto("/")
+def test_what_is_pressed_stays_beneath_the_pointer(page: Page, wall: None) -> None:
+    page.goto(WALL)
+    page.get_by_label("Model", exact=True).click()
+    expect(page.get_by_role("listbox", name="Models")).to_be_visible()
+    expect(page.locator(SETTINGS).first).to_be_visible()
+    page.reload()
     send(page).click()
     expect(page.locator("#composer-faults")).to_be_visible()  # without a prompt; the answer opens it
     expect(prompt(page)).to_be_focused()
