@@ -32,6 +32,14 @@ document.addEventListener("keydown", (event) => {
 
 document.getElementById("player-close").addEventListener("click", close);
 
+// Where the sound has a card, its title opens the lightbox over this page, so that it plays on.
+document.getElementById("player-title").addEventListener("click", (event) => {
+  const link = document.getElementById(`job-${playing.job}-link`);
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  link.click();
+});
+
 for (const name of ["play", "pause", "timeupdate", "seeked", "loadedmetadata", "ended"]) audio.addEventListener(name, show);
 audio.addEventListener("error", () => playing && say("This sound cannot be played."));
 document.addEventListener("htmx:after:swap", show);

@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # see decoder.py
     from av import AudioFrame
 
 PARTS = 400  # peaks of a sound
-WINDOW_SECONDS = 0.0025, 0.1  # seconds between which a window lies: a quarter of a part, if the length is known
+WINDOW_SECONDS = 0.0025, 0.1  # seconds between which a window lies: a quarter of a part, as far as the length is known
+ASSUMED_SECONDS = 30.0  # length of a sound that does not say it
 SAMPLE_BYTES = 4  # of FFmpeg's s32
 
 
@@ -26,7 +27,7 @@ class Waveform:
         import av
 
         shortest, longest = WINDOW_SECONDS
-        self._window = min(max((seconds or 0) / PARTS / 4, shortest), longest)
+        self._window = min(max((seconds or ASSUMED_SECONDS) / PARTS / 4, shortest), longest)
         self._even = av.AudioResampler("s32")  # all channels side by side, at their own rate
         self._ends, self._peaks = array("q"), array("q")  # of windows: how many samples are over by then, the loudest
         self._samples = 0
@@ -34,10 +35,12 @@ class Waveform:
 
     def add(self, frame: "AudioFrame") -> None:
         """Measure a frame."""
+        import av
+
         if self._failed:
             return
         self._failed = True  # unless it succeeds: a sound may change its rate or layout, which no drawing can show
-        with suppress(ValueError, OSError):  # FFmpeg's errors are among these
+        with suppress(ValueError, av.error.FFmpegError):
             for even in self._even.resample(frame):
                 for samples, peak in _windows(even, self._window):
                     self._samples += samples

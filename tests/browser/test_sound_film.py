@@ -105,7 +105,7 @@ def test_the_lightbox_and_the_prints_page_show_what_plays(page: Page, prints: di
     page.goto("/?q=heard")
     card(page, prints["drums"]).get_by_role("button", name="Play").click()
     plays_on(page)
-    page.locator(f"#job-{prints['drums']}-link").click()
+    player(page).get_by_role("link", name="drums in a canyon").click()
     slide = page.locator(".pswp__item:not([inert])")
     expect(slide.get_by_text("heard and seen: drums in a canyon")).to_be_visible()
     expect(slide.locator(".wave-played")).to_be_visible()

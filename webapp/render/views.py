@@ -17,9 +17,7 @@ from webapp.render import waveform
 RATIO_STEP = 1.02  # factor from one class of static/css/ratios.css to the next
 RATIO_LEAST = 0.25
 RATIO_CLASSES = 141
-SLIDE_BARS = (
-    100  # of a waveform in the lightbox: as many as on its card, so that it is the same text, compressed to nothing
-)
+SLIDE_BARS = 100  # of a waveform in the lightbox: as on its card, so that compression finds the same text twice
 BASES = {
     Basis.METRICS: "what Replicate measured",
     Basis.TIME: "its time of compute",
