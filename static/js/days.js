@@ -1,5 +1,5 @@
 /**
- * Keeps the headings of days true while cards come and go: a card below its day's heading, one heading a day, none
+ * Keeps the headings of days true while cards come and go: a card after its day's heading, one heading a day, none
  * without cards, and the number of prints in step. Tells the server the time zone, in which its days begin.
  *
  * A job's id begins with the milliseconds since 1970 (UUID version 7), so each card knows its day.
@@ -26,10 +26,7 @@ export function discount(card) {
   if (!heading) return;
   count(heading, -1);
   const day = dayOf(card);
-  if ([...cards()].some((other) => other !== card && dayOf(other) === day)) return;
-  const rowEnd = heading.previousElementSibling ?? heading.nextElementSibling;
-  if (rowEnd?.matches(".sheet-break")) rowEnd.remove();
-  heading.remove();
+  if (![...cards()].some((other) => other !== card && dayOf(other) === day)) heading.remove();
 }
 
 function headingOf(day) {
@@ -39,9 +36,7 @@ function headingOf(day) {
 /** Return the first element of the day that a card begins. */
 function startOf(card) {
   const heading = card.previousElementSibling;
-  if (!heading?.matches(".sheet-day")) return card;
-  const rowEnd = heading.previousElementSibling;
-  return rowEnd?.matches(".sheet-break") ? rowEnd : heading;
+  return heading?.matches(".sheet-day") ? heading : card;
 }
 
 function begin(day, card, next, sheet) {
@@ -50,11 +45,7 @@ function begin(day, card, next, sheet) {
   heading.append(words(card), number);
   number.append(Object.assign(document.createElement("span"), { className: "visually-hidden", textContent: " print" }));
   const place = next && startOf(next);
-  const rowEnd = Object.assign(document.createElement("div"), { className: "sheet-break" });
-  const isFirst = place ? !place.previousElementSibling : !sheet.children.length;
-  for (const element of isFirst ? [heading, card, ...(next ? [rowEnd] : [])] : [rowEnd, heading, card]) {
-    sheet.insertBefore(element, place);
-  }
+  for (const element of [heading, card]) sheet.insertBefore(element, place);
 }
 
 function count(heading, more) {
