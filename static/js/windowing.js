@@ -142,7 +142,7 @@ function empty(rows) {
 
 /** Adjust the spacers to the width of the window, which changes the height of rows. */
 function rescale(sheet) {
-  const card = sheet.querySelector(":scope > .card");
+  const card = sheet.querySelector(":scope > .card + .card"); // not the first of a day, which shares its room
   if (!card) return;
   const style = getComputedStyle(card);
   const row = parseFloat(style.flexBasis) / style.getPropertyValue("--ratio");
