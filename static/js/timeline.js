@@ -33,6 +33,7 @@ function draw() {
       marks.push({ link, from, to: (from += height * shares[at]) });
     });
   });
+  if (marks.length) timeline().dataset.drawn = "";
   if (marks.length) show(Math.min(current, marks.length - 1));
 }
 
