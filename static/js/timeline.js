@@ -33,6 +33,7 @@ function draw() {
       marks.push({ link, from, to: (from += height * shares[at]) });
     });
   });
+  if (marks.length) timeline().dataset.drawn = "";
   if (marks.length) show(Math.min(current, marks.length - 1));
 }
 
@@ -140,13 +141,19 @@ addEventListener(
   "scroll",
   () => {
     clearTimeout(sleep);
-    if (timeline()) timeline().dataset.awake = "";
+    if (timeline() && !("awake" in timeline().dataset)) timeline().dataset.awake = "";
     sleep = setTimeout(() => timeline()?.removeAttribute("data-awake"), AWAKE);
   },
   { passive: true },
 );
 
-document.addEventListener("htmx:after:swap", ({ detail }) => {
-  if (timeline() && !dragging && detail) draw();
+let turned = false; // whether another timeline arrives
+
+document.addEventListener("htmx:before:swap", ({ detail }) => {
+  turned ||= detail.tasks.some(({ target }) => target?.id === "timeline");
+});
+document.addEventListener("htmx:after:swap", () => {
+  if (turned) draw();
+  turned = false;
 });
 draw();

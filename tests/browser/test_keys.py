@@ -58,7 +58,7 @@ def test_arrows_move_along_and_between_rows(page: Page, prints: list[UUID]) -> N
     assert before["left"] < middle["left"]
     page.keyboard.press("End")
     page.keyboard.press("Home")
-    assert box(page, focused(page))["left"] == box(page, "sheet > .card .card-face")["left"]
+    assert box(page, focused(page))["left"] == box(page, "sheet > .sheet-day:first-child + .card")["left"]
 
 
 def test_the_sheet_is_one_stop_of_the_tab_key(page: Page, prints: list[UUID]) -> None:
