@@ -20,7 +20,7 @@ from tasks.errors import DatabaseAway, away_when
 
 log = logging.getLogger(__name__)
 
-STATEMENT_SECONDS = 20
+STATEMENT_SECONDS = 10
 """How long a prepared statement is used. PostgreSQL keeps its plan, and that for a small table scans a large one."""
 
 UNAVAILABLE_ERRORS = (
