@@ -21,6 +21,7 @@ PAGES = {
         "matrix",
         "transitions",
         "controls",
+        "presets",
         "picker",
         "ratios",
     ),
@@ -29,6 +30,7 @@ PAGES = {
     "compare": ("paper", "compare", "ratios"),
     "account": ("accounts",),
     "people": ("accounts",),
+    "models": ("models",),
     "prices": ("spend",),
     "sign_in": ("accounts",),
     "spend": ("spend",),
@@ -53,7 +55,8 @@ SCRIPT = "js/live_page.js"
 MODULES = (
     "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
     "announce", "notice", "folds", "keys/names", "composer", "times", "media", "marks", "selection", "undo", "matrix",
-    "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "memory", "inputs",
+    "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "sizes",
+    "presets", "picker", "memory", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 
