@@ -6,11 +6,14 @@ document.addEventListener("keydown", (event) => {
   document.getElementById("preset-save").click();
 });
 
+// The button that was pressed is replaced, so that the event comes from what it is in.
 document.addEventListener("htmx:after:swap", ({ detail }) => {
-  const { sourceElement, response } = detail.ctx ?? {};
-  if (response?.status >= 400) return;
-  if (sourceElement?.matches(".preset")) {
+  const { sourceEvent, response } = detail.ctx ?? {};
+  const pressed = sourceEvent?.target;
+  if (response?.status >= 400 || !pressed?.matches?.("#preset-save, .preset")) return;
+  if (pressed.id === "preset-save") document.getElementById("preset-new-summary")?.focus();
+  else {
     document.getElementById("controls").dispatchEvent(new Event("input", { bubbles: true })); // the estimate follows it
-    document.getElementById(sourceElement.id)?.focus();
-  } else if (sourceElement?.id === "preset-save") document.getElementById("preset-new-summary")?.focus();
+    document.getElementById(pressed.id)?.focus();
+  }
 });

@@ -9,7 +9,7 @@ from tasks.models.schemas import Schema
 from webapp.composer.controls import PREFIX, Shape, shape, types
 
 RATIOS = ("9:16", "2:3", "3:4", "4:5", "1:1", "5:4", "4:3", "3:2", "16:9")
-MULTIPLES = (64, 32, 16, 8)  # pixels: models draw in blocks of one of these, even where their schema does not say so
+MULTIPLES = (32, 16, 8)  # pixels: models draw in blocks of one of these, even where their schema does not say so
 MAX_DEVIATION = 0.08  # of a size from its ratio
 
 
