@@ -51,13 +51,16 @@ def sizes(model: Model, values: Mapping[str, str]) -> Sizes:
     across, down = (_side(properties.get(name)) for name in ("width", "height"))
     if across is None or down is None or "aspect_ratio" in properties:
         return NO_SIZES
-    shapes: dict[str, Shape] = {}
+    best: dict[tuple[int, int], tuple[float, str]] = {}
     for ratio in RATIOS:
-        size = _size(ratio, across, down)
-        if size is not None:
-            shapes.setdefault(size, replace(shape(ratio), value=size))
+        wanted = _quotient(ratio)
+        size = _size(wanted, across, down)
+        deviation = abs(math.log(size[0] / size[1] / wanted))
+        if deviation <= MAX_DEVIATION:
+            best[size] = min((deviation, ratio), best.get(size, (math.inf, "")))
+    shapes = [replace(shape(ratio), value=f"{size[0]}x{size[1]}") for size, (_, ratio) in best.items()]
     width, height = values.get(f"{PREFIX}width") or across.default, values.get(f"{PREFIX}height") or down.default
-    return Sizes(tuple(shapes.values()), f"{width}x{height}")
+    return Sizes(tuple(shapes), f"{width}x{height}")
 
 
 def with_size(form: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
@@ -78,15 +81,17 @@ def _side(schema: Schema | None) -> Side | None:
     return Side(default, max(least, multiple), most, multiple, choices)
 
 
-def _size(ratio: str, across: Side, down: Side) -> str | None:
-    """Return the size of about the default area in this ratio, or None when the model accepts nothing like it."""
+def _quotient(ratio: str) -> float:
     wide, _, high = ratio.partition(":")
-    wanted = int(wide) / int(high)
-    width = math.sqrt(across.default * down.default * wanted)
-    height = width / wanted
+    return int(wide) / int(high)
+
+
+def _size(ratio: float, across: Side, down: Side) -> tuple[int, int]:
+    """Return the size of about the default area, or of less, that the model accepts and that is nearest to a ratio."""
+    width = math.sqrt(across.default * down.default * ratio)
+    height = width / ratio
     fit = min(1, _most(across) / width, _most(down) / height)
-    size = across.nearest(width * fit), down.nearest(height * fit)
-    return None if abs(math.log(size[0] / size[1] / wanted)) > MAX_DEVIATION else f"{size[0]}x{size[1]}"
+    return across.nearest(width * fit), down.nearest(height * fit)
 
 
 def _most(side: Side) -> float:
