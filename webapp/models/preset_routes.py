@@ -69,6 +69,7 @@ async def save(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Re
     given, faults = given_parameters(body.parameters)
     reject([*model_faults(body.model, "/model"), *presets.name_faults(body.name), *faults], unknown)
     model = await known_model(str(body.model), replicate)
+    await registry.keep(model)
     return Response(Preset.of(await presets.save(model, str(body.name), given)), status_code=201)
 
 
