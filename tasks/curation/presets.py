@@ -27,9 +27,12 @@ async def of_model(model: str) -> Sequence[Preset]:
     return await Preset.objects().where(Preset.model == model).order_by(Preset.id)
 
 
-async def find(preset_id: UUID) -> Preset | None:
-    """Return a preset, or None when it is gone."""
-    return await Preset.objects().get(Preset.id == preset_id)
+async def find(preset_id: str) -> Preset | None:
+    """Return the preset with this id, or None when it is gone, or this is no id."""
+    try:
+        return await Preset.objects().get(Preset.id == UUID(preset_id))
+    except ValueError:
+        return None
 
 
 def settings_of(preset: Preset) -> dict[str, Any]:

@@ -123,7 +123,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
         query("x"), form("preset_name", "model", "p.width", "p.nope", model="stability-ai/sdxl", preset_name="Wide"),
         Door("POST", "json", ("model", "name", "parameters", "nope"), {"model": "stability-ai/sdxl", "name": "Wide"}),
     ),
-    "/presets/{preset_id:uuid}": (POST, Door("DELETE", "path"), form("action", "name", action="rename")),
+    "/presets/{preset_id:str}": (POST, Door("DELETE", "path"), form("action", "name", action="rename")),
     "/searches": (form("q", "name", "sort", q="fox"), query("x")),
     "/searches/count": (query("q"),),
     "/searches/{search_id:uuid}/delete": (POST,),

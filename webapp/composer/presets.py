@@ -1,7 +1,6 @@
 """Presets and the composer's form: the settings in the form that a preset keeps, and the form with those of one."""
 
 from typing import Any
-from uuid import UUID
 
 from tasks.curation import presets
 from tasks.files import input_files
@@ -25,10 +24,7 @@ async def filled_in(form: Form) -> Form | None:
 
     The preset decides the model. The prompt, the seed and the files in the form stay; its other settings do not.
     """
-    try:
-        preset = await presets.find(UUID(form["preset"][-1]))
-    except ValueError:
-        return None
+    preset = await presets.find(form["preset"][-1])
     if preset is None:
         return None
     model = await registry.stored(preset.model)

@@ -2,7 +2,6 @@
 
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from litestar import Response, delete, post, route
 from litestar.di import NamedDependency
@@ -12,6 +11,7 @@ from litestar.response import Redirect
 
 from tasks.admission.admission import given_parameters, known_model, model_faults
 from tasks.curation import presets
+from tasks.db.model_tables import Preset
 from tasks.errors import Rejected, reject
 from tasks.models import registry
 from tasks.replicate.client import Replicate
@@ -27,10 +27,12 @@ from webapp.models.models import model_page
 from webapp.render import templates
 from webapp.schemas import describe
 from webapp.schemas.codes import Code
-from webapp.schemas.library import Preset, PresetList
+from webapp.schemas.library import Preset as PresetShape
+from webapp.schemas.library import PresetList
 from webapp.schemas.requests import SavePreset
 
 FORMS = (RequestEncodingType.URL_ENCODED, RequestEncodingType.MULTI_PART)
+PRESET_ID = describe.parameter("preset_id", "path", "A version 7 UUID.", describe.UUID, required=True)
 NAME = "preset_name"
 """The field of the composer's form with the name of a new preset."""
 
@@ -46,7 +48,7 @@ NAME = "preset_name"
 )
 async def listed(request: AnyRequest) -> Response[PresetList]:
     """Return the named settings of all models, by model and name."""
-    return revalidated_json(request.scope, PresetList([Preset.of(row) for row in await presets.all_of_them()]))
+    return revalidated_json(request.scope, PresetList([PresetShape.of(row) for row in await presets.all_of_them()]))
 
 
 @post(
@@ -57,7 +59,7 @@ async def listed(request: AnyRequest) -> Response[PresetList]:
     response_description="The preset.",
     responses=describe.problems(
         *describe.BODY, *describe.PROVIDER, Code.INVALID_MODEL, Code.UNKNOWN_MODEL, Code.INVALID_NAME,
-        Code.INVALID_PARAMETERS,
+        Code.INVALID_PARAMETERS, Code.MODEL_NOT_FOUND, Code.BAD_REQUEST, Code.TOO_MANY_FIELDS,
     ),
     opt=describe.takes(SavePreset),
 )  # fmt: skip
@@ -70,39 +72,35 @@ async def save(request: AnyRequest, replicate: NamedDependency[Replicate]) -> Re
     reject([*model_faults(body.model, "/model"), *presets.name_faults(body.name), *faults], unknown)
     model = await known_model(str(body.model), replicate)
     await registry.keep(model)
-    return Response(Preset.of(await presets.save(model, str(body.name), given)), status_code=201)
+    return Response(PresetShape.of(await presets.save(model, str(body.name), given)), status_code=201)
 
 
 @delete(
-    "/presets/{preset_id:uuid}",
+    "/presets/{preset_id:str}",
     status_code=204,
     tags=["Models"],
     summary="Delete a preset",
     responses=describe.problems(Code.CROSS_SITE, Code.PRESET_NOT_FOUND),
+    opt=describe.takes(parameters=[PRESET_ID]),
 )
-async def remove(preset_id: FromPath[UUID]) -> None:
+async def remove(preset_id: FromPath[str]) -> None:
     """Delete a preset. Jobs that were made with it keep their settings."""
-    if not await presets.delete(preset_id):
-        raise _gone()
+    await presets.delete((await _existing(preset_id)).id)
 
 
-@post("/presets/{preset_id:uuid}", status_code=200)
-async def change(
-    request: AnyRequest, preset_id: FromPath[UUID], replicate: NamedDependency[Replicate]
-) -> Response[Any]:
+@post("/presets/{preset_id:str}", status_code=200)
+async def change(request: AnyRequest, preset_id: FromPath[str], replicate: NamedDependency[Replicate]) -> Response[Any]:
     """Rename or delete a preset, as the button says that was pressed on the page of its model."""
-    form, preset = await request.form(), await presets.find(preset_id)
-    if preset is None:
-        raise _gone()
+    form, preset = await request.form(), await _existing(preset_id)
     match str(form.get("action", "")):
         case "rename":
             try:
-                await presets.rename(preset_id, str(form.get("name", "")))
+                await presets.rename(preset.id, str(form.get("name", "")))
             except Rejected as rejected:
                 model = await existing_model(preset.model, replicate)
-                return await model_page(model, rejected.faults[0].message, str(preset_id))
+                return await model_page(model, rejected.faults[0].message, preset_id)
         case "delete":
-            await presets.delete(preset_id)
+            await presets.delete(preset.id)
         case _:
             raise Problem(Code.BAD_REQUEST, "There is no such action.")
     return Redirect(f"/models/{preset.model}#presets", status_code=303)
@@ -130,8 +128,12 @@ async def _save_form(request: AnyRequest, replicate: Replicate) -> Response[Any]
     return Redirect(f"/?{urlencode(kept)}", status_code=303)
 
 
-def _gone() -> Problem:
-    return Problem(Code.PRESET_NOT_FOUND, "There is no such preset.")
+async def _existing(preset_id: str) -> Preset:
+    """Return the preset with this id. Raises Problem when there is none."""
+    found = await presets.find(preset_id)
+    if found is None:
+        raise Problem(Code.PRESET_NOT_FOUND, "There is no such preset.")
+    return found
 
 
 ROUTES = [listed, save, remove, change]

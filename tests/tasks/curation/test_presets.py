@@ -27,7 +27,7 @@ async def test_settings_are_kept_under_a_name_renamed_and_deleted() -> None:
     assert await presets.delete(kept.id)
     assert not await presets.delete(kept.id)
     assert not await presets.rename(kept.id, "Taller")
-    assert await presets.find(kept.id) is None
+    assert await presets.find(str(kept.id)) is None
 
 
 async def test_a_name_is_unique_for_its_model() -> None:
@@ -76,4 +76,5 @@ async def test_a_model_has_a_limited_number_of_presets() -> None:
 
 
 async def test_a_preset_that_never_was_is_not_found() -> None:
-    assert await presets.find(ids.new()) is None
+    assert await presets.find(str(ids.new())) is None
+    assert await presets.find("nonsense") is None
