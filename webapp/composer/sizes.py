@@ -10,6 +10,7 @@ from webapp.composer.controls import PREFIX, Shape, shape, types
 
 RATIOS = ("9:16", "2:3", "3:4", "4:5", "1:1", "5:4", "4:3", "3:2", "16:9")
 MULTIPLES = (32, 16, 8)  # pixels: models draw in blocks of one of these, even where their schema does not say so
+MAX_LENGTH = 100_000  # pixels
 MAX_DEVIATION = 0.08  # of a size from its ratio
 
 
@@ -27,8 +28,8 @@ class Side:
         """Return the accepted length that is nearest to this one."""
         if self.choices:
             return min(self.choices, key=lambda choice: abs(choice - length))
-        low, high = math.ceil(self.least / self.multiple), math.floor(min(self.most, 1e6) / self.multiple)
-        return self.multiple * min(max(round(length / self.multiple), low), high)
+        low, high = math.ceil(self.least / self.multiple), math.floor(min(self.most, MAX_LENGTH) / self.multiple)
+        return self.multiple * max(min(round(length / self.multiple), high), low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,11 @@ def with_size(form: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
 def _side(schema: Schema | None) -> Side | None:
     if schema is None or "integer" not in types(schema):
         return None
-    choices = tuple(choice for choice in schema.get("enum", []) if type(choice) is int)
+    choices = tuple(choice for choice in schema.get("enum", []) if type(choice) is int and choice > 0)
     default = schema.get("default")
     if type(default) is not int or default < 1:
-        default = int(min(max(SQUARE[0], schema.get("minimum", 1)), schema.get("maximum", SQUARE[0])))
-    multiple = int(schema.get("multipleOf") or next((each for each in MULTIPLES if default % each == 0), 1))
+        default = max(1, int(min(max(SQUARE[0], schema.get("minimum", 1)), schema.get("maximum", SQUARE[0]))))
+    multiple = int(schema.get("multipleOf", 0)) or next((each for each in MULTIPLES if default % each == 0), 1)
     least, most = float(schema.get("minimum", multiple)), float(schema.get("maximum", math.inf))
     return Side(default, max(least, multiple), most, multiple, choices)
 

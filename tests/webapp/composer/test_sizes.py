@@ -54,6 +54,19 @@ def test_where_sides_have_few_lengths_each_size_is_offered_as_the_ratio_that_it_
     assert offered(lengths) == {"3:4": "768x1024", "1:1": "1024x1024", "4:3": "1024x768"}
 
 
+@pytest.mark.parametrize(
+    "side",
+    [
+        {"default": 0, "maximum": 0},
+        {"default": 4, "maximum": 4, "multipleOf": 8},
+        {"enum": [0, -1], "maximum": -5},
+        {"default": 1, "minimum": 10**30, "multipleOf": 0.5},
+    ],
+)
+def test_schemas_that_make_no_sense_do_no_harm(side: dict[str, Any]) -> None:
+    assert all("0x" not in f"x{size}" for size in offered(side).values())
+
+
 def test_models_without_both_sides_or_with_a_ratio_of_their_own_have_none() -> None:
     assert offered({"default": 1024}, aspect_ratio={"enum": ["1:1", "16:9"]}) == {}
     assert offered({"type": "string"}) == {}
