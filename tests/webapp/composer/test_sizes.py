@@ -33,7 +33,7 @@ def test_the_default_size_is_offered_and_chosen_until_another_is_set() -> None:
     "side",
     [
         {"default": 1024, "minimum": 256, "maximum": 1024},
-        {"default": 768, "minimum": 512, "maximum": 800, "multipleOf": 16},
+        {"default": 768, "minimum": 480, "maximum": 816, "multipleOf": 48},
         {"default": 1000, "minimum": 100, "maximum": 1100},
     ],
 )

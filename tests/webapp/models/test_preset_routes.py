@@ -97,6 +97,13 @@ async def test_a_pressed_preset_fills_in_its_settings_and_leaves_prompt_seed_and
     assert f'<option value="{SDXL}" title="{model.description}" selected' in other
 
 
+async def test_a_ratio_is_a_button_that_fills_in_width_and_height_without_scripts(web: httpx.AsyncClient) -> None:
+    page = (await web.get("/", params={"model": SDXL, "size": "928x1152"}, headers=PAGES)).text
+    assert 'name="p.width" value="928"' in page
+    assert 'name="p.height" value="1152"' in page
+    assert 'value="928x1152" title="928 × 1152" aria-pressed="true"' in page
+
+
 @pytest.mark.parametrize("preset", [str(uuid4()), "nonsense", ""])
 async def test_a_preset_that_is_gone_says_so_and_leaves_the_form(web: httpx.AsyncClient, preset: str) -> None:
     page = (await web.get("/", params={"preset": preset, "p.width": "64", "model": SDXL}, headers=PAGES)).text
