@@ -14,6 +14,8 @@ def field(page: Page, name: str) -> str:
 
 def test_settings_are_kept_as_a_preset_and_a_chip_fills_them_in(page: Page, darkroom: Darkroom) -> None:
     page.goto(f"/?model={SDXL}&prompt=a+quiet+harbor&p.seed=7")
+    generated: list[str] = []
+    page.on("request", lambda request: generated.append(request.url) if request.url.endswith("/jobs") else None)
     ratios = page.get_by_role("group", name="Aspect ratio")
     expect(ratios.get_by_role("button", name="1:1")).to_have_attribute("aria-pressed", "true")
     ratios.get_by_role("button", name="4:5").click()
@@ -41,6 +43,7 @@ def test_settings_are_kept_as_a_preset_and_a_chip_fills_them_in(page: Page, dark
     expect(chip).to_be_focused()
     assert (field(page, "height"), field(page, "seed")) == ("1152", "8")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("a quiet harbor")
+    assert generated == []
     axe_finds_nothing(page)
     page.set_viewport_size({"width": 360, "height": 740})
     nothing_overflows(page)
