@@ -33,7 +33,8 @@ def test_settings_are_kept_as_a_preset_and_a_chip_fills_them_in(page: Page, dark
     expect(chip).to_be_visible()
     expect(page.locator("#preset-new-summary")).to_be_focused()
     ratios.get_by_role("button", name="1:1").click()
-    page.locator("#p-seed").fill("8")
+    with page.expect_response("**/composer/estimate"):
+        page.locator("#p-seed").fill("8")
     assert (field(page, "width"), field(page, "height")) == ("", "")
     chip.focus()
     with page.expect_response("**/composer/estimate") as estimated:
