@@ -35,6 +35,7 @@ def test_settings_are_kept_as_a_preset_and_a_chip_fills_them_in(page: Page, dark
     ratios.get_by_role("button", name="1:1").click()
     with page.expect_response("**/composer/estimate"):
         page.locator("#p-seed").fill("8")
+        page.locator("#p-seed").blur()
     assert (field(page, "width"), field(page, "height")) == ("", "")
     chip.focus()
     with page.expect_response("**/composer/estimate") as estimated:
