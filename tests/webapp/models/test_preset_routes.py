@@ -1,5 +1,6 @@
 """Presets, for programs, for the composer and for the page of their model."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -101,7 +102,7 @@ async def test_a_ratio_is_a_button_that_fills_in_width_and_height_without_script
     page = (await web.get("/", params={"model": SDXL, "size": "928x1152"}, headers=PAGES)).text
     assert 'name="p.width" value="928"' in page
     assert 'name="p.height" value="1152"' in page
-    assert 'value="928x1152" title="928 × 1152" aria-pressed="true"' in page
+    assert re.search('value="928x1152" title="[^"]+" aria-pressed="true"', page)
 
 
 @pytest.mark.parametrize("preset", [str(uuid4()), "nonsense", ""])
