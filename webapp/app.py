@@ -27,7 +27,7 @@ from tasks.predictions.webhooks import Signatures
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from webapp.accounts import account, people, sign_in
-from webapp.api import estimate, generate, jobs, models, recent, webhooks, xmp
+from webapp.api import estimate, generate, jobs, recent, webhooks, xmp
 from webapp.composer import prompts, reuse, uploads
 from webapp.doors import mcp, openai, openai_answers, replicate_problems
 from webapp.doors import replicate as replicate_door
@@ -44,6 +44,7 @@ from webapp.http.forms import FormRequest
 from webapp.http.methods import READ, AllowedMethods
 from webapp.live import job_events, stream
 from webapp.live.hub import Hub
+from webapp.models import changes, models, preset_routes
 from webapp.render import templates
 from webapp.schemas.codes import Code
 from webapp.schemas.document import Document, document
@@ -157,6 +158,8 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     estimate.estimate,
     jobs.jobs_json,
     *models.ROUTES,
+    *changes.ROUTES,
+    *preset_routes.ROUTES,
     *webhooks.ROUTES,
     *gallery.ROUTES,
     *job_actions.ROUTES,

@@ -22,6 +22,7 @@ from piccolo.table import Table
 
 from tasks.db import ids
 from tasks.db.account_tables import ACCOUNT_TABLES
+from tasks.db.model_tables import MODEL_TABLES
 from tasks.db.money_tables import MONEY_TABLES
 from tasks.db.request_tables import REQUEST_TABLES
 from tasks.db.webhook_tables import WEBHOOK_TABLES
@@ -284,5 +285,5 @@ class ModelSchema(Table, tablename="model_schema"):
 TABLES: list[type[Table]] = [
     Batch, Job, Attempt, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo,
     Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES, *REQUEST_TABLES,
-    *WEBHOOK_TABLES,
+    *WEBHOOK_TABLES, *MODEL_TABLES,
 ]  # fmt: skip

@@ -27,7 +27,19 @@ def form(*fields: str, **more: str) -> Door:
 
 GET, POST = Door("GET", "path"), Door("POST", "path")
 PLACES = ("q", "sort", "cursor")
-COMPOSER = ("prompt", "model", "seeds", "models", "p.width", "p.seed", "p.image", "p.nope", "made_from")
+COMPOSER = (
+    "preset",
+    "size",
+    "prompt",
+    "model",
+    "seeds",
+    "models",
+    "p.width",
+    "p.seed",
+    "p.image",
+    "p.nope",
+    "made_from",
+)
 
 GENERATE = ("prompt", "model", "parameters", "made_from", "metadata", "webhook")
 
@@ -107,8 +119,13 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/prices/{price_id:uuid}/take-back": (POST,),
     "/readyz": (query("x"),),
     "/schema/openapi.json": (query("x"),),
-    "/models": (query("x"),),
-    "/models/{owner:str}/{name:str}": (GET,),
+    "/models": (query("x"), form("address")),
+    "/models/{owner:str}/{name:str}": (GET, POST, form("action")),
+    "/presets": (
+        query("x"), form("preset_name", "model", "p.width", "p.nope", model="stability-ai/sdxl", preset_name="Wide"),
+        Door("POST", "json", ("model", "name", "parameters", "nope"), {"model": "stability-ai/sdxl", "name": "Wide"}),
+    ),
+    "/presets/{preset_id:str}": (POST, Door("DELETE", "path"), form("action", "name", action="rename")),
     "/searches": (form("q", "name", "sort", q="fox"), query("x")),
     "/searches/count": (query("q"),),
     "/searches/{search_id:uuid}/delete": (POST,),

@@ -181,6 +181,12 @@ async def ask_everything(web: httpx.AsyncClient) -> Answers:
 
     await collections.create("harbors")
     await saved_searches.save("foxes", parse("fox"), Sort.NEWEST)
+    preset = {"model": "stability-ai/sdxl", "name": "Wide", "parameters": {"width": 1280, "height": 768}}
+    made = await send("POST /presets", "POST", "/presets", json=preset)
+    await send("POST /presets, taken", "POST", "/presets", json=preset)
+    await send("GET /presets", "GET", "/presets")
+    for name in ("DELETE /presets/{id}", "DELETE /presets/{id}, gone"):
+        await send(name, "DELETE", f"/presets/{made['id']}")
     for path in ("/models", "/models/stability-ai/sdxl", "/models/nobody/nothing", "/collections.json", "/searches"):
         await send(f"GET {path}", "GET", path)
     await send("collections by Accept", "GET", "/collections", headers=program)

@@ -136,6 +136,16 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def shape(choice: str) -> Shape:
+    """Return a choice as a drawn frame."""
+    match = RATIO.fullmatch(choice)
+    if match is None:
+        return Shape(choice, choice.replace("_", " ").capitalize(), 0, 0)
+    width, height = int(match[1]), int(match[2])
+    scale = FRAME_SIZE / max(width, height)
+    return Shape(choice, choice, round(width * scale, 1), round(height * scale, 1))
+
+
 def _kind(name: str, schema: Schema, choices: Sequence[str]) -> str:
     if "enum" in schema:
         return "shape" if sum(RATIO.fullmatch(choice) is not None for choice in choices) > 1 else "choice"
@@ -149,16 +159,7 @@ def _kind(name: str, schema: Schema, choices: Sequence[str]) -> str:
 
 def _shapes(choices: Sequence[str]) -> list[Shape]:
     """Return the shapes: those that are not a ratio first, then from the tallest to the widest."""
-    return sorted((_shape(choice) for choice in choices), key=lambda shape: shape.width / (shape.height or 1))
-
-
-def _shape(choice: str) -> Shape:
-    match = RATIO.fullmatch(choice)
-    if match is None:
-        return Shape(choice, choice.replace("_", " ").capitalize(), 0, 0)
-    width, height = int(match[1]), int(match[2])
-    scale = FRAME_SIZE / max(width, height)
-    return Shape(choice, choice, round(width * scale, 1), round(height * scale, 1))
+    return sorted((shape(choice) for choice in choices), key=lambda shape: shape.width / (shape.height or 1))
 
 
 def _slider(schema: Schema, value: str) -> Slider | None:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.admission.matrix import quoted
+from tasks.curation import model_marks, presets
+from tasks.curation.model_marks import UNMARKED
+from tasks.db.model_tables import Preset
 from tasks.errors import Fault
 from tasks.files import input_files
 from tasks.library import lineage
@@ -15,6 +18,7 @@ from tasks.models.strict_json import Malformed
 from webapp.composer.controls import MAX_FILES, PREFIX, Control, controls, text, types
 from webapp.composer.estimate import NO_ESTIMATE, Estimate, estimate
 from webapp.composer.matrix import MatrixFields, matrix_fields
+from webapp.composer.sizes import NO_SIZES, Sizes, sizes
 from webapp.render.views import CardView
 
 SEED = f"{PREFIX}seed"
@@ -42,11 +46,24 @@ class FormFault:
 
 
 @dataclass(frozen=True, slots=True)
+class PresetBar:
+    """The presets of the chosen model. name: as it was typed for a new one. fault: why that was refused."""
+
+    rows: Sequence[Preset] = ()
+    name: str = ""
+    fault: str = ""
+
+
+NO_PRESETS = PresetBar()
+
+
+@dataclass(frozen=True, slots=True)
 class Composer:
     """The filled-in form.
 
-    kind: what the model makes, as `Model.kind`. source: the job that the new one is made from. lock: whether the next
-    job keeps the seed. given: whether the address or the sent form says how it is filled in.
+    kind: what the model makes, as `Model.kind`. models: those of the menu, starred ones first. source: the job that the
+    new one is made from. lock: whether the next job keeps the seed. given: whether the address or the sent form says how
+    it is filled in.
     """
 
     prompt: str
@@ -60,6 +77,8 @@ class Composer:
     lock: bool = False
     estimate: Estimate = NO_ESTIMATE
     given: bool = False
+    presets: PresetBar = NO_PRESETS
+    sizes: Sizes = NO_SIZES
 
     @property
     def unplaced(self) -> list[FormFault]:
@@ -72,18 +91,21 @@ async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ())
     """Return the form for a model, with what was typed and its faults. model: None when it is not known yet."""
     shown = [FormFault(fault.message, _control_name(fault.pointer)) for fault in faults]
     by_control = {fault.control: fault.sentence for fault in reversed(shown)}
-    choices = [
-        Choice(known.name, _title(known.name), known.kind, known.description) for known in await registry.known()
-    ]
-    made = list(controls(model, {name: _last(form, name) for name in form}, by_control)) if model else []
+    values = {name: _last(form, name) for name in form}
+    made = list(controls(model, values, by_control)) if model else []
     name = model.name if model else _last(form, "model") or _last(form, "other_model")
+    choices = await _menu(name)
     source = await lineage.source(_last(form, "made_from"))
     view, matrix = CardView(source) if source else None, matrix_fields(form, name)
     cost = await estimate(form, model, typed_parameters(form, model) if model else {})
     lock = bool(_last(form, "lock"))
     kind = model.kind if model else "other"
     given = any(name in FIELDS or name.startswith(PREFIX) for name in form)
-    return Composer(_last(form, "prompt"), name, kind, choices, made, matrix, shown, view, lock, cost, given)
+    bar = PresetBar(await presets.of_model(name)) if model else NO_PRESETS
+    shapes = sizes(model, values) if model else NO_SIZES
+    return Composer(
+        _last(form, "prompt"), name, kind, choices, made, matrix, shown, view, lock, cost, given, bar, shapes
+    )
 
 
 def form_of(fields: Iterable[tuple[str, object]]) -> dict[str, list[str]]:
@@ -146,6 +168,15 @@ def as_query(
 def settings_query(model: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the fields of the query string for a model and its parameters alone."""
     return [("model", model), *((f"{PREFIX}{name}", text(value)) for name, value in parameters.items())]
+
+
+async def _menu(chosen: str) -> list[Choice]:
+    """Return the models to choose from, starred ones first, without those that are hidden and not chosen."""
+    marks = await model_marks.all_of_them()
+    known = [(model, marks.get(model.name, UNMARKED)) for model in await registry.known()]
+    shown = [(model, mark) for model, mark in known if not mark.hidden or model.name == chosen]
+    shown.sort(key=lambda each: not each[1].starred)
+    return [Choice(model.name, _title(model.name), model.kind, model.description) for model, _ in shown]
 
 
 def _typed(typed: str, schema: Schema) -> Any:

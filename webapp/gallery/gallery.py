@@ -21,9 +21,21 @@ from tasks.models.registry import Model
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from webapp.composer.estimate import estimate
-from webapp.composer.form import Composer, after, chosen_model, compose, fitting, form_of, made_from, typed_parameters
+from webapp.composer.form import (
+    Composer,
+    Form,
+    after,
+    chosen_model,
+    compose,
+    fitting,
+    form_of,
+    made_from,
+    typed_parameters,
+)
 from webapp.composer.matrix import asked_for
-from webapp.composer.uploads import MAX_BODY, TOO_LARGE, Form, received
+from webapp.composer.presets import GONE, filled_in
+from webapp.composer.sizes import with_size
+from webapp.composer.uploads import MAX_BODY, TOO_LARGE, received
 from webapp.gallery.batches import matrix_sent, submit_matrix
 from webapp.gallery.lightbox import neighbors_context
 from webapp.http.authentication import actor_of
@@ -162,6 +174,10 @@ async def _filled_in(
 
     model_changed: the model was just chosen, so the parameters of the previous model may not fit it.
     """
+    if "preset" in form:
+        preset = await filled_in(form)
+        form, faults = (form, [Fault("", GONE)]) if preset is None else (preset, faults)
+    form = with_size(form)
     name = chosen_model(form, settings.default_model)
     try:
         model = await _model(name, replicate)

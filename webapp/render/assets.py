@@ -26,6 +26,7 @@ PAGES = {
         "matrix",
         "transitions",
         "controls",
+        "presets",
         "picker",
         "ratios",
     ),
@@ -45,6 +46,7 @@ PAGES = {
     "compare": ("paper", "compare", "ratios"),
     "account": ("accounts",),
     "people": ("accounts",),
+    "models": ("models",),
     "prices": ("spend",),
     "sign_in": ("accounts",),
     "spend": ("spend",),
@@ -70,8 +72,8 @@ MODULES = (
     "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline",
     "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar",
     "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox",
-    "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft",
-    "inputs",
+    "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "sizes", "presets", "picker", "prompts",
+    "memory", "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

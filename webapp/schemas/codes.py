@@ -67,6 +67,7 @@ class Code(StrEnum):
     COLLECTION_NOT_FOUND = "collection_not_found", 404, "There is no collection with this id."
     JOB_NOT_FOUND = "job_not_found", 404, "There is no job with this id."
     MODEL_NOT_FOUND = "model_not_found", 404, "Replicate knows no model with this name."
+    PRESET_NOT_FOUND = "preset_not_found", 404, "There is no preset with this id."
     UNDO_GONE = "undo_gone", 404, "The update was undone already, or is over a day old."
     METHOD_NOT_ALLOWED = (
         "method_not_allowed", 405, "The address does not support the method. The Allow header lists those it does.",

@@ -1,10 +1,13 @@
 """The shapes of what jobs are made with and found by: models, uploads, collections and saved searches."""
 
+from datetime import datetime
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct
 
-from tasks.db import tables
+from tasks.curation import presets
+from tasks.db import model_tables, tables
 from tasks.files.media_types import MEDIA_TYPES
 from tasks.models import registry
 from webapp.schemas.members import Count, Kind, Maybe, Parameters, Pixels, Sha256, given
@@ -70,6 +73,29 @@ class ModelList(Struct):
     """The models to choose from."""
 
     models: list[Model]
+
+
+class Preset(Struct, kw_only=True):
+    """Settings of a model under a name."""
+
+    id: UUID
+    model: Annotated[str, Meta(description="owner/name, or owner/name:version.")]
+    name: Annotated[str, Meta(description="Unique for the model.")]
+    parameters: Parameters
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: model_tables.Preset) -> "Preset":
+        """Return the shape of a preset."""
+        return cls(
+            id=row.id, model=row.model, name=row.name, parameters=presets.settings_of(row), created_at=row.created_at
+        )
+
+
+class PresetList(Struct):
+    """The presets of all models."""
+
+    presets: list[Preset]
 
 
 class Collection(Struct):

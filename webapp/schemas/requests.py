@@ -11,6 +11,7 @@ from tasks.admission.matrix import MAX_PRINTS
 from tasks.admission.options import LONGEST, MAX_METADATA_VALUE, MAX_PAIRS, METADATA_NAME, SHORTEST
 from tasks.curation.edits import MAX_NOTES_LENGTH, MAX_TAGS
 from tasks.curation.names import MAX_COLLECTION_LENGTH, MAX_TAG_LENGTH
+from tasks.curation.presets import MAX_NAME_LENGTH
 from tasks.library.query import MAX_LENGTH
 from tasks.models.registry import MAX_PROMPT_LENGTH
 from tasks.outbox.addresses import MAX_URL_LENGTH
@@ -197,6 +198,27 @@ class Change(Sent):
             extra_json_schema={"type": "boolean"},
         ),
     ] = UNSET
+
+
+class SavePreset(Sent):
+    """Settings of a model that are kept under a name."""
+
+    required = {"model": None, "name": None}
+
+    model: Annotated[
+        object, Meta(description="A model on Replicate: owner/name or owner/name:version.", extra_json_schema=MODEL)
+    ]
+    name: Annotated[
+        object,
+        Meta(
+            description="Unique for the model.",
+            extra_json_schema={
+                "type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "pattern": r"[^\s]",
+                "examples": ["Portrait 4:5, 30 steps"],
+            },
+        ),
+    ]  # fmt: skip
+    parameters: SentParameters = None
 
 
 class Selection(Struct):
