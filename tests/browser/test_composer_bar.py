@@ -131,7 +131,7 @@ def test_what_is_pressed_stays_beneath_the_pointer(page: Page, wall: None) -> No
     expect(page.locator(SETTINGS).first).to_be_visible()
     page.reload()
     send(page).click()
-    expect(page.locator("#composer-faults")).to_be_visible()  # without a prompt; the answer opens it
+    expect(page.locator("#prompt-fault")).to_be_visible()  # without a prompt; the answer opens it
     expect(prompt(page)).to_be_focused()
     page.locator("#sheet article").last.click()
     expect(page.locator(SETTINGS).first).to_be_hidden()

@@ -62,8 +62,8 @@ class Composer:
     """The filled-in form.
 
     kind: what the model makes, as `Model.kind`. models: those of the menu, starred ones first. source: the job that the
-    new one is made from. lock: whether the next job keeps the seed. given: whether the address or the sent form says how
-    it is filled in.
+    new one is made from. lock: whether the next job keeps the seed. given: whether the address or the sent form says
+    how it is filled in.
     """
 
     prompt: str
