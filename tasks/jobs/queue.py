@@ -60,6 +60,13 @@ def left() -> Condition:
     return WhereRaw("job.status = 'running' AND job.lease_until < {}", from_now())
 
 
+def ahead_of_all() -> tuple[QueryString, QueryString]:
+    """Return the priority and the turn of a job that is to run before all that wait now, as SQL expressions."""
+    first = f"FROM job WHERE {{}} ORDER BY {RUN_ORDER} LIMIT 1"
+    now_first = waiting().querystring
+    return QueryString(f"(SELECT priority {first})", now_first), QueryString(f"(SELECT turn - 1 {first})", now_first)
+
+
 def next_turn(client: str, priority: int) -> QueryString:
     """Return the turn of a client's next job, as an SQL expression."""
     waits = "FROM job WHERE status = 'queued' AND attempt IS NULL AND priority = {}"

@@ -6,7 +6,8 @@ from typing import Any
 
 from tasks.accounts.actors import Actor
 from tasks.errors import Fault, Rejected
-from tasks.jobs import ledger
+from tasks.jobs import ledger, tally
+from tasks.jobs.tally import Tally
 from tasks.library import cards
 from tasks.library.cards import Card
 from tasks.library.lineage import lineage
@@ -14,7 +15,7 @@ from tasks.library.paging import Place
 from webapp.composer.reuse import uses
 from webapp.listing.query import PAGE, Sheet, read
 from webapp.listing.search_bar import search_bar
-from webapp.render import templates
+from webapp.render import queue_tally, templates
 from webapp.render.views import AdjustmentView, AttemptView, CardView
 
 
@@ -72,6 +73,13 @@ def halt_fragment() -> str:
     return _partial("#halt", "outerMorph", templates.render("fragments/halt.html"))
 
 
+def tally_fragment() -> str:
+    """Return the fragment that says how much runs and waits, in the top bar and on a sheet that folds it."""
+    folded = queue_tally.folded()
+    chip = _partial("#queue-chip", "outerMorph", templates.render("fragments/queue_chip.html"))
+    return chip + _partial("#queue-fold", "outerMorph", templates.render("fragments/queue_fold.html", folded=folded))
+
+
 async def prints_context(query: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
     """Return what the templates of the search bar, the sheet and its stream need for a query string."""
     sheet, faults = _sheet(query, actor)
@@ -82,8 +90,13 @@ async def prints_context(query: Mapping[str, Any], actor: Actor) -> dict[str, An
 
 
 async def sheet_context(sheet: Sheet, count: int = PAGE) -> dict[str, Any]:
-    """Return what the template of a sheet needs: its cards, and the address of the cards after them, if any."""
-    return _context_of(sheet, *await sheet.cards(count))
+    """Return what the template of a sheet needs: its cards, and the address of the cards after them, if any.
+
+    And how many jobs wait, if they are folded into one card.
+    """
+    await queue_tally.look()
+    folded = queue_tally.folded() if sheet.folds else None
+    return _context_of(sheet, *await sheet.cards(count, folded=folded is not None), folded)
 
 
 def _sheet(query: Mapping[str, Any], actor: Actor) -> tuple[Sheet | None, list[Fault]]:
@@ -98,9 +111,9 @@ async def _shown(sheet: Sheet | None) -> dict[str, Any]:
     return await sheet_context(sheet) if sheet else _context_of(Sheet(), [], None)
 
 
-def _context_of(sheet: Sheet, card_list: list[Card], more: Place | None) -> dict[str, Any]:
+def _context_of(sheet: Sheet, card_list: list[Card], more: Place | None, folded: Tally | None = None) -> dict[str, Any]:
     older = sheet.address(more) if more else None
-    return {"sheet": sheet, "cards": [CardView(card) for card in card_list], "older": older}
+    return {"sheet": sheet, "cards": [CardView(card) for card in card_list], "older": older, "folded": folded}
 
 
 async def job_context(card: Card) -> dict[str, Any]:
@@ -117,6 +130,20 @@ async def job_context(card: Card) -> dict[str, Any]:
         "used_in": [CardView(child) for child in related.used_in],
         "used_in_more": related.more,
     }
+
+
+async def queue_context() -> dict[str, Any]:
+    """Return what the template of the queue needs: how much runs and waits, and the first of those jobs."""
+    await queue_tally.look()
+    running, waiting = await listed_cards()
+    return {"running": [CardView(card) for card in running], "waiting": [CardView(card) for card in waiting]}
+
+
+async def listed_cards() -> tuple[list[Card], list[Card]]:
+    """Return the first of the jobs that run, and of those that wait: see tally.listed()."""
+    running, waiting = await tally.listed()
+    known = {card.job.id: card for card in await cards.by_ids([*running, *waiting])}
+    return [known[each] for each in running if each in known], [known[each] for each in waiting if each in known]
 
 
 def _partial(target: str, swap: str, html: str = "") -> str:

@@ -29,6 +29,11 @@ class Sheet:
         """Whether new jobs appear on the sheet: it is sorted newest first, and begins with the first job."""
         return self.sort == Sort.NEWEST and self.place is None
 
+    @property
+    def folds(self) -> bool:
+        """Whether many jobs that wait fold into one card: it shows all prints, newest first."""
+        return self.sort == Sort.NEWEST and not self.search.terms
+
     def address(self, place: Place | None = None, path: str = "/", **more: object) -> str:
         """Return the sheet's address from a place on: in the gallery, or below another path with more parameters."""
         fields = {**self._fields(place), **more}
@@ -43,9 +48,9 @@ class Sheet:
         fields = {"q": str(self.search), "sort": sort, "cursor": str(place or "")}
         return {name: value for name, value in fields.items() if value}
 
-    async def cards(self, count: int = PAGE) -> tuple[list[Card], Place | None]:
-        """Return the cards on the sheet, and the place from which more follow, if any."""
-        return await cards.page(self.search, self.sort, self.place, count)
+    async def cards(self, count: int = PAGE, folded: bool = False) -> tuple[list[Card], Place | None]:
+        """Return the cards on the sheet, and the place from which more follow, if any. folded: none that waits."""
+        return await cards.page(self.search.but_waiting() if folded else self.search, self.sort, self.place, count)
 
 
 def read(query: Mapping[str, Any], actor: Actor) -> Sheet:

@@ -22,13 +22,15 @@ PAGES = {
         "transitions",
         "controls",
         "picker",
+        "queue",
         "ratios",
     ),
-    "job": ("paper", "job", "curation", "selection", "neighbors", "transitions", "lineage", "ratios"),
-    "batch": ("paper", "card", "marks", "selection", "batch", "transitions", "ratios"),
+    "job": ("paper", "job", "curation", "selection", "neighbors", "transitions", "lineage", "queue", "ratios"),
+    "batch": ("paper", "card", "marks", "selection", "batch", "transitions", "queue", "ratios"),
     "compare": ("paper", "compare", "ratios"),
     "account": ("accounts",),
     "people": ("accounts",),
+    "queue": ("queue",),
     "prices": ("spend",),
     "sign_in": ("accounts",),
     "spend": ("spend",),
@@ -51,7 +53,7 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
+    "session", "windowing", "queue", "arrivals", "frames", "live", "scrolling", "search_bar", "connection", "develop",
     "announce", "notice", "folds", "keys/names", "composer", "times", "media", "marks", "selection", "undo", "matrix",
     "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "memory", "inputs",
 )  # fmt: skip
