@@ -30,7 +30,7 @@ PAGES = {
     "compare": ("paper", "compare", "ratios"),
     "account": ("accounts",),
     "people": ("accounts",),
-    "queue": ("queue",),
+    "queue": ("paper", "queue"),
     "prices": ("spend",),
     "sign_in": ("accounts",),
     "spend": ("spend",),
