@@ -22,6 +22,7 @@ from tasks.library.query import Search, parse
 from tasks.messaging import events
 from tasks.replicate import circuit
 from tests.factories import submitted
+from tests.tasks.states import passes
 from webapp.http.errors import Problem
 from webapp.listing.fragments import card_face, job_fragment
 from webapp.listing.query import Sheet
@@ -555,17 +556,29 @@ async def test_open_pages_are_told_how_much_runs_and_waits(hub: Hub) -> None:
 
 
 async def test_jobs_that_are_no_longer_folded_are_sent_to_pages_that_have_no_cards_of_them(hub: Hub) -> None:
-    jobs = [await submitted(f"fox {number}") for number in range(MAX_UNFOLDED + 1)]
+    later = await waits_for_another_try()
+    jobs = [await submitted(f"fox {number}") for number in range(MAX_UNFOLDED)]
     async with gallery(hub) as page:
-        await page.hears('hx-target="#queue-fold"', f"{len(jobs)} waiting")
+        await page.hears('hx-target="#queue-fold"', f"{MAX_UNFOLDED + 1} waiting")
         page.got.clear()
         await lifecycle.cancel(jobs[-1].id)
         for job in jobs[:-1]:
             await page.hears(f'hx-target="#job-{job.id}"', 'data-status="queued"')
+        await page.hears(f'hx-target="#job-{later.id}"', 'data-status="retrying"')
 
 
 async def test_a_page_that_was_away_when_they_unfolded_is_sent_them_as_well(hub: Hub) -> None:
-    job = await submitted()
+    later = await waits_for_another_try()
     await until(lambda: queue_tally.known().waiting == 1)
     async with opened(hub.gallery(Sheet(), now() + timedelta(minutes=1))) as page:
-        await page.hears(f'hx-target="#job-{job.id}"', 'data-status="queued"')
+        await page.hears(f'hx-target="#job-{later.id}"', 'data-status="retrying"')
+
+
+async def waits_for_another_try() -> Job:
+    """Return a job that is not in line, so that pages get no new place of it, and that changed long ago."""
+    await submitted()
+    job = await lifecycle.claim(30)
+    assert job is not None
+    await lifecycle.postpone(job, Failure("rate_limited", "Slow down.", True), 600.0)
+    await passes(job.id, Job.changed_at)
+    return job
