@@ -84,8 +84,8 @@ async def cancel_batch(batch_id: UUID) -> None:
 async def cancel_waiting(where: Condition) -> int:
     """Cancel those of the jobs that wait, and return how many there were. One that has begun to run goes on.
 
-    Works in portions, each all or none: the last in line first, so that workers claim few that are about to be
-    canceled.
+    Works in portions, the newest first, so that workers claim few that are about to be canceled. Those without a
+    prediction end at once.
     """
     waits = (Job.status == Status.QUEUED) & Job.cancel_requested.eq(False)
 
@@ -126,7 +126,7 @@ async def delete_all(where: Condition, still: Condition) -> int:
 
 
 async def _canceled(those: Condition, goes_on: Condition) -> list[UUID]:
-    """Cancel the jobs among `those` that match `goes_on`, and return them: see cancel_batch()."""
+    """Cancel the jobs among `those` that match `goes_on`, and return their ids. The caller announces them."""
     asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
     waits_in_vain = (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
     await end_all(those & waits_in_vain, Status.CANCELED)

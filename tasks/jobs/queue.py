@@ -2,8 +2,9 @@
 
 Each job gets a `turn` when it is submitted, as in start-time fair queueing: one more than its client's last turn, but
 never less than the turn that is served now. So a client's thousandth job runs after the first job of every other
-client. A job that comes back has already had its turn: it gets turn 0 and runs first. (Jobs that a client submits at
-the same instant over several connections may share a turn.)
+client. A job that comes back has already had its turn: it gets turn 0 and runs first. One that a user moves to the
+front gets a turn below all others. (Jobs that a client submits at the same instant over several connections may share a
+turn.)
 """
 
 from collections.abc import Sequence
