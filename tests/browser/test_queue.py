@@ -98,8 +98,10 @@ def test_the_drawer_shows_the_queue_and_changes_it_by_keyboard(page: Page, darkr
     assert {darkroom.status(job_id)["status"] for job_id in (first, second, third, last)} == {"canceled"}
     page.locator("#queue-hold").press("Enter")
     expect(page.locator("#queue-hold")).to_have_text("Pause")
-    running = darkroom.post(f"a fox that runs {paused}")
+    darkroom.script({"on": "create", "match": f"long {paused}", "do": "run", "seconds": 600})
+    running = darkroom.post(f"a fox that runs long {paused}")
     expect(page.locator(f"#queued-{running} progress")).to_be_visible(timeout=LONG)
+    page.locator(f"#queued-{running}-cancel").press("Enter")
     expect(rows).to_have_count(0, timeout=LONG)
     page.keyboard.press("Escape")
     expect(page.locator("#queue-drawer")).to_be_hidden()
