@@ -2,14 +2,17 @@
  * Inserts cards that are new to this page into the sheet, all together in the next frame.
  *
  * A card whose place is above the viewport or out of the document waits until the user scrolls there, so that nothing
- * in view moves. Ids are UUIDs of version 7, so the order of ids is the order of time.
+ * in view moves. A button says how many wait above all others, and leads there. Ids are UUIDs of version 7, so the
+ * order of ids is the order of time.
  */
 
 import { insertCard } from "./days.js";
-import { cards, emptied } from "./windowing.js";
+import { isFolded } from "./queue.js";
+import { bring, cards, emptied } from "./windowing.js";
 
 const waiting = new Map(); // id -> card
 let scheduled = false;
+let asked = false; // whether the user asked for what is new
 
 /** Return whether a card waits to be inserted. */
 export function isWaiting(id) {
@@ -26,7 +29,17 @@ export function arrive(card) {
 export function leave(id) {
   if (id) waiting.delete(id);
   else waiting.clear();
+  tell();
 }
+
+document.addEventListener("click", ({ target }) => {
+  if (!target.closest?.("#new-pill")) return;
+  const [first] = cards();
+  bring(first);
+  scrollTo(0, 0);
+  asked = true;
+  schedule();
+});
 
 addEventListener("scroll", () => waiting.size && schedule(), { passive: true });
 
@@ -39,6 +52,7 @@ function place() {
   scheduled = false;
   const sheet = document.querySelector("#sheet[data-sort='newest']");
   if (!sheet) return leave();
+  for (const card of [...waiting.values()].filter(isFolded)) waiting.delete(card.id);
   const newest = [...waiting.values()].sort((one, other) => (one.id < other.id ? 1 : -1));
   const shown = [...cards()];
   const places = newest.map((card) => [card, placeOf(card, shown, sheet)]); // all are found before anything moves
@@ -48,6 +62,19 @@ function place() {
     if (next === false) continue;
     insertCard(card, next, sheet);
   }
+  if (asked) sheet.querySelector(".card a[id$='-link']")?.focus({ preventScroll: true });
+  asked = false;
+  tell();
+}
+
+/** Say how many cards wait whose places are before the first one of the sheet. */
+function tell() {
+  const pill = document.getElementById("new-pill");
+  if (!pill) return;
+  const [first] = cards();
+  const count = [...waiting.keys()].filter((id) => id > first?.id).length;
+  pill.textContent = `${count.toLocaleString("en")} new`;
+  pill.hidden = !count;
 }
 
 /** Return the card to insert it before: null for the end, false when it has no place here, undefined when it waits. */

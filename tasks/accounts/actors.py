@@ -19,7 +19,9 @@ class Permission(StrEnum):
     OPERATE = "operate"
     """See what everyone spends."""
     MANAGE = "manage"
-    """Change people, keys of others, budgets, prices and halts."""
+    """Change people, keys of others, budgets and prices."""
+    HALT = "halt"
+    """Halt and resume the queue."""
     WEBHOOKS = "webhooks"
     """Have addresses that events are sent to."""
     SIGNED_IN = "signed in"
@@ -47,7 +49,7 @@ MAKES = VIEWS | {Permission.SUBMIT, Permission.TIDY, Permission.WEBHOOKS}
 PERMISSIONS = {
     Role.VIEWER: VIEWS,
     Role.MEMBER: MAKES,
-    Role.ADMIN: MAKES | {Permission.OPERATE, Permission.MANAGE},
+    Role.ADMIN: MAKES | {Permission.OPERATE, Permission.MANAGE, Permission.HALT},
     Role.SERVICE: frozenset[Permission](),
 }
 """What each role may do when it is signed in."""
@@ -85,7 +87,7 @@ class Actor:
         return None if self.may(Permission.OPERATE) else self.person
 
 
-OPEN_HOUSE = Actor("open house", frozenset({*SCOPES, Permission.WEBHOOKS}))
+OPEN_HOUSE = Actor("open house", frozenset({*SCOPES, Permission.WEBHOOKS, Permission.HALT}))
 """Everyone, as long as there is no person."""
 STRANGER = Actor("", frozenset())
 """Who has not signed in and sends no key, when there are people."""

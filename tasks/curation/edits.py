@@ -115,6 +115,11 @@ async def retry(where: Condition) -> Outcome:
     return Outcome(await bulk.retry_all(where))
 
 
+async def cancel(where: Condition) -> Outcome:
+    """Cancel the jobs that wait. It cannot be undone."""
+    return Outcome(await bulk.cancel_waiting(where))
+
+
 async def delete(where: Condition) -> Outcome:
     """Permanently delete those of the jobs that are in the trash. A worker removes their files."""
     return Outcome(await bulk.delete_all(where, IN_TRASH))

@@ -78,16 +78,23 @@ async def submit_all(
 async def cancel_batch(batch_id: UUID) -> None:
     """Cancel a batch's unfinished jobs: immediately if they have no prediction, else by asking a worker to."""
     of_batch = Job.batch == batch_id
-    goes_on = of_batch & Job.status.is_in([Status.QUEUED, Status.RUNNING])
-    asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
-    waits_in_vain = of_batch & (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
-    await end_all(waits_in_vain, Status.CANCELED)
-    announce_all(job.id for job in asked)
-    for job in asked:
-        if job.status == Status.RUNNING:
-            events.publish(events.CANCEL, job.id)
-        elif job.attempt is not None:
-            generate_later()
+    announce_all(await _canceled(of_batch, of_batch & Job.status.is_in([Status.QUEUED, Status.RUNNING])))
+
+
+async def cancel_waiting(where: Condition) -> int:
+    """Cancel those of the jobs that wait, and return how many there were. One that has begun to run goes on.
+
+    Works in portions, the newest first, so that workers claim few that are about to be canceled. Those without a
+    prediction end at once.
+    """
+    waits = (Job.status == Status.QUEUED) & Job.cancel_requested.eq(False)
+
+    async def canceled() -> AsyncIterator[list[UUID]]:
+        async for job_ids in portions(where & waits):
+            yield await _canceled(among(job_ids, where), among(job_ids, where & waits))
+
+    count, _ = await announced(canceled())
+    return count
 
 
 async def retry_all(where: Condition) -> int:
@@ -116,6 +123,19 @@ async def delete_all(where: Condition, still: Condition) -> int:
     """
     count, _ = await announced(_deleted_all(where, still & DELETABLE))
     return count
+
+
+async def _canceled(those: Condition, goes_on: Condition) -> list[UUID]:
+    """Cancel the jobs among `those` that match `goes_on`, and return their ids. The caller announces them."""
+    asked = await change_all(goes_on, {Job.cancel_requested: True, Job.due_at: from_now()})
+    waits_in_vain = (Job.status == Status.QUEUED) & Job.attempt.is_null() & Job.cancel_requested.eq(True)
+    await end_all(those & waits_in_vain, Status.CANCELED)
+    for job in asked:
+        if job.status == Status.RUNNING:
+            events.publish(events.CANCEL, job.id)
+        elif job.attempt is not None:
+            generate_later()
+    return [job.id for job in asked]
 
 
 async def _retried(job_ids: Sequence[UUID], to_do: Condition) -> list[UUID]:

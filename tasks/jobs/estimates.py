@@ -69,7 +69,13 @@ async def occupancy() -> tuple[int, int]:
         slots = 0 if await circuit.current() else await presence.slots()
     except (RedisError, OSError):
         slots = 0
-    return slots, await Job.count().where(Job.status == RUNNING) if slots else 0
+    return slots, await number_running() if slots else 0
+
+
+@alru_cache(maxsize=1, ttl=WORKERS_TTL_SECONDS)
+async def number_running() -> int:
+    """Return how many jobs run."""
+    return int(await Job.count().where(Job.status == RUNNING))
 
 
 @alru_cache(maxsize=MAX_MODELS, ttl=DURATION_TTL_SECONDS)

@@ -217,6 +217,15 @@ async def cancel(job_id: UUID) -> Job | None:
     return await _unless_canceled(job)
 
 
+async def move_to_front(job_id: UUID) -> Job | None:
+    """Have a waiting job run before all others. Returns None when it does not wait for its turn.
+
+    It gets the turn before the first one's, and that one's priority: it could not pass a higher priority otherwise.
+    """
+    priority, turn = queue.ahead_of_all()
+    return await change((Job.id == job_id) & queue.waiting(), {Job.priority: priority, Job.turn: turn})
+
+
 async def retry(job_id: UUID, key: Key | None = None) -> Job | None:
     """Put a failed or canceled job back in the queue, and count its retries and its time from scratch.
 

@@ -2,8 +2,9 @@
 
 Each job gets a `turn` when it is submitted, as in start-time fair queueing: one more than its client's last turn, but
 never less than the turn that is served now. So a client's thousandth job runs after the first job of every other
-client. A job that comes back has already had its turn: it gets turn 0 and runs first. (Jobs that a client submits at
-the same instant over several connections may share a turn.)
+client. A job that comes back has already had its turn: it gets turn 0 and runs first. One that a user moves to the
+front gets a turn below all others. (Jobs that a client submits at the same instant over several connections may share a
+turn.)
 """
 
 from collections.abc import Sequence
@@ -58,6 +59,13 @@ def resumed() -> Condition:
 def left() -> Condition:
     """Return a condition for the jobs whose worker let the lease expire."""
     return WhereRaw("job.status = 'running' AND job.lease_until < {}", from_now())
+
+
+def ahead_of_all() -> tuple[QueryString, QueryString]:
+    """Return the priority and the turn of a job that is to run before all that wait now, as SQL expressions."""
+    first = f"FROM job WHERE {{}} ORDER BY {RUN_ORDER} LIMIT 1"
+    now_first = waiting().querystring
+    return QueryString(f"(SELECT priority {first})", now_first), QueryString(f"(SELECT turn - 1 {first})", now_first)
 
 
 def next_turn(client: str, priority: int) -> QueryString:

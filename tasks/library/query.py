@@ -84,6 +84,10 @@ class Search:
         )
         return replace(self, terms=terms, owner=only)
 
+    def but_waiting(self) -> "Search":
+        """Return the search without the jobs that wait."""
+        return replace(self, terms=(*self.terms, Term("status", (Status.QUEUED,), negated=True)))
+
     def without(self, term: Term) -> "Search":
         """Return the search without this term."""
         return replace(self, terms=tuple(other for other in self.terms if other != term))

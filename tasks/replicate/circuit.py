@@ -91,7 +91,7 @@ async def hold(code: str, message: str) -> None:
 
 async def hold_by_hand() -> None:
     """Halt the queue at a user's request."""
-    await hold("held", "A user halted the queue. Run `darkroom resume` to continue.")
+    await hold("held", "A user halted the queue. Resume it at /queue, or with `darkroom resume`.")
 
 
 async def resume() -> Halt | None:

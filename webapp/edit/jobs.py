@@ -15,7 +15,7 @@ from tasks.db.request_tables import IdempotencyKey
 from tasks.db.tables import ENDED, Status
 from tasks.errors import Failure
 from tasks.files.storage import Storage
-from tasks.jobs import idempotency, lifecycle
+from tasks.jobs import idempotency, lifecycle, tally
 from tasks.jobs.idempotency import Key
 from tasks.library.cards import Card
 from webapp.http import rate_limit
@@ -25,7 +25,8 @@ from webapp.http.clients import by_htmx, came_from, page_of
 from webapp.http.errors import Problem, wants_html
 from webapp.http.idempotency import REPLAYED, key_of
 from webapp.http.requests import accepted, existing
-from webapp.listing.fragments import card_fragment, job_fragment
+from webapp.listing.fragments import card_fragment, job_fragment, queue_context
+from webapp.render import templates
 from webapp.schemas import describe, examples
 from webapp.schemas import jobs as schemas
 from webapp.schemas.codes import Code
@@ -60,6 +61,30 @@ async def cancel(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
     shape = schemas.Job.of(card)
     shape.cancel = outcome
     return accepted(card.job, shape) if outcome == "requested" else Response(shape)
+
+
+@post(
+    "/jobs/{job_id:str}/front",
+    status_code=200,
+    tags=["Jobs"],
+    summary="Move a job to the front of the queue",
+    responses=describe.problems(Code.CROSS_SITE, *describe.JOB, Code.NOT_WAITING)
+    | {200: describe.answer(schemas.Job, "The job is the next to run.", examples.IN_FRONT)},
+    opt=describe.takes(parameters=[describe.JOB_ID]),
+)
+async def to_front(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
+    """Have a waiting job run before all others, as long as no other one is moved before it.
+
+    If a job of a higher priority is the next to run, it takes that priority. Browsers get HTML.
+    """
+    card = await existing(job_id, actor_of(request))
+    moved = await lifecycle.move_to_front(card.job.id)
+    card = await existing(job_id, actor_of(request))
+    if for_people(request):
+        return await shown(request, card)
+    if moved is None:
+        raise Problem(Code.NOT_WAITING, "This job does not wait for its turn.")
+    return Response(schemas.Job.of(card))
 
 
 @post(
@@ -137,9 +162,22 @@ async def shown(request: AnyRequest, card: Card) -> Response[Any]:
     """Return the response that shows a job after an action: on its own page or in the gallery."""
     if not by_htmx(request):
         return Redirect(came_from(request), status_code=303)
+    if in_queue(request):
+        return await queue_as_changed()
     if page_of(request).path.startswith("/jobs/"):
         return Response(await job_fragment(card), media_type=HTML)
     return Response(card_fragment(card), media_type=HTML)
 
 
-ROUTES = [cancel, retry, delete]
+def in_queue(request: AnyRequest) -> bool:
+    """Return whether the queue, which is then answered, requests an action of one of its jobs."""
+    return request.headers.get("HX-Target") == "section#queue"
+
+
+async def queue_as_changed() -> Response[str]:
+    """Return the queue after an action of a user."""
+    tally.forget()
+    return templates.page("fragments/queue.html", **await queue_context())
+
+
+ROUTES = [cancel, to_front, retry, delete]

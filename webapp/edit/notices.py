@@ -65,6 +65,7 @@ async def words(action: str, argument: str, outcome: Outcome) -> str:
         "trash": f"Moved {prints} to the trash",
         "restore": f"Restored {prints}",
         "retry": f"Queued {prints} again",
+        "cancel": f"Canceled {prints}",
         "delete": f"Deleted {prints} permanently",
         "undo": f"Undid it for {prints}",
     }[action]

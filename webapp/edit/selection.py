@@ -16,7 +16,7 @@ from tasks.db.tables import Condition, Job
 from tasks.library import filters, labels
 from tasks.library.cards import Card
 from tasks.library.query import Unclear
-from webapp.edit.jobs import HTML, for_people
+from webapp.edit.jobs import HTML, for_people, in_queue, queue_as_changed
 from webapp.edit.notices import MAX_CARDS, as_shown, notice, words
 from webapp.edit.question import question
 from webapp.http.authentication import actor_of, refused
@@ -65,7 +65,7 @@ async def act(request: AnyRequest) -> Response[Any]:
     """
     form, actor = await request.form(), actor_of(request)
     action, argument = _asked(form)
-    if action == "retry" and not actor.may(Permission.SUBMIT):
+    if action in ("retry", "cancel") and not actor.may(Permission.SUBMIT):
         raise await refused(request, Permission.SUBMIT)
     card = await existing(request.query_params["job"], actor) if "job" in request.query_params else None
     try:
@@ -82,6 +82,8 @@ async def act(request: AnyRequest) -> Response[Any]:
     if by_htmx(request) and card is not None:
         html = "" if quiet else await notice(action, await _kept(action, argument), outcome)
         return Response(await as_shown(request, [card.job.id]) + html, media_type=HTML)
+    if in_queue(request):
+        return await queue_as_changed()
     if by_htmx(request):
         return await _notice(request, action, await _kept(action, argument), outcome)
     if not for_people(request):
@@ -215,6 +217,8 @@ async def _done(action: str, argument: str, where: Condition, actor: Actor) -> O
             return await edits.restore(where)
         case "retry":
             return await edits.retry(where)
+        case "cancel":
+            return await edits.cancel(where)
         case "delete":
             return await edits.delete(where)
     raise ValueError(f"Unknown action {action!r}.")

@@ -6,7 +6,7 @@ from tasks.accounts.actors import Permission
 
 SUBMIT, READ, READ_ALL, TIDY = Permission.SUBMIT, Permission.READ, Permission.READ_ALL, Permission.TIDY
 OPERATE, MANAGE, SIGNED_IN = Permission.OPERATE, Permission.MANAGE, Permission.SIGNED_IN
-WEBHOOKS = Permission.WEBHOOKS
+HALT, WEBHOOKS = Permission.HALT, Permission.WEBHOOKS
 
 Needed = tuple[Permission, ...]
 
@@ -73,6 +73,7 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/jobs/{job_id}/cancel": (SUBMIT,),
     "/jobs/{job_id}/delete": (TIDY,),
     "/jobs/{job_id}/events": (READ,),
+    "/jobs/{job_id}/front": (SUBMIT,),
     "/jobs/{job_id}/panel": (READ_ALL,),
     "/jobs/{job_id}/retry": (SUBMIT,),
     "/jobs/{job_id}/uses": (SUBMIT, READ_ALL),
@@ -86,6 +87,10 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/presets/{preset_id}": (TIDY,),
     "/prices": {"GET": (OPERATE,), "POST": (MANAGE,)},
     "/prices/{price_id}/take-back": (MANAGE,),
+    "/queue": (READ_ALL,),
+    "/queue.json": (READ_ALL,),
+    "/queue/pause": (HALT,),
+    "/queue/resume": (HALT,),
     "/schema/openapi.json": (READ,),
     "/searches": {"GET": (READ_ALL,), "POST": (TIDY, READ_ALL)},
     "/searches/count": (READ_ALL,),

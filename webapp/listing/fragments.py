@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tasks.accounts.actors import Actor
 from tasks.errors import Fault, Rejected
-from tasks.jobs import ledger
+from tasks.jobs import ledger, tally
 from tasks.library import cards, months
 from tasks.library.cards import Card
 from tasks.library.lineage import lineage
@@ -17,7 +18,7 @@ from webapp.listing.headings import Heading, headings
 from webapp.listing.query import PAGE, Page, Sheet, read_page
 from webapp.listing.search_bar import search_bar
 from webapp.listing.timeline import timeline
-from webapp.render import templates
+from webapp.render import queue_tally, templates
 from webapp.render.views import AdjustmentView, AttemptView, CardView
 
 
@@ -78,6 +79,13 @@ def halt_fragment() -> str:
     return _partial("#halt", "outerMorph", templates.render("fragments/halt.html"))
 
 
+def tally_fragment() -> str:
+    """Return the fragment that says how much runs and waits, in the top bar and on a sheet that folds it."""
+    folded = queue_tally.folded()
+    chip = _partial("#queue-chip", "outerMorph", templates.render("fragments/queue_chip.html"))
+    return chip + _partial("#queue-fold", "outerMorph", templates.render("fragments/queue_fold.html", folded=folded))
+
+
 async def prints_context(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo) -> dict[str, Any]:
     """Return what the templates of the search bar, the timeline, the sheet and its stream need for a query string."""
     sheet, faults = _sheet(query, actor, zone)
@@ -94,10 +102,14 @@ async def prints_context(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo)
 async def sheet_context(sheet: Sheet, count: int = PAGE, appended: bool = False) -> dict[str, Any]:
     """Return what the template of a sheet needs: its cards with their headings, and the addresses of more cards.
 
-    appended: whether the cards are added to those of a page.
+    And how many jobs wait, if they are folded into one card. appended: whether the cards are added to those of a page.
     """
-    page = await sheet.page(count, whole_days=appended)
-    return {**_context_of(sheet, page, await headings(sheet, page.cards, appended)), "appended": appended}
+    await queue_tally.look()
+    folded = queue_tally.folded() if sheet.folds else None
+    shown = replace(sheet, search=sheet.search.but_waiting()) if folded else sheet
+    page = await shown.page(count, whole_days=appended)
+    context = _context_of(sheet, page, await headings(shown, page.cards, appended))
+    return {**context, "folded": folded, "appended": appended}
 
 
 def _sheet(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo) -> tuple[Sheet | None, list[Fault]]:
@@ -115,6 +127,7 @@ def _context_of(sheet: Sheet, page: Page, heads: Mapping[UUID, Heading]) -> dict
         "headings": heads,
         "newer": sheet.address(until=page.newer) if page.newer else None,
         "older": sheet.address(page.older) if page.older else None,
+        "folded": None,
         "appended": False,
     }
 
@@ -133,6 +146,20 @@ async def job_context(card: Card) -> dict[str, Any]:
         "used_in": [CardView(child) for child in related.used_in],
         "used_in_more": related.more,
     }
+
+
+async def queue_context() -> dict[str, Any]:
+    """Return what the template of the queue needs: how much runs and waits, and the first of those jobs."""
+    await queue_tally.look()
+    running, waiting = await listed_cards()
+    return {"running": [CardView(card) for card in running], "waiting": [CardView(card) for card in waiting]}
+
+
+async def listed_cards() -> tuple[list[Card], list[Card]]:
+    """Return the first of the jobs that run, and of those that wait: see tally.listed()."""
+    running, waiting = await tally.listed()
+    known = {card.job.id: card for card in await cards.by_ids([*running, *waiting])}
+    return [known[each] for each in running if each in known], [known[each] for each in waiting if each in known]
 
 
 def _partial(target: str, swap: str, html: str = "") -> str:

@@ -44,6 +44,11 @@ class Sheet:
         return self.place is None and self.until is None
 
     @property
+    def folds(self) -> bool:
+        """Whether many jobs that wait fold into one card: it shows all prints, newest first."""
+        return self.sort == Sort.NEWEST and not self.search.terms
+
+    @property
     def own_address(self) -> str:
         """The sheet's own address in the gallery."""
         return self.address(self.place, self.until)

@@ -25,13 +25,13 @@ from tasks.library.query import Search
 from tasks.messaging import events
 from webapp.http.errors import Problem
 from webapp.http.waiters import Waiters
-from webapp.listing.fragments import halt_fragment, job_fragment
+from webapp.listing.fragments import halt_fragment, job_fragment, tally_fragment
 from webapp.listing.query import Sheet
 from webapp.live import sse
 from webapp.live.feeds import Feeds
 from webapp.live.mailbox import Mailbox, close, close_all, opened, send
 from webapp.live.sent import Sent
-from webapp.render import halt_banner
+from webapp.render import halt_banner, queue_tally
 from webapp.schemas.codes import Code
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,8 @@ class Hub:
         self._sent = Sent(10 * sse.OVERLAP)
         self._front: list[UUID] = []
         self._halt = ""
+        self._tally = ""
+        self._folded = False
         self._troubles: set[object] = set()
 
     async def listen(self) -> None:
@@ -111,6 +113,8 @@ class Hub:
         due = (moment - looked).total_seconds() >= POLL_SECONDS
         if due:
             await self._tell_of_a_halt()
+        if due or self._galleries or self._job_pages:
+            await self._tell_tally()
         if self._galleries or self._job_pages or self.feeds or self.waiters:
             await self._tell(await cards.by_ids(list(hinted)))
             if due:
@@ -124,6 +128,17 @@ class Hub:
             self._halt = html
             for inboxes in (*self._galleries.values(), *self._job_pages.values()):
                 send(inboxes, sse.event(html))
+
+    async def _tell_tally(self) -> None:
+        """Send how much runs and waits, once it is told otherwise, and the jobs that are no longer folded."""
+        await queue_tally.look()
+        if (html := tally_fragment()) != self._tally:
+            self._tally = html
+            for inboxes in (*self._galleries.values(), *self._job_pages.values()):
+                send(inboxes, sse.event(html))
+        folded, self._folded = self._folded, queue_tally.folded() is not None
+        if folded and not self._folded:
+            await self._tell(await sse.waiting(), again=True)
 
     async def _tell(self, card_list: Sequence[Card], again: bool = False) -> None:
         known = {card.job.id: card.job.changed_at for card in card_list}
@@ -209,7 +224,8 @@ class Hub:
         """
         inbox = opened(self._galleries, sheet, actor)
         try:
-            for event in [*await self._missed(sheet, since), sse.event(halt_fragment())]:
+            missed, state = await self._missed(sheet, since), sse.event(halt_fragment() + tally_fragment())
+            for event in [*missed, state, *await sse.unfolded(sheet)]:
                 yield event
             while (news := await inbox.get()) is not None:
                 yield news
@@ -233,7 +249,7 @@ class Hub:
         try:
             if card := await cards.by_id(job_id):
                 yield sse.event(await job_fragment(card), card.job.changed_at)
-            yield sse.event(halt_fragment())
+            yield sse.event(halt_fragment() + tally_fragment())
             while (news := await inbox.get()) is not None:
                 yield news
         finally:

@@ -12,13 +12,16 @@ from uuid import UUID
 
 from tasks.library import cards
 from tasks.library.cards import Card
-from tasks.library.query import Search
+from tasks.library.paging import Sort
+from tasks.library.query import Search, parse
 from webapp.listing.fragments import card_face, card_fragment, sheet_fragment
 from webapp.listing.query import Sheet
+from webapp.render import queue_tally
 
 log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(seconds=5)  # each look reaches this much further back: clocks differ, and commits take time
+WAITING = parse("status:queued")
 MAX_CATCH_UP = 200  # changes that a page catches up with; after more it gets all its cards again
 
 
@@ -28,6 +31,20 @@ async def missed(sheet: Sheet, since: datetime) -> list[bytes]:
     if len(news) > MAX_CATCH_UP:
         return [await whole_sheet(sheet, news[-1].job.changed_at)]
     return await changed(news, sheet.search, await faces(news))
+
+
+async def unfolded(sheet: Sheet) -> list[bytes]:
+    """Return the cards of the jobs that wait, if they were folded when the sheet was made and may not be any more."""
+    if not sheet.folds or queue_tally.folded() or not queue_tally.known().waiting:
+        return []
+    card_list = await waiting()
+    return await changed(card_list, sheet.search, await faces(card_list))
+
+
+async def waiting() -> list[Card]:
+    """Return the jobs that wait, as many as a sheet shows without folding them."""
+    found, _ = await cards.page(WAITING, Sort.NEWEST, None, queue_tally.MAX_UNFOLDED)
+    return found
 
 
 async def faces(card_list: Sequence[Card]) -> dict[UUID, str]:

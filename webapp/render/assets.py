@@ -28,6 +28,7 @@ PAGES = {
         "controls",
         "presets",
         "picker",
+        "queue",
         "ratios",
     ),
     "job": (
@@ -40,13 +41,15 @@ PAGES = {
         "neighbors",
         "transitions",
         "lineage",
+        "queue",
         "ratios",
     ),
-    "batch": ("paper", "card", "sound", "player", "marks", "selection", "batch", "transitions", "ratios"),
+    "batch": ("paper", "card", "sound", "player", "marks", "selection", "batch", "transitions", "queue", "ratios"),
     "compare": ("paper", "compare", "ratios"),
     "account": ("accounts",),
     "people": ("accounts",),
     "models": ("models",),
+    "queue": ("paper", "queue"),
     "prices": ("spend",),
     "sign_in": ("accounts",),
     "spend": ("spend",),
@@ -69,8 +72,8 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline",
-    "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar",
+    "session", "windowing", "days", "queue", "arrivals", "frames", "live", "scrolling", "search_bar", "place",
+    "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar",
     "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox",
     "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "sizes", "presets", "picker", "prompts",
     "memory", "draft", "inputs",

@@ -75,6 +75,7 @@ class Code(StrEnum):
     IN_TRASH = "in_trash", 409, "The job is in the trash. Restore it first."
     JOB_NOT_ENDED = "job_not_ended", 409, "The job is still queued or running. Cancel it first."
     UPLOAD_IN_USE = "upload_in_use", 409, "A job uses the file. It stays as long as the job does."
+    NOT_WAITING = "not_waiting", 409, "The job does not wait for its turn, so it cannot be moved to the front."
     NOT_RETRYABLE = "not_retryable", 409, "The job is completed, so there is nothing to retry."
     LINK_GONE = "link_gone", 410, "The link was used, replaced by a newer one, or is over a day old."
     JOB_DELETED = "job_deleted", 410, "The job was deleted, with its files."

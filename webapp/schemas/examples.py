@@ -9,7 +9,7 @@ from tasks.db.webhook_tables import DeliveryState
 from tasks.jobs.budgets import Period, Scope
 from tasks.jobs.quotes import QuoteBasis
 from webapp.schemas.batches import Axis, Batch, Counts, SubmittedBatch
-from webapp.schemas.jobs import FinishedJob, FinishedJobs, Job, JobPage, Outcome, Output, SubmittedJob
+from webapp.schemas.jobs import FinishedJob, FinishedJobs, Job, JobPage, Outcome, Output, Queue, SubmittedJob
 from webapp.schemas.library import Made, Upload
 from webapp.schemas.members import Kind, Priority
 from webapp.schemas.money import BudgetState, Estimate, Price, Spend, Spent, SpentBy, SpentOnDay
@@ -83,6 +83,7 @@ FAILED = _job(
     finished_at=_after(403), retry_count=4,
 )  # fmt: skip
 JOBS = {"queued": WAITING, "retrying": RETRYING, "running": RUNNING, "completed": COMPLETED, "failed": FAILED}
+IN_FRONT = {"in_front": _job(Status.QUEUED, place=1, deadline_at=DEADLINE)}
 QUEUED_AGAIN = {"queued": WAITING}
 DEQUEUED = {"dequeued": _job(Status.CANCELED, finished_at=_after(1), cancel="dequeued")}
 REQUESTED = {
@@ -92,6 +93,7 @@ REQUESTED = {
 }
 SUBMITTED = {"queued": SubmittedJob(JOB_ID, Status.QUEUED)}
 JOB_PAGE = {"page": JobPage([FAILED], "/jobs.json?q=city&cursor=bgGasMRdHns2lTPlDsJtdjI&limit=1")}
+QUEUE = {"queue": Queue(running=1, waiting=3, estimated_last_start=_after(8), jobs=[RUNNING, WAITING])}
 FINISHED = {"finished": FinishedJobs(_after(15), [FinishedJob(JOB_ID, PROMPT)])}
 
 REQUESTS: dict[str, dict[str, Any]] = {

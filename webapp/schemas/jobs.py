@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct
 from tasks.curation import edits
 from tasks.db import tables
 from tasks.db.tables import Stage, Status
+from tasks.jobs.tally import MAX_RUNNING_LISTED, MAX_WAITING_LISTED
 from tasks.library.cards import Card
 from tasks.library.recent import MAX_FINISHED
 from tasks.models.costs import Basis, dollars
@@ -171,6 +172,24 @@ class JobPage(Struct):
 
     jobs: list[Job]
     next: Maybe[Annotated[str, Meta(description="The address of the next page. Absent on the last page.")]] = UNSET
+
+
+class Queue(Struct, kw_only=True):
+    """What runs and what waits."""
+
+    running: Annotated[int, Meta(ge=0, description="How many jobs run.")]
+    waiting: Annotated[int, Meta(ge=0, description="How many jobs wait.")]
+    estimated_last_start: Maybe[
+        Annotated[Time, Meta(description="When the last of them will likely start, if this can be estimated.")]
+    ] = UNSET
+    halted: Maybe[Annotated[str, Meta(description="Why no job starts. Only while the queue is halted.")]] = UNSET
+    jobs: Annotated[
+        list[Job],
+        Meta(
+            description="The jobs that run, oldest first, then those that wait, the next to run first: at most "
+            f"{MAX_RUNNING_LISTED} and {MAX_WAITING_LISTED}. `q=status:queued` of `/jobs.json` has all that wait."
+        ),
+    ]
 
 
 class FinishedJob(Struct):

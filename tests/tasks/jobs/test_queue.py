@@ -254,3 +254,43 @@ async def test_the_front_is_as_long_as_is_shown() -> None:
     await a_crowd("a", queue.PLACES_SHOWN + 5)
     front = await queue.front()
     assert sorted(front.values()) == list(range(1, queue.PLACES_SHOWN + 1))
+
+
+# To the front.
+
+
+async def test_a_job_that_is_moved_to_the_front_runs_first_although_others_have_a_higher_priority() -> None:
+    await many("a", 2)
+    [low] = await many("l", 1, Priority.LOW)
+    await many("h", 1, Priority.HIGH)
+    moved = await lifecycle.move_to_front(low.id)
+    assert moved is not None
+    assert moved.priority == Priority.HIGH
+    assert await queue.places([moved]) == {low.id: 1}
+    assert await next_clients(4) == "lhaa"
+
+
+async def test_of_two_that_are_moved_to_the_front_the_last_moved_runs_first_and_new_jobs_take_turns() -> None:
+    await many("a", 3)
+    b, c = [*await many("b", 1), *await many("c", 1)]
+    await lifecycle.move_to_front(b.id)
+    await lifecycle.move_to_front(c.id)
+    await lifecycle.move_to_front(c.id)
+    await many("c", 1)
+    assert await next_clients(6) == "cbacaa"
+
+
+async def test_only_a_job_that_waits_for_its_turn_is_moved_to_the_front() -> None:
+    running = await submitted()
+    assert await lifecycle.claim(LEASE) is not None
+    retried = await submitted()
+    claimed = await lifecycle.claim(LEASE)
+    assert claimed is not None
+    await lifecycle.postpone(claimed, PASSING, 60)
+    canceled = await submitted()
+    await lifecycle.cancel(canceled.id)
+    for job in (running, retried, canceled):
+        before = await row(job)
+        assert await lifecycle.move_to_front(job.id) is None
+        after = await row(job)
+        assert (after.status, after.turn, after.changed_at) == (before.status, before.turn, before.changed_at)

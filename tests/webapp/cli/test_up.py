@@ -283,7 +283,9 @@ def test_started_halted_it_makes_nothing_until_it_is_resumed_and_halts_once(up: 
     def status() -> str:
         return str(httpx.get(f"{up.address}/status/{job}").json()["status"])
 
-    assert up.told_by("queue").startswith("halted: A user halted the queue. Run `darkroom resume` to continue.")
+    assert up.told_by("queue").startswith(
+        "halted: A user halted the queue. Resume it at /queue, or with `darkroom resume`."
+    )
     _kill_part(up, "worker")
     wait_until(lambda: up.ready() and "worker" in _parts_of(up), START)
     assert "A user halted the queue" in httpx.get(up.address).text

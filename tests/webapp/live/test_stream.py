@@ -22,13 +22,15 @@ from tasks.library.query import Search, parse
 from tasks.messaging import events
 from tasks.replicate import circuit
 from tests.factories import submitted
+from tests.tasks.states import passes
 from webapp.http.errors import Problem
 from webapp.listing.fragments import card_face, job_fragment
 from webapp.listing.query import Sheet
 from webapp.live import sent, sse, stream
 from webapp.live.hub import Hub
 from webapp.live.mailbox import MAX_QUEUED_EVENTS
-from webapp.render import halt_banner
+from webapp.render import halt_banner, queue_tally
+from webapp.render.queue_tally import MAX_UNFOLDED
 
 FOXES = Sheet(parse("fox"))
 
@@ -482,7 +484,15 @@ async def test_after_a_bulk_action_every_page_gets_its_own_cards_anew_and_once(
     foxes = [await submitted() for _ in range(3)]
     moment = now()
     owls = [
-        Job(id=ids.new(), prompt="an owl", model="m/m", created_at=moment, changed_at=moment, due_at=moment)
+        Job(
+            id=ids.new(),
+            prompt="an owl",
+            model="m/m",
+            status="failed",
+            created_at=moment,
+            changed_at=moment,
+            due_at=moment,
+        )
         for _ in range(40)
     ]
     oldest = Sheet(sort=Sort.OLDEST, place=Place(Sort.OLDEST, foxes[0].id))
@@ -522,3 +532,53 @@ async def test_a_stream_of_a_job_that_has_no_id_is_refused_and_so_is_a_post(web:
     assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
     answer = await web.post("/events")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
+# How much runs and waits.
+
+
+async def test_open_pages_are_told_how_much_runs_and_waits(hub: Hub) -> None:
+    job = await submitted()
+    async with gallery(hub) as page, opened(hub.job_page(job.id)) as job_page:
+        for one in (page, job_page):
+            await one.hears('hx-target="#queue-chip"', "1 waiting")
+        assert await lifecycle.claim(30) is not None
+        for one in (page, job_page):
+            await one.hears('hx-target="#queue-chip"', "1 running")
+        await lifecycle.cancel(job.id)
+        running = await cards.by_id(job.id)
+        assert running is not None
+        for one in (page, job_page):
+            one.got.clear()
+        await lifecycle.end_canceled(running.job)
+        for one in (page, job_page):
+            assert "queue-link" not in await one.hears('hx-target="#queue-chip"')
+
+
+async def test_jobs_that_are_no_longer_folded_are_sent_to_pages_that_have_no_cards_of_them(hub: Hub) -> None:
+    later = await waits_for_another_try()
+    jobs = [await submitted(f"fox {number}") for number in range(MAX_UNFOLDED)]
+    async with gallery(hub) as page:
+        await page.hears('hx-target="#queue-fold"', f"{MAX_UNFOLDED + 1} waiting")
+        page.got.clear()
+        await lifecycle.cancel(jobs[-1].id)
+        for job in jobs[:-1]:
+            await page.hears(f'hx-target="#job-{job.id}"', 'data-status="queued"')
+        await page.hears(f'hx-target="#job-{later.id}"', 'data-status="retrying"')
+
+
+async def test_a_page_that_was_away_when_they_unfolded_is_sent_them_as_well(hub: Hub) -> None:
+    later = await waits_for_another_try()
+    await until(lambda: queue_tally.known().waiting == 1)
+    async with opened(hub.gallery(Sheet(), now() + timedelta(minutes=1))) as page:
+        await page.hears(f'hx-target="#job-{later.id}"', 'data-status="retrying"')
+
+
+async def waits_for_another_try() -> Job:
+    """Return a job that is not in line, so that pages get no new place of it, and that changed long ago."""
+    await submitted()
+    job = await lifecycle.claim(30)
+    assert job is not None
+    await lifecycle.postpone(job, Failure("rate_limited", "Slow down.", True), 600.0)
+    await passes(job.id, Job.changed_at)
+    return job
