@@ -66,7 +66,7 @@ def test_the_sheet_is_one_stop_of_the_tab_key(page: Page, prints: list[UUID]) ->
     focus(page, prints[3])
     page.locator("#main").focus()
     reached = set()
-    for _ in range(30):
+    for _ in range(50):
         page.keyboard.press("Tab")
         reached.add(focused(page))
     assert f"job-{prints[3]}-link" in reached
