@@ -32,6 +32,7 @@ PAGES = {
     "job": (
         "paper",
         "job",
+        "actions",
         "sound",
         "player",
         "curation",
@@ -68,7 +69,7 @@ SCRIPT = "js/live_page.js"
 
 MODULES = (
     "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline",
-    "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar",
+    "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "copy", "folds", "bottom_bars", "composer_bar",
     "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox",
     "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft",
     "inputs",
