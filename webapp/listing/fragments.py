@@ -15,7 +15,7 @@ from tasks.library.lineage import lineage
 from webapp.composer.reuse import uses
 from webapp.listing.headings import Heading, headings
 from webapp.listing.query import PAGE, Page, Sheet, read_page
-from webapp.listing.search_bar import search_bar
+from webapp.listing.search_bar import figures, search_bar
 from webapp.listing.timeline import timeline
 from webapp.render import templates
 from webapp.render.times import spans
@@ -146,12 +146,8 @@ async def job_context(card: Card) -> dict[str, Any]:
 async def panel_context(card: Card, sheet: Sheet) -> dict[str, Any]:
     """Return what the template of the lightbox's panel needs: of the job, and its place on a sheet, if it has one."""
     position = await cards.position(card.job, sheet.search, sheet.sort)
-    found = await cards.count(sheet.search) if position else 0
-    return {
-        **await job_context(card),
-        "position": position,
-        "found": f"{found:,}" if found <= cards.MAX_COUNTED else f"{cards.MAX_COUNTED:,}+",
-    }
+    found = figures(await cards.count(sheet.search)) if position else ""
+    return {**await job_context(card), "position": position, "found": found}
 
 
 def _partial(target: str, swap: str, html: str = "") -> str:
