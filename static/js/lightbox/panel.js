@@ -29,7 +29,10 @@ export class Panel {
       pswp.element.append(this.#element);
       this.#element.hidden = !this.#isOpen;
     });
+    const changed = ({ detail }) => detail.ctx.target === this.#element && this.refresh();
+    document.addEventListener("htmx:after:request", changed); // what was requested before does not know of it
     pswp.on("close", () => this.#leave());
+    pswp.on("destroy", () => document.removeEventListener("htmx:after:request", changed));
   }
 
   get element() {
@@ -76,7 +79,9 @@ export class Panel {
   /** Request the panel of the same print again, which has changed. */
   refresh() {
     const [target] = this.#element.children;
-    if (target && !this.#element.inert) this.#later((text) => window.htmx.swap({ sourceElement: target, target, text, swap: "outerMorph" }), STOPPED);
+    if (!target || this.#element.inert) return;
+    this.#asked.abort();
+    this.#later((text) => window.htmx.swap({ sourceElement: target, target, text, swap: "outerMorph" }), STOPPED);
   }
 
   /** Save notes that are not saved yet. */
