@@ -21,7 +21,7 @@ from webapp.render import templates
 async def panel(
     request: AnyRequest, job_id: FromPath[str], q: FromQuery[str] = "", sort: FromQuery[str] = ""
 ) -> Response[str]:
-    """Return what the panel of the lightbox shows about a job, with its place in the grid with this search and order."""
+    """Return what the panel of the lightbox shows about a job, with its place in the grid of a search and an order."""
     actor = actor_of(request)
     card = await existing(job_id, actor)
     sheet = read_or_whole({"q": q, "sort": sort}, actor)

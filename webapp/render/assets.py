@@ -69,10 +69,10 @@ SCRIPT = "js/live_page.js"
 
 MODULES = (
     "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline",
-    "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "copy", "folds", "bottom_bars", "composer_bar",
-    "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox",
-    "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft",
-    "inputs",
+    "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "copy", "folds", "bottom_bars",
+    "composer_bar", "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo",
+    "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts",
+    "memory", "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 
