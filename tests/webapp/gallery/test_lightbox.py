@@ -133,11 +133,8 @@ async def test_a_change_in_the_lightbox_is_answered_with_the_card_and_the_panel(
 
 async def test_a_jobs_page_has_one_primary_action_and_what_programs_need_folded_away(web: httpx.AsyncClient) -> None:
     job = await completed("a fox in order")
-    times = {
-        Job.started_at: job.created_at + timedelta(seconds=2),
-        Job.finished_at: job.created_at + timedelta(seconds=5),
-    }
-    await Job.update(times).where(Job.id == job.id)
+    started_at, finished_at = (job.created_at + timedelta(seconds=seconds) for seconds in (2, 5))
+    await Job.update({Job.started_at: started_at, Job.finished_at: finished_at}).where(Job.id == job.id)
     page = (await web.get(f"/jobs/{job.id}")).text
     assert re.findall(r'id="job-[\w-]{36}-(\w+)" class="button button-primary"', page) == ["variation"]
     [folded] = re.findall(r'<details class="folded" id="job-[\w-]{36}-ids">(.*?)</details>', page, re.DOTALL)
