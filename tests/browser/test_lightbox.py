@@ -105,6 +105,10 @@ def test_films_and_sounds_play_in_it(page: Page, darkroom: Darkroom, prints: dic
     film = page.locator(".pswp__item:not([inert]) video")
     wait_until(lambda: film.evaluate("film => film.currentTime > 0"))
     page.keyboard.press("ArrowRight")
+    sound, side = page.locator(".pswp__item:not([inert]) .sound").bounding_box(), panel(page).bounding_box()
+    assert sound
+    assert side
+    assert sound["x"] + sound["width"] < side["x"]
     page.locator(".pswp__item:not([inert])").get_by_role("button", name="Play: lightbox sound").click()
     wait_until(lambda: page.locator("#player audio").evaluate("sound => sound.currentTime > 0"))
     assert page.locator("video").evaluate_all("films => films.every(film => film.paused)")
