@@ -1,4 +1,9 @@
-/** Keeps open what the user has unfolded when the part of the page around it is replaced. */
+/**
+ * Keeps open what the user has unfolded when the part of the page around it is replaced. Escape, or a click elsewhere,
+ * closes the menu in a row of actions.
+ */
+
+const MENU = ".actions-row details[open]";
 
 document.addEventListener("htmx:before:swap", ({ detail }) => {
   for (const { target, fragment } of detail.tasks) {
@@ -6,4 +11,14 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
       fragment?.querySelector(`#${CSS.escape(fold.id)}`)?.setAttribute("open", "");
     }
   }
+});
+
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll(MENU)) if (!menu.contains(target)) menu.open = false;
+});
+document.addEventListener("keydown", ({ key, target }) => {
+  const menu = key === "Escape" && target.closest?.(MENU);
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
 });

@@ -31,8 +31,10 @@ const TABLE = [
   { group: "This print", keys: ["x"], shown: ["X"], words: "Select or deselect", act: () => press(".card-select", subject()) },
   { group: "This print", keys: ["u"], shown: ["U"], words: "Use for another print", needs: "submit", act: () => !viewer() && press(".card-uses", subject()) },
   { group: "This print", keys: ["Delete"], shown: ["Del"], words: "Move to the trash", needs: "tidy", act: () => act("trash") },
-  { group: "This print", keys: ["i"], shown: ["I"], words: "In the lightbox: prompt and settings", act: () => press(".pswp__button--about") },
+  { group: "This print", keys: ["i"], shown: ["I"], words: "In the lightbox: open or close the panel", act: () => press(".pswp__button--about") },
   { group: "This print", keys: ["z"], shown: ["Z"], words: "In the lightbox: zoom", act: () => press(".pswp__button--zoom") },
+  { group: "This print", keys: ["+"], shown: ["+", "−"], words: "In the lightbox: zoom in or out, up to 8 times", act: () => zoom(1) },
+  { group: "This print", keys: ["-"], act: () => zoom(-1) },
   { group: "Prompt", keys: ["n"], shown: ["N"], words: "Write a new prompt", needs: "submit", act: () => reach("#prompt") },
   { group: "Prompt", keys: ["Control+Enter", "Meta+Enter"], shown: [GENERATE], words: "Generate", within: ".composer", needs: "submit", act: () => press("#generate") },
   { group: "Prompt", keys: [], shown: ["↑"], words: "In the first line: last prompts", needs: "submit" }, // js/prompts.js
@@ -114,18 +116,20 @@ function listen() {
   return press(".sound-play", subject()) || press("#player:not([hidden]) .sound-play");
 }
 
-/** Go to the tag field of the print, or click its link. Nothing can be typed over the lightbox, so it closes first. */
+/** Zoom the lightbox by so many steps. */
+function zoom(detail) {
+  return Boolean(viewer()) && document.dispatchEvent(new CustomEvent("lightbox:zoom", { detail }));
+}
+
+/** Go to the tag field of the print, or click its link. */
 function tag() {
+  if (viewer()) return document.dispatchEvent(new Event("lightbox:tag"));
   const place = subject()?.querySelector("[data-action='tag']");
   const field = place?.querySelector("input:not([type='hidden'])");
   const button = place?.querySelector("button, a");
   if (!field && !button) return false;
-  const begin = () => (field ? write(field) : button.click());
-  if (!viewer()) begin();
-  else {
-    document.addEventListener("lightbox:closed", begin, { once: true });
-    press(".pswp__button--close");
-  }
+  if (field) write(field);
+  else button.click();
   return true;
 }
 

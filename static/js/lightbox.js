@@ -67,5 +67,4 @@ function closed(job) {
   viewer = null;
   if (history.state?.print) history.back();
   document.getElementById(`job-${job}-link`)?.focus({ preventScroll: true });
-  document.dispatchEvent(new CustomEvent("lightbox:closed", { detail: { job } }));
 }

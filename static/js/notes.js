@@ -25,10 +25,13 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
   say(form, "Saved");
 });
 
-addEventListener("pagehide", () => {
+addEventListener("pagehide", leave);
+document.addEventListener("notes:leave", leave); // the lightbox turns to another print
+
+function leave() {
   if (unsaved) navigator.sendBeacon(unsaved.getAttribute("action"), new URLSearchParams(new FormData(unsaved)));
   unsaved = null;
-});
+}
 
 const words = (form) => form.elements.namedItem("notes").value;
 

@@ -14,7 +14,7 @@ from tasks.jobs import estimates, queue
 from tasks.library import card_query, filters
 from tasks.library.card_query import NOBODY, Maker, Whole
 from tasks.library.labels import NO_LABELS, Labels
-from tasks.library.paging import Place, Sort, ids_around, ids_before, next_ids, number_found
+from tasks.library.paging import Place, Sort, ids_around, ids_before, next_ids, number_before, number_found
 from tasks.library.query import Search
 from tasks.models.registry import SQUARE, WIDE, usual_size
 
@@ -134,6 +134,17 @@ async def neighbors(job_id: UUID, search: Search, sort: Sort) -> tuple[UUID | No
     """Return the ids of the jobs before and after one in the grid's order, among those that a search finds."""
     job = await Job.objects().get(Job.id == job_id)
     return await ids_around(search, sort, job) if job else (None, None)
+
+
+async def position(job: Job, search: Search, sort: Sort, most: int = MAX_COUNTED) -> int | None:
+    """Return the place of a job, from 1 on, in the grid's order among the jobs that a search finds.
+
+    Returns None when the search does not find it, or when it comes after the first `most`.
+    """
+    if not await found_among([job.id], search):
+        return None
+    before = await number_before(search, sort, job, most)
+    return before + 1 if before < most else None
 
 
 async def count(search: Search, most: int = MAX_COUNTED) -> int:

@@ -97,8 +97,16 @@ async def ids_before(search: Search, sort: Sort, place: Place, count: int) -> li
 
 async def number_found(search: Search, most: int) -> int:
     """Return how many jobs a search finds, counted up to `most`."""
-    [row] = await Job.raw("SELECT count(*) AS number FROM ({}) AS found", _walk(search, _Part(ascending=False), most))
-    return int(row["number"])
+    return await _number(search, _Part(ascending=False), most)
+
+
+async def number_before(search: Search, sort: Sort, job: Job, most: int) -> int:
+    """Return how many jobs a search finds before a job, in the order of the grid, counted up to `most`."""
+    number = 0
+    for part in _backwards(sort, Place.behind(job, sort)):
+        if number < most:
+            number += await _number(search, part, most - number)
+    return number
 
 
 async def numbers_within(search: Search, spans: Sequence[tuple[datetime, datetime]], most: int) -> list[int]:
@@ -162,6 +170,11 @@ def _backwards(sort: Sort, place: Place) -> list[_Part]:
         return [_Part(sort != Sort.OLDEST, place.job_id)]
     own = _Part(True, place.job_id, place.favorite)
     return [own] if place.favorite else [own, _Part(True, favorite=True)]
+
+
+async def _number(search: Search, part: _Part, most: int) -> int:
+    [row] = await Job.raw("SELECT count(*) AS number FROM ({}) AS found", _walk(search, part, most))
+    return int(row["number"])
 
 
 async def _walked(search: Search, parts: Iterable[_Part], count: int) -> list[UUID]:

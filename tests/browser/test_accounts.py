@@ -298,7 +298,7 @@ def test_a_viewer_reads_on_the_page_of_a_print_what_others_can_change(page: Page
     expect(page.get_by_text("For the wall.").first).to_be_visible()
     expect(page.get_by_role("link", name="Download")).to_be_visible()
     buttons = page.locator("#main").get_by_role("button")
-    assert [button.inner_text() for button in buttons.all()] == []
+    assert [button.inner_text() for button in buttons.all()] == ["Copy prompt", "Copy seed", "Copy link"]
     expect(page.get_by_role("link", name="Use again")).to_have_count(0)
 
 

@@ -240,6 +240,7 @@ def test_use_again_fills_the_composer(page: Page, darkroom: Darkroom) -> None:
     job_id = darkroom.post("a fox used again", width=128)
     darkroom.finished(job_id)
     page.goto(f"/jobs/{job_id}")
+    page.get_by_text("More", exact=True).click()
     page.get_by_role("link", name="Use again").click()
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("a fox used again")
     expect(page.get_by_label("Width", exact=True)).to_have_value("128")

@@ -33,6 +33,10 @@ def lightbox(page: Page) -> Locator:
     return page.locator(".pswp[data-job]")
 
 
+def panel(page: Page) -> Locator:
+    return page.get_by_role("complementary", name="About this print")
+
+
 def open_lightbox(page: Page, job_id: UUID) -> Locator:
     """Click a card, and wait until its print is open."""
     page.locator(f"#job-{job_id}-link").click()
@@ -66,9 +70,9 @@ def test_arrows_turn_through_the_prints_and_the_outputs_of_each(
     shown = open_lightbox(page, prints["first"])
     page.keyboard.press("ArrowRight")
     expect(shown).to_have_attribute("data-job", str(prints["stack"]))
-    expect(page.locator(".pswp__place")).to_have_text("1 of 2")
+    expect(page.locator(".pswp__place")).to_have_text("Result 1 of 2")
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".pswp__place")).to_have_text("2 of 2")
+    expect(page.locator(".pswp__place")).to_have_text("Result 2 of 2")
     page.keyboard.press("ArrowRight")
     expect(shown).to_have_attribute("data-job", str(prints["wide"]))
     expect(page).to_have_url(at(darkroom, prints["wide"]))
@@ -101,6 +105,10 @@ def test_films_and_sounds_play_in_it(page: Page, darkroom: Darkroom, prints: dic
     film = page.locator(".pswp__item:not([inert]) video")
     wait_until(lambda: film.evaluate("film => film.currentTime > 0"))
     page.keyboard.press("ArrowRight")
+    sound, side = page.locator(".pswp__item:not([inert]) .sound").bounding_box(), panel(page).bounding_box()
+    assert sound
+    assert side
+    assert sound["x"] + sound["width"] < side["x"]
     page.locator(".pswp__item:not([inert])").get_by_role("button", name="Play: lightbox sound").click()
     wait_until(lambda: page.locator("#player audio").evaluate("sound => sound.currentTime > 0"))
     assert page.locator("video").evaluate_all("films => films.every(film => film.paused)")
@@ -109,13 +117,11 @@ def test_films_and_sounds_play_in_it(page: Page, darkroom: Darkroom, prints: dic
 def test_the_panel_tells_of_the_print_that_is_looked_at(page: Page, prints: dict[str, UUID]) -> None:
     page.goto("/")
     open_lightbox(page, prints["first"])
-    page.keyboard.press("i")
-    panel = page.get_by_role("complementary", name="About this print")
-    expect(panel.get_by_role("heading", name="lightbox first")).to_be_visible()
+    expect(panel(page).get_by_role("heading", name="lightbox first")).to_be_visible()
     page.keyboard.press("ArrowRight")
-    expect(panel.get_by_role("heading", name="lightbox stack")).to_be_visible()
-    expect(panel).to_contain_text(FLUX)
-    panel.get_by_role("link", name="Open page").click()
+    expect(panel(page).get_by_role("heading", name="lightbox stack")).to_be_visible()
+    expect(panel(page)).to_contain_text(FLUX)
+    panel(page).get_by_role("link", name="Open page").click()
     expect(page.locator(f"#job-page-{prints['stack']}")).to_be_visible()
     page.go_back()
     expect(page.locator("#sheet")).to_be_visible()
@@ -176,23 +182,178 @@ def test_where_the_print_goes_away_the_next_one_takes_its_place(page: Page, prin
     expect(page.locator(f"#job-{prints['wide']}-link")).to_be_focused()
 
 
-def test_what_is_said_of_a_print_is_seen_and_changed_in_the_lightbox(
+def test_everything_said_of_a_print_is_changed_in_the_panel_and_kept(
     page: Page, darkroom: Darkroom, prints: dict[str, UUID]
 ) -> None:
-    first = f"{darkroom.url}/jobs/{prints['first']}"
-    httpx.patch(first, json={"rating": 4}).raise_for_status()
-    page.goto("/")
-    open_lightbox(page, prints["first"])
+    page.goto("/?q=lightbox")
+    shown = open_lightbox(page, prints["first"])
+    about = panel(page)
+    about.get_by_role("button", name="4 stars").click()
+    expect(about.get_by_role("group", name="Rating: 4 of 5")).to_be_visible()
+    about.get_by_role("button", name="Favorite").click()
+    expect(about.get_by_role("button", name="Favorite")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("t")
+    page.keyboard.type("workbench")
+    page.keyboard.press("Enter")
+    expect(about.get_by_role("link", name="workbench")).to_be_visible()
+    about.get_by_label("Collection", exact=True).fill("Shelf")
+    page.keyboard.press("Enter")
+    expect(about.get_by_role("link", name="Shelf")).to_be_visible()
+    about.get_by_label("Notes").fill("One line,")
+    expect(about.locator(".curation-saved")).to_have_text("Saved")
+    page.keyboard.press("End")
+    page.keyboard.type(" and the rest before one turns.")
+    page.evaluate("document.querySelector('.pswp__button--arrow--next').click()")  # takes no focus, as a swipe
+    expect(shown).to_have_attribute("data-job", str(prints["stack"]))
+    wait_until(lambda: darkroom.status(prints["first"]).get("notes") == "One line, and the rest before one turns.")
+    status = darkroom.status(prints["first"])
+    assert (status["rating"], status["favorite"], status["tags"]) == (4, True, ["workbench"])
+    assert status["collections"] == ["Shelf"]
+    page.keyboard.press("i")
+    page.keyboard.press("ArrowLeft")
     expect(page.get_by_label("Rated 4 of 5")).to_be_visible()
-    favorite = page.locator(".pswp__button--favorite")
-    expect(favorite).to_have_attribute("aria-pressed", "false")
-    favorite.click()
-    expect(favorite).to_have_attribute("aria-pressed", "true")
-    wait_until(lambda: darkroom.status(prints["first"]).get("favorite") is True)
+    expect(about).to_be_hidden()
+    page.reload()
+    page.goto("/?q=lightbox")
+    open_lightbox(page, prints["first"])
+    expect(about).to_be_hidden()
+    expect(page.locator(".pswp__button--favorite")).to_have_attribute("aria-pressed", "true")
+    change = {"rating": 0, "favorite": False, "tags": [], "notes": ""}
+    httpx.patch(f"{darkroom.url}/jobs/{prints['first']}", json=change).raise_for_status()
+
+
+def test_what_others_change_is_seen_in_the_panel_while_one_writes(
+    page: Page, darkroom: Darkroom, prints: dict[str, UUID]
+) -> None:
+    page.goto("/?q=lightbox")
+    open_lightbox(page, prints["wide"])
+    field = panel(page).get_by_label("New tag")
+    field.fill("half a t")
+    httpx.patch(f"{darkroom.url}/jobs/{prints['wide']}", json={"rating": 2}).raise_for_status()
+    expect(panel(page).get_by_role("group", name="Rating: 2 of 5")).to_be_visible()
+    expect(field).to_have_value("half a t")
+    expect(field).to_be_focused()
+    httpx.patch(f"{darkroom.url}/jobs/{prints['wide']}", json={"rating": 0}).raise_for_status()
+
+
+def test_the_trash_shows_the_next_print_and_undo_brings_the_one_back(
+    page: Page, darkroom: Darkroom, prints: dict[str, UUID]
+) -> None:
+    page.goto("/?q=lightbox")
+    shown = open_lightbox(page, prints["wide"])
+    expect(page.locator(".pswp__position")).to_have_text("3 of 5")
+    panel(page).get_by_role("button", name="Trash").click()
+    expect(shown).to_have_attribute("data-job", str(prints["film"]))
+    expect(page.locator(".pswp__position")).to_have_text("3 of 4")
+    page.locator(".pswp").get_by_role("button", name="Undo").click()
+    expect(shown).to_have_attribute("data-job", str(prints["wide"]))
+    expect(page.locator(".pswp__position")).to_have_text("3 of 5")
+    page.keyboard.press("Escape")
+    expect(page.locator("#prints #done")).to_have_count(1)
+
+
+def test_one_print_is_selected_and_compared_with_another(page: Page, prints: dict[str, UUID]) -> None:
+    page.goto("/?q=lightbox")
+    shown = open_lightbox(page, prints["first"])
+    compare = panel(page).locator("[data-compare]")
+    compare.click()
+    expect(compare).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".pswp > #notice")).to_contain_text("Turn to another print")
     page.keyboard.press("ArrowRight")
-    expect(favorite).to_have_count(1)
-    expect(page.get_by_label("Rated 4 of 5")).to_have_count(0)
-    httpx.patch(first, json={"rating": 0, "favorite": False}).raise_for_status()
+    expect(shown).to_have_attribute("data-job", str(prints["stack"]))
+    expect(compare).to_have_text("Compare 2")
+    compare.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Compare 2 prints")
+    expect(page).to_have_url(re.compile(f"job={prints['first']}&job={prints['stack']}$"))
+
+
+def test_the_filmstrip_marks_the_print_and_leads_to_the_others(page: Page, prints: dict[str, UUID]) -> None:
+    page.goto("/?q=lightbox")
+    shown = open_lightbox(page, prints["first"])
+    strip = page.get_by_role("navigation", name="Filmstrip")
+    current = strip.locator("[aria-current]")
+    expect(strip.get_by_role("button")).to_have_count(6)
+    expect(current).to_have_accessible_name("lightbox first")
+    strip.get_by_role("button", name="lightbox wide").click()
+    expect(shown).to_have_attribute("data-job", str(prints["wide"]))
+    expect(page.locator(".pswp__position")).to_have_text("3 of 5")
+    current.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(strip.get_by_role("button", name="lightbox stack, result 2 of 2")).to_be_focused()
+    page.keyboard.press("End")
+    expect(shown).to_have_attribute("data-job", str(prints["sound"]))
+    expect(current).to_be_focused()
+    expect(current).to_be_in_viewport()
+
+
+def test_a_small_picture_is_zoomed_to_eight_times_its_size_beside_the_panel(
+    page: Page, prints: dict[str, UUID]
+) -> None:
+    page.goto("/?q=lightbox")
+    open_lightbox(page, prints["first"])  # 64 x 64
+    picture = page.locator(".pswp__item:not([inert]) img.pswp__img:not(.pswp__img--placeholder)")
+    expect(picture).to_have_css("image-rendering", "auto")
+    side = panel(page).bounding_box()
+    box = picture.bounding_box()
+    assert side
+    assert box
+    assert abs(box["x"] + box["width"] / 2 - side["x"] / 2) < 2
+    wait_until(lambda: _pressed_until(page, "+", "800 %"))
+    expect(picture).to_have_css("image-rendering", "pixelated")
+    wait_until(lambda: round((picture.bounding_box() or {"width": 0})["width"]) == 512)
+    page.keyboard.press("z")
+    expect(page.locator(".pswp__level")).to_be_empty()
+
+
+def _pressed_until(page: Page, key: str, level: str) -> bool:
+    """Return whether the picture has this level of zoom. Presses the key if it has not."""
+    if page.locator(".pswp__level").text_content() == level:
+        return True
+    page.keyboard.press(key)
+    return False
+
+
+def test_prompt_seed_and_link_are_copied_with_and_without_a_clipboard(
+    page: Page, darkroom: Darkroom, prints: dict[str, UUID]
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=darkroom.url)
+    page.goto("/?q=lightbox")
+    open_lightbox(page, prints["wide"])
+    seed = str(darkroom.status(prints["wide"])["seed"])
+    for name, text in {
+        "prompt": "lightbox wide",
+        "seed": seed,
+        "link": f"{darkroom.url}/jobs/{prints['wide']}",
+    }.items():
+        panel(page).get_by_role("button", name=f"Copy {name}").click()
+        expect(page.get_by_role("alert")).to_have_text(f"Copied the {name}.")
+        assert page.evaluate("navigator.clipboard.readText()") == text
+    page.evaluate("Object.defineProperty(Clipboard.prototype, 'writeText', { value: undefined })")  # as over HTTP
+    panel(page).get_by_role("button", name="Copy prompt").click()
+    expect(page.get_by_role("alert")).to_have_text("Copied the prompt.")
+    assert page.evaluate("navigator.clipboard.readText()") == "lightbox wide"
+    expect(panel(page).get_by_role("button", name="Copy prompt")).to_be_focused()
+
+
+def test_on_a_phone_the_panel_is_a_sheet_from_below_that_is_opened_when_wanted(
+    page: Page, prints: dict[str, UUID]
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/?q=lightbox")
+    open_lightbox(page, prints["wide"])
+    expect(panel(page)).to_be_hidden()
+    page.locator(".pswp__button--about").click()
+    box = panel(page).bounding_box()
+    assert box
+    assert (box["x"], box["width"], box["y"] + box["height"]) == (0, 360, 740)
+    picture = page.locator(".pswp__item:not([inert]) img.pswp__img:not(.pswp__img--placeholder)")
+    wait_until(lambda: _bottom(picture) <= box["y"])
+
+
+def _bottom(element: Locator) -> float:
+    box = element.bounding_box()
+    assert box
+    return box["y"] + box["height"]
 
 
 def test_near_the_end_older_prints_are_fetched(page: Page, prints: dict[str, UUID]) -> None:
@@ -239,8 +400,9 @@ def test_axe_finds_nothing_in_the_lightbox(page: Page, prints: dict[str, UUID]) 
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     page.goto("/")
     open_lightbox(page, prints["stack"])
-    page.keyboard.press("i")
-    expect(page.locator(".panel-prompt")).to_be_visible()
+    expect(panel(page).get_by_role("heading", name="lightbox stack")).to_be_visible()
+    axe_finds_nothing(page)
+    page.set_viewport_size({"width": 360, "height": 740})
     axe_finds_nothing(page)
 
 

@@ -20,6 +20,7 @@ def test_a_prompt_is_sent_and_its_picture_found(no_script: Page, darkroom: Darkr
     no_script.reload()
     no_script.locator(f"#job-{job_id} a").first.click()
     expect(no_script.get_by_role("heading", level=1)).to_have_text("a fox without a script")
+    no_script.get_by_text("More", exact=True).click()
     no_script.get_by_role("link", name="Use again").click()
     expect(no_script.get_by_label("Prompt", exact=True)).to_have_value("a fox without a script")
 
@@ -66,7 +67,7 @@ def test_a_file_is_chosen_as_input_and_its_job_leads_on(no_script: Page, darkroo
     assert made["status"] == "completed"
     assert made["parameters"]["image_input"][0].startswith("/media/upload-")
     no_script.goto(f"/jobs/{job_id}")
-    no_script.get_by_role("link", name="Use as input image").click()
+    no_script.get_by_role("link", name="Use as input").click()
     expect(no_script.get_by_label("Image input", exact=True)).to_have_value(made["result_url"])
     no_script.get_by_label("Prompt", exact=True).fill("a scriptless fox at noon")
     no_script.get_by_role("button", name="Generate").click()

@@ -109,7 +109,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/jobs/{job_id:str}/delete": (POST,),
     "/jobs/{job_id:str}/events": (GET, query("after")),
     "/jobs/{job_id:str}/front": (POST,),
-    "/jobs/{job_id:str}/panel": (GET,),
+    "/jobs/{job_id:str}/panel": (GET, query("q", "sort")),
     "/jobs/{job_id:str}/retry": (POST,),
     "/jobs/{job_id:str}/uses": (GET,),
     "/mcp": (Door("POST", "json", ("jsonrpc", "id", "method", "params"), {"jsonrpc": "2.0", "method": "tools/list"}),),

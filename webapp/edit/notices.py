@@ -7,32 +7,36 @@ from uuid import UUID
 
 from litestar import Request
 
-from tasks.accounts.actors import Actor
 from tasks.curation import collections
 from tasks.curation.edits import MAX_TAGS, Outcome
 from tasks.library import cards
-from tasks.library.query import Search, Unclear
 from webapp.http.authentication import actor_of
 from webapp.http.clients import page_of
-from webapp.listing.fragments import card_fragment, job_fragment
-from webapp.listing.query import search_of
+from webapp.listing.fragments import card_fragment, job_fragment, panel_fragment
+from webapp.listing.query import read_or_whole
 from webapp.render import templates
 
 AnyRequest = Request[Any, Any, Any]
 
+PANEL = "aside#lightbox-panel"  # the target of what is sent from the lightbox, as htmx names it
 MAX_CARDS = 60  # cards that one response replaces; after more changes the page reloads its sheet
 
 
 async def as_shown(request: AnyRequest, job_ids: Sequence[UUID]) -> str:
     """Return the jobs as the requesting page shows them now, in the same form as a live event."""
     address = page_of(request)
+    query = parse_qs(address.query)
+    sheet = read_or_whole({name: query.get(name, [""])[0] for name in ("q", "sort")}, actor_of(request))
     card_list = await cards.by_ids(job_ids[:MAX_CARDS])
-    if address.path.startswith("/jobs/"):
-        own = address.path.removeprefix("/jobs/")
-        return "".join([await job_fragment(card) for card in card_list if str(card.job.id) == own])
-    search = _search(address.query, actor_of(request))
-    found = await cards.found_among([card.job.id for card in card_list], search)
-    return "".join(card_fragment(card, found=card.job.id in found, trash=search.trash) for card in card_list)
+    of_page = [card for card in card_list if address.path == f"/jobs/{card.job.id}"]
+    panels = ""
+    if request.headers.get("HX-Target") == PANEL:
+        panels = "".join([await panel_fragment(card, sheet) for card in of_page if not card.deleted])
+    elif address.path.startswith("/jobs/"):
+        return "".join([await job_fragment(card) for card in of_page])
+    found = await cards.found_among([card.job.id for card in card_list], sheet.search)
+    shown = [card_fragment(card, found=card.job.id in found, trash=sheet.search.trash) for card in card_list]
+    return "".join(shown) + panels
 
 
 async def notice(action: str, argument: str, outcome: Outcome) -> str:
@@ -74,10 +78,3 @@ async def words(action: str, argument: str, outcome: Outcome) -> str:
 
 def _prints(count: int) -> str:
     return f"{count:,} {'print' if count == 1 else 'prints'}"
-
-
-def _search(query: str, actor: Actor) -> Search:
-    try:
-        return search_of(parse_qs(query).get("q", [""])[0], actor)
-    except Unclear:
-        return Search()

@@ -16,9 +16,10 @@ from tasks.library.lineage import lineage
 from webapp.composer.reuse import uses
 from webapp.listing.headings import Heading, headings
 from webapp.listing.query import PAGE, Page, Sheet, read_page
-from webapp.listing.search_bar import search_bar
+from webapp.listing.search_bar import figures, search_bar
 from webapp.listing.timeline import timeline
 from webapp.render import queue_tally, templates
+from webapp.render.times import spans
 from webapp.render.views import AdjustmentView, AttemptView, CardView
 
 
@@ -48,6 +49,12 @@ async def job_fragment(card: Card) -> str:
     [placed] = await cards.placed([card])
     context = await job_context(placed)
     return _partial(target, "outerMorph", templates.render("fragments/job.html", **context))
+
+
+async def panel_fragment(card: Card, sheet: Sheet) -> str:
+    """Return the fragment that replaces what the lightbox shows about a job."""
+    html = templates.render("fragments/panel.html", **await panel_context(card, sheet))
+    return _partial(f"#panel-{card.job.id}", "outerMorph", html)
 
 
 async def sheet_fragment(sheet: Sheet) -> str:
@@ -134,14 +141,15 @@ def _context_of(sheet: Sheet, page: Page, heads: Mapping[UUID, Heading]) -> dict
 
 async def job_context(card: Card) -> dict[str, Any]:
     """Return what the template of a job needs."""
-    related = await lineage(card.job)
+    related, attempts = await lineage(card.job), await cards.attempts(card.job.id)
     entries = await ledger.entries(card.job.id)
     costs = {entry.attempt: entry for entry in entries}
     return {
         "card": CardView(card),
-        "attempts": [AttemptView(row, costs.get(row.id)) for row in await cards.attempts(card.job.id)],
+        "attempts": [AttemptView(row, costs.get(row.id)) for row in attempts],
         "adjustments": [AdjustmentView(entry) for entry in entries if entry.kind == "adjust"],
         "uses": await uses(card),
+        "spans": spans(card.job, attempts),
         "made_from": CardView(related.made_from) if related.made_from else None,
         "used_in": [CardView(child) for child in related.used_in],
         "used_in_more": related.more,
@@ -160,6 +168,13 @@ async def listed_cards() -> tuple[list[Card], list[Card]]:
     running, waiting = await tally.listed()
     known = {card.job.id: card for card in await cards.by_ids([*running, *waiting])}
     return [known[each] for each in running if each in known], [known[each] for each in waiting if each in known]
+
+
+async def panel_context(card: Card, sheet: Sheet) -> dict[str, Any]:
+    """Return what the template of the lightbox's panel needs: of the job, and its place on a sheet, if it has one."""
+    position = await cards.position(card.job, sheet.search, sheet.sort)
+    found = figures(await cards.count(sheet.search)) if position else ""
+    return {**await job_context(card), "position": position, "found": found}
 
 
 def _partial(target: str, swap: str, html: str = "") -> str:

@@ -129,6 +129,14 @@ def read(query: Mapping[str, Any], actor: Actor) -> Sheet:
     return Sheet(search, sort, place)
 
 
+def read_or_whole(query: Mapping[str, Any], actor: Actor) -> Sheet:
+    """Return the sheet that a job was opened from, or the whole gallery when the query string is invalid."""
+    try:
+        return read(query, actor)
+    except Rejected:
+        return Sheet()
+
+
 def read_page(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo) -> Sheet:
     """Return the sheet that an address of the gallery requests. Raises Rejected like `read`.
 

@@ -104,6 +104,11 @@ def in_words(number: int) -> str:
     return f"{number:,} print{'s' if number != 1 else ''}" if number else "No prints"
 
 
+def figures(number: int) -> str:
+    """Return a number of prints in figures: "318", or "10,000+" for any that are not counted exactly."""
+    return f"{number:,}" if number <= cards.MAX_COUNTED else f"{cards.MAX_COUNTED:,}+"
+
+
 def _chip(sheet: Sheet, words: str, term: Term) -> Chip:
     on = term in sheet.search.terms
     search = sheet.search.without(term) if on else Search((*sheet.search.terms, term))

@@ -34,6 +34,7 @@ PAGES = {
     "job": (
         "paper",
         "job",
+        "actions",
         "sound",
         "player",
         "curation",
@@ -73,10 +74,10 @@ SCRIPT = "js/live_page.js"
 
 MODULES = (
     "session", "windowing", "days", "queue", "arrivals", "frames", "live", "scrolling", "search_bar", "place",
-    "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars",
-    "composer_bar", "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo",
-    "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "sizes", "presets",
-    "picker", "prompts", "memory", "draft", "inputs",
+    "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "copy", "folds",
+    "bottom_bars", "composer_bar", "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection",
+    "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "sizes",
+    "presets", "picker", "prompts", "memory", "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

@@ -1,8 +1,14 @@
 /** Adds our controls at the top of the lightbox, beside those of PhotoSwipe. */
 
-export function addControls(pswp, panel) {
+import { position } from "./position.js";
+import { level } from "./zoom.js";
+
+/** sheet: what windowing.js exports. */
+export function addControls(pswp, panel, sheet) {
   pswp.on("uiRegister", () => {
-    for (const control of [told, place, stars, favorite, save, about]) pswp.ui.registerElement(control(pswp, panel));
+    for (const control of [told, position(sheet), place, stars, level, favorite, save, about]) {
+      pswp.ui.registerElement(control(pswp, panel));
+    }
   });
 }
 
@@ -22,7 +28,7 @@ function told(pswp) {
 function place(pswp) {
   return {
     name: "place",
-    order: 1,
+    order: 2,
     onInit: (element) => {
       element.setAttribute("aria-hidden", "true");
       pswp.on("change", () => say(element, among(pswp)));
@@ -34,7 +40,7 @@ function place(pswp) {
 function stars(pswp) {
   return {
     name: "stars",
-    order: 2,
+    order: 3,
     onInit: (element) => {
       element.setAttribute("role", "status");
       always(pswp, () => {
@@ -86,14 +92,14 @@ function about(pswp, panel) {
     isButton: true,
     title: "About this print",
     html: icon("info"),
-    onInit: (button) => pswp.on("afterInit", () => panel.attach(button)),
+    onInit: (button) => panel.attach(button),
     onClick: () => panel.toggle(),
   };
 }
 
 function among(pswp) {
   const { number, of } = pswp.currSlide.data;
-  return of > 1 ? `${number} of ${of}` : "";
+  return of > 1 ? `Result ${number} of ${of}` : "";
 }
 
 /** Return a button on the card of the current slide. */

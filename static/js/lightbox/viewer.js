@@ -5,15 +5,21 @@
 
 import PhotoSwipe from "../../vendor/photoswipe-5.4.4.esm.min.js";
 import { styled } from "../styled.js";
+import { addComparing } from "./comparing.js";
 import { addControls } from "./controls.js";
+import { addFilmstrip } from "./filmstrip.js";
 import { Panel } from "./panel.js";
 import { showOtherKinds, slidesOf } from "./slides.js";
+import { addZoom, LEVELS } from "./zoom.js";
 
-const NEAR = 8; // slides from the end, where older ones are requested
+const NEAR = 24; // slides from the end, where older ones are requested
 const AGAIN = 120; // milliseconds before trying again during a swipe
 const PANS = ["ArrowUp", "ArrowDown"]; // PhotoSwipe's own keys; all others are in keys.js
 
-const styles = styled("lightbox");
+const FIELDS = "input, textarea, select";
+const NOTICES = ["done", "notice"]; // what the page says; in the lightbox nothing else can be seen or reached
+
+const styles = Promise.all(["curation", "actions", "lightbox"].map(styled));
 
 /**
  * Show a job's print. sheet: what windowing.js exports. before: called when it is certain to be shown. moved: called
@@ -27,6 +33,7 @@ export async function look(job, sheet, { moved, closed, before, drawn }) {
   if (index < 0) throw new Error("not on the sheet");
   before();
   const pswp = new PhotoSwipe({
+    ...LEVELS,
     dataSource: slides,
     index,
     loop: false,
@@ -39,15 +46,25 @@ export async function look(job, sheet, { moved, closed, before, drawn }) {
     errorMsg: "This file cannot be shown.",
   });
   const panel = new Panel(pswp);
-  const watch = new MutationObserver(() => {
-    follow(pswp, slides, sheet);
+  pswp.on("slidesChange", () => panel.refresh()); // the place in the search may be another
+  const lost = { key: "" }; // the slide that went away and was replaced by the next one
+  const watch = new MutationObserver((changes) => {
+    follow(pswp, slides, sheet, lost);
     pswp.dispatch("cardChange");
+    const own = document.getElementById(`job-${pswp.currSlide?.data.job}`);
+    if (changes.some(({ target }) => own?.contains(target) && target.nodeName !== "TIME")) panel.refresh();
   });
   pswp.addFilter("thumbEl", (_, { job, number }) => (number === 1 ? pictureOf(job) : null));
   pswp.addFilter("placeholderSrc", (_, { data }) => data.msrc ?? false);
   showOtherKinds(pswp, drawn);
-  addControls(pswp, panel);
-  pswp.on("keydown", (event) => PANS.includes(event.originalEvent.key) || event.preventDefault());
+  addControls(pswp, panel, sheet);
+  addComparing(pswp, panel, sheet);
+  addFilmstrip(pswp, slides);
+  addZoom(pswp);
+  pswp.on("keydown", (event) => {
+    const { key, target } = event.originalEvent;
+    if (!PANS.includes(key) || target.matches(FIELDS)) event.preventDefault();
+  });
   pswp.on("change", () => {
     const { data } = pswp.currSlide;
     show(data.job, sheet);
@@ -62,8 +79,13 @@ export async function look(job, sheet, { moved, closed, before, drawn }) {
     delete pswp.element.dataset.job; // the keys are the grid's again
     pictureOf(pswp.currSlide.data.job)?.scrollIntoView({ block: "nearest" });
   });
+  const giveBack = NOTICES.map((id) => document.getElementById(id)).filter(Boolean).map(lend(pswp));
+  const tag = () => panel.tag();
+  document.addEventListener("lightbox:tag", tag);
   pswp.on("destroy", () => {
     watch.disconnect();
+    document.removeEventListener("lightbox:tag", tag);
+    for (const give of giveBack) give();
     closed(pswp.currSlide.data.job);
   });
   pswp.init();
@@ -76,6 +98,18 @@ export async function look(job, sheet, { moved, closed, before, drawn }) {
   return {
     close: () => whenOpen(pswp, () => pswp.close()),
     turnTo: (other) => pswp.goTo(Math.max(0, slides.findIndex((slide) => slide.job === other))),
+  };
+}
+
+/** Move an element of the page into the lightbox as soon as that is there. Returns what puts it back. */
+function lend(pswp) {
+  return (element) => {
+    const seat = document.createComment(element.id);
+    pswp.on("firstUpdate", () => {
+      element.replaceWith(seat);
+      pswp.element.append(element);
+    });
+    return () => (seat.isConnected ? seat.replaceWith(element) : element.remove());
   };
 }
 
@@ -104,19 +138,25 @@ function askForOlder() {
   window.htmx.trigger(link, "intersect"); // what htmx makes of `revealed`
 }
 
-/** Update the slides from the sheet. The current slide stays, with its zoom, whatever its new position. */
-function follow(pswp, slides, sheet) {
+/**
+ * Update the slides from the sheet. The current slide stays, with its zoom, whatever its new position; but one that had
+ * gone from here and has come back is shown again.
+ */
+function follow(pswp, slides, sheet, lost) {
   if (pswp.isDestroying) return;
   const fresh = slidesOf(sheet.cards());
   if (fresh.length === slides.length && fresh.every(({ key }, at) => key === slides[at].key)) return;
   if (pswp.mainScroll.isShifted() || !pswp.opener.isOpen) {
-    setTimeout(() => follow(pswp, slides, sheet), AGAIN);
+    setTimeout(() => follow(pswp, slides, sheet, lost), AGAIN);
     return;
   }
+  const back = fresh.findIndex(({ key }) => key === lost.key);
   const { key } = slides[pswp.currIndex];
-  const stays = fresh.findIndex((slide) => slide.key === key);
-  const at = stays >= 0 ? stays : heir(slides, pswp.currIndex, fresh);
+  const stays = back >= 0 ? -1 : fresh.findIndex((slide) => slide.key === key);
+  const at = Math.max(back, stays) >= 0 ? Math.max(back, stays) : heir(slides, pswp.currIndex, fresh);
   if (at < 0) return pswp.close();
+  if (back >= 0) lost.key = "";
+  else if (stays < 0) lost.key = key;
   for (const index of slides.keys()) pswp.contentLoader.removeByIndex(index);
   slides.splice(0, slides.length, ...fresh);
   pswp.currIndex = pswp.potentialIndex = at;
@@ -130,6 +170,7 @@ function follow(pswp, slides, sheet) {
   pswp.setContent(before, at - 1, true);
   pswp.setContent(after, at + 1, true);
   pswp.dispatch("change");
+  pswp.dispatch("slidesChange");
 }
 
 /** Return the index of the next slide that still exists, else of the previous one. Returns -1 when all are gone. */

@@ -70,6 +70,17 @@ async def test_neighbors_are_those_on_the_page(nine: list[UUID], text: str, sort
         assert await cards.neighbors(job_id, search, sort) == (before, after)
 
 
+@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("text", SEARCHES)
+async def test_the_position_of_a_job_is_the_one_on_the_page(nine: list[UUID], text: str, sort: Sort) -> None:
+    search = parse(text)
+    order = await whole(search, sort, 20)
+    for job in await Job.objects():
+        assert await cards.position(job, search, sort) == (order.index(job.id) + 1 if job.id in order else None)
+        beyond = job.id not in order[:2]
+        assert (await cards.position(job, search, sort, most=2) is None) == beyond
+
+
 async def test_one_that_the_search_does_not_find_has_the_neighbors_of_its_place(nine: list[UUID]) -> None:
     assert await cards.neighbors(nine[1], Search(), Sort.NEWEST) == (nine[2], nine[0])
     assert await cards.neighbors(ids.new(), Search(), Sort.NEWEST) == (None, None)

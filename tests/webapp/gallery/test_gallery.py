@@ -226,7 +226,7 @@ async def test_a_jobs_page_shows_it_whole_with_a_link_that_uses_it_again(web: ht
     page = await web.get(f"/jobs/{job.id}")
     assert page.status_code == 200
     assert f"/media/{job.id}.png" in page.text
-    [again] = re.findall(r'-again" class="button" href="(/\?prompt=[^"]+)"', page.text)
+    [again] = re.findall(r'-again" class="action" href="(/\?prompt=[^"]+)"', page.text)
     filled = await web.get(again.replace("&amp;", "&"))
     assert "a fox in the snow</textarea>" in filled.text
     assert 'value="512"' in filled.text

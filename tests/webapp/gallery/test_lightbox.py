@@ -3,12 +3,13 @@
 import html
 import json
 import re
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
 
 from tasks.db import ids
-from tasks.db.tables import Output
+from tasks.db.tables import Job, Output
 from tasks.jobs import lifecycle
 from tasks.library import cards
 from tasks.library.paging import Sort
@@ -98,6 +99,51 @@ async def test_the_panel_tells_prompt_model_and_settings(web: httpx.AsyncClient)
     assert "stability-ai/sdxl" in panel.text
     assert "<dt>width</dt><dd dir=\"auto\">512</dd>" in panel.text  # fmt: skip
     assert (await web.get(f"/jobs/{uuid4()}/panel")).status_code == 404
+
+
+async def test_the_panel_says_which_of_how_many_prints_of_the_search_it_is(web: httpx.AsyncClient) -> None:
+    old, hare, new = await ids_of("a fox", "a hare", "a red fox")
+    assert place(await web.get(f"/jobs/{old}/panel?q=fox")) == [("2", "2")]
+    assert place(await web.get(f"/jobs/{old}/panel?q=fox&sort=oldest")) == [("1", "2")]
+    assert place(await web.get(f"/jobs/{hare}/panel")) == [("2", "3")]
+    assert place(await web.get(f"/jobs/{hare}/panel?q=fox")) == []
+    assert place(await web.get(f"/jobs/{new}/panel?q=rating:nine")) == [("1", "3")]
+
+
+def place(panel: httpx.Response) -> list[tuple[str, str]]:
+    return re.findall(r'data-position="(.*?)" data-found="(.*?)"', panel.text)
+
+
+async def test_a_change_in_the_lightbox_is_answered_with_the_card_and_the_panel(web: httpx.AsyncClient) -> None:
+    job = await completed("a fox in the lightbox")
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://test/jobs/{job.id}?q=fox"}
+    for target, parts in {"aside#lightbox-panel": ["job", "panel"], "main#main": ["job-page"]}.items():
+        answer = await web.post(
+            f"/selection?job={job.id}", data={"action": "rate:3"}, headers=headers | {"HX-Target": target}
+        )
+        assert re.findall(rf'hx-target="#([a-z-]+)-{job.id}"', answer.text) == parts
+    answer = await web.post(
+        f"/selection?job={job.id}",
+        data={"action": "trash"},
+        headers=headers | {"HX-Target": "aside#lightbox-panel"},
+    )
+    assert f'hx-target="#job-{job.id}" hx-swap="delete"' in answer.text
+    assert "Moved 1 print to the trash." in answer.text
+
+
+async def test_a_jobs_page_has_one_primary_action_and_what_programs_need_folded_away(web: httpx.AsyncClient) -> None:
+    job = await completed("a fox in order")
+    started_at, finished_at = (job.created_at + timedelta(seconds=seconds) for seconds in (2, 5))
+    await Job.update({Job.started_at: started_at, Job.finished_at: finished_at}).where(Job.id == job.id)
+    page = (await web.get(f"/jobs/{job.id}")).text
+    assert re.findall(r'id="job-[\w-]{36}-(\w+)" class="button button-primary"', page) == ["variation"]
+    [folded] = re.findall(r'<details class="folded" id="job-[\w-]{36}-ids">(.*?)</details>', page, re.DOTALL)
+    sha256 = (await web.get(f"/status/{job.id}")).json()["outputs"][0]["sha256"]
+    assert sha256 in folded
+    assert page.count(sha256) == 1
+    assert 'href="https://replicate.com/stability-ai/sdxl"' in page
+    assert '<rect class="times-ran" x="400.0" width="600.0"' in page
+    assert '<div class="times-ran"><dt>Ran</dt><dd>3.0 s</dd></div>' in page
 
 
 async def test_what_changes_with_a_release_is_asked_for_again_and_what_has_a_version_is_kept(

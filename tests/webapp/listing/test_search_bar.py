@@ -13,6 +13,7 @@ from tasks.db.database import now
 from tasks.db.tables import Job
 from tasks.jobs import lifecycle
 from webapp.listing.query import PAGE
+from webapp.listing.search_bar import figures
 
 HTMX = {"HX-Request": "true", "HX-Target": "form#search-bar-form"}
 
@@ -174,3 +175,7 @@ async def test_a_job_of_another_search_is_not_on_the_page(web: httpx.AsyncClient
     trashed = await submitted("a fox", trashed_at=now())
     assert trashed not in (await web.get("/?q=fox")).text
     assert card_ids((await web.get("/?q=in:trash")).text) == [str(UUID(trashed))]
+
+
+def test_a_number_of_prints_that_is_not_known_exactly_has_a_plus() -> None:
+    assert [figures(number) for number in (0, 318, 10_000, 10_001)] == ["0", "318", "10,000", "10,000+"]
