@@ -46,7 +46,9 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
 });
 
 document.addEventListener("htmx:after:swap", () => {
-  if (focused && document.activeElement === document.body) document.querySelector("#search-bar .chip").focus();
+  if (focused && document.activeElement === document.body) {
+    (document.querySelector("#search-bar .chip") ?? document.getElementById("filter-button")).focus();
+  }
   focused = false;
 });
 

@@ -15,6 +15,7 @@ PAGES = {
         "composer_bar",
         "prompts",
         "search_bar",
+        "filter_panel",
         "sheet",
         "timeline",
         "paper",
@@ -53,6 +54,7 @@ PAGES = {
     "collections": ("collections", "selection", "ratios"),
     "done": ("selection",),
     "error": ("error",),
+    "filter": ("search_bar", "filter_panel"),
     "docs": (),
 }
 """The files of each page after `tokens` and `base`, which all pages have, in the order of the cascade."""
@@ -67,8 +69,8 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline",
-    "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar",
+    "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "filter_panel", "place",
+    "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar",
     "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox",
     "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft",
     "inputs",
