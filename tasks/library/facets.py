@@ -21,7 +21,6 @@ from tasks.library.query import KINDS, Search
 from tasks.models.names import bare
 
 LIBRARY_TTL_SECONDS = 30.0  # seconds that the numbers of the whole library are cached
-MAX_VALUES = 1000  # of a field that are counted
 FIELDS = ("kind", "model", "by", "tag", "fav", "rating", "status")
 STARS = range(1, 6)
 
@@ -50,7 +49,7 @@ async def found(search: Search, most: int = MAX_COUNTED) -> Facets:
     fields = defaultdict(list)
     for field in FIELDS:
         fields[search.with_values(field, ())].append(field)
-    counted = await asyncio.gather(*(_of_search(other, most) if other else of_library() for other in fields))
+    counted = await asyncio.gather(*(_of_search(other, most) if other else of_library(most) for other in fields))
     return {
         field: facets.get(field, {})
         for names, facets in zip(fields.values(), counted, strict=True)
@@ -59,53 +58,53 @@ async def found(search: Search, most: int = MAX_COUNTED) -> Facets:
 
 
 @alru_cache(maxsize=1, ttl=LIBRARY_TTL_SECONDS)
-async def of_library() -> Facets:
-    """Return all jobs outside the trash by the values of FIELDS, and by collection. Each is counted up to a limit."""
+async def of_library(most: int) -> Facets:
+    """Return all jobs outside the trash by the values of FIELDS, and by collection, each counted up to `most`."""
     tally = _Tally()
-    for field, query in OF_LIBRARY.items():
-        for row in await Job.raw(query):
-            tally.add(field, row["value"], Count(min(row["number"], MAX_COUNTED), row["number"] > MAX_COUNTED))
+    for field, query in IN_LIBRARY.items():
+        for row in await Job.raw(query, *[most + 1] * query.count("{}")):
+            tally.add(field, row["value"], Count(min(row["number"], most), row["number"] > most))
     return tally.facets()
 
 
 def _number(jobs: str) -> str:
-    """Return the expression for a number of jobs, counted up to a limit. jobs: which, from FROM on."""
-    return f"(SELECT count(*) FROM (SELECT 1 {jobs} LIMIT {MAX_COUNTED + 1}) AS counted) AS number"
+    """Return the expression for a number of jobs, with a {} for the limit to it. jobs: which, from FROM on.
+
+    They are in the order of the index that finds them, or PostgreSQL would take a value for common and scan all jobs.
+    """
+    return f"(SELECT count(*) FROM (SELECT 1 {jobs} LIMIT {{}}) AS counted) AS number"
 
 
-def _each(values: Iterable[str], condition: str) -> str:
-    """Return a query for the numbers of jobs with these values. condition: for those with one of them, a {}."""
-    number = _number(f"FROM job WHERE {condition} AND {SHOWN}")
-    return " UNION ALL ".join(f"SELECT {value} AS value, {number.format(value)}" for value in values)
+def _each(values: Iterable[object], conditions: str) -> str:
+    """Return a query for the numbers of jobs with each of these values. conditions: with a % for the value."""
+    jobs = f"FROM job WHERE {conditions} AND {SHOWN} ORDER BY job.id"
+    return " UNION ALL ".join(f"SELECT {value} AS value, {_number(jobs.replace('%', str(value)))}" for value in values)
 
 
-OF_LIBRARY = {
-    "kind": _each((f"'{kind}'" for kind in KINDS), "job.kind = {}"),
-    "fav": _each(["true"], "job.favorite = {}"),
-    "rating": _each(map(str, STARS), "job.rating = {} AND job.rating > 0"),
-    "status": " UNION ALL ".join(
-        f"SELECT '{status}' AS value, "
-        + _number(
-            f"FROM job WHERE {of_status(status)} AND {SHOWN}"
-            + (" ORDER BY job.model, job.id" if status == Status.COMPLETED else "")  # as the index job_completed has it
-        )
-        for status in Status
-    ),
-    "model": f"{MODEL_NAMES} SELECT model AS value, {_number(f'FROM job WHERE job.model = names.model AND {SHOWN}')}"
-    f" FROM names WHERE model IS NOT NULL LIMIT {MAX_VALUES}",
-    "by": f"SELECT name AS value, {_number(f'FROM job WHERE job.owner = person.id AND {SHOWN}')}"
-    f" FROM person LIMIT {MAX_VALUES}",
-    "tag": f"{TAG_NAMES} SELECT name AS value, "
-    + _number(f"FROM job_tag JOIN job ON job.id = job_tag.job WHERE job_tag.name = names.name AND {SHOWN}")
-    + f" FROM names WHERE name IS NOT NULL LIMIT {MAX_VALUES}",
-    "collection": "SELECT name AS value, "
-    + _number(
-        "FROM collection_item JOIN job ON job.id = collection_item.job"
-        f" WHERE collection_item.collection = collection.id AND {SHOWN}"
-    )
-    + f" FROM collection LIMIT {MAX_VALUES}",
+def _status(status: Status) -> str:
+    by_model = "job.model, " if status == Status.COMPLETED else ""  # as in the index job_completed
+    jobs = f"FROM job WHERE {of_status(status)} AND {SHOWN} ORDER BY {by_model}job.id"
+    return f"SELECT '{status}' AS value, {_number(jobs)}"
+
+
+OF_MODEL = f"FROM job WHERE job.model = names.model AND {SHOWN} ORDER BY job.id"
+OF_PERSON = f"FROM job WHERE job.owner = person.id AND {SHOWN} ORDER BY job.id"
+OF_TAG = f"FROM job_tag JOIN job ON job.id = job_tag.job WHERE job_tag.name = names.name AND {SHOWN}"
+OF_COLLECTION = (
+    "FROM collection_item JOIN job ON job.id = collection_item.job"
+    f" WHERE collection_item.collection = collection.id AND {SHOWN}"
+)
+IN_LIBRARY = {
+    "kind": _each((f"'{kind}'" for kind in KINDS), "job.kind = %"),
+    "fav": _each(["true"], "job.favorite = %"),
+    "rating": _each(STARS, "job.rating = % AND job.rating > 0"),
+    "status": " UNION ALL ".join(map(_status, Status)),
+    "model": f"{MODEL_NAMES} SELECT model AS value, {_number(OF_MODEL)} FROM names WHERE model IS NOT NULL",
+    "by": f"SELECT name AS value, {_number(OF_PERSON)} FROM person",
+    "tag": f"{TAG_NAMES} SELECT name AS value, {_number(OF_TAG)} FROM names WHERE name IS NOT NULL",
+    "collection": f"SELECT name AS value, {_number(OF_COLLECTION)} FROM collection",
 }
-"""Queries for the values of each field with their numbers. Each value is counted from an index of its own."""
+"""Queries for the values of each field with their numbers, each counted from an index."""
 
 
 async def _of_search(search: Search, most: int) -> Facets:
@@ -114,7 +113,7 @@ async def _of_search(search: Search, most: int) -> Facets:
     names = await _names_of_people() if any(row["owner"] for row in rows) else {}
     tally = _Tally()
     if more and search.owner is None:
-        for field, counts in (await of_library()).items():
+        for field, counts in (await of_library(most)).items():
             for value in (value for value, count in counts.items() if count.jobs):
                 tally.add(field, value, Count(0, more))
     for row in rows:
