@@ -119,8 +119,8 @@ async def empty(database: None) -> None:
 
     for cached in (
         registry.stored, registry.fetch, backlog.count_waiting, pace.recent, estimates.occupancy,
-        estimates.typical_duration, months.of_library, facets.of_library, people.exist, budgets.recent, quotes.last_runs,
-        prices.latest, outbox.has_endpoints,
+        estimates.typical_duration, months.of_library, facets.of_library, people.exist, budgets.recent,
+        quotes.last_runs, prices.latest, outbox.has_endpoints,
     ):  # fmt: skip
         cached.cache_clear()
     events.redis_health = events.RedisHealth()

@@ -108,7 +108,8 @@ async def numbers_by(search: Search, columns: Sequence[str], most: int) -> list[
     Each combination of values is one row, with its `number`.
     """
     listed, found = ", ".join(columns), _walk(search, _Part(ascending=False), most, columns)
-    return await Job.raw(f"SELECT {listed}, count(*) AS number FROM ({{}}) AS found GROUP BY {listed}", found)
+    query = f"SELECT {listed}, count(*) AS number FROM ({{}}) AS found GROUP BY {listed}"
+    return list(await Job.raw(query, found))
 
 
 async def numbers_tagged(search: Search, most: int) -> dict[str, int]:

@@ -88,6 +88,7 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/searches": {"GET": (READ_ALL,), "POST": (TIDY, READ_ALL)},
     "/searches/count": (READ_ALL,),
     "/searches/filter": (READ_ALL,),
+    "/searches/suggestions": (READ_ALL,),
     "/searches/{search_id}/delete": (TIDY, READ_ALL),
     "/selection": (TIDY, READ_ALL),
     "/selection.zip": (READ_ALL,),

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from tasks.library import facets, months
+from tasks.library.cards import MAX_COUNTED
 from tasks.library.facets import Count
 from tasks.library.query import Search
 from webapp.listing.query import Sheet
@@ -21,7 +22,8 @@ GROUPS = {
 """The fields in each group of the panel, in its order."""
 WORDS = {
     "fav": {"yes": "Favorites"},
-    "rating": {"5": "5 stars"} | {f">={stars}": f"{stars} star{'s' if stars > 1 else ''} or more" for stars in range(4, 0, -1)},
+    "rating": {"5": "5 stars"}
+    | {f">={stars}": f"{stars} star{'s' if stars > 1 else ''} or more" for stars in range(4, 0, -1)},
     "kind": {"image": "Pictures", "video": "Videos", "audio": "Audio", "text": "Texts", "file": "Other files"},
     "status": {name: name.capitalize() for name in ("completed", "queued", "running", "failed", "canceled")},
 }
@@ -51,7 +53,7 @@ class Facet:
 
 async def filter_panel(sheet: Sheet) -> list[Facet]:
     """Return the groups of the panel for a sheet: those that have a choice, or have a part in its search."""
-    counted = dict(await facets.found(sheet.search)) | {"on": await _dates(sheet.search.with_values("on", ()))}
+    counted = dict(await facets.found(sheet.search)) | {"on": await dates(sheet.search.with_values("on", ()))}
     groups = []
     for title, fields in GROUPS.items():
         values = [value for field in fields for value in _values(sheet, field, counted.get(field, {}))]
@@ -60,11 +62,24 @@ async def filter_panel(sheet: Sheet) -> list[Facet]:
     return groups
 
 
+async def dates(search: Search) -> Mapping[str, Count]:
+    """Return what a search finds by years and by months (2026, 2026-09), newest first: all years, then all months."""
+    found = await months.found(search, UTC)
+    by_month = {
+        f"{month.first:%Y-%m}": Count(0, more=True) if month.jobs is None else Count(month.jobs)
+        for month in found.months
+    }  # fmt: skip
+    by_year: dict[str, Count] = {}
+    for month, count in by_month.items():
+        by_year[month[:4]] = by_year.get(month[:4], Count(0)) + count
+    return by_year | by_month
+
+
 def number_in_words(count: Count) -> str:
     """Return a number of prints as the panel shows it: 812, or 10,000+ where there may be more."""
     if count.more and not count.jobs:
         return ""  # it is only known to be in the library
-    return f"{min(count.jobs, facets.MAX_COUNTED):,}+" if count.more else f"{count.jobs:,}"
+    return f"{min(count.jobs, MAX_COUNTED):,}+" if count.more else f"{count.jobs:,}"
 
 
 def written(model: str, models: Iterable[str]) -> str:
@@ -73,24 +88,11 @@ def written(model: str, models: Iterable[str]) -> str:
     return model if any(name in other for other in models if other != model) else name or model
 
 
-async def _dates(search: Search) -> Mapping[str, Count]:
-    """Return the counts of the years of a search, newest first, each before its months."""
-    found = await months.found(search, UTC)
-    dates: dict[str, Count] = {}
-    for month in found.months:
-        count = Count(0, more=True) if month.jobs is None else Count(month.jobs)
-        year = str(month.first.year)
-        dates[year] = dates.get(year, Count(0)) + count
-        dates[f"{month.first:%Y-%m}"] = count
-    return dates
-
-
 def _ordered(field: str, counts: Mapping[str, Count]) -> Mapping[str, Count]:
     if field in WORDS:
         return {value: counts[value] for value in WORDS[field] if value in counts}
     if field == "on":
-        years = [value for value in counts if "-" not in value]
-        return {value: counts[value] for value in [*years, *(value for value in counts if "-" in value)]}
+        return counts
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1].jobs, pair[0])))
 
 

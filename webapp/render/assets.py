@@ -15,6 +15,7 @@ PAGES = {
         "composer_bar",
         "prompts",
         "search_bar",
+        "suggestions",
         "filter_panel",
         "sheet",
         "timeline",
@@ -69,11 +70,11 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "filter_panel", "place",
-    "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar",
-    "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox",
-    "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft",
-    "inputs",
+    "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "suggestions",
+    "filter_panel", "place", "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes",
+    "folds", "bottom_bars", "composer_bar", "keys/names", "composer", "times", "media", "player", "hover", "marks",
+    "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls",
+    "picker", "prompts", "memory", "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 
