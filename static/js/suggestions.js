@@ -59,13 +59,13 @@ function tell() {
   else field().removeAttribute("aria-activedescendant");
 }
 
-/** Type what is suggested, so that the browser's undo takes it back, or follow a saved search. */
+/** Type what is suggested, so that the browser's undo takes it back. A saved search takes the place of all that is there. */
 function choose({ dataset }) {
   close();
-  const { text, address } = dataset;
-  if (address) return window.htmx.ajax("GET", address, { source: "#search-bar", swap: "none" });
+  const { text, sort } = dataset;
   field().focus();
-  field().setSelectionRange(0, field().selectionStart);
+  field().setSelectionRange(0, sort ? field().value.length : field().selectionStart);
+  if (sort) document.getElementById("search-bar-sort").value = sort;
   document.execCommand("insertText", false, text);
 }
 

@@ -20,7 +20,7 @@ from tasks.library.labels import TAG_NAMES
 from tasks.library.query import KINDS, Search
 from tasks.models.names import bare
 
-LIBRARY_TTL_SECONDS = 30.0  # seconds that the numbers of the whole library are cached
+LIBRARY_TTL_SECONDS = 10.0  # seconds that the numbers of the whole library are cached
 FIELDS = ("kind", "model", "by", "tag", "fav", "rating", "status")
 STARS = range(1, 6)
 

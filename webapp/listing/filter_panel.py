@@ -52,12 +52,12 @@ class Facet:
 
 
 async def filter_panel(sheet: Sheet) -> list[Facet]:
-    """Return the groups of the panel for a sheet: those that have a choice, or have a part in its search."""
+    """Return the groups of the panel for a sheet that have values."""
     counted = dict(await facets.found(sheet.search)) | {"on": await dates(sheet.search.with_values("on", ()))}
     groups = []
     for title, fields in GROUPS.items():
         values = [value for field in fields for value in _values(sheet, field, counted.get(field, {}))]
-        if len(values) > 1 or any(value.on or title == "Rating" for value in values):
+        if values:
             groups.append(_facet(title, values))
     return groups
 

@@ -72,7 +72,7 @@ async def search_bar(
         terms=[
             Link(str(term), replace(shown, search=shown.search.without(term)).address()) for term in shown.search.terms
         ],
-        saved=[saved_link(row) for row in await saved_searches.saved()],
+        saved=[_kept(row) for row in await saved_searches.saved()],
         found=in_words(number) if shown.search else "",
         few=FEW if not shown.search and number < FEW and await cards.count(shown.search, FEW) < FEW else 0,
     )
@@ -90,7 +90,6 @@ def in_words(number: int) -> str:
     return f"{number:,} print{'s' if number != 1 else ''}" if number else "No prints"
 
 
-def saved_link(row: SavedSearch) -> Link:
-    """Return the link to what a saved search finds."""
+def _kept(row: SavedSearch) -> Link:
     sort = {} if row.sort == Sort.NEWEST else {"sort": row.sort}
     return Link(row.name, f"/?{urlencode({'q': row.query, **sort})}", str(row.id))

@@ -10,7 +10,6 @@ from tasks.library.cards import MAX_COUNTED
 from tasks.library.facets import Count
 from tasks.library.query import FIELDS, META, Search, Term
 from webapp.listing.filter_panel import WORDS, dates, number_in_words, written
-from webapp.listing.search_bar import saved_link
 
 MAX_SUGGESTIONS = 8
 MAX_FIELDS, MAX_SAVED = 3, 2  # of them, for the beginning of a word
@@ -26,14 +25,15 @@ _PIECE = re.compile(r'(?P<minus>-?)(?:(?P<field>[A-Za-z]+):)?"?(?P<value>[^"]*)'
 class Suggestion:
     """What somebody may mean. words: as the list shows it. about: what that is. number: of prints, in words.
 
-    text: the text with the suggestion in place of its last piece; "" for a saved search, which has its address.
+    text: the text with the suggestion in place of its last piece; for a saved search, the text that takes the place of
+    all that is in the box. sort: its order, of a saved search.
     """
 
     words: str
     about: str = ""
     number: str = ""
     text: str = ""
-    address: str = ""
+    sort: str = ""
 
 
 async def suggestions(text: str) -> list[Suggestion]:
@@ -109,7 +109,7 @@ async def _counts(field: str) -> Mapping[str, Count]:
 async def _saved(word: str) -> list[Suggestion]:
     """Return the saved searches in whose names a word begins as typed."""
     return [
-        Suggestion(row.name, "Saved search", address=saved_link(row).address)
+        Suggestion(row.name, "Saved search", text=row.query, sort=row.sort)
         for row in await saved_searches.saved()
         if any(name.startswith(word.lower()) for name in BEGINNING.findall(row.name.lower()))
     ][:MAX_SAVED]
