@@ -111,7 +111,7 @@ async def empty(database: None) -> None:
     from tasks.accounts import people
     from tasks.db.tables import TABLES, Library
     from tasks.jobs import backlog, budgets, estimates, pace, quotes, tally
-    from tasks.library import months, showcase
+    from tasks.library import facets, months, showcase
     from tasks.messaging import events
     from tasks.models import prices, registry
     from tasks.outbox import outbox
@@ -119,8 +119,8 @@ async def empty(database: None) -> None:
 
     for cached in (
         registry.stored, registry.fetch, backlog.count_waiting, pace.recent, estimates.occupancy,
-        estimates.number_running, estimates.typical_duration, tally.last_model, months.of_library, people.exist,
-        budgets.recent, quotes.last_runs, prices.latest, outbox.has_endpoints, showcase.made,
+        estimates.number_running, estimates.typical_duration, tally.last_model, months.of_library, facets.of_library,
+        people.exist, budgets.recent, quotes.last_runs, prices.latest, outbox.has_endpoints, showcase.made,
     ):  # fmt: skip
         cached.cache_clear()
     events.redis_health = events.RedisHealth()

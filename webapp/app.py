@@ -33,7 +33,7 @@ from webapp.doors import mcp, openai, openai_answers, replicate_problems
 from webapp.doors import replicate as replicate_door
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
-from webapp.gallery import batches, collections, compare, gallery, lightbox, queue_page, saved_searches
+from webapp.gallery import batches, collections, compare, gallery, lightbox, queue_page, refine, saved_searches
 from webapp.http import access, health, media, static
 from webapp.http.authentication import Authentication, recognize
 from webapp.http.bodies import MAX_BODY_BYTES, BoundedBodies
@@ -167,6 +167,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *selection.ROUTES,
     *collections.ROUTES,
     archive.download,
+    *refine.ROUTES,
     *saved_searches.ROUTES,
     *batches.ROUTES,
     *queue_page.ROUTES,

@@ -6,6 +6,7 @@
  */
 
 const PAUSE = 300; // milliseconds without a keystroke before a search
+const UNFINISHED = /(^|\s)-?[a-z]+:$/i; // its value is still to come; Enter searches nevertheless
 let timer = 0;
 let typed = false;
 let restoring = false;
@@ -27,6 +28,7 @@ document.addEventListener("input", ({ target }) => {
   if (target.id !== "search-bar-q") return;
   clearTimeout(timer);
   typed = true;
+  if (UNFINISHED.test(target.value)) return;
   timer = setTimeout(() => target.form?.requestSubmit(), PAUSE);
 });
 
@@ -46,7 +48,9 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
 });
 
 document.addEventListener("htmx:after:swap", () => {
-  if (focused && document.activeElement === document.body) document.querySelector("#search-bar .chip").focus();
+  if (focused && document.activeElement === document.body) {
+    (document.querySelector("#search-bar .chip") ?? document.getElementById("filter-button")).focus();
+  }
   focused = false;
 });
 

@@ -14,8 +14,8 @@ from tasks.db.tables import Condition
 IN_ORDER_OF_AGE = not ON_POSTGRES
 """Whether the index can be walked from old jobs to new ones: SQLite numbers them as they are inserted."""
 
-SELECT_IN_ORDER = (  # CROSS JOIN keeps the order of the tables, so that what is found is not sorted
-    "SELECT job.id FROM job_search CROSS JOIN job_words ON job_words.number = job_search.rowid"
+IN_ORDER = (  # CROSS JOIN keeps the order of the tables, so that what is found is not sorted
+    "FROM job_search CROSS JOIN job_words ON job_words.number = job_search.rowid"
     " CROSS JOIN job ON job.id = job_words.job WHERE job_search MATCH"
 )
 
@@ -71,7 +71,7 @@ def select_among(words: Sequence[Words], job_ids: Sequence[UUID], condition: Con
     """
     given = QueryString(", ".join(["{}"] * len(job_ids)), *job_ids)
     return QueryString(
-        f"{SELECT_IN_ORDER} {{}} AND job_search.rowid >= (SELECT min(number) FROM job_words WHERE job IN ({{}}))"
+        f"SELECT job.id {IN_ORDER} {{}} AND job_search.rowid >= (SELECT min(number) FROM job_words WHERE job IN ({{}}))"
         " AND job_search.rowid <= (SELECT max(number) FROM job_words WHERE job IN ({}))"
         " AND job_words.job IN ({}) AND {}",
         query(words), given, given, given, condition.querystring,
@@ -85,8 +85,9 @@ def select_next(
     ascending: bool,
     count: int,
     end: UUID | None = None,
+    columns: Sequence[str] = ("id",),
 ) -> QueryString:
-    """Return a query for the ids of the next jobs after `start` that match, in order of age, on SQLite.
+    """Return a query for columns of the next jobs after `start` that match, in order of age, on SQLite.
 
     end: the last id of a descending walk, with `start`.
     """
@@ -107,7 +108,7 @@ def select_next(
         )
         values += [end, end, start]
     return QueryString(
-        f"{SELECT_IN_ORDER} {{}} AND {{}}{beyond}"
+        f"SELECT {', '.join(f'job.{name}' for name in columns)} {IN_ORDER} {{}} AND {{}}{beyond}"
         f" ORDER BY job_search.rowid {'ASC' if ascending else 'DESC'} LIMIT {{}}",
         *values, count,
     )  # fmt: skip

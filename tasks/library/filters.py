@@ -12,7 +12,8 @@ from tasks.db.full_text import Words
 from tasks.db.tables import Condition, Job
 from tasks.library.query import META, YES, Search, Term, cost_range, first_moment, moment_after, rating_range
 
-VISIBLE = WhereRaw("job.deleted_at IS NULL AND job.trashed_at IS NULL")  # as in the index job_shown
+SHOWN = "job.deleted_at IS NULL AND job.trashed_at IS NULL"  # as in the index job_shown
+VISIBLE = WhereRaw(SHOWN)
 IN_TRASH = WhereRaw(f"job.deleted_at IS NULL AND {by_own_index('trashed_at IS NOT NULL')}")
 
 MODEL_NAMES = (  # of models in use: walks the index from one to the next, however many jobs have each
@@ -53,6 +54,13 @@ def but_words(search: Search) -> Condition:
     return _joined(" AND ", [found, *map(_matches, others)])
 
 
+def of_status(status: str) -> str:
+    """Return the condition for jobs with a status, as in the indexes of the jobs that wait, run, or ended badly."""
+    if status in ("failed", "canceled"):
+        return f"job.status = '{status}' AND job.status IN ('failed', 'canceled')"
+    return by_own_index(f"status = '{status}'") if status in ("queued", "running") else f"job.status = '{status}'"
+
+
 def _words(term: Term) -> Words:
     return Words(term.values[0], prefix=not term.phrase)
 
@@ -80,7 +88,7 @@ def _has(field: str, value: str) -> Condition:
         case "model":
             return _of_model(_containing(value))
         case "status":
-            return WhereRaw(_status(value.lower()))
+            return WhereRaw(of_status(value.lower()))
         case "kind":  # one of a few values: a literal, so that indexes are used
             return WhereRaw(f"job.kind = '{value.lower()}'")
         case "tag":
@@ -129,13 +137,6 @@ def _of_model(pattern: str) -> Condition:
         f"job.model IN ({MODEL_NAMES} SELECT model FROM {like}) AND job.id >= ({oldest}) AND job.id <= ({newest})",
         pattern, pattern, pattern,
     )  # fmt: skip
-
-
-def _status(status: str) -> str:
-    """Return the condition for a status, as in the indexes of the jobs that wait, run, or ended badly."""
-    if status in ("failed", "canceled"):
-        return f"job.status = '{status}' AND job.status IN ('failed', 'canceled')"
-    return by_own_index(f"status = '{status}'") if status in ("queued", "running") else f"job.status = '{status}'"
 
 
 def _containing(value: str) -> str:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from tasks.db.tables import JobTag
 
-TAGS_IN_USE = (  # walks the index from one name to the next, however many jobs have each
+TAG_NAMES = (  # in use: walks the index from one name to the next, however many jobs have each
     "WITH RECURSIVE names (name) AS (SELECT min(name) FROM job_tag UNION ALL"
     " SELECT (SELECT min(job_tag.name) FROM job_tag WHERE job_tag.name > names.name) FROM names"
-    " WHERE names.name IS NOT NULL) SELECT name FROM names WHERE name IS NOT NULL LIMIT {}"
+    " WHERE names.name IS NOT NULL)"
 )
+TAGS_IN_USE = f"{TAG_NAMES} SELECT name FROM names WHERE name IS NOT NULL LIMIT {{}}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
@@ -109,6 +110,26 @@ async def number_before(search: Search, sort: Sort, job: Job, most: int) -> int:
     return number
 
 
+async def numbers_by(search: Search, columns: Sequence[str], most: int) -> list[dict[str, Any]]:
+    """Return how many of the newest `most` jobs that a search finds have which values of these columns.
+
+    Each combination of values is one row, with its `number`.
+    """
+    listed, found = ", ".join(columns), _walk(search, _Part(ascending=False), most, columns)
+    query = f"SELECT {listed}, count(*) AS number FROM ({{}}) AS found GROUP BY {listed}"
+    return list(await Job.raw(query, found))
+
+
+async def numbers_tagged(search: Search, most: int) -> dict[str, int]:
+    """Return how many of the newest `most` jobs that a search finds have each tag, by its name."""
+    query = (
+        "SELECT job_tag.name, count(*) AS number FROM ({}) AS found"
+        " JOIN job_tag ON job_tag.job = found.id GROUP BY job_tag.name"
+    )
+    rows = await Job.raw(query, _walk(search, _Part(ascending=False), most))
+    return {row["name"]: int(row["number"]) for row in rows}
+
+
 async def numbers_within(search: Search, spans: Sequence[tuple[datetime, datetime]], most: int) -> list[int]:
     """Return how many jobs a search finds in each span of time, each counted up to `most`. At most 500 spans."""
     if not spans:
@@ -186,11 +207,11 @@ async def _walked(search: Search, parts: Iterable[_Part], count: int) -> list[UU
     return ids
 
 
-def _walk(search: Search, part: _Part, count: int) -> QueryString:
+def _walk(search: Search, part: _Part, count: int, columns: Sequence[str] = ("id",)) -> QueryString:
     words = words_of(search)
     where, beyond = _but_words(search, part), None
     if words and full_text.IN_ORDER_OF_AGE and not part.favorite:
-        return full_text.select_next(words, where, part.start, part.ascending, count, part.end)
+        return full_text.select_next(words, where, part.start, part.ascending, count, part.end, columns)
     if part.end is not None:
         where = where & (Job.id >= part.end)
     if part.start is not None:
@@ -198,7 +219,8 @@ def _walk(search: Search, part: _Part, count: int) -> QueryString:
         beyond = QueryString(f"job_words.job {'>' if part.ascending else '<'} {{}}", part.start)
     if words:
         where = where & full_text.having(words, beyond)
-    return Job.select(Job.id).where(where).order_by(Job.id, ascending=part.ascending).limit(count).querystrings[0]
+    selected = Job.select(*(Job._meta.get_column_by_name(name) for name in columns)).where(where)
+    return selected.order_by(Job.id, ascending=part.ascending).limit(count).querystrings[0]
 
 
 def _but_words(search: Search, part: _Part) -> Condition:

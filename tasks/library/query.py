@@ -92,6 +92,23 @@ class Search:
         """Return the search without this term."""
         return replace(self, terms=tuple(other for other in self.terms if other != term))
 
+    def values(self, field: str) -> tuple[str, ...]:
+        """Return the values of a field of which a job must have one, over all its terms."""
+        return tuple(value for term in self.terms if term.field == field and not term.negated for value in term.values)
+
+    def with_values(self, field: str, values: tuple[str, ...]) -> "Search":
+        """Return the search with these values of a field, in one term, in place of those that a job must have.
+
+        Without values it has no such term. What the search leaves out by this field stays left out.
+        """
+        own = [term for term in self.terms if term.field == field and not term.negated]
+        new = (Term(field, values),) if values else ()
+        if not own:
+            return replace(self, terms=(*self.terms, *new))
+        place = self.terms.index(own[0])
+        rest = tuple(term for term in self.terms[place:] if term not in own)
+        return replace(self, terms=(*self.terms[:place], *new, *rest))
+
 
 def parse(text: str) -> Search:
     """Parse what a user typed. Raises Unclear with all errors in it."""

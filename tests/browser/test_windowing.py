@@ -276,7 +276,7 @@ def test_a_search_takes_the_place_of_a_long_sheet(page: Page, library: Library) 
     library.open(page)
     far_down(page)
     page.evaluate("scrollTo(0, 0)")
-    page.get_by_role("searchbox").fill(f"{library.word} fox")
+    page.get_by_role("combobox", name="Search").fill(f"{library.word} fox")
     expect(page.locator("#chip-2")).to_have_count(1)
     expect(page.locator("#sheet > .card")).to_have_count(len(library.ids))
     assert page.evaluate(IDS) == [f"job-{job_id}" for job_id in library.ids]

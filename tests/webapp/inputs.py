@@ -133,6 +133,8 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/presets/{preset_id:str}": (POST, Door("DELETE", "path"), form("action", "name", action="rename")),
     "/searches": (form("q", "name", "sort", q="fox"), query("x")),
     "/searches/count": (query("q"),),
+    "/searches/filter": (query("q", "sort"),),
+    "/searches/suggestions": (query("q"),),
     "/searches/{search_id:uuid}/delete": (POST,),
     "/selection": (form("action", "tag", "collection", "notes", "q", "job", action="tag", tag="x", all="1"),),
     "/selection.zip": (query("q", "job", all="1"), form("q", "job", all="1")),

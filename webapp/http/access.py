@@ -94,6 +94,8 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/schema/openapi.json": (READ,),
     "/searches": {"GET": (READ_ALL,), "POST": (TIDY, READ_ALL)},
     "/searches/count": (READ_ALL,),
+    "/searches/filter": (READ_ALL,),
+    "/searches/suggestions": (READ_ALL,),
     "/searches/{search_id}/delete": (TIDY, READ_ALL),
     "/selection": (TIDY, READ_ALL),
     "/selection.zip": (READ_ALL,),

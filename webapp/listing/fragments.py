@@ -77,7 +77,7 @@ async def found_fragment(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo)
 async def search_bar_fragment(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo) -> str:
     """Return the search bar alone."""
     sheet, faults = _sheet(query, actor, zone)
-    asked = await search_bar(query, actor, sheet, await cards.count(sheet.search) if sheet else 0, faults)
+    asked = await search_bar(query, sheet, await cards.count(sheet.search) if sheet else 0, faults)
     return _partial("#search-bar", "outerMorph", templates.render("fragments/search_bar.html", search_bar=asked))
 
 
@@ -98,11 +98,11 @@ async def prints_context(query: Mapping[str, Any], actor: Actor, zone: ZoneInfo)
     sheet, faults = _sheet(query, actor, zone)
     live = (sheet or Sheet()).stream()  # before the cards are read: what changes meanwhile arrives as an event
     if sheet is None:
-        asked, nothing = await search_bar(query, actor, None, 0, faults), _context_of(Sheet(), Page([]), {})
+        asked, nothing = await search_bar(query, None, 0, faults), _context_of(Sheet(), Page([]), {})
         return {"search_bar": asked, "unclear": True, "live": live, "years": {}, **nothing}
     # Concurrently: counting the results takes as long as finding the first of them.
     found, shown = await asyncio.gather(months.found(sheet.search, zone), sheet_context(sheet))
-    asked = await search_bar(query, actor, sheet, found.total)
+    asked = await search_bar(query, sheet, found.total)
     return {"search_bar": asked, "unclear": False, "live": live, "years": timeline(sheet, found.months), **shown}
 
 

@@ -5,37 +5,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from tasks.accounts.actors import Actor, Permission
 from tasks.curation import saved_searches
 from tasks.db.tables import SavedSearch
 from tasks.errors import Fault
 from tasks.library import cards
 from tasks.library.paging import Sort
-from tasks.library.query import FIELDS, Field, Search, Term, parse
+from tasks.library.query import FIELDS, Field, Search
 from webapp.listing.query import Sheet
 
-QUICK = {
-    "Favorites": "fav:yes",
-    "Pictures": "kind:image",
-    "Videos": "kind:video",
-    "Audio": "kind:audio",
-    "Failed": "status:failed",
-}
-"""Searches that take one click. Each is one term."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A search term that a click adds (not `on`) or removes (`on`)."""
-
-    words: str
-    address: str
-    on: bool
+FEW = 5  # prints from which on there is something to filter and to select
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link. id: that of the saved search that it leads to, if it leads to one."""
+    """A link. id: that of the saved search that it leads to; "" for the search without one of its terms."""
 
     words: str
     address: str
@@ -44,15 +27,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class SearchBar:
-    """The data for the template. text: as typed. found: the number of prints, in words; empty without a search."""
+    """The data for the template.
+
+    text: as typed. terms: lead to the search without each of them. found: the number of prints, in words; empty without
+    a search. few: FEW while the whole library has fewer prints, else 0.
+    """
 
     text: str
     sheet: Sheet
     faults: Sequence[Fault]
-    quick: list[Chip]
-    terms: list[Chip]
+    terms: list[Link]
     saved: list[Link]
     found: str
+    few: int
 
     @property
     def clear(self) -> str:
@@ -71,24 +58,23 @@ class SearchBar:
 
 
 async def search_bar(
-    query: Mapping[str, Any], actor: Actor, sheet: Sheet | None, number: int, faults: Sequence[Fault] = ()
+    query: Mapping[str, Any], sheet: Sheet | None, number: int, faults: Sequence[Fault] = ()
 ) -> SearchBar:
-    """Return the search bar of a sheet, for an actor.
+    """Return the search bar of a sheet.
 
     sheet: None when the search is unclear; the faults then say what is wrong. number: of the prints that it finds.
     """
     shown = sheet or Sheet()
-    makes = actor.person is not None and actor.key is None and actor.may(Permission.SUBMIT)
-    own = {"Mine": f"by:{actor.name}"} if makes else {}
-    quick = {words: parse(text).terms[0] for words, text in (own | QUICK).items()}
     return SearchBar(
         text=query.get("q", "") if sheet is None else str(shown.search),
         sheet=shown,
         faults=faults,
-        quick=[_chip(shown, words, term) for words, term in quick.items()],
-        terms=[_chip(shown, str(term), term) for term in shown.search.terms if term not in quick.values()],
+        terms=[
+            Link(str(term), replace(shown, search=shown.search.without(term)).address()) for term in shown.search.terms
+        ],
         saved=[_kept(row) for row in await saved_searches.saved()],
         found=in_words(number) if shown.search else "",
+        few=FEW if not shown.search and number < FEW and await cards.count(shown.search, FEW) < FEW else 0,
     )
 
 
@@ -107,12 +93,6 @@ def in_words(number: int) -> str:
 def figures(number: int) -> str:
     """Return a number of prints in figures: "318", or "10,000+" for any that are not counted exactly."""
     return f"{number:,}" if number <= cards.MAX_COUNTED else f"{cards.MAX_COUNTED:,}+"
-
-
-def _chip(sheet: Sheet, words: str, term: Term) -> Chip:
-    on = term in sheet.search.terms
-    search = sheet.search.without(term) if on else Search((*sheet.search.terms, term))
-    return Chip(words, replace(sheet, search=search).address(), on)
 
 
 def _kept(row: SavedSearch) -> Link:

@@ -15,6 +15,8 @@ PAGES = {
         "composer_bar",
         "prompts",
         "search_bar",
+        "suggestions",
+        "filter_panel",
         "sheet",
         "timeline",
         "paper",
@@ -59,6 +61,7 @@ PAGES = {
     "collections": ("collections", "selection", "ratios"),
     "done": ("selection",),
     "error": ("error",),
+    "filter": ("search_bar", "filter_panel"),
     "docs": (),
 }
 """The files of each page after `tokens` and `base`, which all pages have, in the order of the cascade."""
@@ -73,11 +76,11 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "days", "queue", "arrivals", "frames", "live", "scrolling", "search_bar", "place",
-    "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "copy", "folds",
-    "bottom_bars", "composer_bar", "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection",
-    "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "sizes",
-    "presets", "picker", "prompts", "memory", "draft", "inputs",
+    "session", "windowing", "days", "queue", "arrivals", "frames", "live", "scrolling", "search_bar", "suggestions",
+    "filter_panel", "place", "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes",
+    "copy", "folds", "bottom_bars", "composer_bar", "keys/names", "composer", "times", "media", "player", "hover",
+    "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions",
+    "controls", "sizes", "presets", "picker", "prompts", "memory", "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

@@ -104,6 +104,8 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/schema/openapi.json": {"GET": READERS},
     "/searches": {"GET": READERS_OF_ALL, "POST": MAKERS},
     "/searches/count": {"GET": READERS_OF_ALL},
+    "/searches/filter": {"GET": READERS_OF_ALL},
+    "/searches/suggestions": {"GET": READERS_OF_ALL},
     "/searches/{search_id}/delete": {"POST": MAKERS},
     "/selection": {"POST": MAKERS},
     "/selection.zip": {"GET": READERS_OF_ALL, "POST": READERS_OF_ALL},
