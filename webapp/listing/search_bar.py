@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from tasks.accounts.actors import Permission
 from tasks.curation import saved_searches
 from tasks.db.tables import SavedSearch
 from tasks.errors import Fault
 from tasks.library import cards
 from tasks.library.paging import Sort
-from tasks.library.query import FIELDS, Field, Search
+from tasks.library.query import FIELDS, Field, Search, Term
 from webapp.listing.query import Sheet
+from webapp.render.viewer import viewer
 
 FEW = 5  # prints from which on there is something to filter and to select
 
@@ -29,14 +31,16 @@ class Link:
 class SearchBar:
     """The data for the template.
 
-    text: as typed. terms: lead to the search without each of them. found: the number of prints, in words; empty without
-    a search. few: FEW while the whole library has fewer prints, else 0.
+    text: as typed. terms: lead to the search without each of them. mine: leads to the viewer's own prints among these;
+    None where nobody has any, or they are all. found: the number of prints, in words; empty without a search. few: FEW
+    while the whole library has fewer prints, else 0.
     """
 
     text: str
     sheet: Sheet
     faults: Sequence[Fault]
     terms: list[Link]
+    mine: Link | None
     saved: list[Link]
     found: str
     few: int
@@ -72,6 +76,7 @@ async def search_bar(
         terms=[
             Link(str(term), replace(shown, search=shown.search.without(term)).address()) for term in shown.search.terms
         ],
+        mine=_mine(shown),
         saved=[_kept(row) for row in await saved_searches.saved()],
         found=in_words(number) if shown.search else "",
         few=FEW if not shown.search and number < FEW and await cards.count(shown.search, FEW) < FEW else 0,
@@ -93,6 +98,16 @@ def in_words(number: int) -> str:
 def figures(number: int) -> str:
     """Return a number of prints in figures: "318", or "10,000+" for any that are not counted exactly."""
     return f"{number:,}" if number <= cards.MAX_COUNTED else f"{cards.MAX_COUNTED:,}+"
+
+
+def _mine(sheet: Sheet) -> Link | None:
+    actor = viewer.get()
+    if actor.person is None or actor.key is not None or not actor.may(Permission.SUBMIT):
+        return None
+    term = Term("by", (actor.name,))
+    if term in sheet.search.terms:
+        return None
+    return Link("Mine", replace(sheet, search=Search((*sheet.search.terms, term))).address())
 
 
 def _kept(row: SavedSearch) -> Link:

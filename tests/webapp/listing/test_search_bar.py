@@ -8,10 +8,13 @@ from uuid import UUID
 import httpx
 import pytest
 
+from tasks.accounts.actors import Role
 from tasks.curation import saved_searches
 from tasks.db.database import now
 from tasks.db.tables import Job
 from tasks.jobs import lifecycle
+from tests import factories
+from tests.webapp.browsers import PAGES
 from webapp.listing.query import PAGE
 from webapp.listing.search_bar import figures
 
@@ -190,3 +193,13 @@ async def test_a_job_of_another_search_is_not_on_the_page(web: httpx.AsyncClient
 
 def test_a_number_of_prints_that_is_not_known_exactly_has_a_plus() -> None:
     assert [figures(number) for number in (0, 318, 10_000, 10_001)] == ["0", "318", "10,000", "10,000+"]
+
+
+async def test_who_makes_prints_is_led_to_their_own(web: httpx.AsyncClient) -> None:
+    assert "Mine" not in links((await web.get("/")).text)
+    anna, vic = await factories.person(), await factories.person("vic", Role.VIEWER)
+    page = (await web.get("/?q=fox", headers=PAGES | await factories.session_of(anna))).text
+    mine = links(page)["Mine"]
+    assert mine == "/?q=fox+by%3Aanna"
+    assert "Mine" not in links((await web.get(mine, headers=PAGES | await factories.session_of(anna))).text)
+    assert "Mine" not in links((await web.get("/", headers=PAGES | await factories.session_of(vic))).text)
