@@ -265,6 +265,8 @@ def test_one_print_is_selected_and_compared_with_another(page: Page, prints: dic
     compare.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Compare 2 prints")
     expect(page).to_have_url(re.compile(f"job={prints['first']}&job={prints['stack']}$"))
+    page.goto("/?q=lightbox")
+    expect(page.locator("#selection-count")).to_have_text("1 selected")
 
 
 def test_the_filmstrip_marks_the_print_and_leads_to_the_others(page: Page, prints: dict[str, UUID]) -> None:
