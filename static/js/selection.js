@@ -8,6 +8,7 @@ import { cards } from "./windowing.js";
 
 const PRINTS = "#sheet, #batch-grid";
 const KEPT = "darkroom:selection";
+const page = location.pathname; // in the lightbox, the address is that of the print
 const bar = document.getElementById("selection");
 const awaited = new Set(); // ids that were selected before the page was loaded, whose cards are not on it yet
 let last = null; // id of the checkbox used last
@@ -158,7 +159,7 @@ function clear() {
 }
 
 function here() {
-  return `${location.pathname} ${bar.elements.namedItem("q").value}`;
+  return `${page} ${bar.elements.namedItem("q").value}`;
 }
 
 function keep() {

@@ -202,21 +202,31 @@ def test_everything_said_of_a_print_is_changed_in_the_panel_and_kept(
     about.get_by_label("Notes").fill("One line,")
     expect(about.locator(".curation-saved")).to_have_text("Saved")
     page.keyboard.press("End")
-    page.keyboard.type(" and the rest before one turns.")
+    page.keyboard.type(" another")
     page.evaluate("document.querySelector('.pswp__button--arrow--next').click()")  # takes no focus, as a swipe
     expect(shown).to_have_attribute("data-job", str(prints["stack"]))
-    wait_until(lambda: darkroom.status(prints["first"]).get("notes") == "One line, and the rest before one turns.")
+    wait_until(lambda: darkroom.status(prints["first"]).get("notes") == "One line, another")
+    page.keyboard.press("ArrowLeft")
+    expect(about.get_by_label("Notes")).to_have_value("One line, another")
+    about.get_by_label("Notes").fill("One line, another, and the rest")
+    page.go_back()
+    expect(page.locator(".pswp")).to_have_count(0)
+    wait_until(lambda: darkroom.status(prints["first"]).get("notes") == "One line, another, and the rest")
     status = darkroom.status(prints["first"])
     assert (status["rating"], status["favorite"], status["tags"]) == (4, True, ["workbench"])
     assert status["collections"] == ["Shelf"]
+    open_lightbox(page, prints["first"])
     page.keyboard.press("i")
-    page.keyboard.press("ArrowLeft")
     expect(page.get_by_label("Rated 4 of 5")).to_be_visible()
     expect(about).to_be_hidden()
-    page.reload()
+    change = {"notes": "By another."}
+    httpx.patch(f"{darkroom.url}/jobs/{prints['first']}", json=change).raise_for_status()
     page.goto("/?q=lightbox")
     open_lightbox(page, prints["first"])
     expect(about).to_be_hidden()
+    page.keyboard.press("i")
+    expect(about.get_by_label("Notes")).to_have_value("By another.")
+    page.keyboard.press("i")
     expect(page.locator(".pswp__button--favorite")).to_have_attribute("aria-pressed", "true")
     change = {"rating": 0, "favorite": False, "tags": [], "notes": ""}
     httpx.patch(f"{darkroom.url}/jobs/{prints['first']}", json=change).raise_for_status()
@@ -265,6 +275,8 @@ def test_one_print_is_selected_and_compared_with_another(page: Page, prints: dic
     compare.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Compare 2 prints")
     expect(page).to_have_url(re.compile(f"job={prints['first']}&job={prints['stack']}$"))
+    page.goto("/?q=lightbox")
+    expect(page.locator("#selection-count")).to_have_text("1 selected")
 
 
 def test_the_filmstrip_marks_the_print_and_leads_to_the_others(page: Page, prints: dict[str, UUID]) -> None:

@@ -172,9 +172,10 @@ async def listed_cards() -> tuple[list[Card], list[Card]]:
 
 async def panel_context(card: Card, sheet: Sheet) -> dict[str, Any]:
     """Return what the template of the lightbox's panel needs: of the job, and its place on a sheet, if it has one."""
-    position = await cards.position(card.job, sheet.search, sheet.sort)
-    found = figures(await cards.count(sheet.search)) if position else ""
-    return {**await job_context(card), "position": position, "found": found}
+    context, position, found = await asyncio.gather(
+        job_context(card), cards.position(card.job, sheet.search, sheet.sort), cards.count(sheet.search)
+    )
+    return {**context, "position": position, "found": figures(found)}
 
 
 def _partial(target: str, swap: str, html: str = "") -> str:
