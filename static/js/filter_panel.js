@@ -23,17 +23,10 @@ document.addEventListener("click", ({ target }) => target.closest?.("#filter-but
 
 document.addEventListener("keydown", (event) => {
   if (!open || event.key !== "Escape" || !event.target.closest?.("#filter-panel, #filter-button")) return;
+  event.preventDefault();
   show(false);
   button().focus();
 });
-
-/** Show what filters and selects as soon as there are as many prints as the server asks for. */
-function begin() {
-  const few = document.querySelector("#search-bar[data-few]");
-  if (few && document.querySelectorAll("#sheet > .card").length >= Number(few.dataset.few)) delete few.dataset.few;
-}
-
-document.addEventListener("htmx:after:swap", begin);
 
 let searched = false; // whether another search arrives
 
@@ -45,4 +38,11 @@ document.addEventListener("htmx:after:swap", ({ detail }) => {
   if (detail.ctx?.sourceElement === button()) panel().hidden = !open;
   if (open && searched) show(true);
   searched = false;
+  begin();
 });
+
+/** Show what filters and selects as soon as there are as many prints as the server asks for. */
+function begin() {
+  const few = document.querySelector("#search-bar[data-few]");
+  if (few && document.querySelectorAll("#sheet > .card").length >= Number(few.dataset.few)) delete few.dataset.few;
+}

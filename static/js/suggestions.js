@@ -59,7 +59,7 @@ function tell() {
   else field().removeAttribute("aria-activedescendant");
 }
 
-/** Type what is suggested, so that the browser's undo takes it back. A saved search takes the place of all that is there. */
+/** Type what is suggested, so that the browser's undo takes it back. A saved search replaces all that is there. */
 function choose({ dataset }) {
   close();
   const { text, sort } = dataset;
@@ -76,7 +76,8 @@ document.addEventListener("input", ({ target }) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.target !== field() || event.isComposing || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (event.target !== field() || event.isComposing) return;
+  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const moves = { ArrowDown: 1, ArrowUp: -1 };
   if (event.key in moves && isOpen()) mark(turned(active + moves[event.key]));
   else if (event.key === "ArrowDown") ask();
@@ -84,7 +85,6 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "Escape" && isOpen()) close();
   else return event.key === "Enter" ? close() : undefined;
   event.preventDefault();
-  event.stopPropagation();
 });
 
 /** Return the option to mark: past both ends lies what was typed, with none marked. */

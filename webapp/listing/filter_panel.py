@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from tasks.library import facets, months
 from tasks.library.cards import MAX_COUNTED
 from tasks.library.facets import Count
-from tasks.library.query import Search
+from tasks.library.query import YES, Search
 from webapp.listing.query import Sheet
 
 MAX_VALUES, MAX_MORE = 8, 100  # of a field that are in sight; that are listed behind "more"
@@ -129,4 +129,6 @@ def _words(field: str, value: str) -> str:
 
 def _means(field: str, typed: str, value: str) -> bool:
     """Return whether a value, as it is typed in a search, means this value."""
+    if field == "fav":
+        return typed.lower() in YES
     return typed.lower() in value.lower() if field == "model" else typed.lower() == value.lower()

@@ -79,6 +79,9 @@ async def test_ratings_which_include_one_another_take_each_others_place(web: htt
     assert found["5 stars 1 print"] == "rating:5"
     assert found["Remove 3 stars or more 2 prints"] == ""
     assert found["Favorites 1 print"] == "rating:>=3 fav:yes"
+    assert (await panel(web, "fox is:favorite"))["Remove Favorites 1 print"] == "fox"
+    assert (await panel(web, "fav:1"))["Remove Favorites 1 print"] == ""
+    assert (await panel(web, "fav:no"))["Favorites 1 print"] == "fav:yes"
 
 
 async def test_a_part_of_a_models_name_marks_every_model_that_it_finds(web: httpx.AsyncClient, library: None) -> None:
