@@ -33,7 +33,7 @@ from webapp.doors import mcp, openai, openai_answers, replicate_problems
 from webapp.doors import replicate as replicate_door
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
-from webapp.gallery import batches, collections, compare, gallery, lightbox, queue_page, saved_searches
+from webapp.gallery import batches, collections, compare, gallery, lightbox, queue_page, saved_searches, view_menu
 from webapp.http import access, health, media, static
 from webapp.http.authentication import Authentication, recognize
 from webapp.http.bodies import MAX_BODY_BYTES, BoundedBodies
@@ -46,6 +46,7 @@ from webapp.live import job_events, stream
 from webapp.live.hub import Hub
 from webapp.models import changes, models, preset_routes
 from webapp.render import templates
+from webapp.render.appearance import Appearing
 from webapp.schemas.codes import Code
 from webapp.schemas.document import Document, document
 from webapp.spend import budget_forms, price_list, spend
@@ -113,7 +114,8 @@ def create_app() -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = OurOwnOnly(app.asgi_handler)  # not middleware: that sees only requests that match a route
+    # Not middleware: that sees only requests that match a route.
+    app.asgi_handler = Appearing(OurOwnOnly(app.asgi_handler))
     return app
 
 
@@ -168,6 +170,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *collections.ROUTES,
     archive.download,
     *saved_searches.ROUTES,
+    view_menu.choose,
     *batches.ROUTES,
     *queue_page.ROUTES,
     *uploads.ROUTES,

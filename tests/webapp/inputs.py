@@ -153,6 +153,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     ),
     "/v1/models": (query("x"),),
     "/v1/models/{owner:str}/{name:str}": (GET,),
+    "/view": (form("size", "layout", "theme", size="m", layout="rows", theme="dark"),),
     "/welcome/{token:str}": (GET, POST),
     "/webhooks": (
         query("endpoint", "state", "type", "before"),

@@ -111,6 +111,7 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/v1/images/generations": (SUBMIT, READ),
     "/v1/models": (READ,),
     "/v1/models/{owner}/{name}": (READ,),
+    "/view": (READ_ALL,),
     "/webhooks": (WEBHOOKS,),
     "/webhooks/deliveries": (SUBMIT,),
     "/webhooks/deliveries/{delivery_id}/replay": (SUBMIT,),

@@ -15,6 +15,7 @@ PAGES = {
         "composer_bar",
         "prompts",
         "search_bar",
+        "view_menu",
         "sheet",
         "timeline",
         "paper",
@@ -30,6 +31,7 @@ PAGES = {
         "picker",
         "queue",
         "ratios",
+        "list",
     ),
     "job": (
         "paper",
@@ -72,7 +74,7 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "days", "queue", "arrivals", "frames", "live", "scrolling", "search_bar", "place",
+    "session", "windowing", "days", "view", "queue", "arrivals", "frames", "live", "scrolling", "search_bar", "place",
     "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars",
     "composer_bar", "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo",
     "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "sizes", "presets",

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from tasks.models.costs import usd
 from tasks.settings import ROOT, settings
 from webapp.render import assets, halt_banner, queue_tally
+from webapp.render.appearance import appearance
 from webapp.render.media_links import preview
 from webapp.render.viewer import viewer
 
@@ -150,6 +151,7 @@ environment.globals |= {
     "halted": halt_banner.known,
     "tally": queue_tally.known,
     "viewer": viewer.get,
+    "appearance": appearance.get,
     "largest_upload": settings.max_upload_mib * 2**20,
     "trash_days": settings.trash_days,
 }

@@ -122,6 +122,7 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/v1/images/generations": {"POST": MAKERS},
     "/v1/models": {"GET": READERS},
     "/v1/models/{owner}/{name}": {"GET": READERS},
+    "/view": {"POST": READERS_OF_ALL},
     "/webhooks": {"GET": PERSONS, "POST": PERSONS},
     "/webhooks/deliveries": {"GET": SUBMITTERS},
     "/webhooks/deliveries/{delivery_id}/replay": {"POST": SUBMITTERS},
