@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
 from markupsafe import Markup
 
+from tasks.demo.examples import EXAMPLES
 from tasks.models.costs import usd
 from tasks.settings import ROOT, settings
 from webapp.render import assets, halt_banner, queue_tally
@@ -148,6 +149,7 @@ environment.globals |= {
     "static": static,
     "icon": icon,
     "standin": settings.standin,
+    "examples": EXAMPLES,
     "halted": halt_banner.known,
     "tally": queue_tally.known,
     "viewer": viewer.get,
