@@ -26,7 +26,7 @@ from tasks.messaging.broker import broker
 from tasks.predictions.webhooks import Signatures
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
-from webapp.accounts import account, people, sign_in
+from webapp.accounts import account, people, settings_page, sign_in
 from webapp.api import estimate, generate, jobs, recent, webhooks, xmp
 from webapp.composer import prompts, reuse, uploads
 from webapp.doors import mcp, openai, openai_answers, replicate_problems
@@ -186,6 +186,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *sign_in.ROUTES,
     *account.ROUTES,
     *people.ROUTES,
+    settings_page.shown,
     *spend.ROUTES,
     *budget_forms.ROUTES,
     *price_list.ROUTES,

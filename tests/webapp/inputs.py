@@ -138,6 +138,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/selection.zip": (query("q", "job", all="1"), form("q", "job", all="1")),
     "/selection/count": (query("q"),),
     "/selection/names": (query("tag"),),
+    "/settings": (query("x"),),
     "/sign-in": (query("next"), form("name", "password", "next", name="anna")),
     "/sign-out": (form("x"),),
     "/spend": (query("month", "by"),),

@@ -99,6 +99,7 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/selection.zip": (READ_ALL,),
     "/selection/count": (READ_ALL,),
     "/selection/names": (READ_ALL,),
+    "/settings": (OPERATE,),
     "/spend": (READ,),
     "/spend.csv": (READ,),
     "/spend.json": (READ,),

@@ -53,6 +53,7 @@ PAGES = {
     "models": ("models",),
     "queue": ("paper", "queue"),
     "prices": ("spend",),
+    "settings": ("accounts", "settings"),
     "sign_in": ("accounts",),
     "spend": ("spend",),
     "webhooks": ("accounts", "webhooks"),

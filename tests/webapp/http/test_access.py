@@ -109,6 +109,7 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/selection.zip": {"GET": READERS_OF_ALL, "POST": READERS_OF_ALL},
     "/selection/count": {"GET": READERS_OF_ALL},
     "/selection/names": {"GET": READERS_OF_ALL},
+    "/settings": {"GET": OPERATORS},
     "/sign-in": {"GET": EVERYONE, "POST": EVERYONE},
     "/sign-out": {"POST": EVERYONE},
     "/spend": {"GET": READERS},

@@ -16,7 +16,7 @@ from tasks.messaging import events
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from tests import factories
-from webapp.cli import doctor
+from tasks import doctor
 
 NAMES = ["token", "database", "redis", "storage", "clock", "prices", "disk", "people"]
 Usage = namedtuple("Usage", "total used free")
