@@ -13,7 +13,7 @@ LEFT_OUT := polyfactory faker tzdata rich-click rich pygments markdown-it-py mdu
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test coverage chaos bench check format format-check lint types contracts migrations screenshots clients lock clean
+.PHONY: help run dev test coverage chaos bench check format format-check lint types contracts migrations screenshots examples clients lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1	\2/p' Makefile | expand -t 20
@@ -71,6 +71,9 @@ clients: $(VENV)/installed-dev ## check the API's document by redocly, and as Ty
 screenshots: $(VENV)/installed-dev ## make the pictures of the README and the docs
 	@$(BIN)/python -m tests.chromium
 	$(BIN)/python -m tests.browser.screenshots
+
+examples: $(VENV)/installed ## draw the example pictures of an empty gallery
+	$(BIN)/python -m tasks.demo.example_pictures
 
 lock: ## pin the requirements anew, with hashes (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

@@ -26,14 +26,24 @@ from tasks.messaging.broker import broker
 from tasks.predictions.webhooks import Signatures
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
-from webapp.accounts import account, people, sign_in
+from webapp.accounts import account, people, settings_page, sign_in
 from webapp.api import estimate, generate, jobs, recent, webhooks, xmp
 from webapp.composer import prompts, reuse, uploads
 from webapp.doors import mcp, openai, openai_answers, replicate_problems
 from webapp.doors import replicate as replicate_door
 from webapp.edit import archive, curation, selection
 from webapp.edit import jobs as job_actions
-from webapp.gallery import batches, collections, compare, gallery, lightbox, queue_page, refine, saved_searches
+from webapp.gallery import (
+    batches,
+    collections,
+    compare,
+    gallery,
+    lightbox,
+    queue_page,
+    refine,
+    saved_searches,
+    view_menu,
+)
 from webapp.http import access, health, media, static
 from webapp.http.authentication import Authentication, recognize
 from webapp.http.bodies import MAX_BODY_BYTES, BoundedBodies
@@ -46,6 +56,7 @@ from webapp.live import job_events, stream
 from webapp.live.hub import Hub
 from webapp.models import changes, models, preset_routes
 from webapp.render import templates
+from webapp.render.appearance import Appearing
 from webapp.schemas.codes import Code
 from webapp.schemas.document import Document, document
 from webapp.spend import budget_forms, price_list, spend
@@ -113,7 +124,8 @@ def create_app() -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = OurOwnOnly(app.asgi_handler)  # not middleware: that sees only requests that match a route
+    # Not middleware: that sees only requests that match a route.
+    app.asgi_handler = Appearing(OurOwnOnly(app.asgi_handler))
     return app
 
 
@@ -169,6 +181,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     archive.download,
     *refine.ROUTES,
     *saved_searches.ROUTES,
+    view_menu.choose,
     *batches.ROUTES,
     *queue_page.ROUTES,
     *uploads.ROUTES,
@@ -184,6 +197,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *sign_in.ROUTES,
     *account.ROUTES,
     *people.ROUTES,
+    settings_page.shown,
     *spend.ROUTES,
     *budget_forms.ROUTES,
     *price_list.ROUTES,

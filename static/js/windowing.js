@@ -14,7 +14,7 @@ const SETTLED = 250; // milliseconds until the rows are checked again after a ch
 
 const runs = new Map(); // spacer -> the fragment with its cards
 const away = new Map(); // id of each card in the fragments -> the card
-let scale = 0; // pixels of height that a card of ratio 1 adds to the sheet
+let scale = 0; // pixels of height that a card of ratio 1 adds to the sheet; in a list, the height of a line
 let arrangedAt = 0; // the scroll position at the last check
 let scheduled = false;
 let changed = null; // the timer that runs after a change
@@ -140,17 +140,21 @@ function empty(rows) {
   for (const element of elements) if (element.matches(".card")) away.set(element.id, element);
 }
 
-/** Adjust the spacers to the width of the window, which changes the height of rows. */
+/** Adjust the spacers to the width of the window and the size of prints, which change the height of rows. */
 function rescale(sheet) {
   const card = sheet.querySelector(":scope > .card + .card"); // not the first of a day, which shares its room
   if (!card) return;
-  const style = getComputedStyle(card);
-  const row = parseFloat(style.flexBasis) / style.getPropertyValue("--ratio");
-  const now = row ** 2 / sheet.clientWidth;
+  const now = document.documentElement.dataset.layout === "list" ? card.offsetHeight : areaOf(card) / sheet.clientWidth;
   if (scale && now !== scale) {
     for (const spacer of runs.keys()) spacer.style.height = `${(parseFloat(spacer.style.height) * now) / scale}px`;
   }
   scale = now;
+}
+
+/** Return the square of the height that a row has before it is stretched. */
+function areaOf(card) {
+  const style = getComputedStyle(card);
+  return (parseFloat(style.flexBasis) / style.getPropertyValue("--ratio")) ** 2;
 }
 
 function spacerOf(card) {

@@ -140,6 +140,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/selection.zip": (query("q", "job", all="1"), form("q", "job", all="1")),
     "/selection/count": (query("q"),),
     "/selection/names": (query("tag"),),
+    "/settings": (query("x"),),
     "/sign-in": (query("next"), form("name", "password", "next", name="anna")),
     "/sign-out": (form("x"),),
     "/spend": (query("month", "by"),),
@@ -155,6 +156,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     ),
     "/v1/models": (query("x"),),
     "/v1/models/{owner:str}/{name:str}": (GET,),
+    "/view": (form("size", "layout", "theme", size="m", layout="rows", theme="dark"),),
     "/welcome/{token:str}": (GET, POST),
     "/webhooks": (
         query("endpoint", "state", "type", "before"),

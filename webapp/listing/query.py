@@ -48,6 +48,10 @@ class Sheet:
         """Whether many jobs that wait fold into one card: it shows all prints, newest first."""
         return self.sort == Sort.NEWEST and not self.search.terms
 
+    def sorted_by(self, sort: Sort) -> "Sheet":
+        """Return the same sheet in another order, from its first job on."""
+        return replace(self, sort=Sort(sort), place=None, until=None)
+
     @property
     def own_address(self) -> str:
         """The sheet's own address in the gallery."""

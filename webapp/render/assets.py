@@ -17,6 +17,7 @@ PAGES = {
         "search_bar",
         "suggestions",
         "filter_panel",
+        "view_menu",
         "sheet",
         "timeline",
         "paper",
@@ -32,6 +33,7 @@ PAGES = {
         "picker",
         "queue",
         "ratios",
+        "list",
     ),
     "job": (
         "paper",
@@ -54,6 +56,7 @@ PAGES = {
     "models": ("models",),
     "queue": ("paper", "queue"),
     "prices": ("spend",),
+    "settings": ("accounts", "settings"),
     "sign_in": ("accounts",),
     "spend": ("spend",),
     "webhooks": ("accounts", "webhooks"),
@@ -76,11 +79,11 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "days", "queue", "arrivals", "frames", "live", "scrolling", "search_bar", "suggestions",
-    "filter_panel", "place", "timeline", "connection", "develop", "announce", "notice", "busy", "pictures", "notes",
-    "copy", "folds", "bottom_bars", "composer_bar", "keys/names", "composer", "times", "media", "player", "hover",
-    "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions",
-    "controls", "sizes", "presets", "picker", "prompts", "memory", "draft", "inputs",
+    "session", "windowing", "days", "view", "queue", "arrivals", "frames", "live", "scrolling", "search_bar",
+    "suggestions", "filter_panel", "place", "timeline", "connection", "develop", "announce", "notice", "busy",
+    "pictures", "notes", "copy", "folds", "bottom_bars", "composer_bar", "keys/names", "composer", "times", "media",
+    "player", "hover", "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify", "keys",
+    "transitions", "controls", "sizes", "presets", "picker", "prompts", "memory", "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

@@ -10,9 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
 from markupsafe import Markup
 
+from tasks.demo.examples import EXAMPLES
 from tasks.models.costs import usd
 from tasks.settings import ROOT, settings
 from webapp.render import assets, halt_banner, queue_tally
+from webapp.render.appearance import appearance
 from webapp.render.media_links import preview
 from webapp.render.viewer import viewer
 
@@ -147,9 +149,11 @@ environment.globals |= {
     "static": static,
     "icon": icon,
     "standin": settings.standin,
+    "examples": EXAMPLES,
     "halted": halt_banner.known,
     "tally": queue_tally.known,
     "viewer": viewer.get,
+    "appearance": appearance.get,
     "largest_upload": settings.max_upload_mib * 2**20,
     "trash_days": settings.trash_days,
 }

@@ -253,7 +253,7 @@ async def test_the_stand_in_is_named_on_every_page_with_the_way_out(web: httpx.A
     job = await completed()
     for path in ("/", f"/jobs/{job.id}", "/docs", "/nothing"):
         page = await web.get(path, headers={"Accept": "text/html"})
-        assert "drawn by the stand-in" in page.text
+        assert 'popovertarget="demo-mode">Demo mode</button>' in page.text
         assert "REPLICATE_API_TOKEN" in page.text
 
 
@@ -331,6 +331,7 @@ async def test_the_buttons_of_cards_are_of_the_pages_one_form(web: httpx.AsyncCl
 
 async def test_the_examples_of_an_empty_library_lead_into_the_prompt(web: httpx.AsyncClient) -> None:
     page = await web.get("/")
-    [first, *_] = re.findall(r'<li><a href="(/\?prompt=[^"]+)">', page.text)
+    [first, *_] = re.findall(r'<a class="example" id="[a-z-]+" href="(/\?prompt=[^"]+)">', page.text)
     assert first.endswith("#prompt")
+    assert page.text.count('class="example"') == 6
     assert "A lighthouse in fog" in (await web.get(first)).text.partition("<textarea")[2].partition("</textarea>")[0]

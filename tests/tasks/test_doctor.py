@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from tasks import doctor
 from tasks.db.database import now
 from tasks.db.tables import Job
 from tasks.errors import Failure
@@ -16,7 +17,6 @@ from tasks.messaging import events
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from tests import factories
-from webapp.cli import doctor
 
 NAMES = ["token", "database", "redis", "storage", "clock", "prices", "disk", "people"]
 Usage = namedtuple("Usage", "total used free")

@@ -1,8 +1,9 @@
-"""`darkroom doctor`: checks everything that Darkroom needs, and says each in a line."""
+"""`darkroom doctor` and the page /settings: checks everything that Darkroom needs, and says each in a line."""
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -33,21 +34,35 @@ class Warned(Exception):
     """The finding of a check about what works, and should be looked at."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check has found. state: ok, warning or failed."""
+
+    name: str
+    state: str
+    words: str
+
+
 async def examine(settings: Settings) -> tuple[list[str], bool]:
     """Run all checks. Returns a line for each, and whether everything works.
 
     Without the database, that is the only finding: the others need it.
     """
-    findings: list[tuple[str, str, str]] = []
     try:
         async with connected():
-            findings += [(name, *await _finding(check, settings)) for name, check in CHECKS.items()]
+            found = await findings(settings)
     except DatabaseAway as away:
-        findings.append(("database", "failed", str(away)))
+        found = [Finding("database", "failed", str(away))]
     finally:
         await events.close()
-    lines = [f"{state:<9}{name:<10}{words}" for name, state, words in findings]
-    return lines, all(state != "failed" for _, state, _ in findings)
+    lines = [f"{each.state:<9}{each.name:<10}{each.words}" for each in found]
+    return lines, all(each.state != "failed" for each in found)
+
+
+async def findings(settings: Settings) -> Sequence[Finding]:
+    """Run all checks at once, with the database open."""
+    found = await asyncio.gather(*(_finding(check, settings) for check in CHECKS.values()))
+    return [Finding(name, *each) for name, each in zip(CHECKS, found, strict=True)]
 
 
 async def _finding(check: Check, settings: Settings) -> tuple[str, str]:
