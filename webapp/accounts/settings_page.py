@@ -2,8 +2,8 @@
 
 from litestar import Response, route
 
-from tasks import doctor
-from tasks.origins import Origin, in_force
+from tasks.health import doctor
+from tasks.health.origins import Origin, in_force
 from tasks.settings import settings
 from webapp.accounts.sign_in import NO_STORE
 from webapp.http.methods import READ

@@ -154,7 +154,7 @@ def spend(settings: Settings, month: str | None) -> int:
 def doctor(settings: Settings) -> int:
     """Check everything, and print each finding in a line. Returns FAILED when something does not work."""
     _begin(settings)
-    from tasks.doctor import examine
+    from tasks.health.doctor import examine
 
     lines, works = asyncio.run(examine(settings))
     print("\n".join(lines))

@@ -4,7 +4,7 @@ import re
 
 import httpx
 
-from tasks.doctor import CHECKS
+from tasks.health.doctor import CHECKS
 from tasks.settings import Settings, settings
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from tasks import doctor
 from tasks.db.database import now
 from tasks.db.tables import Job
 from tasks.errors import Failure
+from tasks.health import doctor
 from tasks.messaging import events
 from tasks.replicate.client import Replicate
 from tasks.settings import settings

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from tasks.origins import InForce, Origin, in_force
+from tasks.health.origins import InForce, Origin, in_force
 from tasks.settings import Settings, settings
 
 FILE = "PORT=8001\nTIMEZONE=Europe/Berlin\nTRASH_DAYS=7\nREPLICATE_API_TOKEN=r8_secret\n"
