@@ -219,8 +219,7 @@ def test_everything_said_of_a_print_is_changed_in_the_panel_and_kept(
     page.keyboard.press("i")
     expect(page.get_by_label("Rated 4 of 5")).to_be_visible()
     expect(about).to_be_hidden()
-    change: dict[str, object] = {"notes": "By another."}
-    httpx.patch(f"{darkroom.url}/jobs/{prints['first']}", json=change).raise_for_status()
+    httpx.patch(f"{darkroom.url}/jobs/{prints['first']}", json={"notes": "By another."}).raise_for_status()
     page.goto("/?q=lightbox")
     open_lightbox(page, prints["first"])
     expect(about).to_be_hidden()
