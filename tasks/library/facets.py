@@ -1,6 +1,6 @@
 """Count what a search finds by the values of its fields, as the filter panel lists them, however many jobs there are.
 
-Of a search the newest 10,000 jobs are counted; of the whole library each value up to 10,000, from an index of its own.
+Of a search the newest 10,000 jobs are counted; of the whole library each value up to a limit, from an index of its own.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from tasks.library.query import KINDS, Search
 from tasks.models.names import bare
 
 LIBRARY_TTL_SECONDS = 10.0  # seconds that the numbers of the whole library are cached
+MAX_OF_MANY = 1000  # the most jobs counted for each tag and collection of the library: there may be hundreds of them
 FIELDS = ("kind", "model", "by", "tag", "fav", "rating", "status")
 STARS = range(1, 6)
 
@@ -59,11 +60,15 @@ async def found(search: Search, most: int = MAX_COUNTED) -> Facets:
 
 @alru_cache(maxsize=1, ttl=LIBRARY_TTL_SECONDS)
 async def of_library(most: int) -> Facets:
-    """Return all jobs outside the trash by the values of FIELDS, and by collection, each counted up to `most`."""
+    """Return all jobs outside the trash by the values of FIELDS, and by collection.
+
+    Each value is counted up to `most`, tags and collections up to MAX_OF_MANY.
+    """
     tally = _Tally()
     for field, query in IN_LIBRARY.items():
-        for row in await Job.raw(query, *[most + 1] * query.count("{}")):
-            tally.add(field, row["value"], Count(min(row["number"], most), row["number"] > most))
+        limit = min(most, MAX_OF_MANY) if field in ("tag", "collection") else most
+        for row in await Job.raw(query, *[limit + 1] * query.count("{}")):
+            tally.add(field, row["value"], Count(min(row["number"], limit), row["number"] > limit))
     return tally.facets()
 
 
@@ -77,18 +82,18 @@ def _number(jobs: str) -> str:
 
 def _each(values: Iterable[object], conditions: str) -> str:
     """Return a query for the numbers of jobs with each of these values. conditions: with a % for the value."""
-    jobs = f"FROM job WHERE {conditions} AND {SHOWN} ORDER BY job.id"
+    jobs = f"FROM job WHERE {conditions} AND {SHOWN} ORDER BY job.id DESC"
     return " UNION ALL ".join(f"SELECT {value} AS value, {_number(jobs.replace('%', str(value)))}" for value in values)
 
 
 def _status(status: Status) -> str:
-    by_model = "job.model, " if status == Status.COMPLETED else ""  # as in the index job_completed
-    jobs = f"FROM job WHERE {of_status(status)} AND {SHOWN} ORDER BY {by_model}job.id"
+    order = "job.model, job.id" if status == Status.COMPLETED else "job.id DESC"  # as in their indexes
+    jobs = f"FROM job WHERE {of_status(status)} AND {SHOWN} ORDER BY {order}"
     return f"SELECT '{status}' AS value, {_number(jobs)}"
 
 
-OF_MODEL = f"FROM job WHERE job.model = names.model AND {SHOWN} ORDER BY job.id"
-OF_PERSON = f"FROM job WHERE job.owner = person.id AND {SHOWN} ORDER BY job.id"
+OF_MODEL = f"FROM job WHERE job.model = names.model AND {SHOWN} ORDER BY job.id DESC"
+OF_PERSON = f"FROM job WHERE job.owner = person.id AND {SHOWN} ORDER BY job.id DESC"
 OF_TAG = f"FROM job_tag JOIN job ON job.id = job_tag.job WHERE job_tag.name = names.name AND {SHOWN}"
 OF_COLLECTION = (
     "FROM collection_item JOIN job ON job.id = collection_item.job"
