@@ -113,7 +113,7 @@ def test_the_list_has_columns_that_sort_and_lines_that_live(page: Page, three: T
     three.darkroom.finished(come)
     expect(page.locator(f"#job-{come} .card-picture")).to_be_visible()
     assert ids(page)[0] == f"job-{come}"
-    with page.expect_popup() as opened:  # a line leads to the print's page, wherever it is clicked
+    with page.context.expect_page() as opened:  # a line leads to the print's page, wherever it is clicked
         page.locator(f"#{newest[1]}").click(position={"x": 500, "y": 20}, modifiers=["ControlOrMeta"])
     expect(opened.value).to_have_url(re.compile(f"/jobs/{UUID(newest[1][4:])}"))
     opened.value.close()
