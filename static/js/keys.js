@@ -80,7 +80,7 @@ function help() {
 function subject() {
   const { job } = viewer()?.dataset ?? {};
   if (job) return document.getElementById(`job-${job}`);
-  return document.activeElement?.closest(".card") ?? document.querySelector(".job-page")?.closest("main") ?? null;
+  return document.activeElement?.closest(".card, .print") ?? document.querySelector(".job-page")?.closest("main") ?? null;
 }
 
 function viewer() {
@@ -94,8 +94,9 @@ function turn(way) {
 }
 
 function act(action, value) {
-  const place = subject()?.querySelector(`[data-action="${action}"]`);
-  const button = place?.querySelector(value ? `button[value="${value}"]` : "button");
+  const places = subject()?.querySelectorAll(`[data-action="${action}"]`) ?? [];
+  if (places.length > 1) return false; // a page with several results, none of which has the focus
+  const button = places[0]?.querySelector(value ? `button[value="${action}:${value}"]` : "button");
   button?.click();
   return Boolean(button);
 }

@@ -169,7 +169,8 @@ def _rows(last: str) -> list[Table]:
             key, preview = f"{job.id}.png", f"{job.id}.preview.webp"
             output = Output(
                 job=job.id, position=0, key=key, kind="image", media_type="image/png", bytes=3, sha256="0" * 64,
-                preview_key=preview, stored_key=key, stored_preview_key=preview, favorite=job.favorite, rating=job.rating,
+                preview_key=preview, stored_key=key, stored_preview_key=preview,
+                favorite=job.favorite, rating=job.rating,
             )  # fmt: skip
             rows.append(output)
     return rows

@@ -22,6 +22,7 @@ PAGES = {
         "sound",
         "player",
         "marks",
+        "cells",
         "selection",
         "matrix",
         "transitions",
@@ -41,7 +42,7 @@ PAGES = {
         "lineage",
         "ratios",
     ),
-    "batch": ("paper", "card", "sound", "player", "marks", "selection", "batch", "transitions", "ratios"),
+    "batch": ("paper", "card", "sound", "player", "marks", "cells", "selection", "batch", "transitions", "ratios"),
     "compare": ("paper", "compare", "ratios"),
     "account": ("accounts",),
     "people": ("accounts",),
@@ -69,9 +70,9 @@ SCRIPT = "js/live_page.js"
 MODULES = (
     "session", "windowing", "days", "arrivals", "frames", "live", "scrolling", "search_bar", "place", "timeline",
     "connection", "develop", "announce", "notice", "busy", "pictures", "notes", "folds", "bottom_bars", "composer_bar",
-    "keys/names", "composer", "times", "media", "player", "hover", "marks", "selection", "undo", "matrix", "lightbox",
-    "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory", "draft",
-    "inputs",
+    "keys/names", "composer", "times", "media", "player", "hover", "cells", "marks", "selection", "undo", "matrix",
+    "lightbox", "uses", "keys/grid", "keys/notify", "keys", "transitions", "controls", "picker", "prompts", "memory",
+    "draft", "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

@@ -17,14 +17,16 @@ const styles = styled("lightbox");
 
 /**
  * Show a job's print. sheet: what windowing.js exports. before: called when it is certain to be shown. moved: called
- * with every job that is turned to. closed: called with the last one. drawn: see player.js. Rejects when the job is not
+ * with every job that is turned to. closed: called with the last one. drawn: see player.js. point: see cells.js. at: which
+ * of its results. Rejects when the job is not
  * on the sheet.
  */
-export async function look(job, sheet, { moved, closed, before, drawn }) {
+export async function look(job, sheet, { moved, closed, before, drawn, point, at }) {
   await styles;
   const slides = slidesOf(sheet.cards());
-  const index = slides.findIndex((slide) => slide.job === job);
-  if (index < 0) throw new Error("not on the sheet");
+  const first = slides.findIndex((slide) => slide.job === job);
+  if (first < 0) throw new Error("not on the sheet");
+  const index = first + at;
   before();
   const pswp = new PhotoSwipe({
     dataSource: slides,
@@ -41,9 +43,10 @@ export async function look(job, sheet, { moved, closed, before, drawn }) {
   const panel = new Panel(pswp);
   const watch = new MutationObserver(() => {
     follow(pswp, slides, sheet);
+    mean(pswp, point);
     pswp.dispatch("cardChange");
   });
-  pswp.addFilter("thumbEl", (_, { job, number }) => (number === 1 ? pictureOf(job) : null));
+  pswp.addFilter("thumbEl", (_, { job, number }) => pictureOf(job, number));
   pswp.addFilter("placeholderSrc", (_, { data }) => data.msrc ?? false);
   showOtherKinds(pswp, drawn);
   addControls(pswp, panel);
@@ -52,6 +55,7 @@ export async function look(job, sheet, { moved, closed, before, drawn }) {
     const { data } = pswp.currSlide;
     show(data.job, sheet);
     pswp.element.dataset.job = data.job;
+    mean(pswp, point);
     pswp.element.setAttribute("aria-label", `Print: ${data.alt}`);
     pswp.mainScroll.itemHolders.forEach(({ el }, at) => (el.inert = at !== 1));
     panel.tell(data.job);
@@ -85,8 +89,14 @@ function whenOpen(pswp, act) {
   else act();
 }
 
-function pictureOf(job) {
-  return document.getElementById(`job-${job}`)?.querySelector(".card-picture");
+function pictureOf(job, number = 1) {
+  return document.getElementById(`job-${job}`)?.querySelectorAll(".card-picture")[number - 1];
+}
+
+/** Have the marks of the card, on which keys and buttons act, mean the result that is shown. */
+function mean(pswp, point) {
+  const { job, position } = pswp.currSlide.data;
+  point(document.getElementById(`job-${job}`), position);
 }
 
 /** Put the card of a job into the document and scroll it into view: keys and buttons act on it. */

@@ -5,10 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.db import ids
-from tasks.db.tables import Job, Output, Undo
+from tasks.db.tables import Job, Undo
 from tasks.jobs import lifecycle
-from tests.factories import completed, failed
+from tests.factories import completed, failed, several
 
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://darkroom.test/"}
 BROWSER = {"Accept": "text/html"}
@@ -197,15 +196,6 @@ async def test_a_job_has_a_hundred_tags_at_most_however_they_come(web: httpx.Asy
     assert sorted((await web.patch(f"/jobs/{job.id}", json={"tags": others})).json()["tags"]) == sorted(others)
 
 
-async def several(count: int = 3) -> Job:
-    """Return a completed job with so many outputs."""
-    job = await completed()
-    [first] = await Output.objects().where(Output.job == job.id)
-    rest = [{"id": ids.new(), "position": at, "key": f"{job.id}-{at}.png"} for at in range(1, count)]
-    await Output.insert(*(Output(**first.to_dict() | each) for each in rest))
-    return job
-
-
 async def test_programs_change_single_outputs_in_one_request(web: httpx.AsyncClient) -> None:
     job = await several()
     changes = [{"position": 0, "trashed": True}, {"position": 1, "favorite": True, "rating": 4}]
@@ -277,3 +267,36 @@ async def test_buttons_at_an_output_mean_this_one(web: httpx.AsyncClient) -> Non
     assert "Moved 1 print to the trash." in last.text
     nothing = await web.post(f"/selection?job={job.id}&output=3", data={"action": "trash"}, headers=HTMX)
     assert nothing.status_code == 422
+
+
+async def test_the_page_of_a_job_has_buttons_at_each_output_and_keeps_only_the_favorites(
+    web: httpx.AsyncClient,
+) -> None:
+    job = await several()
+    page = (await web.get(f"/jobs/{job.id}")).text
+    assert [page.count(f'id="job-{job.id}-output-{number}-favorite"') for number in (1, 2, 3)] == [1, 1, 1]
+    assert (f'id="job-{job.id}-favorite"' in page, "Keep only the favorites" in page) == (False, False)
+    headers = BROWSER | {"Referer": f"http://darkroom.test/jobs/{job.id}"}
+    await web.post(f"/selection?job={job.id}&output=1", data={"action": "favorite:yes"}, headers=headers)
+    assert "Keep only the favorites" in (await web.get(f"/jobs/{job.id}")).text
+    await web.post(f"/selection?job={job.id}", data={"action": "keep"}, headers=headers)
+    page = (await web.get(f"/jobs/{job.id}")).text
+    assert "2 results are in the trash" in page
+    assert (f'id="job-{job.id}-favorite"' in page, "Keep only the favorites" in page) == (True, False)
+    await web.post(f"/selection?job={job.id}&output=2", data={"action": "restore"}, headers=headers)
+    assert "One result is in the trash" in (await web.get(f"/jobs/{job.id}")).text
+
+
+async def test_a_card_shows_up_to_four_outputs_with_their_marks_and_how_many_more_there_are(
+    web: httpx.AsyncClient,
+) -> None:
+    job = await several(6)
+    await web.patch(
+        f"/jobs/{job.id}", json={"outputs": [{"position": 1, "favorite": True}, {"position": 0, "trashed": True}]}
+    )
+    card = (await web.get("/")).text
+    assert card.count('class="card-face card-cell"') == 4
+    assert f'<a id="job-{job.id}-link" class="card-face card-cell" data-slide="0" href="/jobs/{job.id}">' in card
+    assert f'id="job-{job.id}-2-link"' in card
+    assert '<span class="card-further">+1</span>' in card
+    assert card.count('class="cell-marks"') == 1
