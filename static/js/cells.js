@@ -10,16 +10,16 @@ document.addEventListener("focusin", ({ target }) => meant(target.closest?.(".ca
 document.addEventListener("htmx:after:swap", () => {
   const card = last && document.getElementById(last.id);
   if (!card?.matches("[data-cells]:not([data-cell]):is(:hover, :focus-within)")) return;
-  const under = card.querySelector(".card-cell:is(:hover, :focus)");
-  if (under) meant(under);
-  else point(card, last.position);
+  point(card, last.position); // unless it is gone
+  if (!card.matches("[data-cell]")) meant(card.querySelector(".card-cell:is(:hover, :focus)"));
 });
 
 /** Point the marks of a card at the result at a position. Those of a card with one result are of this one anyway. */
 export function point(card, position) {
   const results = JSON.parse(card?.dataset.slides || "[]");
   const at = results.findIndex((result) => result.position === position);
-  if (at < 0 || results.length === 1) return;
+  const isTrashed = card?.querySelector("[data-action='restore']"); // then it is restored as a whole
+  if (at < 0 || results.length === 1 || isTrashed) return;
   last = { id: card.id, position };
   mark(card, results[at]);
   set(card, "data-cell", at);
@@ -28,7 +28,8 @@ export function point(card, position) {
   if (uses) uses.dataset.output = position;
 }
 
-function meant(cell) {
+/** Point the marks at the result of a cell, if it is one. */
+export function meant(cell) {
   const card = cell?.closest(".card");
   if (card) point(card, JSON.parse(card.dataset.slides)[cell.dataset.slide].position);
 }

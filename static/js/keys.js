@@ -5,6 +5,7 @@
  * dialog is open or text is typed, except those that belong to the field (`within`).
  */
 
+import { meant } from "./cells.js";
 import { keep, move } from "./keys/grid.js";
 import { GENERATE } from "./keys/names.js";
 import { notificationSwitch } from "./keys/notify.js";
@@ -80,6 +81,7 @@ function help() {
 function subject() {
   const { job } = viewer()?.dataset ?? {};
   if (job) return document.getElementById(`job-${job}`);
+  meant(document.activeElement?.closest(".card-cell")); // the mouse may rest on another one
   return document.activeElement?.closest(".card, .print") ?? document.querySelector(".job-page")?.closest("main") ?? null;
 }
 
