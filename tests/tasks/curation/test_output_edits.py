@@ -98,6 +98,8 @@ async def test_an_output_goes_to_the_trash_with_its_marks_and_comes_back() -> No
     await output_edits.rate(job_id, [0], 1)
     gone = await output_edits.trash(job_id, [1])
     assert (await in_trash(job_id), (await marks(job_id))[0]) == ((False, [1]), (False, 1))
+    assert (await output_edits.trash(job_id, [1])).jobs == 0
+    assert await in_trash(job_id) == (False, [1])
     card = await existing(job_id)
     assert ([o.position for o in card.outputs], [o.position for o in card.discarded]) == ([0, 2], [1])
     back = await output_edits.restore(job_id, [1])
