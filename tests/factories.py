@@ -41,6 +41,15 @@ async def completed(prompt: str = "a fox in the snow", content: bytes = b"pictur
     return job
 
 
+async def several(count: int = 3) -> Job:
+    """Create a completed job with so many outputs, of which all have one file."""
+    job = await completed()
+    [first] = await Output.objects().where(Output.job == job.id)
+    rest = [{"id": ids.new(), "position": at, "key": f"{job.id}-{at}.png"} for at in range(1, count)]
+    await Output.insert(*(Output(**first.to_dict() | each) for each in rest))
+    return job
+
+
 async def running(model: str, prediction_id: str) -> Job:
     """Return the best waiting job, claimed, and with an attempt whose prediction is known."""
     job = await lifecycle.claim(30)

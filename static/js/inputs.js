@@ -126,7 +126,7 @@ async function resultOf(job) {
   const answer = await fetch(`/status/${job}`, { headers: { Accept: "application/json" } }).then(checkSession).catch(() => undefined);
   const { result_url: address, outputs } = answer?.ok ? await answer.json() : {};
   if (!address) say("This print has no result yet.");
-  return address ? { address, type: outputs[0].media_type } : undefined;
+  return address ? { address, type: outputs.find(({ url }) => url === address).media_type } : undefined;
 }
 
 async function takeAddress(text, field) {

@@ -5,6 +5,7 @@
  * dialog is open or text is typed, except those that belong to the field (`within`).
  */
 
+import { meant } from "./cells.js";
 import { keep, move } from "./keys/grid.js";
 import { GENERATE } from "./keys/names.js";
 import { notificationSwitch } from "./keys/notify.js";
@@ -82,7 +83,8 @@ function help() {
 function subject() {
   const { job } = viewer()?.dataset ?? {};
   if (job) return document.getElementById(`job-${job}`);
-  return document.activeElement?.closest(".card") ?? document.querySelector(".job-page")?.closest("main") ?? null;
+  meant(document.activeElement?.closest(".card-cell")); // the mouse may rest on another one
+  return document.activeElement?.closest(".card, .print") ?? document.querySelector(".job-page")?.closest("main") ?? null;
 }
 
 function viewer() {
@@ -96,8 +98,9 @@ function turn(way) {
 }
 
 function act(action, value) {
-  const place = subject()?.querySelector(`[data-action="${action}"]`);
-  const button = place?.querySelector(value ? `button[value="${value}"]` : "button");
+  const places = subject()?.querySelectorAll(`[data-action="${action}"]`) ?? [];
+  if (places.length > 1) return false; // a page with several results, none of which has the focus
+  const button = places[0]?.querySelector(value ? `button[value="${action}:${value}"]` : "button");
   button?.click();
   return Boolean(button);
 }

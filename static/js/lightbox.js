@@ -3,6 +3,7 @@
  * the print's own page: going back closes the lightbox, a reload shows that page. Other clicks on a card lead there.
  */
 
+import { point } from "./cells.js";
 import { drawn } from "./player.js";
 import { bring, cards, emptied } from "./windowing.js";
 
@@ -20,7 +21,8 @@ document.addEventListener("click", (event) => {
   if (link) link.href = address(job); // a live event does not know the search
   if (!card?.matches("[data-slides]") || !isPlain(event)) return;
   event.preventDefault();
-  open(job, () => history.pushState({ print: job }, "", address(job))).catch(() => location.assign(link.href));
+  const before = () => history.pushState({ print: job }, "", address(job));
+  open(job, before, Number(link.dataset.slide ?? 0)).catch(() => location.assign(link.href));
 });
 
 // A page that was loaded anew under a print's address is that print's own; to the browser the two are still one document.
@@ -41,10 +43,10 @@ function isPlain(event) {
   return event.button === 0 && !modified && !event.defaultPrevented;
 }
 
-/** Open a print in the lightbox. Rejects when it is not on the sheet or when the viewer cannot be fetched. */
-async function open(job, before = () => undefined) {
+/** Open a print in the lightbox at one of its results. Rejects when it is not on the sheet or the viewer cannot be fetched. */
+async function open(job, before = () => undefined, at = 0) {
   if (viewer) return viewer.turnTo(job);
-  opening ??= import("./lightbox/viewer.js").then(({ look }) => look(job, sheet, { moved, closed, before, drawn }));
+  opening ??= import("./lightbox/viewer.js").then(({ look }) => look(job, sheet, { moved, closed, before, drawn, point, at }));
   try {
     viewer = await opening;
   } finally {

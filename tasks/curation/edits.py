@@ -9,14 +9,15 @@ the others when they next poll.
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from piccolo.columns.combination import WhereRaw
 
 from tasks.curation import collections
 from tasks.curation.names import tag_name
-from tasks.curation.undoable import NOT_DELETED, ColumnEdit, Edit, RowEdit, note, on_the_list
+from tasks.curation.undoable import NOT_DELETED, Edit, RowEdit, TrashEdit, note, on_the_list
+from tasks.curation.undoable_outputs import IN_SIGHT, OutputEdit
 from tasks.db import ids
 from tasks.db.database import DB, now
 from tasks.db.dialect import one_transaction_at_a_time
@@ -60,33 +61,36 @@ def by_ids(job_ids: Sequence[UUID]) -> Condition:
 
 
 async def favorite(where: Condition, yes: bool = True) -> Outcome:
-    """Mark the jobs as favorites, or remove the mark."""
-    return await _do("favorite", "yes" if yes else "no", where)
+    """Mark the jobs as favorites with all their outputs, or remove the mark. A job is one if any of its outputs is."""
+    return await run("favorite", "yes" if yes else "no", where)
 
 
 async def rate(where: Condition, stars: int) -> Outcome:
-    """Give the jobs 1 to 5 stars, or remove the stars with 0. Raises ValueError for any other number."""
+    """Give the jobs and all their outputs 1 to 5 stars, or remove the stars with 0.
+
+    A job has the stars of its best output. Raises ValueError for any other number.
+    """
     if not 0 <= stars <= 5:
         raise ValueError(RATING_FAULT)
-    return await _do("rate", str(stars), where)
+    return await run("rate", str(stars), where)
 
 
 async def tag(where: Condition, name: str, most: int = MAX_TAGS) -> Outcome:
     """Put a tag on the jobs, except those that have `most` tags. Raises ValueError when the name cannot be a tag."""
     kept = tag_name(name)
-    outcome = await _do("tag", kept, where, NOT_DELETED & WhereRaw(f"{COUNT_TAGS} < {{}}", most))
+    outcome = await run("tag", kept, where, NOT_DELETED & WhereRaw(f"{COUNT_TAGS} < {{}}", most))
     full = NOT_DELETED & WhereRaw(f"{COUNT_TAGS} >= {{}}", most) & _deed("tag", kept, now()).undone()
     return replace(outcome, left_out=await Job.count().where(where & full))
 
 
 async def untag(where: Condition, name: str) -> Outcome:
     """Remove a tag from the jobs. Raises ValueError when the name cannot be a tag."""
-    return await _do("untag", tag_name(name), where)
+    return await run("untag", tag_name(name), where)
 
 
 async def collect(where: Condition, name: str) -> Outcome:
     """Put the jobs into a collection, creating it if necessary. Raises ValueError when the name is not valid."""
-    return await _do("collect", str((await collections.named(name)).id), where)
+    return await run("collect", str((await collections.named(name)).id), where)
 
 
 async def take_out(where: Condition, name: str) -> Outcome:
@@ -94,20 +98,20 @@ async def take_out(where: Condition, name: str) -> Outcome:
     found = await collections.find(name)
     if found is None:
         raise ValueError(f'There is no collection named "{name}".')
-    return await _do("take out", str(found.id), where)
+    return await run("take out", str(found.id), where)
 
 
 async def trash(where: Condition) -> Outcome:
     """Move the jobs that have ended to the trash. The others are left out."""
     busy = where & NOT_DELETED & WhereRaw("job.trashed_at IS NULL AND job.status IN ('queued', 'running')")
     left_out = await Job.count().where(busy)
-    outcome = await _do("trash", "", where, NOT_DELETED & ENDED)
+    outcome = await run("trash", "", where, NOT_DELETED & ENDED)
     return replace(outcome, left_out=left_out)
 
 
 async def restore(where: Condition) -> Outcome:
     """Take the jobs out of the trash."""
-    return await _do("restore", "", where)
+    return await run("restore", "", where)
 
 
 async def retry(where: Condition) -> Outcome:
@@ -139,6 +143,19 @@ def fault_of_notes(notes: str) -> str | None:
     return None if is_text(notes) else "The notes contain an invalid character."
 
 
+async def run(
+    action: str, argument: str, where: Condition, allowed: Condition = NOT_DELETED, which: str | None = None
+) -> Outcome:
+    """Run an action on the selected jobs.
+
+    allowed: what is checked again of each job when its portion's turn comes. which: of an action on outputs, the
+    condition that selects them, in SQL.
+    """
+    first = Undo(id=ids.new(), created_at=now(), action=action, argument=argument)
+    count, changed = await announced(_done(first, where, allowed, which))
+    return Outcome(count, first.id if count else None, job_ids=changed)
+
+
 async def noted(undo_id: UUID) -> tuple[str, str, Outcome] | None:
     """Return the action that can be undone, its argument (the id of a collection) and its outcome, or None."""
     row = await Undo.select(Undo.action, Undo.argument).where(_portions_of(undo_id)).first()
@@ -166,16 +183,9 @@ async def forget_undone() -> None:
     await Undo.delete().where(Undo.created_at < now() - UNDO_WINDOW)
 
 
-async def _do(action: str, argument: str, where: Condition, allowed: Condition = NOT_DELETED) -> Outcome:
-    """Run an action on the selected jobs. allowed: what is checked again of each job when its portion's turn comes."""
-    first = Undo(id=ids.new(), created_at=now(), action=action, argument=argument)
-    count, changed = await announced(_done(first, where, allowed))
-    return Outcome(count, first.id if count else None, job_ids=changed)
-
-
-async def _done(first: Undo, where: Condition, allowed: Condition) -> AsyncIterator[list[UUID]]:
+async def _done(first: Undo, where: Condition, allowed: Condition, which: str | None) -> AsyncIterator[list[UUID]]:
     """Run an action, and yield the changed jobs of each portion."""
-    deed, portion = _deed(first.action, first.argument, first.created_at), first
+    deed, portion = _deed(first.action, first.argument, first.created_at, which), first
     allowed = allowed & deed.undone()
     async for job_ids in portions(where & allowed):
         those = among(job_ids, allowed)
@@ -226,16 +236,20 @@ def _portions_of(undo_id: UUID) -> Condition:
     return (Undo.id == undo_id) | (Undo.part_of == undo_id)
 
 
-def _deed(action: str, argument: str, moment: object) -> Edit:
+def _deed(action: str, argument: str, moment: datetime, which: str | None = None) -> Edit:
     match action:
-        case "favorite":
-            return ColumnEdit(Job.favorite, argument == "yes", "boolean")
-        case "rate":
-            return ColumnEdit(Job.rating, int(argument), "smallint")
+        case "favorite" | "favorite output":
+            return OutputEdit("favorite", argument == "yes", "boolean", which or IN_SIGHT, action == "favorite")
+        case "rate" | "rate output":
+            return OutputEdit("rating", int(argument), "smallint", which or IN_SIGHT, action == "rate")
         case "trash":
-            return ColumnEdit(Job.trashed_at, moment, "timestamptz")  # type: ignore[arg-type]
+            return TrashEdit(moment)
         case "restore":
-            return ColumnEdit(Job.trashed_at, None, "timestamptz")
+            return TrashEdit(None)
+        case "trash outputs":
+            return OutputEdit("trashed_at", moment, "timestamptz", which or IN_SIGHT)
+        case "restore outputs":
+            return OutputEdit("trashed_at", None, "timestamptz", which or IN_SIGHT)
         case "tag" | "untag":
             return RowEdit("job_tag", "name", argument, action == "tag")
         case "collect" | "take out":

@@ -1,5 +1,7 @@
 """Empties the trash: deletes the jobs that were in it for long, then the files and the rows of deleted jobs.
 
+Outputs that are in it without their job are deleted with their rows first; pending_files.py then deletes their files.
+
 A deleted job counts as trashed (`trashed_at`) as long as something is left of it. So when a process is killed midway,
 the next run finds the job, by the same index as the trash itself.
 """
@@ -14,16 +16,19 @@ from piccolo.columns.combination import WhereRaw
 
 from tasks.background import repeat
 from tasks.curation import edits
+from tasks.db import ids
 from tasks.db.database import DB, now
+from tasks.db.dialect import one_of, one_transaction_at_a_time
 from tasks.db.request_tables import JobMetadata
-from tasks.db.tables import Attempt, CollectionItem, Condition, Job, JobTag, Output
+from tasks.db.tables import Attempt, CollectionItem, Condition, Job, JobTag, Output, PendingFile
 from tasks.files import pending_files
 from tasks.files.storage import Storage
 from tasks.jobs import bulk
-from tasks.jobs.transitions import ERASED
+from tasks.jobs.transitions import ERASED, announce_all
 from tasks.settings import settings
 
 EMPTY_SECONDS = 60.0  # seconds between two runs
+OUTPUTS_PER_CHUNK = 100
 JOBS_PER_CHUNK = 100  # jobs whose files are deleted at once
 CHUNK_PAUSE = 0.05  # seconds between two portions, so that other processes can write
 
@@ -36,6 +41,7 @@ async def keep_emptying(storage: Storage) -> None:
     """Run forever: delete jobs after TRASH_DAYS in the trash, what is left of deleted jobs, and unused files."""
 
     async def empty() -> None:
+        await empty_old_outputs()
         await pending_files.sweep(storage)
         await edits.forget_undone()
         await empty_old(storage)
@@ -53,6 +59,36 @@ async def empty_old(storage: Storage) -> int:
     count = await bulk.delete_all(old, old)
     await clear_all(storage)
     return count
+
+
+async def empty_old_outputs() -> None:
+    """Delete the outputs that have been in the trash without their jobs for TRASH_DAYS.
+
+    The transaction that deletes their rows notes their files, which pending_files.sweep() deletes: whenever a process
+    dies, there is no row without its file, and no file that is forgotten.
+    """
+    old = Output.trashed_at < now() - timedelta(days=settings.trash_days)
+    while rows := await Output.select(Output.id).where(old).limit(OUTPUTS_PER_CHUNK):
+        async with DB.transaction():
+            await one_transaction_at_a_time(edits.EDIT_LOCK)  # two outputs of a demo may share a file
+            where = old & Output.id.is_in([row["id"] for row in rows])
+            deleted = await Output.delete().where(where).returning(*Output.all_columns())
+            await _note_files([Output(**row) for row in deleted])
+            job_ids = list({row["job"] for row in deleted})
+            await Job.update({Job.changed_at: now()}).where(one_of(job_ids))
+        announce_all(job_ids)
+        await asyncio.sleep(CHUNK_PAUSE)
+
+
+async def _note_files(outputs: list[Output]) -> None:
+    """Note the files of outputs that were deleted, except those that others share."""
+    keys = [output.stored_key for output in outputs if output.stored_key]
+    kept = await Output.select(Output.stored_key).where(Output.stored_key.is_in(keys)) if keys else []
+    shared, moment, claim = {row["stored_key"] for row in kept}, now(), ids.new()
+    names = {name: output.job for output in outputs if output.stored_key not in shared for name in _stored(output)}
+    notes = [PendingFile(key=name, job=job, claim=claim, noted_at=moment) for name, job in names.items()]
+    if notes:
+        await PendingFile.insert(*notes).on_conflict(action="DO NOTHING")
 
 
 async def clear_all(storage: Storage) -> None:

@@ -1,6 +1,7 @@
 """The changes that tidying makes to a portion of jobs at once, in SQL, and their undo.
 
-A deed first records in an Undo row which jobs it will change and which values they have. Then it changes the jobs on
+A deed first records in an Undo row which jobs it will change and which values they, or their
+outputs, have. Then it changes the jobs on
 this list, so the change and its undo always agree.
 """
 
@@ -12,6 +13,7 @@ from uuid import UUID
 from piccolo.columns.combination import WhereRaw
 from piccolo.querystring import QueryString
 
+from tasks.curation.undoable_outputs import OutputEdit
 from tasks.db.dialect import JSON_ARRAY, JSON_EACH, JSON_GROUP_ARRAY, LOCK_ROWS, json_at, new_id, typed
 from tasks.db.tables import Condition, Job, Undo
 from tasks.jobs.chunks import one_by_one
@@ -20,34 +22,21 @@ NOT_DELETED = WhereRaw("job.deleted_at IS NULL")
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnEdit:
-    """A deed that sets a column of the job. taken: the PostgreSQL type of the old value, which was stored as JSON."""
+class TrashEdit:
+    """A deed that moves jobs into the trash, where they are since `moment`, or out of it, with None."""
 
-    column: Any
-    value: bool | int | datetime | None
-    taken: str
-
-    @property
-    def done(self) -> Condition:
-        """A condition for the jobs that already have the value."""
-        if self.value is None:
-            return WhereRaw(f"job.{self._name} IS NULL")
-        return WhereRaw(f"job.{self._name} = {{}}", self.value)
+    moment: datetime | None
 
     def undone(self) -> Condition:
-        """Return a condition for the jobs that do not have the value."""
-        if self.value is None:
-            return WhereRaw(f"job.{self._name} IS NOT NULL")
-        if isinstance(self.value, datetime):  # a time that a job already has differs, and stays
-            return WhereRaw(f"job.{self._name} IS NULL")
-        return WhereRaw(f"job.{self._name} != {{}}", self.value)
+        """Return a condition for the jobs that are not yet where the deed moves them."""
+        return WhereRaw(f"job.trashed_at IS {'NOT NULL' if self.moment is None else 'NULL'}")
 
     def do(self, listed: QueryString, moment: datetime) -> list[QueryString]:
         """Return the statements that change the jobs on the list."""
         return [
             QueryString(
-                f"UPDATE job SET {self._name} = {{}}, changed_at = {{}} WHERE id IN (SELECT id FROM ({{}}) AS listed)",
-                self.value, moment, listed,
+                "UPDATE job SET trashed_at = {}, changed_at = {} WHERE id IN (SELECT id FROM ({}) AS listed)",
+                self.moment, moment, listed,
             )
         ]  # fmt: skip
 
@@ -56,24 +45,20 @@ class ColumnEdit:
 
         The first statement returns the ids of the restored jobs.
         """
-        had = typed("listed.had", self.taken)
+        done = WhereRaw("job.trashed_at IS NULL") if self.moment is None else Job.trashed_at == self.moment
         return [
             QueryString(
                 # MATERIALIZED: otherwise SQLite reads the list again for every job.
-                f"WITH listed AS MATERIALIZED ({{}}) UPDATE job SET {self._name} = {had}, changed_at = {{}}"
-                " FROM listed WHERE job.id = listed.id AND {} RETURNING job.id",
-                listed, moment, one_by_one(NOT_DELETED & self.done).querystring,
+                f"WITH listed AS MATERIALIZED ({{}}) UPDATE job SET trashed_at = {typed('listed.had', 'timestamptz')},"
+                " changed_at = {} FROM listed WHERE job.id = listed.id AND {} RETURNING job.id",
+                listed, moment, one_by_one(NOT_DELETED & done).querystring,
             )
         ]  # fmt: skip
 
     @property
     def had(self) -> Any:
         """The column whose value is recorded for each job."""
-        return self.column
-
-    @property
-    def _name(self) -> str:
-        return str(self.column._meta.name)
+        return Job.trashed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +123,7 @@ class RowEdit:
         )  # fmt: skip
 
 
-Edit = ColumnEdit | RowEdit
+Edit = TrashEdit | OutputEdit | RowEdit
 
 
 def on_the_list(undo_id: UUID) -> QueryString:

@@ -122,8 +122,8 @@ class Job(Table, tablename="job"):
     batch = ForeignKey(references=Batch, null=True, default=None, index=False)
     batch_place = SmallInt(null=True, default=None)  # 0, 1, ... within the batch
     made_from = UUID(null=True, default=None)  # the job whose result or settings it was made from
-    favorite = Boolean(default=False)
-    rating = SmallInt(default=0)  # 1 to 5 stars; 0 when it is not rated
+    favorite = Boolean(default=False)  # whether any of its outputs is, of those that are not in the trash
+    rating = SmallInt(default=0)  # the best of these outputs: 1 to 5 stars; 0 when none is rated
     notes = Text(default="")
     trashed_at = Timestamptz(null=True, default=None)  # when it was put into the trash; deleted some time later
     hold = BigInt(null=True, default=None)  # micro-dollars held for it when it was submitted, or last retried
@@ -175,6 +175,9 @@ class Output(Table, tablename="output"):
     stored_thumbnail_key = Varchar(length=150, null=True, default=None)  # at most 256 px, if the preview has more
     placeholder = Text(null=True, default=None)  # a tiny picture as a data: URL; for a text, its beginning
     peaks = Text(null=True, default=None)  # of a sound: 400 bytes in Base64, see tasks/files/waveform.py
+    favorite = Boolean(default=False)
+    rating = SmallInt(default=0)  # 1 to 5 stars; 0 when it is not rated
+    trashed_at = Timestamptz(null=True, default=None)  # when it was put into the trash alone, without its job
 
 
 class PendingFile(Table, tablename="pending_file"):

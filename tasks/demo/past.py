@@ -95,9 +95,12 @@ def _add(rows: Rows, order: Order, job: Row, shelf: Shelf, chance: Random) -> No
     if job["status"] == Status.COMPLETED:
         job["kind"] = kind
         rows[Output] += [
-            {**output, "id": ids.drawn_at(order.moment, chance), "job": job["id"], "position": position}
+            {
+                **output, "id": ids.drawn_at(order.moment, chance), "job": job["id"], "position": position,
+                "favorite": job["favorite"] and position == 0, "rating": 0 if position else job["rating"],
+            }
             for position, output in enumerate(outputs)
-        ]
+        ]  # fmt: skip
     if chance.random() < 0.12:
         for name in chance.sample(words.TAGS, chance.choice((1, 1, 2, 3))):
             rows[JobTag].append({"id": ids.drawn_at(order.moment, chance), "job": job["id"], "name": name})

@@ -69,12 +69,15 @@ async def prepare(key: str, stored_key: str, stored: Stored, storage: Storage) -
         return b"".join([piece async for piece in storage.read(stored_key, start, end)])
 
     extension = key.rpartition(".")[2]
-    edits = await files.edits(_imprint(job), extension, stored.size, read) if settings.embed_metadata else []
+    edits = (
+        await files.edits(_imprint(job, outputs[0]), extension, stored.size, read) if settings.embed_metadata else []
+    )
     return Download(stored_key, stored, _name(job, outputs[0].position), edits)
 
 
-def _imprint(job: Job) -> Imprint:
-    return Imprint(job.prompt, job.model, json.loads(job.parameters), job.id, job.created_at, job.seed)
+def _imprint(job: Job, output: Output) -> Imprint:
+    made = (job.prompt, job.model, json.loads(job.parameters), job.id, job.created_at, job.seed)
+    return Imprint(*made, output.rating, output.favorite)
 
 
 def _name(job: Job, position: int) -> str:

@@ -37,6 +37,12 @@ ERASED: Changes = {
 NONE_UNDER_WAY = "SELECT 1 AS closed WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE job = {} AND finished_at IS NULL)"
 """Returns no row when a webhook meanwhile named a prediction that the worker does not know: then nothing has ended."""
 
+MARKED = (
+    "UPDATE output SET favorite = job.favorite, rating = job.rating FROM job"
+    " WHERE job.id = {} AND output.job = job.id AND (job.favorite = true OR job.rating > 0)"
+)
+"""Gives the outputs of a job what people gave the job while it waited or ran."""
+
 MAX_ANNOUNCED = 200  # jobs per action
 
 
@@ -181,14 +187,15 @@ def _unless_unknown(code: str | None) -> QueryString:
 
 
 def _saved(job: Job, outputs: Sequence[Output]) -> list[Step]:
-    """Return the steps that save a job's outputs, which replace the notes of pending files."""
+    """Return the steps that save a job's outputs, which take its marks and replace the notes of pending files."""
     if not outputs:
         return []
     for output in outputs:
         output.job = job.id
     names = [(output.stored_key, output.stored_preview_key, output.stored_thumbnail_key) for output in outputs]
     stored = [name for those in names for name in those if name is not None]
-    return [step(Output.insert(*outputs)), step(PendingFile.delete().where(PendingFile.key.is_in(stored)))]
+    replaced = PendingFile.delete().where(PendingFile.key.is_in(stored))
+    return [step(Output.insert(*outputs)), step(QueryString(MARKED, job.id)), step(replaced)]
 
 
 def queued_for(seconds: float, failure: Failure | None = None, counts: bool = True) -> Changes:

@@ -5,6 +5,7 @@ takes to answer it.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -47,7 +48,9 @@ def _listed(value: str | None) -> list[Any]:
 
 
 def _output(job_id: UUID, fields: dict[str, Any]) -> Output:
-    return Output(**{**fields, "id": UUID(fields["id"]), "job": job_id}, _exists_in_db=True)
+    trashed_at = fields["trashed_at"] and datetime.fromisoformat(fields["trashed_at"])
+    as_row = {"id": UUID(fields["id"]), "job": job_id, "favorite": bool(fields["favorite"]), "trashed_at": trashed_at}
+    return Output(**{**fields, **as_row}, _exists_in_db=True)
 
 
 def _query() -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeGuard
 from uuid import UUID
@@ -25,9 +25,10 @@ MAX_COUNTED = 10_000  # the most jobs counted for a search; beyond this, it is o
 class Card:
     """A job as the gallery and the API show it.
 
-    outputs: in the provider's order. marks: the job's tags and collections. maker: whose it is. place: 1 for the next
-    job to run; None when the job does not wait for its turn or, in a list, is far back. starts_at: when its turn will
-    likely come; None when it has no place, or this is unknown.
+    outputs: in the provider's order, without the discarded ones, which are in the trash alone. marks: the job's tags
+    and collections. maker: whose it is. place: 1 for the next job to run; None when the job does not wait for its turn
+    or, in a list, is far back. starts_at: when its turn will likely come; None when it has no place, or this is
+    unknown.
     """
 
     job: Job
@@ -36,6 +37,7 @@ class Card:
     maker: Maker = NOBODY
     place: int | None = None
     starts_at: datetime | None = None
+    discarded: list[Output] = field(default_factory=list)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -85,7 +87,7 @@ async def by_id(job_id: UUID) -> Card | None:
 
 async def _look_up(job_ids: list[UUID]) -> list[Card | None]:
     wanted = list(set(job_ids))  # many callers request the same job
-    found = [Card(*whole) for whole in await card_query.read("WHERE {}", Job.id.is_in(wanted).querystring)]
+    found = [_card(whole) for whole in await card_query.read("WHERE {}", Job.id.is_in(wanted).querystring)]
     known = {card.job.id: card for card in await placed(found)}
     return [known.get(job_id) for job_id in job_ids]
 
@@ -193,7 +195,13 @@ async def last_runs(job_ids: Collection[UUID]) -> dict[UUID, Run]:
 
 async def _as_cards(found: list[Whole]) -> list[Card]:
     places = await queue.front() if any(job.status == Status.QUEUED for job, *_ in found) else {}
-    return await _with_starts([Card(*whole, places.get(whole[0].id)) for whole in found])
+    return await _with_starts([_card(whole, places.get(whole[0].id)) for whole in found])
+
+
+def _card(whole: Whole, place: int | None = None) -> Card:
+    job, outputs, labels, maker = whole
+    shown, discarded = ([row for row in outputs if (row.trashed_at is None) == is_shown] for is_shown in (True, False))
+    return Card(job, shown, labels, maker, place, discarded=discarded)
 
 
 async def _with_starts(cards: list[Card]) -> list[Card]:

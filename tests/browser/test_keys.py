@@ -36,7 +36,8 @@ def focus(page: Page, job_id: UUID) -> None:
 
 
 def box(page: Page, card: str) -> dict[str, float]:
-    return dict(page.locator(f"#{card}").evaluate("card => card.closest('.card').getBoundingClientRect().toJSON()"))
+    first = page.locator(f"#{card}").first
+    return dict(first.evaluate("card => card.closest('.card').getBoundingClientRect().toJSON()"))
 
 
 def test_arrows_move_along_and_between_rows(page: Page, prints: list[UUID]) -> None:
@@ -104,7 +105,7 @@ FORMS = """() => {
     window.pressed = [];
     const button = (card, action, value) => {
         const button = document.createElement("button");
-        Object.assign(button, { type: "button", value });
+        Object.assign(button, { type: "button", value: value && `${action}:${value}` });
         button.onclick = () => window.pressed.push(`${card.id} ${[action, value].filter(Boolean).join(" ")}`);
         return button;
     };

@@ -71,6 +71,9 @@ SCHEMA = {
 }
 
 
+BEFORE = f'[["{ids.new()}", 0]]'
+"""What was recorded of a favorite before its outputs had marks of their own, in the migration MARKED."""
+MARKED = "2026-11-30T20:53:00:000000"
 AMERICAN = "2026-11-29T20:50:00:000000"
 """From this migration on, columns and values have these words and no longer their British spelling."""
 BRITISH = {"favorite": "favourite", "favorites": "favourites"}
@@ -146,7 +149,7 @@ def _rows(last: str) -> list[Table]:
         Batch(prompt="{a|b} fox", jobs=2, created_at=moment),
         Collection(name="foxes", created_at=moment),
     )
-    rows: list[Table] = [batch, collection, Undo(created_at=moment, action="favorite", argument="yes")]
+    rows: list[Table] = [batch, collection, Undo(created_at=moment, action="favorite", argument="yes", before=BEFORE)]
     rows.append(SavedSearch(name="foxes", query="fox", sort="favorites", created_at=moment))
     for number, status in enumerate(Status):
         job = Job(
@@ -167,6 +170,7 @@ def _rows(last: str) -> list[Table]:
             output = Output(
                 job=job.id, position=0, key=key, kind="image", media_type="image/png", bytes=3, sha256="0" * 64,
                 preview_key=preview, stored_key=key, stored_preview_key=preview,
+                favorite=job.favorite, rating=job.rating,
             )  # fmt: skip
             rows.append(output)
     return rows

@@ -103,7 +103,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/jobs": (form("prompt", "model", "seeds", "p.width", "p.image", prompt="fox"),),
     "/jobs.json": (query(*PLACES, "limit"),),
     "/jobs/{job_id:str}": (
-        GET, query("q", "sort"), Door("PATCH", "json", ("notes", "tags", "rating", "favorite", "nope")),
+        GET, query("q", "sort"), Door("PATCH", "json", ("notes", "tags", "rating", "favorite", "outputs", "nope")),
     ),
     "/jobs/{job_id:str}/cancel": (POST,),
     "/jobs/{job_id:str}/delete": (POST,),
@@ -111,7 +111,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/jobs/{job_id:str}/front": (POST,),
     "/jobs/{job_id:str}/panel": (GET, query("q", "sort")),
     "/jobs/{job_id:str}/retry": (POST,),
-    "/jobs/{job_id:str}/uses": (GET,),
+    "/jobs/{job_id:str}/uses": (GET, query("output")),
     "/mcp": (Door("POST", "json", ("jsonrpc", "id", "method", "params"), {"jsonrpc": "2.0", "method": "tools/list"}),),
     "/media/{key:str}": (GET,),
     "/people": (query("x"), form("name", "role", role="member")),

@@ -32,8 +32,8 @@ class Job:
 
     @property
     def outputs(self) -> list["Output"]:
-        """The files that it made: none before it is completed."""
-        return [Output(self._connection, file) for file in self.state.outputs or ()]
+        """The files that it made, without those in the trash: none before it is completed."""
+        return [Output(self._connection, file) for file in self.state.outputs or () if not file.trashed]
 
     def refresh(self) -> shapes.Job:
         """Return the job as it is now."""

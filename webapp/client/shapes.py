@@ -37,8 +37,9 @@ class Cost(Shape):
 
 
 class Output(Shape, kw_only=True):
-    """A file that a job made. url: its path. duration: seconds."""
+    """A file that a job made. position: which of the job's. url: its path. duration: seconds. trashed: alone."""
 
+    position: int
     url: str
     kind: str
     media_type: str
@@ -48,6 +49,9 @@ class Output(Shape, kw_only=True):
     duration: float | None = None
     sha256: str
     preview_url: str | None = None
+    favorite: bool = False
+    rating: int | None = None
+    trashed: bool = False
 
 
 class Job(Shape, kw_only=True):

@@ -147,7 +147,7 @@ def _whole(card: Card, outcome: Cancel | None = None) -> dict[str, Any]:
     """Return a job in the shape that it has everywhere, with its first files."""
     shape = Job.of(card)
     if shape.outputs:
-        shape.outputs = shape.outputs[:MAX_FILES]
+        shape.outputs = [output for output in shape.outputs if not output.trashed][:MAX_FILES]
     if outcome:
         shape.cancel = outcome
     return dict(msgspec.to_builtins(shape))

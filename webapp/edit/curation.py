@@ -10,6 +10,8 @@ from msgspec import UNSET, structs
 from tasks.curation import edits
 from tasks.curation.names import tag_name
 from tasks.errors import Fault, Rejected
+from webapp.edit import output_changes
+from webapp.edit.output_changes import MARK_CHECKS
 from webapp.http.authentication import actor_of
 from webapp.http.errors import Problem
 from webapp.http.requests import body_of, existing
@@ -34,14 +36,17 @@ TOO_MANY_TAGS = f"A job can have at most {edits.MAX_TAGS} tags."
     opt=describe.takes(Change, examples.CHANGE, parameters=[describe.JOB_ID]),
 )
 async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Job]:
-    """Change any of `favorite`, `rating`, `tags`, `notes` and `trashed` of a job. `tags` replaces all of its tags.
+    """Change any of `favorite`, `rating`, `tags`, `notes`, `trashed` and `outputs` of a job.
+
+    `tags` replaces all of its tags. A job is a favorite if any of its outputs is, and has the rating of the best: to
+    change one of these two changes all outputs, and `outputs` changes single ones, each named by its `position`.
 
     If anything is invalid, all errors are returned at once and nothing is changed. A job in the trash is permanently
     deleted after the time that the operator has set, 30 days by default; then it returns 410.
     """
     card, (body, unknown) = await existing(job_id, actor_of(request)), await body_of(request, Change)
     asked = {name: value for name, value in structs.asdict(body).items() if value is not UNSET}
-    if faults := [*unknown, *_faults(asked)]:
+    if faults := [*unknown, *_faults(asked), *output_changes.faults(asked.get("outputs", []), card)]:
         raise Rejected("invalid_request", faults)
     one = edits.by_ids([card.job.id])
     if "trashed" in asked:
@@ -60,19 +65,20 @@ async def change(request: AnyRequest, job_id: FromPath[str]) -> Response[Job]:
             await edits.tag(one, name)
     if isinstance(written := asked.get("notes"), str):
         await edits.write(card.job.id, written)
+    await output_changes.apply(card.job.id, asked.get("outputs", []))
     return Response(Job.of(await existing(job_id, actor_of(request))))
 
 
 def _faults(asked: dict[str, object]) -> list[Fault]:
     """Return everything that is wrong with the values of the members."""
     checks: dict[str, Callable[[Any], str | None]] = {
-        "favorite": lambda value: None if isinstance(value, bool) else "This must be true or false.",
-        "trashed": lambda value: None if isinstance(value, bool) else "This must be true or false.",
-        "rating": lambda value: None if type(value) is int and 0 <= value <= 5 else edits.RATING_FAULT,
+        **MARK_CHECKS,
         "notes": lambda value: edits.fault_of_notes(value) if isinstance(value, str) else "This must be a string.",
         "tags": _fault_of_tags,
     }
-    return [Fault(f"/{name}", fault) for name, value in asked.items() if (fault := checks[name](value))]
+    return [
+        Fault(f"/{name}", fault) for name, value in asked.items() if name in checks and (fault := checks[name](value))
+    ]
 
 
 def _fault_of_tags(value: Any) -> str | None:

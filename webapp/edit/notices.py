@@ -9,6 +9,7 @@ from litestar import Request
 
 from tasks.curation import collections
 from tasks.curation.edits import MAX_TAGS, Outcome
+from tasks.curation.output_edits import OTHERS
 from tasks.library import cards
 from webapp.http.authentication import actor_of
 from webapp.http.clients import page_of
@@ -54,14 +55,17 @@ async def words(action: str, argument: str, outcome: Outcome) -> str:
     if not outcome.jobs:
         return left_out.strip() or "There was nothing to change."
     prints, quoted = _prints(outcome.jobs), f"“{argument}”"
+    stars = f"{argument} {'star' if argument == '1' else 'stars'}"
     if action in ("collect", "take out"):
         name = await collections.name_of(UUID(argument))
         quoted = f"“{name}”" if name else "a deleted collection"
     said = {
         "favorite": f"Added {prints} to favorites" if argument == "yes" else f"Removed {prints} from favorites",
-        "rate": f"Rated {prints} {argument} {'star' if argument == '1' else 'stars'}"
-        if argument != "0"
-        else f"Removed the rating from {prints}",
+        "rate": f"Rated {prints} {stars}" if argument != "0" else f"Removed the rating from {prints}",
+        "favorite output": f"{'Added the result to' if argument == 'yes' else 'Removed the result from'} favorites",
+        "rate output": f"Rated the result {stars}" if argument != "0" else "Removed the rating from the result",
+        "trash outputs": f"Moved the {'other results' if argument == OTHERS else 'result'} to the trash",
+        "restore outputs": "Restored the result",
         "tag": f"Tagged {prints} {quoted}",
         "untag": f"Removed the tag {quoted} from {prints}",
         "collect": f"Added {prints} to {quoted}",

@@ -5,19 +5,22 @@ from uuid import UUID
 
 from litestar import Request, Response, post, route
 from litestar.datastructures import FormMultiDict, MultiDict
+from litestar.openapi.spec import Schema
+from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from tasks.accounts.actors import Actor, Permission
-from tasks.curation import collections, edits
+from tasks.curation import collections, edits, output_edits
 from tasks.curation.edits import Outcome
-from tasks.curation.names import tag_name
 from tasks.db.tables import Condition, Job
 from tasks.library import filters, labels
 from tasks.library.cards import Card
 from tasks.library.query import Unclear
+from webapp.edit import output_changes
 from webapp.edit.jobs import HTML, for_people, in_queue, queue_as_changed
 from webapp.edit.notices import MAX_CARDS, as_shown, notice, words
+from webapp.edit.output_changes import stars
 from webapp.edit.question import question
 from webapp.http.authentication import actor_of, refused
 from webapp.http.clients import by_htmx, came_from, own_page
@@ -34,6 +37,9 @@ from webapp.schemas.requests import Selection
 AnyRequest = Request[Any, Any, Any]
 Fields = FormMultiDict | MultiDict[str]
 
+OUTPUT = describe.parameter(
+    "output", "query", "The position of one output of `job`, if only this is meant.", Schema(type=OpenAPIType.INTEGER)
+)
 ONE = describe.parameter("job", "query", "One job, in place of those that the form names.", describe.UUID)
 UNDO_ID = describe.parameter("undo_id", "path", "From the `undo` of an outcome.", describe.UUID, required=True)
 GONE = Problem(Code.UNDO_GONE, "This can no longer be undone.")
@@ -54,7 +60,7 @@ MAX_NAMED_JOBS = 10_000  # jobs that a request may name one by one; for more it 
     )
     | {200: describe.answer(schemas.Outcome, "The outcome.", examples.OUTCOME)},
     opt=describe.takes(
-        Selection, examples.SELECTION, media_type="application/x-www-form-urlencoded", parameters=[ONE]
+        Selection, examples.SELECTION, media_type="application/x-www-form-urlencoded", parameters=[ONE, OUTPUT]
     ),
 )  # fmt: skip
 async def act(request: AnyRequest) -> Response[Any]:
@@ -75,17 +81,18 @@ async def act(request: AnyRequest) -> Response[Any]:
                 return asked
             outcome = await _done(action, argument, where, actor)
         else:
-            outcome, argument = await _done_to(card, action, argument, actor)
+            output = request.query_params.get("output")
+            outcome, argument = await _done_to(card, action, argument, actor, output)
     except ValueError as error:
         raise Problem(Code.INVALID_SELECTION, str(error)) from error
     quiet = card is not None and action in SEEN_ON_THE_PRINT and not outcome.left_out
     if by_htmx(request) and card is not None:
-        html = "" if quiet else await notice(action, await _kept(action, argument), outcome)
+        html = "" if quiet else await notice(*await _recorded(action, argument, outcome), outcome)
         return Response(await as_shown(request, [card.job.id]) + html, media_type=HTML)
     if in_queue(request):
         return await queue_as_changed()
     if by_htmx(request):
-        return await _notice(request, action, await _kept(action, argument), outcome)
+        return await _notice(request, *await _recorded(action, argument, outcome), outcome)
     if not for_people(request):
         return Response(schemas.Outcome.of(outcome))
     if quiet or outcome.undo is None:
@@ -182,8 +189,13 @@ def _asked(form: FormMultiDict) -> tuple[str, str]:
     return action, argument
 
 
-async def _done_to(card: Card, action: str, argument: str, actor: Actor) -> tuple[Outcome, str]:
-    """Apply an action to one job. Returns the outcome and, of several tags, the one that it is of: the last."""
+async def _done_to(card: Card, action: str, argument: str, actor: Actor, output: str | None) -> tuple[Outcome, str]:
+    """Apply an action to one job. Returns the outcome and, of several tags, the one that it is of: the last.
+
+    output: the position of the output that alone is meant, if the action can be one on an output.
+    """
+    if output is not None and action in output_changes.ACTIONS:
+        return await output_changes.act(card, output, action, argument), argument
     if action == "notes":
         await edits.write(card.job.id, argument)
         return Outcome(1), argument
@@ -202,7 +214,7 @@ async def _done(action: str, argument: str, where: Condition, actor: Actor) -> O
         case "favorite":
             return await edits.favorite(where, argument != "no")
         case "rate":
-            return await edits.rate(where, int(argument) if argument.isdecimal() else -1)
+            return await edits.rate(where, stars(argument))
         case "tag":
             return await edits.tag(where, argument)
         case "untag":
@@ -215,6 +227,8 @@ async def _done(action: str, argument: str, where: Condition, actor: Actor) -> O
             return await edits.trash(where)
         case "restore":
             return await edits.restore(where)
+        case "keep":
+            return await output_edits.keep_favorites(where)
         case "retry":
             return await edits.retry(where)
         case "cancel":
@@ -233,14 +247,10 @@ async def _notice(request: AnyRequest, action: str, argument: str, outcome: Outc
     return Response(html, media_type=HTML, headers={"HX-Trigger": "sheet-stale"} if several else {})
 
 
-async def _kept(action: str, argument: str) -> str:
-    """Return the argument as the Undo row has it."""
-    if action in ("collect", "take out"):
-        found = await collections.find(" ".join(argument.split()))
-        return str(found.id) if found else ""
-    if action in ("tag", "untag"):
-        return tag_name(argument)
-    return (argument or "yes") if action == "favorite" else argument
+async def _recorded(action: str, argument: str, outcome: Outcome) -> tuple[str, str]:
+    """Return the action and its argument as the Undo row has them, if there is one."""
+    noted = await edits.noted(outcome.undo) if outcome.undo else None
+    return noted[:2] if noted else (action, argument)
 
 
 def _id(text: str) -> UUID:

@@ -150,6 +150,7 @@ async def job_context(card: Card) -> dict[str, Any]:
         "adjustments": [AdjustmentView(entry) for entry in entries if entry.kind == "adjust"],
         "uses": await uses(card),
         "spans": spans(card.job, attempts),
+        "output_uses": {row.position: await uses(card, row) for row in card.outputs if len(card.outputs) > 1},
         "made_from": CardView(related.made_from) if related.made_from else None,
         "used_in": [CardView(child) for child in related.used_in],
         "used_in_more": related.more,

@@ -17,6 +17,7 @@ from webapp.render import waveform
 RATIO_STEP = 1.02  # factor from one class of static/css/ratios.css to the next
 RATIO_LEAST = 0.25
 RATIO_CLASSES = 141
+MAX_CELLS = 4  # outputs that a card shows
 SLIDE_BARS = 100  # of a waveform in the lightbox: as on its card, so that compression finds the same text twice
 BASES = {
     Basis.METRICS: "what Replicate measured",
@@ -68,6 +69,11 @@ class OutputView:
         shrunk = width / max(width, height)
         small_width, large_width = round(THUMBNAIL * shrunk), min(round(PREVIEW * shrunk), width)
         return f"{small} {max(1, small_width)}w, {large} {max(1, large_width)}w"
+
+    @property
+    def seen(self) -> bool:
+        """Whether there is a picture of it."""
+        return self.row.kind == "image" or self.row.preview_key is not None
 
     @property
     def moves(self) -> bool:
@@ -135,6 +141,7 @@ class CardView:
         self.job: Job = card.job
         self.parameters = card.parameters
         self.outputs = [OutputView(row) for row in card.outputs]
+        self.discarded = [OutputView(row) for row in card.discarded]
         self.place = card.place
         self.starts_at = card.starts_at
         self.starting_since = card.starting_since
@@ -147,10 +154,22 @@ class CardView:
         self.width, self.height = card.size
 
     @property
+    def cells(self) -> list[OutputView]:
+        """Its first finished outputs, MAX_CELLS at most, if it has several and all can be seen: its card shows them."""
+        several = self.job.status == Status.COMPLETED and len(self.outputs) > 1
+        return self.outputs[:MAX_CELLS] if several and all(output.seen for output in self.outputs) else []
+
+    @property
+    def favorites(self) -> int:
+        """How many of its outputs are favorites."""
+        return sum(output.favorite for output in self.outputs)
+
+    @property
     def slides(self) -> str:
         """Its finished outputs for the lightbox, as JSON; "" while there are none."""
         finished = self.outputs if self.job.status == Status.COMPLETED else []
-        return json.dumps([_slide(output) for output in finished], separators=(",", ":")) if finished else ""
+        alone = len(finished) == 1
+        return json.dumps([_slide(output, alone) for output in finished], separators=(",", ":")) if finished else ""
 
     @property
     def ratio_class(self) -> str:
@@ -164,8 +183,11 @@ def priority_name(job: Job) -> str:
     return Priority(job.priority).name.lower()
 
 
-def _slide(output: OutputView) -> dict[str, Any]:
-    slide = {
+def _slide(output: OutputView, alone: bool) -> dict[str, Any]:
+    """Return an output as js/lightbox/slides.js takes it. The marks of one that is alone are those of its job."""
+    marks = {"favorite": output.favorite or None, "rating": output.rating or None}
+    slide = ({} if alone else marks) | {
+        "position": output.position,
         "kind": output.kind,
         "src": output.url,
         "width": output.width,

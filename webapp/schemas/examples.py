@@ -71,8 +71,8 @@ COMPLETED = _job(
     result_url=f"/media/{JOB_ID}.png",
     outputs=[
         Output(
-            url=f"/media/{JOB_ID}.png", kind=Kind.IMAGE, media_type="image/png", bytes=425946, width=512, height=512,
-            sha256=SHA256, preview_url=f"/media/{JOB_ID}-0.preview.webp",
+            position=0, url=f"/media/{JOB_ID}.png", kind=Kind.IMAGE, media_type="image/png", bytes=425946, width=512,
+            height=512, sha256=SHA256, preview_url=f"/media/{JOB_ID}-0.preview.webp",
         )
     ],
     started_at=_after(0.5),
@@ -122,7 +122,10 @@ BATCH = {
         [_job(Status.QUEUED, place=1, prompt="blue city", batch=BATCH_ID)],
     )
 }
-CHANGE = {"change": {"favorite": True, "rating": 4, "tags": ["sea", "for print"]}}
+CHANGE: dict[str, dict[str, Any]] = {
+    "change": {"favorite": True, "rating": 4, "tags": ["sea", "for print"]},
+    "one_output": {"outputs": [{"position": 2, "favorite": True}, {"position": 3, "trashed": True}]},
+}
 SELECTION = {"tag": {"action": "tag", "tag": "sea", "all": "1", "q": "harbor fav:yes"}}
 OUTCOME = {"outcome": Outcome(37, 0, "/undo/019ab0c4-6a02-7c11-8d0e-1f2f4c7b9a55")}
 UPLOAD = {"upload": Upload(

@@ -1,6 +1,7 @@
 """The shapes of jobs. Members that do not apply are absent."""
 
 import json
+from operator import attrgetter
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -24,6 +25,7 @@ Cancel = Literal["dequeued", "requested", "too_late"]
 class Output(Struct, kw_only=True):
     """A file that a job made."""
 
+    position: Annotated[int, Meta(ge=0, description="Which output of the job it is. It stays the same.")]
     url: str
     kind: Kind
     media_type: str
@@ -33,15 +35,21 @@ class Output(Struct, kw_only=True):
     duration: Maybe[Annotated[float, Meta(description="Seconds, of a video, a sound or an animated picture.")]] = UNSET
     sha256: Sha256
     preview_url: Maybe[Annotated[str, Meta(description="A WebP of at most 512 pixels.")]] = UNSET
+    favorite: Maybe[Annotated[bool, Meta(description="Whether it is a favorite. Absent otherwise.")]] = UNSET
+    rating: Maybe[Annotated[int, Meta(ge=1, le=5)]] = UNSET
+    trashed: Maybe[
+        Annotated[bool, Meta(description="Whether it is in the trash alone, without its job. Absent otherwise.")]
+    ] = UNSET
 
     @classmethod
     def of(cls, row: tables.Output) -> "Output":
         """Return the shape of an output."""
         view = OutputView(row)
         return cls(
-            url=view.url, kind=Kind(row.kind), media_type=row.media_type, bytes=row.bytes, width=given(row.width),
-            height=given(row.height), duration=given(row.duration), sha256=row.sha256,
-            preview_url=given(view.preview_url),
+            position=row.position, url=view.url, kind=Kind(row.kind), media_type=row.media_type, bytes=row.bytes,
+            width=given(row.width), height=given(row.height), duration=given(row.duration), sha256=row.sha256,
+            preview_url=given(view.preview_url), favorite=row.favorite or UNSET, rating=row.rating or UNSET,
+            trashed=row.trashed_at is not None or UNSET,
         )  # fmt: skip
 
 
@@ -50,8 +58,12 @@ class Job(Struct, kw_only=True):
 
     job_id: JobId
     status: Status
-    result_url: Maybe[Annotated[str, Meta(description="The first output. Completed jobs only.")]] = UNSET
-    outputs: Maybe[Annotated[list[Output], Meta(description="Completed jobs only.")]] = UNSET
+    result_url: Maybe[
+        Annotated[str, Meta(description="The first output that is not in the trash. Completed jobs only.")]
+    ] = UNSET
+    outputs: Maybe[Annotated[list[Output], Meta(description="In the order of `position`. Completed jobs only.")]] = (
+        UNSET
+    )
     error: Maybe[Annotated[str, Meta(description="Why the job failed, for people. Failed jobs only.")]] = UNSET
     error_code: Maybe[Annotated[str, Meta(description="Why the job failed, for programs. Failed jobs only.")]] = UNSET
     stage: Maybe[Annotated[Stage, Meta(description="What a running job is doing.")]] = UNSET
@@ -106,8 +118,10 @@ class Job(Struct, kw_only=True):
     )
     key: Maybe[Annotated[str, Meta(description="The name of the key that it was requested with, if any.")]] = UNSET
     origin: Maybe[Annotated[str, Meta(description="The door that it came in by, if it was not our own API.")]] = UNSET
-    favorite: Maybe[Annotated[bool, Meta(description="Whether it is a favorite. Absent otherwise.")]] = UNSET
-    rating: Maybe[Annotated[int, Meta(ge=1, le=5)]] = UNSET
+    favorite: Maybe[
+        Annotated[bool, Meta(description="Whether any of its outputs is a favorite. Absent otherwise.")]
+    ] = UNSET
+    rating: Maybe[Annotated[int, Meta(ge=1, le=5, description="That of its best output.")]] = UNSET
     tags: Maybe[Annotated[list[str], Meta(description="Sorted.")]] = UNSET
     collections: Maybe[Annotated[list[str], Meta(description="The names of the job's collections.")]] = UNSET
     notes: Maybe[str] = UNSET
@@ -139,8 +153,9 @@ class Job(Struct, kw_only=True):
         if row.cost is not None and row.cost_basis is not None:
             job.cost = Cost(dollars(row.cost), row.cost, Basis(row.cost_basis))
         if job.status == Status.COMPLETED and card.outputs:
-            job.outputs = [Output.of(output) for output in card.outputs]
-            job.result_url = job.outputs[0].url
+            every = sorted([*card.outputs, *card.discarded], key=attrgetter("position"))
+            job.outputs = [Output.of(output) for output in every]
+            job.result_url = OutputView(card.outputs[0]).url
         elif job.status == Status.FAILED:
             job.error, job.error_code = given(row.error), given(row.error_code)
         elif job.status in (Status.QUEUED, Status.RUNNING):

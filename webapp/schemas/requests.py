@@ -100,6 +100,12 @@ SentWebhook = Annotated[
     ),
 ]
 
+Favorite = Annotated[object, Meta(extra_json_schema={"type": "boolean"})]
+Rating = Annotated[
+    object,
+    Meta(description="0 removes the rating.", extra_json_schema={"type": "integer", "minimum": 0, "maximum": 5}),
+]
+
 
 class Sent(Struct, kw_only=True, forbid_unknown_fields=True):
     """A body as it was sent: nothing is checked yet but its members."""
@@ -171,14 +177,28 @@ class EstimateJobs(GenerateBatch):
     model: SentModel = None
 
 
+class OutputChange(Sent):
+    """Changes to one output of a job. What is absent stays as it is."""
+
+    required = {"position": None}
+
+    position: Annotated[object, Meta(extra_json_schema={"type": "integer", "minimum": 0})]
+    favorite: Favorite = UNSET
+    rating: Rating = UNSET
+    trashed: Annotated[
+        object,
+        Meta(
+            description="Moves the output to the trash, or restores it. The last one takes its job with it.",
+            extra_json_schema={"type": "boolean"},
+        ),
+    ] = UNSET
+
+
 class Change(Sent):
     """Changes to a job. What is absent stays as it is."""
 
-    favorite: Annotated[object, Meta(extra_json_schema={"type": "boolean"})] = UNSET
-    rating: Annotated[
-        object,
-        Meta(description="0 removes the rating.", extra_json_schema={"type": "integer", "minimum": 0, "maximum": 5}),
-    ] = UNSET
+    favorite: Favorite = UNSET
+    rating: Rating = UNSET
     tags: Annotated[
         object,
         Meta(
@@ -197,6 +217,12 @@ class Change(Sent):
             description="Moves the job to the trash, or restores it. Only ended jobs can be in the trash.",
             extra_json_schema={"type": "boolean"},
         ),
+    ] = UNSET
+    outputs: Maybe[
+        Annotated[
+            list[OutputChange],
+            Meta(description="Changes to single outputs, made after those to the job, which are to all its outputs."),
+        ]
     ] = UNSET
 
 
@@ -227,11 +253,11 @@ class Selection(Struct):
     action: Annotated[
         Literal[
             "favorite:yes", "favorite:no", "rate:0", "rate:1", "rate:2", "rate:3", "rate:4", "rate:5", "tag", "untag",
-            "collect", "take out", "trash", "restore", "retry", "delete",
+            "collect", "take out", "trash", "restore", "keep", "retry", "delete",
         ],
         Meta(
             description="`trash` applies to ended jobs only, `retry` to failed and canceled ones, `delete` (permanent) "
-            "to those in the trash."
+            "to those in the trash. `keep` moves to the trash what is no favorite of the jobs that have favorites."
         ),
     ]  # fmt: skip
     tag: Maybe[Annotated[str, Meta(max_length=MAX_TAG_LENGTH, description="For `tag` and `untag`.")]] = UNSET

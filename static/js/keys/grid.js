@@ -19,6 +19,11 @@ export function move(way) {
   if (!card) return document.activeElement === document.body && ["left", "right"].includes(way) && focus(inView(sheet));
   if (way === "up" || way === "down") return focus(nextRow(card, way === "down"));
   column = null;
+  if (way === "left" || way === "right") {
+    const cell = document.activeElement.closest(".card-cell");
+    const other = way === "left" ? cell?.previousElementSibling : cell?.nextElementSibling;
+    if (other) return focusOn(other);
+  }
   if (way === "left") return focus(beside(card, false));
   if (way === "right") return focus(beside(card, true));
   const all = [...cards()];
@@ -49,7 +54,10 @@ export function keep() {
 }
 
 function focus(card) {
-  const link = card?.querySelector("a[id$='-link']");
+  return focusOn(card?.querySelector("a[id$='-link']"));
+}
+
+function focusOn(link) {
   link?.focus({ preventScroll: true });
   link?.closest(".card").scrollIntoView({ block: "nearest" });
   return Boolean(link);

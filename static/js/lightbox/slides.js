@@ -42,7 +42,7 @@ function madeFrom(card) {
     thumbCropped: true,
     alt,
     job,
-    key: `${job} ${at}`,
+    key: `${job} ${output.position}`,
     number: at + 1,
     of: all.length,
   }));

@@ -23,14 +23,16 @@ const styles = Promise.all(["curation", "actions", "lightbox"].map(styled));
 
 /**
  * Show a job's print. sheet: what windowing.js exports. before: called when it is certain to be shown. moved: called
- * with every job that is turned to. closed: called with the last one. drawn: see player.js. Rejects when the job is not
+ * with every job that is turned to. closed: called with the last one. drawn: see player.js. point: see cells.js. at: which
+ * of its results. Rejects when the job is not
  * on the sheet.
  */
-export async function look(job, sheet, { moved, closed, before, drawn }) {
+export async function look(job, sheet, { moved, closed, before, drawn, point, at }) {
   await styles;
   const slides = slidesOf(sheet.cards());
-  const index = slides.findIndex((slide) => slide.job === job);
-  if (index < 0) throw new Error("not on the sheet");
+  const first = slides.findIndex((slide) => slide.job === job);
+  if (first < 0) throw new Error("not on the sheet");
+  const index = first + at;
   before();
   const pswp = new PhotoSwipe({
     ...LEVELS,
@@ -50,11 +52,12 @@ export async function look(job, sheet, { moved, closed, before, drawn }) {
   const lost = { key: "" }; // the slide that went away and was replaced by the next one
   const watch = new MutationObserver((changes) => {
     follow(pswp, slides, sheet, lost);
+    mean(pswp, point);
     pswp.dispatch("cardChange");
     const own = document.getElementById(`job-${pswp.currSlide?.data.job}`);
     if (changes.some(({ target }) => own?.contains(target) && target.nodeName !== "TIME")) panel.refresh();
   });
-  pswp.addFilter("thumbEl", (_, { job, number }) => (number === 1 ? pictureOf(job) : null));
+  pswp.addFilter("thumbEl", (_, { job, number }) => pictureOf(job, number));
   pswp.addFilter("placeholderSrc", (_, { data }) => data.msrc ?? false);
   showOtherKinds(pswp, drawn);
   addControls(pswp, panel, sheet);
@@ -69,6 +72,7 @@ export async function look(job, sheet, { moved, closed, before, drawn }) {
     const { data } = pswp.currSlide;
     show(data.job, sheet);
     pswp.element.dataset.job = data.job;
+    mean(pswp, point);
     pswp.element.setAttribute("aria-label", `Print: ${data.alt}`);
     pswp.mainScroll.itemHolders.forEach(({ el }, at) => (el.inert = at !== 1));
     panel.tell(data.job);
@@ -119,8 +123,14 @@ function whenOpen(pswp, act) {
   else act();
 }
 
-function pictureOf(job) {
-  return document.getElementById(`job-${job}`)?.querySelector(".card-picture");
+function pictureOf(job, number = 1) {
+  return document.getElementById(`job-${job}`)?.querySelectorAll(".card-picture")[number - 1];
+}
+
+/** Have the marks of the card, on which keys and buttons act, mean the result that is shown. */
+function mean(pswp, point) {
+  const { job, position } = pswp.currSlide.data;
+  point(document.getElementById(`job-${job}`), position);
 }
 
 /** Put the card of a job into the document and scroll it into view: keys and buttons act on it. */

@@ -17,7 +17,8 @@ document.body.append(menu);
 export async function open(from) {
   if (isClosing) return;
   opener = from;
-  const [answer] = await Promise.all([fetch(`/jobs/${from.closest(".card").id.slice("job-".length)}/uses`), styles]);
+  const output = from.dataset.output ? `?output=${from.dataset.output}` : "";
+  const [answer] = await Promise.all([fetch(`/jobs/${from.closest(".card").id.slice("job-".length)}/uses${output}`), styles]);
   if (answer.status === 401) return document.dispatchEvent(new Event("session:ended"));
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   const html = await answer.text();

@@ -1,6 +1,7 @@
 """Writes how a file was made into an XMP packet that other programs can read, and reads it again.
 
-The prompt is the packet's dc:description, which picture viewers show. Our own property holds everything as JSON.
+The prompt is the packet's dc:description, which picture viewers show, as they do xmp:Rating and xmp:Label (XMP
+specification, part 1, 8.4). Our own property holds everything as JSON.
 """
 
 import json
@@ -29,7 +30,7 @@ TEMPLATE = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
  xmlns:darkroom="{namespace}">
 <xmp:CreatorTool>Darkroom</xmp:CreatorTool>
 <xmp:CreateDate>{created_at}</xmp:CreateDate>
-{description}<darkroom:made>{made}</darkroom:made>
+{description}{rating}{label}<darkroom:made>{made}</darkroom:made>
 </rdf:Description>
 </rdf:RDF>
 </x:xmpmeta>
@@ -38,7 +39,10 @@ DESCRIPTION = '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{}</rdf:li>
 
 
 class Imprint(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The record of how a file was made. parameters: as requested. seed: the one sent to the model, if it took one."""
+    """The record of how a file was made, and of what people said of it.
+
+    parameters: as requested. seed: the one sent to the model, if it took one. rating: 1 to 5 stars; 0 without.
+    """
 
     prompt: str
     model: str
@@ -46,6 +50,8 @@ class Imprint(msgspec.Struct, frozen=True, omit_defaults=True):
     job_id: UUID
     created_at: datetime
     seed: int | None = None
+    rating: int = 0
+    favorite: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -109,6 +115,8 @@ def _packet(imprint: Imprint, description: str = "") -> bytes:
         namespace=NAMESPACE,
         created_at=imprint.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         description=description,
+        rating=f"<xmp:Rating>{imprint.rating}</xmp:Rating>\n" if imprint.rating else "",
+        label="<xmp:Label>Favorite</xmp:Label>\n" if imprint.favorite else "",
         made=escape(made),
     ).encode()
 

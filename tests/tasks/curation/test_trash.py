@@ -5,10 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from tasks.curation import edits, trash
+from tasks.curation import edits, output_edits, trash
+from tasks.db import ids
 from tasks.db.database import now
 from tasks.db.tables import Attempt, Job, JobTag, Output
 from tasks.errors import Failure
+from tasks.files import pending_files
 from tasks.files.storage import Storage
 from tasks.jobs import lifecycle
 from tasks.library import cards, filters
@@ -16,6 +18,7 @@ from tasks.library.query import parse
 from tasks.settings import settings
 from tests.factories import completed
 from tests.tasks.states import nothing
+from tests.tasks.work import existing
 
 
 @pytest.fixture
@@ -64,6 +67,29 @@ async def test_files_that_storage_would_not_remove_are_removed_later(
     await trash.clear_all(storage)
     assert not await there(storage, job_id)
     assert await Output.count() == await Attempt.count() == 0
+
+
+async def test_an_output_that_lies_in_the_trash_for_thirty_days_is_deleted_with_its_file_and_its_job_stays(
+    storage: Storage,
+) -> None:
+    old, young, shared = [(await completed()).id for _ in range(3)]
+    for job_id, days in ((old, 30.1), (young, 29.9), (shared, 30.1)):
+        [first] = await Output.objects().where(Output.job == job_id)
+        await Output.insert(
+            Output(**first.to_dict() | {"id": ids.new(), "position": 1, "stored_key": f"b-{job_id}.png"})
+        )
+        if job_id == shared:
+            await Output.update({Output.stored_key: first.stored_key}).where(Output.job == job_id)
+        moment = now() - timedelta(days=days)
+        await Output.update({Output.trashed_at: moment}).where((Output.job == job_id) & (Output.position == 0))
+    await trash.empty_old_outputs()
+    assert [await there(storage, job_id) for job_id in (old, young, shared)] == [True, True, True]  # only noted so far
+    await pending_files.sweep(storage)
+    assert [await there(storage, job_id) for job_id in (old, young, shared)] == [False, True, True]
+    cards_left = [await existing(job_id) for job_id in (old, young, shared)]
+    assert [len(card.outputs) for card in cards_left] == [1, 1, 1]
+    assert [len(card.discarded) for card in cards_left] == [0, 1, 0]
+    assert (await output_edits.restore(old, [0])).jobs == 0
 
 
 @pytest.mark.parametrize("made_by", ["delete", "delete_all"])

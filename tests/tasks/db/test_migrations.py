@@ -18,7 +18,7 @@ from piccolo.conf.apps import Finder
 
 from tasks.db.database import known_migrations
 from tasks.settings import ROOT
-from tests.tasks.earlier import MENDED, UNDONE
+from tests.tasks.earlier import MARKED, MENDED, UNDONE
 
 NewDatabase = Callable[[], Awaitable[str]]
 
@@ -113,6 +113,15 @@ async def test_a_library_of_an_earlier_version_becomes_one_of_today(
             assert [row["prediction_id"] for row in upgraded["rows"][table]] == [
                 *(["shared", None] if last < MENDED else first), "of-2", "of-3", "of-4"
             ]  # fmt: skip
+        if table == "undo":
+            [[job_id, had]], [[now_job, now_had]] = (
+                json.loads(row.pop("before")) for row in (*expected, upgraded["rows"][table][0])
+            )
+            assert (now_job, now_had) == (job_id, {"-1": had} if last < MARKED else had)
+        if table == "output" and "favorite" in upgraded["expected"]["job"][0]:
+            of_jobs = {job["id"]: (job["favorite"], job["rating"]) for job in upgraded["rows"]["job"]}
+            for row in upgraded["rows"][table]:
+                assert (row["favorite"], row["rating"]) == of_jobs[row["job"]] == (True, 2)
         for was, row in zip(expected, upgraded["rows"][table], strict=True):
             assert {name: row[name] for name in was} == was
     assert upgraded["found"] == len(upgraded["expected"]["job"]) == 5

@@ -32,6 +32,8 @@ MADE = Imprint(
     job_id=UUID("019ab0c4-5d1e-7b36-9533-e50ac26d7632"),
     created_at=datetime(2026, 11, 22, 20, 15, 1, 42000, UTC),
     seed=7,
+    rating=4,
+    favorite=True,
 )
 
 
@@ -134,6 +136,8 @@ def test_others_read_the_prompt_as_the_description() -> None:
     with Image.open(BytesIO(imprinted(PICTURES["png"], "png"))) as picture:
         said = ElementTree.fromstring(picture.info["xmp"])
     assert said.findtext(".//{http://ns.adobe.com/xap/1.0/}CreatorTool") == "Darkroom"
+    assert said.findtext(".//{http://ns.adobe.com/xap/1.0/}Rating") == "4"
+    assert said.findtext(".//{http://ns.adobe.com/xap/1.0/}Label") == "Favorite"
     assert said.findtext(".//{http://ns.adobe.com/xap/1.0/}CreateDate") == "2026-11-22T20:15:01Z"
     description = said.find(".//{http://purl.org/dc/elements/1.1/}description")
     assert description is not None

@@ -12,7 +12,7 @@ from tasks.db import ids
 from tasks.db.tables import Job
 from tasks.jobs import attempts, lifecycle
 from tasks.jobs.insert import Terms
-from tests.factories import completed
+from tests.factories import completed, several
 from tests.newest import newest
 
 
@@ -162,3 +162,15 @@ async def test_the_seed_of_an_attempt_is_the_one_to_use(web: httpx.AsyncClient) 
     assert job is not None
     await attempts.begin(job, "v", {"prompt": "a fox", "seed": 99})
     assert fields(await link(web, job, "seed"))["p.seed"] == "99"
+
+
+async def test_of_several_outputs_each_has_its_own_variation_and_picture(web: httpx.AsyncClient) -> None:
+    job = await several(3)
+    await Job.update({Job.parameters: '{"width": 512, "num_outputs": 3}'}).where(Job.id == job.id)
+    assert fields(await link(web, job, "variation"))["p.num_outputs"] == "3"
+    assert fields(await link(web, job, "output-2-variation"))["p.num_outputs"] == "1"
+    assert fields(await link(web, job, "output-3-image"))["p.image"] == f"/media/{job.id}-2.png"
+    assert f'id="job-{job.id}-image"' not in (await web.get(f"/jobs/{job.id}")).text  # it would not be clear which
+    menu = unescape((await web.get(f"/jobs/{job.id}/uses?output=1")).text)
+    assert f"p.image=%2Fmedia%2F{job.id}-1.png" in menu
+    assert "p.num_outputs=1" in menu

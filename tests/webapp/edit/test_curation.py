@@ -7,7 +7,7 @@ import pytest
 
 from tasks.db.tables import Job, Undo
 from tasks.jobs import lifecycle
-from tests.factories import completed, failed
+from tests.factories import completed, failed, several
 
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://darkroom.test/"}
 BROWSER = {"Accept": "text/html"}
@@ -194,3 +194,109 @@ async def test_a_job_has_a_hundred_tags_at_most_however_they_come(web: httpx.Asy
     assert (await web.post("/selection", data=one_more)).json()["left_out"] == 1
     others = [f"other {number}" for number in range(100)]
     assert sorted((await web.patch(f"/jobs/{job.id}", json={"tags": others})).json()["tags"]) == sorted(others)
+
+
+async def test_programs_change_single_outputs_in_one_request(web: httpx.AsyncClient) -> None:
+    job = await several()
+    changes = [{"position": 0, "trashed": True}, {"position": 1, "favorite": True, "rating": 4}]
+    answer = await web.patch(f"/jobs/{job.id}", json={"outputs": changes})
+    shape = answer.json()
+    assert (answer.status_code, shape["favorite"], shape["rating"]) == (200, True, 4)
+    said = [
+        {name: output.get(name) for name in ("position", "favorite", "rating", "trashed")}
+        for output in shape["outputs"]
+    ]
+    assert said == [
+        {"position": 0, "favorite": None, "rating": None, "trashed": True},
+        {"position": 1, "favorite": True, "rating": 4, "trashed": None},
+        {"position": 2, "favorite": None, "rating": None, "trashed": None},
+    ]
+    assert shape["result_url"] == f"/media/{job.id}-1.png"
+    back = (await web.patch(f"/jobs/{job.id}", json={"outputs": [{"position": 0, "trashed": False}]})).json()
+    assert back["result_url"] == f"/media/{job.id}.png"
+    gone = (
+        await web.patch(f"/jobs/{job.id}", json={"outputs": [{"position": at, "trashed": True} for at in range(3)]})
+    ).json()
+    assert "trashed_at" in gone
+    assert [output.get("trashed") for output in gone["outputs"]] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "pointer"),
+    [
+        ({"position": 0}, "#/outputs"),
+        ([0], "#/outputs"),
+        ([{"favorite": True}], "#/outputs/0/position"),
+        ([{"position": 3}], "#/outputs/0/position"),
+        ([{"position": True}], "#/outputs/0/position"),
+        ([{"position": 0}, {"position": 0}], "#/outputs/1/position"),
+        ([{"position": 0, "stars": 1}], "#/outputs/0"),
+        ([{"position": 0, "rating": 6}], "#/outputs/0/rating"),
+        ([{"position": 0, "trashed": 1}], "#/outputs/0/trashed"),
+    ],
+)
+async def test_what_is_wrong_with_an_output_changes_nothing(
+    web: httpx.AsyncClient, outputs: object, pointer: str
+) -> None:
+    job = await several(2)
+    answer = await web.patch(f"/jobs/{job.id}", json={"favorite": True, "outputs": outputs})
+    assert (answer.status_code, [fault["pointer"] for fault in answer.json()["errors"]]) == (422, [pointer])
+    assert "favorite" not in await status(web, job)
+
+
+async def test_buttons_at_an_output_mean_this_one(web: httpx.AsyncClient) -> None:
+    job = await several()
+    for action in ("favorite:yes", "rate:3"):
+        await web.post(f"/selection?job={job.id}&output=1", data={"action": action}, headers=HTMX)
+    outputs = (await status(web, job))["outputs"]
+    assert [(output.get("favorite"), output.get("rating")) for output in outputs] == [
+        (None, None),
+        (True, 3),
+        (None, None),
+    ]
+    moved = await web.post(f"/selection?job={job.id}&output=2", data={"action": "trash"}, headers=HTMX)
+    assert "Moved the result to the trash." in moved.text
+    kept = await web.post(f"/selection?job={job.id}", data={"action": "keep"}, headers=HTMX)
+    assert "Moved the other results to the trash." in kept.text
+    assert [output.get("trashed") for output in (await status(web, job))["outputs"]] == [True, None, True]
+    back = await web.post(f"/selection?job={job.id}&output=2", data={"action": "restore"}, headers=HTMX)
+    assert "Restored the result." in back.text
+    last = await web.post(f"/selection?job={job.id}&output=1", data={"action": "trash"}, headers=HTMX)
+    assert "Moved the result to the trash." in last.text
+    last = await web.post(f"/selection?job={job.id}&output=2", data={"action": "trash"}, headers=HTMX)
+    assert "Moved 1 print to the trash." in last.text
+    nothing = await web.post(f"/selection?job={job.id}&output=3", data={"action": "trash"}, headers=HTMX)
+    assert nothing.status_code == 422
+
+
+async def test_the_page_of_a_job_has_buttons_at_each_output_and_keeps_only_the_favorites(
+    web: httpx.AsyncClient,
+) -> None:
+    job = await several()
+    page = (await web.get(f"/jobs/{job.id}")).text
+    assert [page.count(f'id="job-{job.id}-output-{number}-favorite"') for number in (1, 2, 3)] == [1, 1, 1]
+    assert (f'id="job-{job.id}-favorite"' in page, "Keep only the favorites" in page) == (False, False)
+    headers = BROWSER | {"Referer": f"http://darkroom.test/jobs/{job.id}"}
+    await web.post(f"/selection?job={job.id}&output=1", data={"action": "favorite:yes"}, headers=headers)
+    assert "Keep only the favorites" in (await web.get(f"/jobs/{job.id}")).text
+    await web.post(f"/selection?job={job.id}", data={"action": "keep"}, headers=headers)
+    page = (await web.get(f"/jobs/{job.id}")).text
+    assert "2 results are in the trash" in page
+    assert (f'id="job-{job.id}-favorite"' in page, "Keep only the favorites" in page) == (True, False)
+    await web.post(f"/selection?job={job.id}&output=2", data={"action": "restore"}, headers=headers)
+    assert "One result is in the trash" in (await web.get(f"/jobs/{job.id}")).text
+
+
+async def test_a_card_shows_up_to_four_outputs_with_their_marks_and_how_many_more_there_are(
+    web: httpx.AsyncClient,
+) -> None:
+    job = await several(6)
+    await web.patch(
+        f"/jobs/{job.id}", json={"outputs": [{"position": 1, "favorite": True}, {"position": 0, "trashed": True}]}
+    )
+    card = (await web.get("/")).text
+    assert card.count('class="card-face card-cell"') == 4
+    assert f'<a id="job-{job.id}-link" class="card-face card-cell" data-slide="0" href="/jobs/{job.id}">' in card
+    assert f'id="job-{job.id}-2-link"' in card
+    assert '<span class="card-further">+1</span>' in card
+    assert card.count('class="cell-marks"') == 1

@@ -77,9 +77,10 @@ async def test_a_finished_card_tells_the_lightbox_of_every_output(web: httpx.Asy
         for at in range(2)
     ]  # fmt: skip
     await lifecycle.complete(job, outputs)
-    [slides] = re.findall('data-slides="([^"]+)" data-stack', (await web.get("/")).text)
+    [slides] = re.findall('data-slides="([^"]+)" data-cells="2"', (await web.get("/")).text)
     assert json.loads(html.unescape(slides)) == [
         {
+            "position": at,
             "kind": "image",
             "src": f"/media/{job.id}-{at}.png",
             "width": 96,
