@@ -4,8 +4,13 @@
  */
 
 let last = null; // the card that was pointed last, and the position of its result
+let rests = ""; // where the pointer is on the screen
 
-document.addEventListener("pointerover", ({ target }) => meant(target.closest?.(".card-cell")));
+document.addEventListener("pointermove", (event) => (rests = placeOf(event)), { passive: true });
+document.addEventListener("pointerover", (event) => {
+  // A pointer that rests means nothing when the marks beneath it move away.
+  if (placeOf(event) !== rests) meant(event.target.closest?.(".card-cell"));
+});
 document.addEventListener("focusin", ({ target }) => meant(target.closest?.(".card-cell")));
 document.addEventListener("htmx:after:swap", () => {
   const card = last && document.getElementById(last.id);
@@ -57,6 +62,10 @@ function mark(card, { position, favorite = false, rating = 0 }) {
 function press(button, isPressed, isSet) {
   set(button, "aria-pressed", isPressed);
   button.classList.toggle("is-set", isSet);
+}
+
+function placeOf({ screenX, screenY }) {
+  return `${screenX} ${screenY}`;
 }
 
 /** Set an attribute only if it changes: the lightbox follows changes. */

@@ -57,7 +57,7 @@ def test_the_mouse_and_the_keys_mean_one_result(page: Page, darkroom: Darkroom) 
     assert marks(darkroom, job_id, "rating") == [None, 4, None, None]
     page.keyboard.press("u")
     menu = page.get_by_role("dialog", name="Use this print")
-    address = menu.get_by_role("link", name="Use as input image").get_attribute("href") or ""
+    address = menu.get_by_role("link", name="Use as input").get_attribute("href") or ""
     assert darkroom.status(job_id)["outputs"][1]["url"] in unquote(address)
     page.keyboard.press("Escape")
     axe_finds_nothing(page)
@@ -73,12 +73,12 @@ def test_in_the_lightbox_the_marks_are_those_of_the_result_that_is_shown(page: P
     job_id = made(darkroom, "four lamps of one job")
     page.goto("/?q=four+lamps")
     cell(page, job_id, 2).click()
-    expect(page.locator(".pswp__place")).to_have_text("3 of 4")
+    expect(page.locator(".pswp__place")).to_have_text("Result 3 of 4")
     page.keyboard.press("f")
     heart = page.locator(".pswp__button--favorite")
     expect(heart).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".pswp__place")).to_have_text("4 of 4")
+    expect(page.locator(".pswp__place")).to_have_text("Result 4 of 4")
     expect(heart).to_have_attribute("aria-pressed", "false")
     page.keyboard.press("2")
     wait_until(lambda: marks(darkroom, job_id, "rating") == [None, None, None, 2])
