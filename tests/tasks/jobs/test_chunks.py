@@ -129,7 +129,7 @@ async def test_two_undos_at_once_take_each_job_back_once(ids: list[UUID]) -> Non
 
 async def test_what_was_done_in_one_is_still_taken_back(ids: list[UUID]) -> None:
     outcome = await edits.favorite(found())
-    listed = ", ".join(f'["{job_id}", false]' for job_id in ids)  # as one row had it before there were portions
+    listed = ", ".join(f'["{job_id}", {{"-1": false}}]' for job_id in ids)  # in one row, as before there were portions
     await Undo.delete().where(Undo.part_of.is_not_null())
     await Undo.update({Undo.before: f"[{listed}]"}).where(Undo.id == outcome.undo)
     undone = await edits.undo(outcome.undo or ids[0])

@@ -267,6 +267,7 @@ async def test_a_completed_job_tells_where_each_output_is_and_what_it_is(web: ht
     assert body["result_url"] == f"/media/{job_id}.png"
     assert body["outputs"] == [
         {
+            "position": 0,
             "url": f"/media/{job_id}.png",
             "kind": "image",
             "media_type": "image/png",
@@ -277,6 +278,7 @@ async def test_a_completed_job_tells_where_each_output_is_and_what_it_is(web: ht
             "preview_url": f"/media/{job_id}-0.preview.webp",
         },
         {
+            "position": 1,
             "url": f"/media/{job_id}-1.mp4",
             "kind": "video",
             "media_type": "video/mp4",
