@@ -18,11 +18,16 @@ LONG = 60_000  # milliseconds
 @pytest.fixture
 def paused(darkroom: Darkroom) -> Iterator[str]:
     """Pause the queue for a test. Yields a word for its prompts."""
+    cancel_all(darkroom)  # what earlier tests have left
     wait_until(lambda: waiting(darkroom) == 0, 60)
     httpx.post(f"{darkroom.url}/queue/pause")
     yield f"w{uuid4().hex[:12]}"
-    httpx.post(f"{darkroom.url}/selection", data={"action": "cancel", "all": "1", "q": "status:queued"})
+    cancel_all(darkroom)
     httpx.post(f"{darkroom.url}/queue/resume")
+
+
+def cancel_all(darkroom: Darkroom) -> None:
+    httpx.post(f"{darkroom.url}/selection", data={"action": "cancel", "all": "1", "q": "status:queued"})
 
 
 def waiting(darkroom: Darkroom) -> int:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -47,7 +48,10 @@ class Years:
 
 @pytest.fixture(scope="module")
 def years(darkroom: Darkroom) -> Years:
-    return Years(darkroom)
+    """Return prints of several years, when the server knows the months of its library anew."""
+    made = Years(darkroom)
+    wait_until(lambda: 'id="timeline-handle"' in httpx.get(f"{darkroom.url}{made.address}").text, within=60)
+    return made
 
 
 def drag_to(page: Page, share: float) -> None:
