@@ -7,6 +7,7 @@ from tasks.jobs import lifecycle
 from tasks.library import showcase
 from tests import factories
 from tests.tasks import plans
+from tests.tasks.library.test_plans import library_of_months
 from tests.tasks.states import an_output
 
 SDXL, FLUX = factories.SDXL, factories.FLUX
@@ -45,6 +46,6 @@ async def test_all_that_were_completed_are_counted() -> None:
 
 
 async def test_nothing_of_it_scans_all_jobs() -> None:
-    await plans.forget_statistics()
-    assert await plans.troubles(showcase.examples([SDXL])) == []
+    await library_of_months()
+    assert await plans.troubles(showcase.examples(["m/1", SDXL])) == []
     assert "job_completed" in await plans.plan(showcase.made.__wrapped__())
