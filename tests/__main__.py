@@ -45,7 +45,8 @@ PARTS = (  # the longest first; each process of a part reads all its tests, so t
         " --ignore=tests/webapp/cli/test_up.py --ignore=tests/webapp/test_openapi.py",
         {"TEST_DATABASE": "postgres"},
     ),
-    Part("browser", "-n 2 --dist worksteal tests/browser"),
+    # A module's prints are made once: its tests count them in a Darkroom that all tests of a process share.
+    Part("browser", "-n 2 --dist loadscope --no-loadscope-reorder tests/browser"),
     Part("SQLite, webapp", "-n 2 --dist worksteal tests/webapp"),
     Part("storm", "tests/chaos/test_short.py"),
 )

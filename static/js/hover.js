@@ -26,6 +26,17 @@ document.documentElement.addEventListener("pointerleave", stop);
 document.addEventListener("pointerdown", stop); // the print is opened
 document.addEventListener("pointermove", ({ clientX }) => moving?.duration && scrub(clientX), { passive: true });
 
+// A card that changes loses what is not the server's. The mouse may rest on it, so that no event follows.
+document.addEventListener("htmx:after:swap", () => {
+  if (!card || (moving ?? card).isConnected) return;
+  const [same, at] = [document.getElementById(card.id), moving?.currentTime];
+  stop();
+  if (!same?.matches(".card[data-moves]:hover")) return;
+  card = same;
+  start();
+  if (at) moving.currentTime = at;
+});
+
 function mayMove() {
   const less = ["(prefers-reduced-motion: reduce)", "(prefers-reduced-data: reduce)"].some((query) => matchMedia(query).matches);
   return !less && !navigator.connection?.saveData;

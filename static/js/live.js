@@ -22,9 +22,10 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
   const { ctx, tasks } = detail;
   if (tasks.some(({ target }) => ["sheet", "prints"].includes(target?.id))) leave();
   for (const [, id] of ctx.text?.matchAll(DELETED) ?? []) {
-    const card = document.getElementById(id) ?? emptied(id);
+    const kept = emptied(id);
+    const card = document.getElementById(id) ?? kept;
     if (card) discount(card);
-    emptied(id)?.remove();
+    kept?.remove();
     leave(id);
   }
   const lost = tasks.filter((task) => task.type === "partial" && !task.target);
@@ -65,8 +66,9 @@ document.addEventListener("htmx:sse:after:connection", () => {
   wait = FIRST_WAIT;
 });
 
-// Firefox logs an error for a stream that is open when one leaves. A page that comes back connects again.
-addEventListener("pagehide", () => connection?.abortController.abort());
+// Firefox logs an error for a stream that is open when one leaves. A page that stays, as for a download, or comes back
+// connects again.
+for (const name of ["beforeunload", "pagehide"]) addEventListener(name, () => connection?.abortController.abort());
 
 // hx-sse reconnects only a stream that was open before. One that never opened is retried here.
 for (const name of ["htmx:error", "htmx:response:error"]) {

@@ -1,11 +1,14 @@
 """The gallery in a real browser: prompts become cards, which develop while the user watches."""
 
 import re
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.conftest import Darkroom
+from tests.browser.copies import copied
 from tests.waiting import wait_until
 
 LONG = 60_000  # milliseconds
@@ -171,11 +174,12 @@ def test_a_film_plays_on_its_page(page: Page, darkroom: Darkroom) -> None:
 
 
 def test_older_cards_come_as_one_scrolls(page: Page, darkroom: Darkroom) -> None:
-    first = darkroom.post("the first of very many")
-    for number in range(70):
-        darkroom.post(f"one of very many {number}")
-    page.goto("/")
-    oldest = page.locator(f"#job-{first}")
+    source = darkroom.post("one of very many", width=96, height=64)
+    assert darkroom.finished(source)["status"] == "completed"
+    now, tag = datetime.now(UTC), f"t{uuid4().hex[:12]}"
+    copies = copied(darkroom, source, [now - timedelta(minutes=number) for number in range(70)], tag)
+    page.goto(f"/?q=tag%3A{tag}")
+    oldest = page.locator(f"#job-{min(copies)}")
     expect(oldest).to_have_count(0)
 
     def scrolled() -> bool:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -143,13 +144,36 @@ def test_a_film_plays_silently_under_the_mouse_and_follows_it(page: Page, prints
     wait_until(lambda: not moving.evaluate("film => film.paused"))
     page.mouse.move(1, 1)
     expect(moving).to_have_count(0)
+    film.click()
+    expect(page.locator(f".pswp[data-job='{prints['film']}'] video")).to_be_visible()
+    expect(page.locator(MOVING)).to_have_count(0)
+
+
+def test_a_film_goes_on_under_a_mouse_that_rests_while_its_card_changes(
+    page: Page, darkroom: Darkroom, prints: dict[str, UUID]
+) -> None:
+    page.emulate_media(reduced_motion="no-preference")
+    page.goto("/?q=heard")
+    film = card(page, prints["film"])
+    film.hover()
+    moving = film.locator(MOVING)
+    wait_until(lambda: moving.count() and moving.evaluate("film => film.currentTime > 0.2"))
+    for rating in (4, 0):
+        httpx.patch(f"{darkroom.url}/jobs/{prints['film']}", json={"rating": rating}).raise_for_status()
+        expect(film.locator(f".card-stars{'[data-rating]' if rating else ':not([data-rating])'}")).to_have_count(1)
+        expect(moving).to_have_count(1)
+        assert moving.evaluate("film => film.currentTime") > 0.1
+        wait_until(lambda: moving.evaluate("film => !film.paused"))
+
+
+def test_an_animated_picture_moves_under_the_mouse(page: Page, prints: dict[str, UUID]) -> None:
+    page.route("**/events?*", lambda _: None)  # held: what it sends would undo the next line
+    page.emulate_media(reduced_motion="no-preference")
+    page.goto("/?q=heard")
     picture = card(page, prints["picture"])
     picture.evaluate("(card, src) => (card.dataset.moves = src)", f"/media/{prints['picture']}.png")  # as if animated
     picture.hover()
     expect(picture.locator(MOVING)).to_have_count(1)
-    film.click()
-    expect(page.locator(f".pswp[data-job='{prints['film']}'] video")).to_be_visible()
-    expect(page.locator(MOVING)).to_have_count(0)
 
 
 def test_nothing_moves_for_those_who_want_less_motion_or_fewer_data(page: Page, prints: dict[str, UUID]) -> None:

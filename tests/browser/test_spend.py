@@ -36,7 +36,8 @@ def admin(darkroom: Darkroom, browser: Browser, browser_context_args: dict[str, 
     context.close()
     path = darkroom.environment["DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
-        connection.executescript("DELETE FROM session; DELETE FROM person; DELETE FROM model_price; DELETE FROM budget")
+        connection.executescript("DELETE FROM session; DELETE FROM person; DELETE FROM budget")
+        connection.execute("DELETE FROM model_price WHERE source = '/prices'")
     wait_until(lambda: httpx.get(f"{darkroom.url}/jobs.json").status_code == 200)
 
 
