@@ -273,7 +273,7 @@ class Settings(BaseSettings):
     @property
     def redis_place(self) -> str:
         """The address of Redis as users see it: without a password."""
-        return re.sub(r"//.*@", "//***@", self.queue_url.partition("?")[0])
+        return without_secrets(self.queue_url)
 
     @property
     def valkey_socket(self) -> Path:
@@ -348,6 +348,11 @@ def load() -> Settings:
         raise SettingsError(f"{ENV_FILE}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise SettingsError(f"{ENV_FILE}: is not UTF-8 text") from None
+
+
+def without_secrets(address: str) -> str:
+    """Return an address as users may see it: without its password and its query."""
+    return re.sub(r"//.*@", "//***@", address.partition("?")[0])
 
 
 def _line(fault: ErrorDetails) -> str:

@@ -27,9 +27,10 @@ export function arrive(card) {
 
 /** Forget a waiting card. Without an id, forget all of them, as another sheet arrives. */
 export function leave(id) {
+  const before = waiting.size;
   if (id) waiting.delete(id);
   else waiting.clear();
-  tell();
+  if (waiting.size < before) tell();
 }
 
 document.addEventListener("click", ({ target }) => {

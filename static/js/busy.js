@@ -1,7 +1,9 @@
 /** Shows a line at the top of the page while a request takes a moment, and says so when the server does not answer. */
 
+import { say } from "./notice.js";
+
 const PAUSE = 400; // milliseconds: an answer that comes sooner needs no sign
-const PATIENCE = 6000; // milliseconds until it is said in words
+const SLOW = 6000; // milliseconds until it is said in words
 const waits = new Map(); // what htmx knows of a request -> the timers that wait for its answer
 
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
@@ -9,7 +11,7 @@ document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
   const words = "The server has not answered yet. Still waiting.";
   waits.set(ctx, [
     setTimeout(() => (document.documentElement.dataset.busy = ""), PAUSE),
-    setTimeout(() => document.dispatchEvent(new CustomEvent("darkroom:say", { detail: words })), PATIENCE),
+    setTimeout(() => say(words), SLOW),
   ]);
 });
 

@@ -21,7 +21,10 @@ document.addEventListener("htmx:after:swap", () => {
 
 /** Point the marks of a card at the result at a position. Those of a card with one result are of this one anyway. */
 export function point(card, position) {
-  const results = JSON.parse(card?.dataset.slides || "[]");
+  mean(card, JSON.parse(card?.dataset.slides || "[]"), position);
+}
+
+function mean(card, results, position) {
   const at = results.findIndex((result) => result.position === position);
   const isTrashed = card?.querySelector("[data-action='restore']"); // then it is restored as a whole
   if (at < 0 || results.length === 1 || isTrashed) return;
@@ -36,7 +39,8 @@ export function point(card, position) {
 /** Point the marks at the result of a cell, if it is one. */
 export function meant(cell) {
   const card = cell?.closest(".card");
-  if (card) point(card, JSON.parse(card.dataset.slides)[cell.dataset.slide].position);
+  const results = JSON.parse(card?.dataset.slides || "[]");
+  if (results.length) mean(card, results, results[cell.dataset.slide].position);
 }
 
 function mark(card, { position, favorite = false, rating = 0 }) {

@@ -22,7 +22,7 @@ document.addEventListener("htmx:before:swap", ({ detail }) => {
 document.addEventListener("htmx:after:swap", ({ detail }) => {
   hint();
   const [prompt, controls] = [document.getElementById("prompt"), document.getElementById("controls")];
-  if (prompt && controls) prompt.placeholder = controls.dataset.promptWords;
+  if (prompt && controls && prompt.placeholder !== controls.dataset.promptWords) prompt.placeholder = controls.dataset.promptWords;
   if (detail.ctx?.response?.status >= 400) document.querySelector('.composer [aria-invalid="true"]')?.focus();
 });
 

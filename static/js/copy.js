@@ -4,13 +4,14 @@
  * selected and copied as a user would.
  */
 
+import { say } from "./notice.js";
+
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy], [data-copy-text], [data-copy-link]");
   if (!button) return;
   const [, what] = button.textContent.trim().split(" ");
   const done = await copied(wanted(button.dataset), button);
-  const said = done ? `Copied the ${what}.` : `This browser did not copy the ${what}.`;
-  document.dispatchEvent(new CustomEvent("darkroom:say", { detail: said }));
+  say(done ? `Copied the ${what}.` : `This browser did not copy the ${what}.`);
 });
 
 function wanted({ copy, copyText, copyLink }) {

@@ -22,11 +22,12 @@ export function insertCard(card, next, sheet) {
 
 /** Take a card that is removed off the number of its day. Removes the heading of a day whose last card it was. */
 export function discount(card) {
-  const heading = headingOf(dayOf(card));
+  const day = dayOf(card);
+  const heading = headingOf(day);
   if (!heading) return;
   count(heading, -1);
-  const day = dayOf(card);
-  if (![...cards()].some((other) => other !== card && dayOf(other) === day)) heading.remove();
+  for (const other of cards()) if (other !== card && dayOf(other) === day) return;
+  heading.remove();
 }
 
 function headingOf(day) {
@@ -60,7 +61,8 @@ function momentOf({ id }) {
   return new Date(parseInt(id.slice("job-".length).replace("-", "").slice(0, 12), 16));
 }
 
-function dayOf(card) {
+/** Return the day of a card here, such as 2026-11-30. */
+export function dayOf(card) {
   const moment = momentOf(card);
   const parts = [moment.getFullYear(), moment.getMonth() + 1, moment.getDate()];
   return parts.map((part) => String(part).padStart(2, "0")).join("-");

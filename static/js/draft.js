@@ -3,7 +3,9 @@
  * address that fills in the composer wins, unless it is the one that was left. Nobody else sees it who signs in next.
  */
 
-const DRAFT = "darkroom:draft";
+import { store, stored } from "./stored.js";
+
+const DRAFT_KEY = "darkroom:draft";
 let pending = null; // the fields of a draft whose model is being loaded
 
 const composer = () => document.getElementById("composer");
@@ -12,11 +14,7 @@ const who = () => document.getElementById("account-button")?.title ?? "";
 addEventListener("pagehide", () => {
   if (!composer()) return;
   const fields = [...new FormData(composer())].filter(([, value]) => typeof value === "string");
-  try {
-    sessionStorage.setItem(DRAFT, JSON.stringify({ who: who(), address: location.search, fields }));
-  } catch {
-    // full, or not allowed: the draft is not kept
-  }
+  store("sessionStorage", DRAFT_KEY, { who: who(), address: location.search, fields });
 });
 
 document.addEventListener("htmx:after:swap", ({ detail }) => {
@@ -27,7 +25,7 @@ document.addEventListener("htmx:after:swap", ({ detail }) => {
 
 // After htmx, which starts with this event.
 document.addEventListener("DOMContentLoaded", () => {
-  const { who: by, address, fields } = read();
+  const { who: by, address, fields } = stored("sessionStorage", DRAFT_KEY) ?? {};
   const given = document.getElementById("composer-place")?.hasAttribute("data-given");
   if (!composer() || !fields || by !== who() || (given && address !== location.search)) return;
   const values = new Map(fields);
@@ -36,14 +34,6 @@ document.addEventListener("DOMContentLoaded", () => {
   if (changed && choose(values, model, other)) pending = fields;
   fillIn(fields);
 });
-
-function read() {
-  try {
-    return JSON.parse(sessionStorage.getItem(DRAFT)) ?? {};
-  } catch {
-    return {}; // the browser stores nothing here, or the value is not ours
-  }
-}
 
 /** Choose the model of a draft, whose controls are then loaded. Returns false when it is not offered any more. */
 function choose(values, model, other) {

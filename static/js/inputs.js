@@ -3,6 +3,7 @@
  * parameter holds their address. A file of ours that is dropped on the prompt restores its settings instead.
  */
 
+import { say } from "./notice.js";
 import { checkSession } from "./session.js";
 
 const CARD = /^\/jobs\/([0-9a-f-]{36})$/;
@@ -10,7 +11,6 @@ const IMPRINTED = ["image/png", "image/webp", "image/jpeg", "video/mp4"];
 let underWay = 0;
 
 const composer = () => document.getElementById("composer");
-const say = (words) => document.dispatchEvent(new CustomEvent("darkroom:say", { detail: words }));
 
 function ready() {
   for (const field of composer()?.querySelectorAll("[data-takes]") ?? []) {

@@ -4,6 +4,7 @@
  */
 
 import { point } from "./cells.js";
+import { isPlain } from "./clicks.js";
 import { drawn } from "./player.js";
 import { bring, cards, emptied } from "./windowing.js";
 
@@ -37,11 +38,6 @@ if (location.pathname !== loaded) location.reload(); // the user went back befor
 addEventListener("pageshow", ({ persisted }) => {
   if (persisted && !history.state?.print) viewer?.close();
 });
-
-function isPlain(event) {
-  const modified = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
-  return event.button === 0 && !modified && !event.defaultPrevented;
-}
 
 /** Open a print in the lightbox at one of its results. Rejects when it is not on the sheet or the viewer cannot be fetched. */
 async function open(job, before = () => undefined, at = 0) {

@@ -3,8 +3,10 @@
  * settings, but never replaces a value that is already set.
  */
 
-const MODELS = "darkroom:models";
-const SETTINGS = "darkroom:settings:";
+import { store, stored } from "./stored.js";
+
+const MODELS_KEY = "darkroom:models";
+const SETTINGS = "darkroom:settings:"; // the beginning of a key
 const MOST_MODELS = 5;
 
 const composer = () => document.getElementById("composer");
@@ -16,13 +18,18 @@ document.addEventListener("htmx:after:swap", ({ detail }) => {
   else if (["model", "other_model"].includes(sourceElement.id)) fillIn();
 });
 
+/** Return the names of the models used last, the last one first. */
+export function recentModels() {
+  return stored("localStorage", MODELS_KEY) ?? [];
+}
+
 function remember() {
   const form = new FormData(composer());
   const model = form.get("model");
   if (!model) return;
-  put(MODELS, [model, ...get(MODELS, []).filter((other) => other !== model)].slice(0, MOST_MODELS));
+  store("localStorage", MODELS_KEY, [...new Set([model, ...recentModels()])].slice(0, MOST_MODELS));
   const settings = [...form].filter(([name, value]) => name.startsWith("p.") && value !== "" && isKept(name));
-  put(SETTINGS + model, Object.fromEntries(settings));
+  store("localStorage", SETTINGS + model, Object.fromEntries(settings));
 }
 
 /** Return whether a setting is remembered: not files, which are deleted after a while, nor the seed of one picture. */
@@ -32,7 +39,8 @@ function isKept(name) {
 
 function fillIn() {
   const model = document.getElementById("model")?.value;
-  for (const [name, value] of Object.entries(model ? get(SETTINGS + model, {}) : {})) {
+  const settings = model && stored("localStorage", SETTINGS + model);
+  for (const [name, value] of Object.entries(settings || {})) {
     const controls = fields(name).filter(({ type }) => type !== "hidden");
     if (controls.length && controls.every(isUntouched)) controls.forEach((control) => set(control, value));
   }
@@ -58,22 +66,6 @@ function set(control, value) {
 
 function hasChoice(radio, value) {
   return fields(radio.name).some((other) => other.value === value);
-}
-
-function get(name, otherwise) {
-  try {
-    return JSON.parse(localStorage.getItem(name)) ?? otherwise;
-  } catch {
-    return otherwise; // the browser stores nothing here, or the value is not ours
-  }
-}
-
-function put(name, value) {
-  try {
-    localStorage.setItem(name, JSON.stringify(value));
-  } catch {
-    // full, or not allowed: the value is not remembered
-  }
 }
 
 // An address that fills in any field states all that is to be set.

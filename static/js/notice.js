@@ -21,10 +21,11 @@ document.addEventListener("htmx:error", ({ detail }) => {
   if (detail.ctx && detail.ctx.sourceElement.id !== "live") say("Cannot reach the server. Try again.");
 });
 
-/** Show the notes of other scripts. */
+// The scripts of the lightbox are imported on their own.
 document.addEventListener("darkroom:say", ({ detail }) => say(detail));
 
-function say(words) {
+/** Show a note for a few seconds. */
+export function say(words) {
   const note = document.getElementById("notice");
   note.hidden = false;
   note.textContent = words;

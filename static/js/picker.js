@@ -3,7 +3,8 @@
  * and the models used last come first. The list itself stays, holds the value and requests the controls.
  */
 
-const RECENT = "darkroom:models";
+import { recentModels } from "./memory.js";
+
 let options = [];
 let active = -1;
 
@@ -44,7 +45,7 @@ function draw(words, typed) {
   const fits = ({ label, value, title }) =>
     words.every((word) => `${label} ${value} ${title}`.toLowerCase().includes(word));
   const all = [...select().options].filter(({ value }) => value);
-  const recent = words.length ? [] : remembered().flatMap((name) => all.filter(({ value }) => value === name));
+  const recent = words.length ? [] : recentModels().flatMap((name) => all.filter(({ value }) => value === name));
   const groups = [...select().querySelectorAll("optgroup")].map((group) => [group.label, [...group.children].filter(fits)]);
   options = [];
   list().replaceChildren(
@@ -145,15 +146,6 @@ document.addEventListener("click", ({ target }) => {
   const option = list()?.contains(target) && target.closest("[role=option]");
   if (option) choose(option);
 });
-
-function remembered() {
-  try {
-    const names = JSON.parse(localStorage.getItem(RECENT) ?? "[]");
-    return Array.isArray(names) ? names : [];
-  } catch {
-    return []; // the browser stores nothing here
-  }
-}
 
 document.addEventListener("htmx:after:swap", ready);
 ready();

@@ -6,7 +6,10 @@
  * all drawings of it, and on that of the player itself.
  */
 
-const KEY = "darkroom:playing";
+import { isPlain } from "./clicks.js";
+import { store, stored } from "./stored.js";
+
+const PLAYING_KEY = "darkroom:playing";
 
 const bar = document.getElementById("player");
 const own = bar.querySelector(".sound");
@@ -35,7 +38,7 @@ document.getElementById("player-close").addEventListener("click", close);
 // Where the sound has a card, its title opens the lightbox over this page, so that it plays on.
 document.getElementById("player-title").addEventListener("click", (event) => {
   const link = document.getElementById(`job-${playing.job}-link`);
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (!link || !isPlain(event)) return;
   event.preventDefault();
   link.click();
 });
@@ -43,7 +46,7 @@ document.getElementById("player-title").addEventListener("click", (event) => {
 for (const name of ["play", "pause", "timeupdate", "seeked", "loadedmetadata", "ended"]) audio.addEventListener(name, show);
 audio.addEventListener("error", () => playing && say("This sound cannot be played."));
 document.addEventListener("htmx:after:swap", show);
-addEventListener("pagehide", keep);
+addEventListener("pagehide", leave);
 addEventListener("pageshow", ({ persisted }) => persisted && show());
 restore();
 
@@ -150,7 +153,9 @@ function tell(drawing) {
   range.value = at;
   range.setAttribute("aria-valuetext", `${clock(at)} of ${clock(length)}`);
   drawing.querySelector(".sound-play").setAttribute("aria-label", `${paused ? "Play" : "Pause"}: ${playing.title}`);
-  drawing.querySelector(".sound-time").textContent = drawing === own ? `${clock(at)} / ${clock(length)}` : clock(at || length);
+  const words = drawing === own ? `${clock(at)} / ${clock(length)}` : clock(at || length);
+  const time = drawing.querySelector(".sound-time");
+  if (time.textContent !== words) time.textContent = words;
 }
 
 function reset(drawing) {
@@ -175,24 +180,14 @@ function say(words) {
   document.getElementById("announcements").textContent = words;
 }
 
-function keep() {
-  try {
-    if (playing) sessionStorage.setItem(KEY, JSON.stringify({ ...playing, at: audio.currentTime }));
-    else sessionStorage.removeItem(KEY);
-  } catch {
-    // the browser keeps nothing here
-  }
+function leave() {
+  store("sessionStorage", PLAYING_KEY, playing && { ...playing, at: audio.currentTime });
 }
 
 function restore() {
-  let kept = null;
-  try {
-    kept = JSON.parse(sessionStorage.getItem(KEY));
-  } catch {
-    // the browser keeps nothing here
-  }
-  if (!kept) return;
-  load(kept);
-  audio.currentTime = kept.at; // without a source that is loaded: where playing begins
+  const left = stored("sessionStorage", PLAYING_KEY);
+  if (!left) return;
+  load(left);
+  audio.currentTime = left.at; // without a source that is loaded: where playing begins
   show();
 }

@@ -4,6 +4,7 @@
  * On a sheet that folds the jobs that wait into one card, they have no cards of their own.
  */
 
+import { isPlain } from "./clicks.js";
 import { discount } from "./days.js";
 import { cards } from "./windowing.js";
 
@@ -20,7 +21,7 @@ export function isFolded(card) {
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("#queue-link, #queue-fold-link");
-  if (!link || !drawer || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (!link || !drawer || !isPlain(event)) return;
   event.preventDefault();
   drawer.showModal();
   look();

@@ -82,10 +82,3 @@ document.addEventListener("click", ({ target }) => {
     menu.open = false;
   }
 });
-
-document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && event.target.closest?.(".search-bar-menu[open]");
-  if (!menu) return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});

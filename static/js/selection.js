@@ -4,10 +4,12 @@
  * <html> has data-selecting. A tab keeps its selection when one leaves the page and comes back.
  */
 
+import { say } from "./notice.js";
+import { store, stored } from "./stored.js";
 import { cards } from "./windowing.js";
 
 const PRINTS = "#sheet, #batch-grid";
-const KEPT = "darkroom:selection";
+const SELECTION_KEY = "darkroom:selection";
 const page = location.pathname; // in the lightbox, the address is that of the print
 const bar = document.getElementById("selection");
 const awaited = new Set(); // ids that were selected before the page was loaded, whose cards are not on it yet
@@ -20,7 +22,7 @@ const selected = () => boxes().filter((box) => box.checked);
 const comparable = (count) => count >= 2 && count <= 4 && !(all().checked && document.getElementById("older-link"));
 
 /**
- * Show the count in words and for CSS, and request once, when a selection begins, how many prints the search finds.
+ * Show the count, and request once, when a selection begins, how many prints the search finds.
  * anew: whether more may be selected than before.
  */
 function tell(anew = true) {
@@ -40,7 +42,7 @@ function tell(anew = true) {
   const figures = count < 1000 ? count : count.toLocaleString("en"); // the first number takes a phone long to format
   document.getElementById("selection-count").textContent = all().checked ? "All selected" : `${figures} selected`;
   const begins = count > 0 || all().checked || document.getElementById("selection-mode").checked;
-  if (begins) document.documentElement.dataset.selecting = all().checked ? "all" : count;
+  if (begins) document.documentElement.dataset.selecting = count;
   else delete document.documentElement.dataset.selecting;
   document.getElementById("compare")?.setAttribute("aria-disabled", String(!comparable(count)));
   if (begins && !began) begin();
@@ -49,9 +51,9 @@ function tell(anew = true) {
 
 /** Have htmx request how many prints the search finds. A selection that is brought back begins before htmx does. */
 function begin() {
-  const say = () => document.body.dispatchEvent(new Event("selection-begun"));
-  if (document.readyState === "complete") say();
-  else addEventListener("load", say, { once: true });
+  const ask = () => document.body.dispatchEvent(new Event("selection-begun"));
+  if (document.readyState === "complete") ask();
+  else addEventListener("load", ask, { once: true });
 }
 
 /** Tick the boxes of all cards if all are selected, else of those that were awaited. */
@@ -90,7 +92,7 @@ if (bar) {
   bar.addEventListener("click", (event) => {
     if (!event.target.closest("#compare[aria-disabled=true]")) return;
     event.preventDefault();
-    document.dispatchEvent(new CustomEvent("darkroom:say", { detail: "Select two to four prints to compare." }));
+    say("Select two to four prints to compare.");
   });
   document.addEventListener("change", ({ target }) => {
     if (target.form !== bar) return;
@@ -147,7 +149,7 @@ if (bar) {
     const goes = form === bar && ["trash", "restore", "delete"].includes(value);
     if (goes && ctx.response.raw.ok && !ctx.text.includes("data-dismiss")) awaited.clear();
   });
-  addEventListener("pagehide", keep);
+  addEventListener("pagehide", leave);
   restore();
   tell(Boolean(awaited.size || document.querySelector(".card-select:checked"))); // a browser restores boxes, too
 }
@@ -162,28 +164,19 @@ function here() {
   return `${page} ${bar.elements.namedItem("q").value}`;
 }
 
-function keep() {
-  const ids = began ? [...selected().map(({ value }) => value), ...awaited] : [];
-  const kept = { here: here(), ids, all: all().checked, mode: document.getElementById("selection-mode").checked };
-  try {
-    if (began) sessionStorage.setItem(KEPT, JSON.stringify(kept));
-    else sessionStorage.removeItem(KEPT);
-  } catch {
-    // full, or not allowed: the selection ends with the page
-  }
+function leave() {
+  if (!began) return store("sessionStorage", SELECTION_KEY, null);
+  const ids = [...selected().map(({ value }) => value), ...awaited];
+  const mode = document.getElementById("selection-mode").checked;
+  store("sessionStorage", SELECTION_KEY, { here: here(), ids, all: all().checked, mode });
 }
 
 function restore() {
-  let kept = null;
-  try {
-    kept = JSON.parse(sessionStorage.getItem(KEPT));
-  } catch {
-    // the browser stores nothing here
-  }
-  if (kept?.here !== here()) return;
-  all().checked = kept.all;
-  document.getElementById("selection-mode").checked = kept.mode;
-  for (const id of kept.ids) awaited.add(id);
+  const left = stored("sessionStorage", SELECTION_KEY);
+  if (left?.here !== here()) return;
+  all().checked = left.all;
+  document.getElementById("selection-mode").checked = left.mode;
+  for (const id of left.ids) awaited.add(id);
 }
 
 /** Load the whole sheet, or the grid of a batch, again: too much has changed for single updates. */

@@ -3,6 +3,7 @@
  * where the view is; dragged or moved by keys it jumps to a month, of which alone the prints are loaded.
  */
 
+import { dayOf } from "./days.js";
 import { hold } from "./place.js";
 
 const LEAST_YEAR = 0.04; // of the whole, so that the names of years do not touch
@@ -127,15 +128,10 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("place:seen", ({ detail: card }) => {
-  const month = card?.id && monthOf(card);
+  const month = card?.id && dayOf(card).slice(0, -"-01".length);
   const at = marks.findIndex(({ link }) => link.dataset.month === month);
   if (at >= 0 && !dragging && !keyed) show(at);
 });
-
-function monthOf({ id }) {
-  const moment = new Date(parseInt(id.slice("job-".length).replace("-", "").slice(0, 12), 16));
-  return `${moment.getFullYear()}-${String(moment.getMonth() + 1).padStart(2, "0")}`;
-}
 
 addEventListener(
   "scroll",

@@ -1,6 +1,7 @@
 /**
- * Keeps only the cards near the viewport, with the headings of their days, in the document. A spacer of the same height replaces rows far from it, which
- * takes no layout and few elements. The same nodes return when the spacer nears the viewport.
+ * Keeps only the cards near the viewport, with the headings of their days, in the document. A spacer of the same height
+ * replaces rows far from it, which takes no layout and few elements. The same nodes return when the spacer nears the
+ * viewport.
  *
  * Cards out of the document are still part of the sheet: `cards` yields them, and live events reach them by `emptied`.
  */

@@ -44,13 +44,15 @@ class Outcome:
 
     jobs: how many changed. undo: the id to undo it by; None when it cannot be undone. left_out: how many could not be
     changed, because they still wait or run, or have MAX_TAGS tags. job_ids: the first of the changed jobs, up to
-    MAX_ANNOUNCED.
+    MAX_ANNOUNCED. action, argument: what was done, as noted() returns it; "" for what cannot be undone.
     """
 
     jobs: int
     undo: UUID | None = None
     left_out: int = 0
     job_ids: Sequence[UUID] = ()
+    action: str = ""
+    argument: str = ""
 
 
 def by_ids(job_ids: Sequence[UUID]) -> Condition:
@@ -153,7 +155,7 @@ async def run(
     """
     first = Undo(id=ids.new(), created_at=now(), action=action, argument=argument)
     count, changed = await announced(_done(first, where, allowed, which))
-    return Outcome(count, first.id if count else None, job_ids=changed)
+    return Outcome(count, first.id if count else None, job_ids=changed, action=action, argument=argument)
 
 
 async def noted(undo_id: UUID) -> tuple[str, str, Outcome] | None:

@@ -1,8 +1,7 @@
 """The changes that tidying makes to a portion of jobs at once, in SQL, and their undo.
 
-A deed first records in an Undo row which jobs it will change and which values they, or their
-outputs, have. Then it changes the jobs on
-this list, so the change and its undo always agree.
+A deed first records in an Undo row which jobs it will change and which values they, or their outputs, have. Then it
+changes the jobs on this list, so the change and its undo always agree.
 """
 
 from dataclasses import dataclass

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A prompt and the seed of its picture. name: of the file, without its ending."""
+    """A prompt with a picture. name: of its file, without the ending."""
 
     name: str
     prompt: str
-    seed: int = 1
 
     @property
     def file(self) -> str:

@@ -1,7 +1,6 @@
 """What is in force and where it comes from: each setting with its value, without secrets, and its origin."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,10 +10,7 @@ from typing import Any
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from tasks.settings import ENV_FILE, Settings
-
-PASSWORD = re.compile(r"(?<=//)[^/]*@|\?.*")
-"""What of an address may hold a password: what is before its host, and its query."""
+from tasks.settings import ENV_FILE, Settings, without_secrets
 
 
 class Origin(StrEnum):
@@ -65,4 +61,4 @@ def _words(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = str(value)
-    return PASSWORD.sub(lambda found: "***@" if found[0].endswith("@") else "", text) if "//" in text else text
+    return without_secrets(text) if "//" in text else text

@@ -151,9 +151,9 @@ async def take_again(jobs: Sequence[Job], needs: Needs) -> None:
     for job in jobs:
         note(job, needs)
         same_needs[needs.get(job.id)].append(job)
-    for [first, *others] in same_needs.values():
-        values: Values = {column: getattr(first, column._meta.name) for column in NOTED}
-        await Job.update(values).where(one_of([job.id for job in (first, *others)]))
+    for group in same_needs.values():
+        values: Values = {column: getattr(group[0], column._meta.name) for column in NOTED}
+        await Job.update(values).where(one_of([job.id for job in group]))
     await run_inside(entered(jobs, needs))
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeGuard
 from uuid import UUID
 
@@ -43,6 +44,11 @@ class Card:
     def parameters(self) -> dict[str, Any]:
         """The parameters that the user sent, by name."""
         return dict(json.loads(self.job.parameters))
+
+    @property
+    def all_outputs(self) -> list[Output]:
+        """All outputs, with the discarded ones, by position."""
+        return sorted([*self.outputs, *self.discarded], key=attrgetter("position"))
 
     @property
     def retrying(self) -> bool:

@@ -7,13 +7,9 @@ from zoneinfo import ZoneInfo
 
 from tasks.db import ids
 from tasks.library import paging
+from tasks.library.cards import MAX_COUNTED
 from tasks.library.moments import EARLIEST
 from tasks.library.query import Search
-
-MAX_COUNTED = 10_000  # the most jobs counted on one day; beyond this, it is only known that there are more
-
-Span = tuple[datetime, datetime]
-"""From a moment to another, which is not part of it."""
 
 
 def day_of(job_id: UUID, zone: ZoneInfo) -> date:

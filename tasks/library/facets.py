@@ -22,7 +22,9 @@ from tasks.models.names import bare
 
 LIBRARY_TTL_SECONDS = 10.0  # seconds that the numbers of the whole library are cached
 MAX_OF_MANY = 1000  # the most jobs counted for each tag and collection of the library: there may be hundreds of them
-FIELDS = ("kind", "model", "by", "tag", "fav", "rating", "status")
+COLUMNS = {"kind": "kind", "model": "model", "status": "status", "fav": "favorite", "rating": "rating", "by": "owner"}
+"""The columns of jobs that fields are about."""
+FIELDS = (*COLUMNS, "tag")
 STARS = range(1, 6)
 
 
@@ -113,7 +115,7 @@ IN_LIBRARY = {
 
 
 async def _of_search(search: Search, most: int) -> Facets:
-    rows = await paging.numbers_by(search, ("kind", "model", "status", "favorite", "rating", "owner"), most + 1)
+    rows = await paging.numbers_by(search, tuple(COLUMNS.values()), most + 1)
     more = sum(row["number"] for row in rows) > most
     names = await _names_of_people() if any(row["owner"] for row in rows) else {}
     tally = _Tally()
@@ -122,13 +124,9 @@ async def _of_search(search: Search, most: int) -> Facets:
             for value in (value for value, count in counts.items() if count.jobs):
                 tally.add(field, value, Count(0, more))
     for row in rows:
-        count = Count(row["number"], more)
-        tally.add("kind", row["kind"], count)
-        tally.add("model", row["model"], count)
-        tally.add("status", row["status"], count)
-        tally.add("fav", row["favorite"], count)
-        tally.add("rating", row["rating"], count)
-        tally.add("by", names.get(row["owner"]), count)
+        named = {**row, "owner": names.get(row["owner"])}
+        for field, column in COLUMNS.items():
+            tally.add(field, named[column], Count(row["number"], more))
     for name, number in (await paging.numbers_tagged(search, most + 1)).items():
         tally.add("tag", name, Count(number, more))
     return tally.facets()

@@ -12,8 +12,9 @@ from tasks.db import ids
 from tasks.db.tables import Condition, Job
 from tasks.library import paging
 from tasks.library.cards import MAX_COUNTED
-from tasks.library.days import Span, day_of, start_of
+from tasks.library.days import day_of, start_of
 from tasks.library.filters import VISIBLE
+from tasks.library.paging import Span
 from tasks.library.query import Search
 
 LIBRARY_TTL_SECONDS = 30.0  # seconds that the months of the whole library are cached

@@ -22,6 +22,9 @@ from tasks.db.tables import Condition, Job
 from tasks.library.filters import but_words, words_of
 from tasks.library.query import Search
 
+Span = tuple[datetime, datetime]
+"""From a moment to another, which is not part of it."""
+
 FEW = ("seed", "batch", "from", "tag", "collection")  # fields that match few jobs
 
 
@@ -79,7 +82,7 @@ class Place:
         return cls(sort, UUID(int=job_id.int + (-1 if sort == Sort.OLDEST else 1)))
 
     @classmethod
-    def before_span(cls, span: tuple[datetime, datetime], sort: Sort) -> "Place":
+    def before_span(cls, span: Span, sort: Sort) -> "Place":
         """Return the place directly before the jobs of a span of time: from a moment to before another."""
         if sort == Sort.OLDEST:
             return cls(sort, ids.before(ids.first_at(span[0])))
@@ -130,7 +133,7 @@ async def numbers_tagged(search: Search, most: int) -> dict[str, int]:
     return {row["name"]: int(row["number"]) for row in rows}
 
 
-async def numbers_within(search: Search, spans: Sequence[tuple[datetime, datetime]], most: int) -> list[int]:
+async def numbers_within(search: Search, spans: Sequence[Span], most: int) -> list[int]:
     """Return how many jobs a search finds in each span of time, each counted up to `most`. At most 500 spans."""
     if not spans:
         return []

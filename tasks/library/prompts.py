@@ -1,4 +1,4 @@
-"""List the prompts that somebody has written last, to write them again."""
+"""List the last prompts of a person, to write them again."""
 
 from uuid import UUID
 

@@ -9,12 +9,13 @@ from piccolo.columns.combination import WhereRaw
 
 from tasks.db.tables import Condition, Job
 from tasks.jobs.estimates import COMPLETED
+from tasks.library.filters import VISIBLE
 
 COUNT_TTL_SECONDS = 30.0  # for which this process caches the numbers
 MAX_LOOKED_AT = 1000  # favorites, and rated jobs, among which an example is looked for
 
 MADE = "SELECT model, count(*) AS jobs FROM job WHERE status = 'completed' GROUP BY model"
-SHOWN = (Job.status == COMPLETED) & Job.deleted_at.is_null() & Job.trashed_at.is_null()
+DONE = (Job.status == COMPLETED) & VISIBLE
 
 
 @alru_cache(maxsize=1, ttl=COUNT_TTL_SECONDS)
@@ -43,12 +44,12 @@ async def examples(models: Iterable[str]) -> dict[str, UUID]:
 
 async def latest(model: str, count: int) -> list[UUID]:
     """Return the newest completed jobs of a model, newest first, without those in the trash."""
-    rows = await Job.select(Job.id).where((Job.model == model) & SHOWN).order_by(Job.id, ascending=False).limit(count)
+    rows = await Job.select(Job.id).where((Job.model == model) & DONE).order_by(Job.id, ascending=False).limit(count)
     return [row["id"] for row in rows]
 
 
 async def _first_of_each(condition: Condition, *order: Column) -> dict[str, UUID]:
-    found = Job.select(Job.id, Job.model).where(condition & SHOWN).order_by(*order, ascending=False)
+    found = Job.select(Job.id, Job.model).where(condition & DONE).order_by(*order, ascending=False)
     first: dict[str, UUID] = {}
     for row in await found.limit(MAX_LOOKED_AT):
         first.setdefault(row["model"], row["id"])

@@ -28,7 +28,7 @@ async def written(delivery: WebhookDelivery, storage: Storage) -> str | None:
     found = await cards.by_ids([delivery.job])
     if not found or found[0].job.deleted_at is not None:
         return None
-    sign = signed_addresses.unsigned if delivery.owner is None else await signed_addresses.signer()
+    sign = await signed_addresses.sign_for(delivery.owner)
     [prediction] = await shaped(found, settings.public_url, storage, sign)
     body = msgspec.json.encode(prediction).decode()
     mine = (WebhookDelivery.id == delivery.id) & (WebhookDelivery.claim == delivery.claim)

@@ -16,10 +16,11 @@ from tasks.db.database import now
 from tasks.errors import Rejected
 from webapp.accounts import browsers, key_forms
 from webapp.accounts.key_forms import KeyForm, key_from
-from webapp.accounts.sign_in import NO_STORE, TOO_MANY, seconds_to_wait, signed_in
+from webapp.accounts.sign_in import TOO_MANY, seconds_to_wait, signed_in
 from webapp.http.authentication import actor_of, requester
 from webapp.http.clients import network_of
 from webapp.http.errors import AnyRequest, Problem
+from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 from webapp.render import templates
 from webapp.schemas.codes import Code

@@ -15,10 +15,10 @@ from tasks.db.database import now
 from tasks.errors import Rejected
 from webapp.accounts import key_forms
 from webapp.accounts.key_forms import KeyForm, key_from
-from webapp.accounts.sign_in import NO_STORE
 from webapp.http.authentication import actor_of, requester
 from webapp.http.clients import site_of
 from webapp.http.errors import AnyRequest, Problem
+from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 from webapp.render import templates
 from webapp.schemas.codes import Code

@@ -5,7 +5,7 @@ from litestar import Response, route
 from tasks.health import doctor
 from tasks.health.origins import Origin, in_force
 from tasks.settings import settings
-from webapp.accounts.sign_in import NO_STORE
+from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 from webapp.render import templates
 

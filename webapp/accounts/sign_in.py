@@ -17,11 +17,11 @@ from tasks.db.account_tables import Person
 from webapp.http.authentication import actor_of, cookie_name, is_secure, peer, requester
 from webapp.http.clients import network_of, own_page
 from webapp.http.errors import AnyRequest, Problem
+from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 from webapp.render import templates
 from webapp.schemas.codes import Code
 
-NO_STORE = {"Cache-Control": "no-store"}
 WRONG = "This name and password do not fit together."
 TOO_MANY = "Too many attempts. Try again in {} s."
 GONE = "This link was used, replaced by a newer one, or is over a day old. Ask an admin for another."

@@ -11,6 +11,7 @@ from tasks.db.database import now
 from tasks.library.recent import finished_since
 from webapp.http.authentication import actor_of
 from webapp.http.errors import AnyRequest
+from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 from webapp.schemas import describe, examples
 from webapp.schemas.codes import Code
@@ -40,4 +41,4 @@ async def finished(request: AnyRequest, since: FromQuery[datetime | None] = None
     only = actor_of(request).sees_only
     found = await finished_since(since if since.tzinfo else since.replace(tzinfo=UTC), only) if since else []
     body = FinishedJobs(moment, [FinishedJob(job_id, prompt) for job_id, prompt in found])
-    return Response(body, headers={"Cache-Control": "no-store"})
+    return Response(body, headers=NO_STORE)

@@ -11,7 +11,7 @@ from tasks.webhooks import signing
 from webapp.http.authentication import actor_of
 from webapp.http.bodies import in_file
 from webapp.http.errors import AnyRequest, Problem
-from webapp.http.health import NO_STORE
+from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 from webapp.schemas import describe, examples
 from webapp.schemas.codes import Code

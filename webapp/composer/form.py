@@ -17,14 +17,13 @@ from tasks.models.schemas import Schema
 from tasks.models.strict_json import Malformed
 from webapp.composer.controls import MAX_FILES, PREFIX, Control, controls, text, types
 from webapp.composer.estimate import NO_ESTIMATE, Estimate, estimate
-from webapp.composer.matrix import MatrixFields, matrix_fields
+from webapp.composer.matrix import Form, MatrixFields, last, matrix_fields
 from webapp.composer.sizes import NO_SIZES, Sizes, sizes
+from webapp.render.templates import short_model
 from webapp.render.views import CardView
 
 SEED = f"{PREFIX}seed"
 FIELDS = frozenset({"prompt", "model", "other_model", "seeds", "models", "made_from"})  # besides the parameters
-
-Form = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +90,25 @@ async def compose(form: Form, model: Model | None, faults: Sequence[Fault] = ())
     """Return the form for a model, with what was typed and its faults. model: None when it is not known yet."""
     shown = [FormFault(fault.message, _control_name(fault.pointer)) for fault in faults]
     by_control = {fault.control: fault.sentence for fault in reversed(shown)}
-    values = {name: _last(form, name) for name in form}
+    values = {name: last(form, name) for name in form}
     made = list(controls(model, values, by_control)) if model else []
-    name = model.name if model else _last(form, "model") or _last(form, "other_model")
+    name = model.name if model else last(form, "model") or last(form, "other_model")
     choices = await _menu(name)
-    source = await lineage.source(_last(form, "made_from"))
-    view, matrix = CardView(source) if source else None, matrix_fields(form, name)
-    cost = await estimate(form, model, typed_parameters(form, model) if model else {})
-    lock = bool(_last(form, "lock"))
-    kind = model.kind if model else "other"
-    given = any(name in FIELDS or name.startswith(PREFIX) for name in form)
-    bar = PresetBar(await presets.of_model(name)) if model else NO_PRESETS
-    shapes = sizes(model, values) if model else NO_SIZES
+    source = await lineage.source(last(form, "made_from"))
     return Composer(
-        _last(form, "prompt"), name, kind, choices, made, matrix, shown, view, lock, cost, given, bar, shapes
+        prompt=last(form, "prompt"),
+        model=name,
+        kind=model.kind if model else "other",
+        models=choices,
+        controls=made,
+        matrix=matrix_fields(form, name),
+        faults=shown,
+        source=CardView(source) if source else None,
+        lock=bool(last(form, "lock")),
+        estimate=await estimate(form, model, typed_parameters(form, model) if model else {}),
+        given=any(name in FIELDS or name.startswith(PREFIX) for name in form),
+        presets=PresetBar(await presets.of_model(name)) if model else NO_PRESETS,
+        sizes=sizes(model, values) if model else NO_SIZES,
     )
 
 
@@ -120,7 +124,7 @@ def chosen_model(form: Form, default: str) -> str:
     """Return the name of the model that was chosen or typed."""
     if "model" not in form:
         return default
-    return _last(form, "model") or _last(form, "other_model").strip()
+    return last(form, "model") or last(form, "other_model").strip()
 
 
 def typed_parameters(form: Form, model: Model) -> dict[str, Any]:
@@ -131,14 +135,14 @@ def typed_parameters(form: Form, model: Model) -> dict[str, Any]:
     properties = model.input_schema["properties"]
     parameters = {}
     for name in form:
-        if name.startswith(PREFIX) and (typed := _last(form, name).strip()):
+        if name.startswith(PREFIX) and (typed := last(form, name).strip()):
             parameters[name.removeprefix(PREFIX)] = _typed(typed, properties.get(name.removeprefix(PREFIX), {}))
     return parameters
 
 
 def made_from(form: Form) -> str | None:
     """Return the id, as it is in the form, of the job that the new one is made from, if any."""
-    return _last(form, "made_from") or None
+    return last(form, "made_from") or None
 
 
 def fitting(form: Form, model: Model | None) -> Form:
@@ -152,7 +156,7 @@ def fitting(form: Form, model: Model | None) -> Form:
 
 def after(form: Form) -> Form:
     """Return the form as it is after it was sent: without the seed, unless the seed is locked."""
-    return form if _last(form, "lock") else {name: values for name, values in form.items() if name != SEED}
+    return form if last(form, "lock") else {name: values for name, values in form.items() if name != SEED}
 
 
 def as_query(
@@ -176,7 +180,7 @@ async def _menu(chosen: str) -> list[Choice]:
     known = [(model, marks.get(model.name, UNMARKED)) for model in await registry.known()]
     shown = [(model, mark) for model, mark in known if not mark.hidden or model.name == chosen]
     shown.sort(key=lambda each: not each[1].starred)
-    return [Choice(model.name, _title(model.name), model.kind, model.description) for model, _ in shown]
+    return [Choice(model.name, short_model(model.name), model.kind, model.description) for model, _ in shown]
 
 
 def _typed(typed: str, schema: Schema) -> Any:
@@ -194,18 +198,8 @@ def _typed(typed: str, schema: Schema) -> Any:
     return typed
 
 
-def _last(form: Form, name: str) -> str:
-    """Return a field's last value, because a switch sends its hidden "false" before its "true"."""
-    values = form.get(name) or [""]
-    return values[-1]
-
-
 def _control_name(pointer: str) -> str | None:
     member, _, rest = pointer.removeprefix("/").partition("/")
     if member == "parameters":
         return PREFIX + rest.partition("/")[0] if rest else None
     return member or None
-
-
-def _title(name: str) -> str:
-    return name.partition(":")[0].rpartition("/")[2]

@@ -61,8 +61,8 @@ class MatrixFields:
 
 def asked_for(form: Form, model: str) -> Asked:
     """Return what a form requests with `model` chosen. Raises Rejected when its prompt or seeds cannot be read."""
-    prompt = _last(form, "prompt").replace("\r\n", "\n")  # HTML sends every line break as CRLF
-    seeds = _last(form, "seeds")
+    prompt = last(form, "prompt").replace("\r\n", "\n")  # HTML sends every line break as CRLF
+    seeds = last(form, "seeds")
     reject(length_faults(prompt))
     try:
         parts = read(prompt)
@@ -78,7 +78,7 @@ def asked_for(form: Form, model: str) -> Asked:
 def matrix_fields(form: Form, model: str) -> MatrixFields:
     """Return the matrix fields of the composer, filled in and counted."""
     counted, fits = count(form, model)
-    return MatrixFields(_last(form, "seeds"), list(form.get("models", [])), counted, fits)
+    return MatrixFields(last(form, "seeds"), list(form.get("models", [])), counted, fits)
 
 
 def count(form: Form, model: str) -> tuple[str, bool]:
@@ -108,5 +108,6 @@ def in_the_form(rejected: Rejected) -> Rejected:
     return Rejected(rejected.code, faults)
 
 
-def _last(form: Form, name: str) -> str:
+def last(form: Form, name: str) -> str:
+    """Return a field's last value, because a switch sends its hidden "false" before its "true"."""
     return (form.get(name) or [""])[-1]

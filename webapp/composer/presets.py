@@ -7,7 +7,8 @@ from tasks.files import input_files
 from tasks.models import registry
 from tasks.models.registry import Model
 from webapp.composer.controls import PREFIX
-from webapp.composer.form import SEED, Form, form_of, settings_query, typed_parameters
+from webapp.composer.form import SEED, form_of, settings_query, typed_parameters
+from webapp.composer.matrix import Form
 
 GONE = "This preset was deleted."
 

@@ -1,6 +1,6 @@
 """Files that users send as input for models: by POST /uploads, or with the composer's form."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import UUID
@@ -30,7 +30,6 @@ from webapp.schemas.library import Upload
 from webapp.schemas.requests import UploadForm
 
 AnyRequest = Request[Any, Any, Any]
-Form = Mapping[str, list[str]]
 
 FILE, FILES = "file:", "files:"  # before the name of a parameter: a file chosen for it, or files to add to its list
 MAX_BODY = uploads.MAX_UPLOAD_BYTES + MAX_TEXT_BYTES

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request
 from litestar.serialization import encode_json
 
+from tasks.accounts.signed_addresses import sign_for
 from tasks.db.database import now
 from tasks.db.tables import ENDED, Output, Status
 from tasks.files.storage import Storage
@@ -15,7 +16,6 @@ from webapp.doors.openai_parameters import NAMES
 from webapp.http.authentication import actor_of
 from webapp.http.clients import site_of
 from webapp.http.errors import Problem
-from webapp.http.signed_media import sign_for
 from webapp.render.views import OutputView
 from webapp.schemas.codes import Code
 
@@ -80,7 +80,7 @@ async def image(request: Request[Any, Any, Any], output: Output, as_url: bool, s
     by_address = as_url or output.kind != "image"
     if not by_address:
         return {"b64_json": await _base64(output, storage), "job_id": str(output.job)}
-    sign = await sign_for(actor_of(request))
+    sign = await sign_for(actor_of(request).person)
     return {"url": site_of(request) + OutputView(output).url + sign(output.key), "job_id": str(output.job)}
 
 

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from tasks.accounts.actors import Permission
+from tasks.accounts.signed_addresses import sign_for
 from tasks.db.tables import ENDED
 from tasks.errors import Rejected
 from tasks.files.decoder_pool import DecoderPool
@@ -31,12 +32,11 @@ from webapp.http.authentication import actor_of
 from webapp.http.cancellation import canceled
 from webapp.http.clients import site_of
 from webapp.http.errors import Problem
-from webapp.http.health import NO_STORE
+from webapp.http.etag import NO_STORE
 from webapp.http.idempotency import REPLAYED
 from webapp.http.methods import READ
 from webapp.http.prefer import applied, seconds_of
 from webapp.http.requests import existing, existing_model
-from webapp.http.signed_media import sign_for
 from webapp.http.submission import submitted
 from webapp.http.waiters import waited
 from webapp.schemas.codes import Code
@@ -176,7 +176,7 @@ def _no_model() -> Problem:
 
 
 async def _shown(found: Sequence[Card], request: AnyRequest, storage: Storage) -> list[Prediction]:
-    return await shaped(found, site_of(request), storage, await sign_for(actor_of(request)))
+    return await shaped(found, site_of(request), storage, await sign_for(actor_of(request).person))
 
 
 def _address(request: AnyRequest, cursor: str | None) -> str | None:

@@ -1,9 +1,9 @@
-"""The actions on a job, for forms and for programs: POST /jobs/{job_id}/cancel, retry and delete."""
+"""The actions on a job, for forms and for programs: POST /jobs/{job_id}/cancel, front, retry and delete."""
 
 from contextlib import suppress
 from typing import Any
 
-from litestar import Request, Response, post
+from litestar import MediaType, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -32,8 +32,6 @@ from webapp.schemas import jobs as schemas
 from webapp.schemas.codes import Code
 
 AnyRequest = Request[Any, Any, Any]
-
-HTML = "text/html; charset=utf-8"
 
 
 @post(
@@ -121,14 +119,13 @@ async def retry(request: AnyRequest, job_id: FromPath[str]) -> Response[Any]:
         return await shown(request, card)
     headers = await rate_limit.told(request)
     if replayed:
-        shape, ended, headers = schemas.Job.of(card), card.job.status in ENDED, headers | REPLAYED
-        return Response(shape, headers=headers) if ended else accepted(card.job, shape, headers)
-    if card.job.trashed_at is not None:
+        headers |= REPLAYED
+    elif card.job.trashed_at is not None:
         raise Problem(Code.IN_TRASH, "This job is in the trash. Restore it first.")
-    if card.job.status == Status.COMPLETED:
+    elif card.job.status == Status.COMPLETED:
         raise Problem(Code.NOT_RETRYABLE, "This job is completed. There is nothing to retry.")
-    shape = schemas.Job.of(card)
-    return accepted(card.job, shape, headers) if again else Response(shape, headers=headers)
+    waits, shape = card.job.status not in ENDED if replayed else again, schemas.Job.of(card)
+    return accepted(card.job, shape, headers) if waits else Response(shape, headers=headers)
 
 
 @post("/jobs/{job_id:str}/delete", status_code=200)
@@ -141,7 +138,7 @@ async def delete(request: AnyRequest, job_id: FromPath[str], storage: NamedDepen
         await trash.clear(storage, card.job.id)
     if not by_htmx(request):
         return Redirect("/", status_code=303)
-    return Response("", media_type=HTML, headers={"HX-Redirect": "/"})
+    return Response("", media_type=MediaType.HTML, headers={"HX-Redirect": "/"})
 
 
 async def _retried(card: Card, actor: Actor, key: Key | None) -> tuple[bool, Card]:
@@ -165,8 +162,8 @@ async def shown(request: AnyRequest, card: Card) -> Response[Any]:
     if in_queue(request):
         return await queue_as_changed()
     if page_of(request).path.startswith("/jobs/"):
-        return Response(await job_fragment(card), media_type=HTML)
-    return Response(card_fragment(card), media_type=HTML)
+        return Response(await job_fragment(card), media_type=MediaType.HTML)
+    return Response(card_fragment(card), media_type=MediaType.HTML)
 
 
 def in_queue(request: AnyRequest) -> bool:

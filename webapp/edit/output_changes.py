@@ -11,9 +11,14 @@ from tasks.errors import Fault
 from tasks.library.cards import Card
 from webapp.schemas.requests import OutputChange
 
+
+def _flag_fault(value: object) -> str | None:
+    return None if isinstance(value, bool) else "This must be true or false."
+
+
 MARK_CHECKS: dict[str, Callable[[Any], str | None]] = {
-    "favorite": lambda value: None if isinstance(value, bool) else "This must be true or false.",
-    "trashed": lambda value: None if isinstance(value, bool) else "This must be true or false.",
+    "favorite": _flag_fault,
+    "trashed": _flag_fault,
     "rating": lambda value: None if type(value) is int and 0 <= value <= 5 else edits.RATING_FAULT,
 }
 """What says whether a member, of a job or of an output, has a value that it cannot have, by its name."""
@@ -26,13 +31,15 @@ def faults(asked: object, card: Card) -> list[Fault]:
     """Return everything that is wrong with the changes that were asked for."""
     if not isinstance(asked, list) or not all(isinstance(change, dict) for change in asked):
         return [Fault("/outputs", "This must be a list of objects.")]
-    positions = {output.position for output in (*card.outputs, *card.discarded)}
-    found = list[Fault]()
+    positions = {output.position for output in card.all_outputs}
+    found, seen = list[Fault](), set[int]()
     for at, change in enumerate(asked):
         if type(position := change.get("position")) is not int or position not in positions:
             found.append(Fault(f"/outputs/{at}/position", "The job has no output at this position."))
-        elif position in [other.get("position") for other in asked[:at]]:
+        elif position in seen:
             found.append(Fault(f"/outputs/{at}/position", "The output at this position is there twice."))
+        else:
+            seen.add(position)
         for name in change.keys() - set(MEMBERS):
             found.append(Fault(f"/outputs/{at}", f"There is no member {name!r}. The members are {', '.join(MEMBERS)}."))
         for name, check in MARK_CHECKS.items():
@@ -59,7 +66,7 @@ async def apply(job_id: UUID, asked: Any) -> None:
 
 async def act(card: Card, output: str, action: str, argument: str) -> Outcome:
     """Apply one of ACTIONS to the output at a position, as it was sent. Raises ValueError with a sentence for users."""
-    known = {str(row.position): row.position for row in (*card.outputs, *card.discarded)}
+    known = {str(row.position): row.position for row in card.all_outputs}
     if output not in known:
         raise ValueError("The print has no such result.")
     positions = [known[output]]

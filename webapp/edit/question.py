@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.datastructures import FormMultiDict
 
 from tasks.db.tables import Condition, Job
-from webapp.edit.jobs import HTML, for_people
+from webapp.edit.jobs import for_people
 from webapp.http.clients import by_htmx, came_from
+from webapp.listing.fragments import notice_fragment
 from webapp.render import templates
 
 MAX_UNASKED = 100  # jobs that go to the trash without a question
@@ -28,6 +29,6 @@ async def question(request: Request[Any, Any, Any], form: FormMultiDict, where: 
     said = f"Move {number:,} prints to the trash?"
     if by_htmx(request):
         html = templates.render("components/question.html", words=said, back=None)
-        return Response(f'<hx-partial hx-target="#done" hx-swap="innerHTML">{html}</hx-partial>', media_type=HTML)
+        return Response(notice_fragment(html), media_type=MediaType.HTML)
     fields = [(name, value) for name, value in form.multi_items() if name in FIELDS]
     return templates.page("pages/question.html", words=said, fields=fields, back=came_from(request))

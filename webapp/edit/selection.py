@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response, post, route
+from litestar import MediaType, Request, Response, post, route
 from litestar.datastructures import FormMultiDict, MultiDict
 from litestar.openapi.spec import Schema
 from litestar.openapi.spec.enums import OpenAPIType
@@ -18,7 +18,7 @@ from tasks.library import filters, labels
 from tasks.library.cards import Card
 from tasks.library.query import Unclear
 from webapp.edit import output_changes
-from webapp.edit.jobs import HTML, for_people, in_queue, queue_as_changed
+from webapp.edit.jobs import for_people, in_queue, queue_as_changed
 from webapp.edit.notices import MAX_CARDS, as_shown, notice, words
 from webapp.edit.output_changes import stars
 from webapp.edit.question import question
@@ -66,7 +66,7 @@ MAX_NAMED_JOBS = 10_000  # jobs that a request may name one by one; for more it 
 async def act(request: AnyRequest) -> Response[Any]:
     """Apply an action to the jobs named by `job` or, with `all`, to those that the search `q` finds.
 
-    Changes only jobs that differ, in one transaction. The buttons of one print name it in the address. Only then a tag
+    Changes only jobs that differ. The buttons of one print name it in the address. Only then a tag
     may be several, separated by commas, and notes can be written. Browsers get HTML.
     """
     form, actor = await request.form(), actor_of(request)
@@ -85,14 +85,15 @@ async def act(request: AnyRequest) -> Response[Any]:
             outcome, argument = await _done_to(card, action, argument, actor, output)
     except ValueError as error:
         raise Problem(Code.INVALID_SELECTION, str(error)) from error
+    done_as = (outcome.action, outcome.argument) if outcome.undo else (action, argument)
     quiet = card is not None and action in SEEN_ON_THE_PRINT and not outcome.left_out
     if by_htmx(request) and card is not None:
-        html = "" if quiet else await notice(*await _recorded(action, argument, outcome), outcome)
-        return Response(await as_shown(request, [card.job.id]) + html, media_type=HTML)
+        html = "" if quiet else await notice(*done_as, outcome)
+        return Response(await as_shown(request, [card.job.id]) + html, media_type=MediaType.HTML)
     if in_queue(request):
         return await queue_as_changed()
     if by_htmx(request):
-        return await _notice(request, *await _recorded(action, argument, outcome), outcome)
+        return await _notice(request, *done_as, outcome)
     if not for_people(request):
         return Response(schemas.Outcome.of(outcome))
     if quiet or outcome.undo is None:
@@ -105,7 +106,7 @@ async def act(request: AnyRequest) -> Response[Any]:
 async def count(request: AnyRequest, q: FromQuery[str] = "") -> Response[str]:
     """Return how many jobs the search `q` finds, as words for the button that selects them all."""
     found = await Job.count().where(_condition(q, actor_of(request)))
-    return Response(f"All {found:,} that match", media_type=HTML)
+    return Response(f"All {found:,} that match", media_type=MediaType.HTML)
 
 
 @route("/selection/names", http_method=READ)
@@ -244,13 +245,7 @@ async def _notice(request: AnyRequest, action: str, argument: str, outcome: Outc
     html = await notice(action, argument, outcome)
     if not several:
         html = await as_shown(request, outcome.job_ids) + html
-    return Response(html, media_type=HTML, headers={"HX-Trigger": "sheet-stale"} if several else {})
-
-
-async def _recorded(action: str, argument: str, outcome: Outcome) -> tuple[str, str]:
-    """Return the action and its argument as the Undo row has them, if there is one."""
-    noted = await edits.noted(outcome.undo) if outcome.undo else None
-    return noted[:2] if noted else (action, argument)
+    return Response(html, media_type=MediaType.HTML, headers={"HX-Trigger": "sheet-stale"} if several else {})
 
 
 def _id(text: str) -> UUID:

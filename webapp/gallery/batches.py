@@ -29,7 +29,7 @@ from webapp.http import rate_limit
 from webapp.http.authentication import actor_of
 from webapp.http.clients import by_htmx
 from webapp.http.errors import BY_ACCEPT, Problem, wants_html, wants_json
-from webapp.http.etag import revalidated_json
+from webapp.http.etag import NO_STORE, revalidated_json
 from webapp.http.idempotency import REPLAYED, key_of, said
 from webapp.http.methods import READ
 from webapp.http.requests import RETRY_AFTER, Shape, body_of, terms_of
@@ -107,7 +107,7 @@ async def counted(request: AnyRequest) -> Response[str]:
 )
 async def shown(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     """Return the page of a batch, or its JSON for programs: when they accept it, or when `.json` follows the id."""
-    if batch_id.endswith(".json") or wants_json(request):
+    if wants_json(request):
         batch = await _existing(batch_id.removesuffix(".json"), actor_of(request))
         shape, unfinished = await _shape(batch)
         return revalidated_json(request.scope, shape, BY_ACCEPT | ({"Retry-After": RETRY_AFTER} if unfinished else {}))
@@ -158,7 +158,7 @@ async def cancel(request: AnyRequest, batch_id: FromPath[str]) -> Response[Any]:
     if wants_html(request):
         return Redirect(f"/batches/{batch.id}", status_code=303)
     shape, unfinished = await _shape(batch)
-    return _accepted(batch, shape) if unfinished else Response(shape, headers={"Cache-Control": "no-store"})
+    return _accepted(batch, shape) if unfinished else Response(shape, headers=NO_STORE)
 
 
 async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: Replicate, terms: Options) -> Batch:

@@ -49,7 +49,7 @@ class ShelfView:
 )
 async def shelves(request: AnyRequest) -> Response[Any]:
     """Return the page of all collections, each with a link to its jobs, or their JSON."""
-    if not (request.url.path.endswith(".json") or wants_json(request)):
+    if not wants_json(request):
         return revalidated(request, await _page())
     found = [Collection(shelf.name, shelf.jobs) for shelf in await collections.shelves()]
     return revalidated_json(request.scope, CollectionList(found), BY_ACCEPT)

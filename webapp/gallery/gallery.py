@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, Response, post, route
+from litestar import MediaType, Request, Response, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
@@ -17,13 +17,11 @@ from tasks.files.storage import Storage
 from tasks.jobs.backlog import QueueFull
 from tasks.jobs.needs import NotHeld
 from tasks.models import registry
-from tasks.models.registry import Model
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from webapp.composer.estimate import estimate
 from webapp.composer.form import (
     Composer,
-    Form,
     after,
     chosen_model,
     compose,
@@ -32,7 +30,7 @@ from webapp.composer.form import (
     made_from,
     typed_parameters,
 )
-from webapp.composer.matrix import asked_for
+from webapp.composer.matrix import Form, asked_for
 from webapp.composer.presets import GONE, filled_in
 from webapp.composer.sizes import with_size
 from webapp.composer.uploads import MAX_BODY, TOO_LARGE, received
@@ -50,7 +48,7 @@ from webapp.http.errors import (
 )
 from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.methods import READ
-from webapp.http.requests import existing, terms_for
+from webapp.http.requests import existing, model_named, terms_for
 from webapp.http.zones import zone_of
 from webapp.listing.fragments import card_fragment, found_fragment, job_context, prints_context, sheet_context
 from webapp.listing.query import APPENDED, read_page
@@ -58,7 +56,6 @@ from webapp.render import templates
 from webapp.schemas import jobs as schemas
 
 AnyRequest = Request[Any, Any, Any]
-HTML = "text/html; charset=utf-8"
 OF_HTMX = {"Vary": "HX-Request"}
 
 
@@ -70,7 +67,7 @@ async def gallery(request: AnyRequest, replicate: NamedDependency[Replicate]) ->
         if request.headers.get("HX-Target") in ("p#newer", "p#older"):
             context = await sheet_context(read_page(query, actor, zone), APPENDED, appended=True)
             return templates.page("fragments/sheet.html", headers=OF_HTMX, **context)
-        return Response(await found_fragment(query, actor, zone), media_type=HTML, headers=OF_HTMX)
+        return Response(await found_fragment(query, actor, zone), media_type=MediaType.HTML, headers=OF_HTMX)
     composer, prints = await _filled_in(_query(request), replicate), await prints_context(query, actor, zone)
     page = revalidated(
         request, templates.page("pages/gallery.html", composer=composer, **prints), but=escape(prints["live"])
@@ -113,7 +110,7 @@ async def submit(
     name = chosen_model(form, settings.default_model)
     try:
         async with sent:
-            model = await _model(name, replicate)
+            model = await model_named(name, replicate)
             parameters = typed_parameters(form, model) if model else {}
             if sent.faults:
                 raise Rejected("invalid_parameters", sent.faults)
@@ -130,7 +127,9 @@ async def submit(
     if not by_htmx(request):
         return Redirect("/", status_code=303)
     composer = templates.render("fragments/composer.html", composer=await compose(after(form), model))
-    return Response(composer + card_fragment(await existing(str(made.id), actor_of(request))), media_type=HTML)
+    return Response(
+        composer + card_fragment(await existing(str(made.id), actor_of(request))), media_type=MediaType.HTML
+    )
 
 
 @route("/jobs/{job_id:str}", http_method=READ)
@@ -180,16 +179,12 @@ async def _filled_in(
     form = with_size(form)
     name = chosen_model(form, settings.default_model)
     try:
-        model = await _model(name, replicate)
+        model = await model_named(name, replicate)
     except Failure as failure:
         model, faults = None, faults or [Fault("/model", failure.message)]
     if model is None and name and not faults:
         faults = [Fault("/model", f"Replicate has no model {name}.")]
     return await compose(fitting(form, model) if model_changed else form, model, faults or [])
-
-
-async def _model(name: str, replicate: Replicate) -> Model | None:
-    return await registry.look_up(name, replicate) if admission.is_model_name(name) else None
 
 
 def _query(request: AnyRequest) -> Form:

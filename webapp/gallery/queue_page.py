@@ -5,7 +5,7 @@ And the halt that only a user lifts: the same as `darkroom halt` and `darkroom r
 
 from typing import Any
 
-from litestar import Response, post, route
+from litestar import MediaType, Response, post, route
 from litestar.response import Redirect
 
 from tasks.accounts import audit
@@ -23,8 +23,6 @@ from webapp.schemas import describe, examples
 from webapp.schemas.jobs import Job, Queue
 from webapp.schemas.members import given
 
-HTML = "text/html; charset=utf-8"
-
 
 @route(
     ["/queue", "/queue.json"],
@@ -38,7 +36,7 @@ HTML = "text/html; charset=utf-8"
 )
 async def queue(request: AnyRequest) -> Response[Any]:
     """Return how many jobs run and wait, and the first of them in the order in which they run."""
-    if request.url.path.endswith(".json") or wants_json(request):
+    if wants_json(request):
         return revalidated_json(request.scope, await _shape(), BY_ACCEPT)
     if by_htmx(request):
         return templates.page("fragments/queue.html", headers={"Vary": "HX-Request"}, **await queue_context())
@@ -78,7 +76,7 @@ async def _answer(request: AnyRequest) -> Response[Any]:
     if not by_htmx(request):
         return Redirect(came_from(request), status_code=303)
     return Response(
-        templates.render("fragments/queue.html", **await queue_context()) + halt_fragment(), media_type=HTML
+        templates.render("fragments/queue.html", **await queue_context()) + halt_fragment(), media_type=MediaType.HTML
     )
 
 

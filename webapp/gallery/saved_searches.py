@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from litestar import Request, Response, post, route
+from litestar import MediaType, Request, Response, post, route
 from litestar.params import FromPath
 from litestar.response import Redirect
 
@@ -22,13 +22,11 @@ from webapp.schemas.library import SavedSearch, SavedSearchList
 
 AnyRequest = Request[Any, Any, Any]
 
-HTML = "text/html; charset=utf-8"
-
 
 @route("/searches/count", http_method=READ)
 async def count(request: AnyRequest) -> Response[str]:
     """Return how many prints the search `q` finds now, in the search bar's words."""
-    return Response(await found(read(request.query_params, actor_of(request)).search), media_type=HTML)
+    return Response(await found(read(request.query_params, actor_of(request)).search), media_type=MediaType.HTML)
 
 
 @route(
@@ -68,7 +66,7 @@ async def _shown(request: AnyRequest, address: str) -> Response[Any]:
     if not by_htmx(request):
         return Redirect(address, status_code=303)
     query = dict(parse_qsl(page_of(request).query))
-    return Response(await search_bar_fragment(query, actor_of(request), zone_of(request)), media_type=HTML)
+    return Response(await search_bar_fragment(query, actor_of(request), zone_of(request)), media_type=MediaType.HTML)
 
 
 ROUTES = [count, saved, save, forget]

@@ -26,6 +26,7 @@ from webapp.http import access, direct_peer, signed_media
 from webapp.http.clients import by_htmx, came_from, own_page, page_of
 from webapp.http.credentials import key_in
 from webapp.http.errors import AnyRequest, Problem, wants_html
+from webapp.http.etag import NO_STORE
 from webapp.render.viewer import viewer
 from webapp.schemas.codes import Code
 
@@ -119,7 +120,7 @@ def _sign_in(request: AnyRequest) -> Response[bytes]:
         return Response(b"", status_code=401, headers={"HX-Redirect": leads, "WWW-Authenticate": CHALLENGE})
     # A link that downloads would save the page under the name of the file.
     if wants_html(request) and "download" not in request.query_params:
-        return Redirect(leads, status_code=303, headers={"Cache-Control": "no-store"})
+        return Redirect(leads, status_code=303, headers=NO_STORE)
     detail = "This needs a key, in the header Authorization: Bearer dk_..."
     raise Problem(Code.SIGN_IN_REQUIRED, detail, headers={"WWW-Authenticate": CHALLENGE})
 

@@ -108,7 +108,9 @@ def wants_html(request: AnyRequest) -> bool:
 
 
 def wants_json(request: AnyRequest) -> bool:
-    """Return whether a program requests JSON at an address that has a page, too."""
+    """Return whether a program requests JSON at an address that has a page, too, or one that ends with .json."""
+    if request.url.path.endswith(".json"):
+        return True
     accepts = "application/json" in request.headers.get("Accept", "") and not wants_html(request)
     return accepts or with_key(request)
 

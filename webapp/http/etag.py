@@ -8,6 +8,8 @@ from litestar import MediaType, Request, Response
 from litestar.serialization import encode_json
 from litestar.types import Scope
 
+NO_STORE = {"Cache-Control": "no-store"}
+
 Shape = TypeVar("Shape")
 
 

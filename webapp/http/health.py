@@ -12,11 +12,11 @@ from tasks.files import library_mark
 from tasks.files.storage import Storage
 from tasks.messaging import events, presence
 from tasks.replicate import circuit
+from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 from webapp.schemas import describe, examples
 from webapp.schemas.problems import Health, Readiness
 
-NO_STORE = {"Cache-Control": "no-store"}
 CHECK_TIMEOUT = 2.0  # seconds for each check
 
 

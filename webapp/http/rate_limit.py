@@ -15,13 +15,13 @@ async def told(request: Request[Any, Any, Any]) -> dict[str, str]:
     return _headers(await quotas(actor_of(request).key, client_of(request)))
 
 
-def _headers(quotas: Sequence[Quota]) -> dict[str, str]:
+def _headers(limits: Sequence[Quota]) -> dict[str, str]:
     """Return the headers that tell of these limits."""
-    if not quotas:
+    if not limits:
         return {}
     return {
-        "RateLimit-Policy": ", ".join(f'"{quota.name}";q={quota.limit}{_window("w", quota)}' for quota in quotas),
-        "RateLimit": ", ".join(f'"{quota.name}";r={quota.left}{_window("t", quota)}' for quota in quotas),
+        "RateLimit-Policy": ", ".join(f'"{quota.name}";q={quota.limit}{_window("w", quota)}' for quota in limits),
+        "RateLimit": ", ".join(f'"{quota.name}";r={quota.left}{_window("t", quota)}' for quota in limits),
     }
 
 

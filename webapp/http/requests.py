@@ -1,4 +1,4 @@
-"""What handlers share: reading the body of a request, finding the job it names, and accepting it."""
+"""What handlers share: reading the body of a request, finding the job or the model it names, and accepting it."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -55,10 +55,15 @@ async def existing(job_id: str, actor: Actor) -> Card:
 
 async def existing_model(name: str, replicate: Replicate) -> Model:
     """Return the model on Replicate with this name. Raises Problem when there is none, and Failure."""
-    found = await registry.look_up(name, replicate) if is_model_name(name) else None
+    found = await model_named(name, replicate)
     if found is None:
         raise Problem(Code.MODEL_NOT_FOUND, "Replicate knows no such model.")
     return found
+
+
+async def model_named(name: str, replicate: Replicate) -> Model | None:
+    """Return the same, or None when there is none, or when this is no name of a model. Raises Failure."""
+    return await registry.look_up(name, replicate) if is_model_name(name) else None
 
 
 async def body_of(request: Request[Any, Any, Any], shape: type[SentShape]) -> tuple[SentShape, list[Fault]]:

@@ -5,15 +5,8 @@ from urllib.parse import parse_qsl
 from litestar.types import HTTPScope
 
 from tasks.accounts import signed_addresses
-from tasks.accounts.actors import Actor
-from tasks.accounts.signed_addresses import Sign
 
 PATH, PREFIX = "/media/{key}", "/media/"
-
-
-async def sign_for(actor: Actor) -> Sign:
-    """Return what signs the addresses of files that an actor is told of. In the open house nothing needs that."""
-    return signed_addresses.unsigned if actor.person is None else await signed_addresses.signer()
 
 
 async def admits(scope: HTTPScope) -> bool:

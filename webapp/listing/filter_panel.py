@@ -1,5 +1,6 @@
 """The filter panel: the values of the fields that a search can be narrowed by, each with its number and a link."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -53,8 +54,8 @@ class Facet:
 
 async def filter_panel(sheet: Sheet) -> list[Facet]:
     """Return the groups of the panel for a sheet that have values."""
-    counted = dict(await facets.found(sheet.search)) | {"on": await dates(sheet.search.with_values("on", ()))}
-    groups = []
+    found, by_date = await asyncio.gather(facets.found(sheet.search), dates(sheet.search.with_values("on", ())))
+    counted, groups = {**found, "on": by_date}, []
     for title, fields in GROUPS.items():
         values = [value for field in fields for value in _values(sheet, field, counted.get(field, {}))]
         if values:
@@ -100,7 +101,8 @@ def _facet(title: str, values: Sequence[Value]) -> Facet:
     """Return a group with what is in the search, and the first of the rest, in sight."""
     others = [value for value in values if not value.on]
     behind = others[max(0, MAX_VALUES - (len(values) - len(others))) :]
-    return Facet(title, [value for value in values if value not in behind], behind[:MAX_MORE])
+    hidden = {value.id for value in behind}
+    return Facet(title, [value for value in values if value.id not in hidden], behind[:MAX_MORE])
 
 
 def _values(sheet: Sheet, field: str, counts: Mapping[str, Count]) -> list[Value]:

@@ -16,9 +16,10 @@ from tasks.library.lineage import lineage
 from webapp.composer.reuse import uses
 from webapp.listing.headings import Heading, headings
 from webapp.listing.query import PAGE, Page, Sheet, read_page
-from webapp.listing.search_bar import figures, search_bar
+from webapp.listing.search_bar import search_bar
 from webapp.listing.timeline import timeline
 from webapp.render import queue_tally, templates
+from webapp.render.numbers import figures
 from webapp.render.times import spans
 from webapp.render.views import AdjustmentView, AttemptView, CardView
 
@@ -141,8 +142,19 @@ def _context_of(sheet: Sheet, page: Page, heads: Mapping[UUID, Heading]) -> dict
 
 async def job_context(card: Card) -> dict[str, Any]:
     """Return what the template of a job needs."""
-    related, attempts = await lineage(card.job), await cards.attempts(card.job.id)
-    entries = await ledger.entries(card.job.id)
+    related = await lineage(card.job)
+    return {
+        **await _facts_context(card),
+        "output_uses": {row.position: await uses(card, row) for row in card.outputs if len(card.outputs) > 1},
+        "made_from": CardView(related.made_from) if related.made_from else None,
+        "used_in": [CardView(child) for child in related.used_in],
+        "used_in_more": related.more,
+    }
+
+
+async def _facts_context(card: Card) -> dict[str, Any]:
+    """Return what both a job's page and the lightbox show of the job alone."""
+    attempts, entries = await cards.attempts(card.job.id), await ledger.entries(card.job.id)
     costs = {entry.attempt: entry for entry in entries}
     return {
         "card": CardView(card),
@@ -150,10 +162,6 @@ async def job_context(card: Card) -> dict[str, Any]:
         "adjustments": [AdjustmentView(entry) for entry in entries if entry.kind == "adjust"],
         "uses": await uses(card),
         "spans": spans(card.job, attempts),
-        "output_uses": {row.position: await uses(card, row) for row in card.outputs if len(card.outputs) > 1},
-        "made_from": CardView(related.made_from) if related.made_from else None,
-        "used_in": [CardView(child) for child in related.used_in],
-        "used_in_more": related.more,
     }
 
 
@@ -174,9 +182,14 @@ async def listed_cards() -> tuple[list[Card], list[Card]]:
 async def panel_context(card: Card, sheet: Sheet) -> dict[str, Any]:
     """Return what the template of the lightbox's panel needs: of the job, and its place on a sheet, if it has one."""
     context, position, found = await asyncio.gather(
-        job_context(card), cards.position(card.job, sheet.search, sheet.sort), cards.count(sheet.search)
+        _facts_context(card), cards.position(card.job, sheet.search, sheet.sort), cards.count(sheet.search)
     )
     return {**context, "position": position, "found": figures(found)}
+
+
+def notice_fragment(html: str) -> str:
+    """Return the fragment that shows a notice, or a question in its place."""
+    return _partial("#done", "innerHTML", html)
 
 
 def _partial(target: str, swap: str, html: str = "") -> str:

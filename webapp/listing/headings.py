@@ -8,6 +8,7 @@ from uuid import UUID
 from tasks.library import days
 from tasks.library.cards import Card
 from webapp.listing.query import Sheet
+from webapp.render.numbers import figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,4 @@ async def headings(sheet: Sheet, cards: Sequence[Card], appended: bool = False) 
     for card in cards:
         firsts.setdefault(days.day_of(card.job.id, sheet.zone), card.job.id)
     numbers = await days.counted(sheet.search, firsts.keys() - {before}, sheet.zone)
-    return {firsts[day]: Heading(day, _in_words(number)) for day, number in numbers.items()}
-
-
-def _in_words(number: int) -> str:
-    return f"{number:,}" if number <= days.MAX_COUNTED else f"{days.MAX_COUNTED:,}+"
+    return {firsts[day]: Heading(day, figures(number)) for day, number in numbers.items()}

@@ -49,8 +49,8 @@ class Sheet:
         return self.sort == Sort.NEWEST and not self.search.terms
 
     def sorted_by(self, sort: Sort) -> "Sheet":
-        """Return the same sheet in another order, from its first job on."""
-        return replace(self, sort=Sort(sort), place=None, until=None)
+        """Return the same sheet in another order."""
+        return replace(self, sort=Sort(sort))
 
     @property
     def own_address(self) -> str:
@@ -58,7 +58,10 @@ class Sheet:
         return self.address(self.place, self.until)
 
     def address(self, place: Place | None = None, until: Place | None = None, path: str = "/", **more: object) -> str:
-        """Return the address of the sheet from or up to another place: in the gallery, or below another path."""
+        """Return the address of the sheet from or up to another place: in the gallery, or below another path.
+
+        more: further fields of its query string.
+        """
         fields = {**self._fields(place, until), **more}
         return f"{path}?{urlencode(fields)}" if fields else path
 

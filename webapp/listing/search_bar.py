@@ -13,6 +13,7 @@ from tasks.library import cards
 from tasks.library.paging import Sort
 from tasks.library.query import FIELDS, Field, Search, Term
 from webapp.listing.query import Sheet
+from webapp.render.numbers import prints
 from webapp.render.viewer import viewer
 
 FEW = 5  # prints from which on there is something to filter and to select
@@ -92,12 +93,7 @@ def in_words(number: int) -> str:
     """Return a number of prints in words."""
     if number > cards.MAX_COUNTED:
         return f"More than {cards.MAX_COUNTED:,} prints"
-    return f"{number:,} print{'s' if number != 1 else ''}" if number else "No prints"
-
-
-def figures(number: int) -> str:
-    """Return a number of prints in figures: "318", or "10,000+" for any that are not counted exactly."""
-    return f"{number:,}" if number <= cards.MAX_COUNTED else f"{cards.MAX_COUNTED:,}+"
+    return prints(number) if number else "No prints"
 
 
 def _mine(sheet: Sheet) -> Link | None:

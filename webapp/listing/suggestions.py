@@ -85,7 +85,7 @@ async def _meant(field: str, word: str) -> list[tuple[str, Count]]:
         (value, count)
         for value, count in counts.items()
         for names in [f"{value} {WORDS.get(field, {}).get(value, '')}".lower()]
-        if value.lower().startswith(typed) or any(name.startswith(typed) for name in BEGINNING.findall(names))
+        if value.lower().startswith(typed) or _begins_a_word(names, typed)
     ]
     return sorted(found, key=lambda pair: -pair[1].jobs)[:MAX_SUGGESTIONS]
 
@@ -111,8 +111,12 @@ async def _saved(word: str) -> list[Suggestion]:
     return [
         Suggestion(row.name, "Saved search", text=row.query, sort=row.sort)
         for row in await saved_searches.saved()
-        if any(name.startswith(word.lower()) for name in BEGINNING.findall(row.name.lower()))
+        if _begins_a_word(row.name.lower(), word.lower())
     ][:MAX_SAVED]
+
+
+def _begins_a_word(text: str, typed: str) -> bool:
+    return any(word.startswith(typed) for word in BEGINNING.findall(text))
 
 
 def _suggestion(term: Term, count: Count, before: str) -> Suggestion:

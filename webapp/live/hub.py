@@ -126,19 +126,22 @@ class Hub:
         await halt_banner.look()
         if (html := halt_fragment()) != self._halt:
             self._halt = html
-            for inboxes in (*self._galleries.values(), *self._job_pages.values()):
-                send(inboxes, sse.event(html))
+            self._tell_all_pages(html)
 
     async def _tell_tally(self) -> None:
         """Send how much runs and waits, once it is told otherwise, and the jobs that are no longer folded."""
         await queue_tally.look()
         if (html := tally_fragment()) != self._tally:
             self._tally = html
-            for inboxes in (*self._galleries.values(), *self._job_pages.values()):
-                send(inboxes, sse.event(html))
+            self._tell_all_pages(html)
         folded, self._folded = self._folded, queue_tally.folded() is not None
         if folded and not self._folded:
             await self._tell(await sse.waiting(), again=True)
+
+    def _tell_all_pages(self, html: str) -> None:
+        message = sse.event(html)
+        for inboxes in (*self._galleries.values(), *self._job_pages.values()):
+            send(inboxes, message)
 
     async def _tell(self, card_list: Sequence[Card], again: bool = False) -> None:
         known = {card.job.id: card.job.changed_at for card in card_list}

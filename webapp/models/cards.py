@@ -14,6 +14,7 @@ from tasks.models import price_words, prices, registry
 from tasks.models.registry import Model
 from tasks.models.tariffs import Price
 from webapp.models.inputs import in_short
+from webapp.render.templates import short_model
 from webapp.render.views import CardView
 
 
@@ -34,7 +35,7 @@ class ModelCard:
     @property
     def title(self) -> str:
         """Its name without its owner and version."""
-        return self.model.name.partition(":")[0].rpartition("/")[2]
+        return short_model(self.model.name)
 
     @property
     def kind(self) -> str:
@@ -89,7 +90,8 @@ async def shelf() -> list[ModelCard]:
 
 async def card(model: Model) -> ModelCard:
     """Return the card of one model."""
-    mark, examples = await model_marks.of(model.name), await _examples([model])
+    examples = await _examples([model]) if model.kind == "other" else {}  # its page shows one only as what it makes
+    mark = await model_marks.of(model.name)
     return await _card(model, mark, examples, await showcase.made())
 
 

@@ -94,11 +94,12 @@ SCRIPT = "js/live_page.js"
 """The path of the script of pages that are live: where its modules are, so that their ./ addresses work."""
 
 MODULES = (
-    "session", "windowing", "days", "view", "queue", "arrivals", "frames", "live", "scrolling", "search_bar",
-    "suggestions", "filter_panel", "place", "timeline", "connection", "develop", "announce", "notice", "busy",
-    "pictures", "notes", "copy", "folds", "bottom_bars", "composer_bar", "keys/names", "composer", "times", "media",
-    "player", "hover", "cells", "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid", "keys/notify",
-    "keys", "transitions", "controls", "sizes", "presets", "picker", "prompts", "memory", "draft", "inputs",
+    "stored", "clicks", "session", "windowing", "days", "view", "queue", "arrivals", "frames", "live", "scrolling",
+    "search_bar", "suggestions", "filter_panel", "place", "timeline", "connection", "develop", "announce", "notice",
+    "busy", "pictures", "notes", "copy", "folds", "bottom_bars", "composer_bar", "keys/names", "composer", "times",
+    "media", "player", "hover", "cells", "marks", "selection", "undo", "matrix", "lightbox", "uses", "keys/grid",
+    "keys/notify", "keys", "transitions", "controls", "sizes", "presets", "memory", "picker", "prompts", "draft",
+    "inputs",
 )  # fmt: skip
 """The modules of this script in the order in which they run, each after those that it imports.
 

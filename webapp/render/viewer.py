@@ -1,4 +1,4 @@
-"""Who the page that is rendered is for: what its menu offers depends on it, and nothing else."""
+"""Who the page that is rendered is for: what it offers depends on it."""
 
 from contextvars import ContextVar
 

@@ -27,8 +27,6 @@ BASES = {
     Basis.CEILING: "the ceiling for a job, because its price is not known",
     Basis.ADJUSTED: "what an admin has put right",
 }
-
-
 DOORS = {"replicate": "Replicate's API", "openai": "OpenAI's API", "mcp": "MCP"}
 """The doors that jobs come in by besides our own API and pages, as people know them, by their origin."""
 

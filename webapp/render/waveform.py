@@ -1,10 +1,12 @@
 """The waveform of a sound as the path of an SVG: a stroke for each bar, as high as its part is loud."""
 
 from base64 import b64decode
+from functools import lru_cache
 
 HEIGHT = 64  # of the drawing; it is as wide as it has bars
 
 
+@lru_cache(maxsize=512)  # each card has two, and is rendered again and again
 def path(peaks: str | None, bars: int) -> str:
     """Return the `d` of a path in a view box of `bars` by HEIGHT. Without peaks, it is one straight line.
 

@@ -1,7 +1,6 @@
 """The shapes of jobs. Members that do not apply are absent."""
 
 import json
-from operator import attrgetter
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -153,8 +152,7 @@ class Job(Struct, kw_only=True):
         if row.cost is not None and row.cost_basis is not None:
             job.cost = Cost(dollars(row.cost), row.cost, Basis(row.cost_basis))
         if job.status == Status.COMPLETED and card.outputs:
-            every = sorted([*card.outputs, *card.discarded], key=attrgetter("position"))
-            job.outputs = [Output.of(output) for output in every]
+            job.outputs = [Output.of(output) for output in card.all_outputs]
             job.result_url = OutputView(card.outputs[0]).url
         elif job.status == Status.FAILED:
             job.error, job.error_code = given(row.error), given(row.error_code)

@@ -1,6 +1,5 @@
 """The shapes of what jobs are made with and found by: models, uploads, collections and saved searches."""
 
-from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from tasks.curation import presets
 from tasks.db import model_tables, tables
 from tasks.files.media_types import MEDIA_TYPES
 from tasks.models import registry
-from webapp.schemas.members import Count, Kind, Maybe, Parameters, Pixels, Sha256, given
+from webapp.schemas.members import Count, Kind, Maybe, Parameters, Pixels, Sha256, Time, given
 
 
 class Upload(Struct, kw_only=True):
@@ -82,7 +81,7 @@ class Preset(Struct, kw_only=True):
     model: Annotated[str, Meta(description="owner/name, or owner/name:version.")]
     name: Annotated[str, Meta(description="Unique for the model.")]
     parameters: Parameters
-    created_at: datetime
+    created_at: Time
 
     @classmethod
     def of(cls, row: model_tables.Preset) -> "Preset":

@@ -253,11 +253,12 @@ class Selection(Struct):
     action: Annotated[
         Literal[
             "favorite:yes", "favorite:no", "rate:0", "rate:1", "rate:2", "rate:3", "rate:4", "rate:5", "tag", "untag",
-            "collect", "take out", "trash", "restore", "keep", "retry", "delete",
+            "collect", "take out", "trash", "restore", "keep", "retry", "cancel", "delete",
         ],
         Meta(
-            description="`trash` applies to ended jobs only, `retry` to failed and canceled ones, `delete` (permanent) "
-            "to those in the trash. `keep` moves to the trash what is no favorite of the jobs that have favorites."
+            description="`trash` applies to ended jobs only, `retry` to failed and canceled ones, `cancel` to waiting "
+            "ones, `delete` (permanent) to those in the trash. `keep` moves to the trash what is no favorite of the "
+            "jobs that have favorites."
         ),
     ]  # fmt: skip
     tag: Maybe[Annotated[str, Meta(max_length=MAX_TAG_LENGTH, description="For `tag` and `untag`.")]] = UNSET

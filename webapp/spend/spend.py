@@ -68,7 +68,7 @@ async def spend(request: AnyRequest) -> Response[Any]:
     With the scope `operate`: of everyone, and all budgets. An attempt counts on the day on which it ended, in the time
     zone of Darkroom, if its cost is known.
     """
-    if not (request.url.path.endswith(".json") or wants_json(request)):
+    if not wants_json(request):
         return revalidated(request, await page(request))
     actor = actor_of(request)
     report = await _report(_month(request), actor)

@@ -14,7 +14,7 @@ from tasks.webhooks.history import MAX_LISTED, Filter, Listed
 from webapp.http.authentication import actor_of, requester
 from webapp.http.clients import came_from
 from webapp.http.errors import AnyRequest, Problem, wants_html
-from webapp.http.health import NO_STORE
+from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 from webapp.schemas import describe, examples
 from webapp.schemas.codes import Code
@@ -77,7 +77,7 @@ async def replay(request: AnyRequest, delivery_id: FromPath[UUID]) -> Response[A
     if await history.replay(delivery, requester(request)):
         await history.settle(delivery, SETTLE_SECONDS)
     if wants_html(request):
-        page = came_from(request) if came_from(request).startswith("/webhooks") else "/webhooks"
+        page = origin if (origin := came_from(request)).startswith("/webhooks") else "/webhooks"
         return Redirect(f"{page}#delivery-{delivery.id}", status_code=303)
     [shape] = await _shapes(request, [await _existing(request, delivery_id)])
     return Response(shape, headers=NO_STORE)

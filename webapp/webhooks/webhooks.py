@@ -15,7 +15,7 @@ from tasks.webhooks import endpoints, history
 from tasks.webhooks.history import KEPT_DAYS, MAX_LISTED, Filter
 from webapp.http.authentication import actor_of
 from webapp.http.errors import AnyRequest, Problem
-from webapp.http.health import NO_STORE
+from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 from webapp.render import templates
 from webapp.schemas.codes import Code

@@ -3,7 +3,7 @@
  * all of them with this one.
  */
 
-const MOST = 4;
+const MAX_COMPARED = 4;
 
 export function addComparing(pswp, panel, sheet) {
   const ids = () => [...sheet.cards()].flatMap((card) => card.querySelector(".card-select:checked")?.value ?? []);
@@ -23,7 +23,7 @@ export function addComparing(pswp, panel, sheet) {
   panel.element.addEventListener("click", ({ target }) => {
     if (!target.closest("[data-compare]")) return;
     const with_ = others();
-    if (with_.length >= MOST) say(`At most ${MOST} prints can be compared. ${with_.length} others are selected.`);
+    if (with_.length >= MAX_COMPARED) say(`At most ${MAX_COMPARED} prints can be compared. ${with_.length} others are selected.`);
     else if (with_.length) location.assign(`/compare?${[...with_, own().value].map((id) => `job=${id}`).join("&")}`);
     else {
       own().click();

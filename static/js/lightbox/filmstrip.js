@@ -4,7 +4,7 @@ const AROUND = 40; // slides on each side
 
 const ELSE = { audio: wave, text: words, file: words };
 
-/** Add the strip to the lightbox. Returns a function that draws it again, after the slides have changed. */
+/** Add the strip to the lightbox. */
 export function addFilmstrip(pswp, slides) {
   const strip = Object.assign(document.createElement("nav"), { className: "filmstrip" });
   const thumbs = new Map(); // key of the slide -> its button

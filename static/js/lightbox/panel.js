@@ -5,7 +5,7 @@
 
 const BAR = 60; // pixels that the buttons at the top take
 const STOPPED = 120; // milliseconds that a print is shown before its panel is requested
-const KEPT = "darkroom:panel";
+const PANEL_KEY = "darkroom:panel";
 
 export class Panel {
   #pswp;
@@ -128,7 +128,7 @@ function isBeside() {
 /** Return whether the panel was open last, or null when this browser does not know. */
 function wasOpen() {
   try {
-    const kept = localStorage.getItem(KEPT);
+    const kept = localStorage.getItem(PANEL_KEY);
     return kept && kept === "open";
   } catch {
     return null;
@@ -137,7 +137,7 @@ function wasOpen() {
 
 function keep(isOpen) {
   try {
-    localStorage.setItem(KEPT, isOpen ? "open" : "closed");
+    localStorage.setItem(PANEL_KEY, isOpen ? "open" : "closed");
   } catch {
     // not allowed: it is forgotten with the page
   }

@@ -23,9 +23,8 @@ const styles = Promise.all(["curation", "actions", "lightbox"].map(styled));
 
 /**
  * Show a job's print. sheet: what windowing.js exports. before: called when it is certain to be shown. moved: called
- * with every job that is turned to. closed: called with the last one. drawn: see player.js. point: see cells.js. at: which
- * of its results. Rejects when the job is not
- * on the sheet.
+ * with every job that is turned to. closed: called with the last one. drawn: see player.js. point: see cells.js. at:
+ * which of its results. Rejects when the job is not on the sheet.
  */
 export async function look(job, sheet, { moved, closed, before, drawn, point, at }) {
   await styles;
@@ -55,7 +54,7 @@ export async function look(job, sheet, { moved, closed, before, drawn, point, at
     mean(pswp, point);
     pswp.dispatch("cardChange");
     const own = document.getElementById(`job-${pswp.currSlide?.data.job}`);
-    if (changes.some(({ target }) => own?.contains(target) && target.nodeName !== "TIME")) panel.refresh();
+    if (changes.some(({ target }) => own?.contains(target) && !target.closest("time, .sound"))) panel.refresh();
   });
   pswp.addFilter("thumbEl", (_, { job, number }) => pictureOf(job, number));
   pswp.addFilter("placeholderSrc", (_, { data }) => data.msrc ?? false);

@@ -1,16 +1,16 @@
 /** Zooms to eight times the size of a picture, small ones too. Enlarged pixels stay sharp, and the level is shown. */
 
-const MOST = 8;
+const MAX_ZOOM = 8;
 const STEP = 2 ** 0.5;
 
 /** The options of PhotoSwipe. A small picture is enlarged by a whole number, so that its pixels are of one size. */
 export const LEVELS = {
   wheelToZoom: true,
-  maxZoomLevel: MOST,
+  maxZoomLevel: MAX_ZOOM,
   secondaryZoomLevel: ({ fit, elementSize, panAreaSize }) => {
     if (fit < 1) return Math.min(1, fit * 3);
     const whole = Math.floor(Math.min(panAreaSize.x / elementSize.x, panAreaSize.y / elementSize.y));
-    return Math.min(MOST, Math.max(2, whole));
+    return Math.min(MAX_ZOOM, Math.max(2, whole));
   },
 };
 

@@ -16,7 +16,7 @@ from tasks.jobs import lifecycle
 from tests import factories
 from tests.webapp.browsers import PAGES
 from webapp.listing.query import PAGE
-from webapp.listing.search_bar import figures
+from webapp.render.numbers import figures
 
 HTMX = {"HX-Request": "true", "HX-Target": "form#search-bar-form"}
 
