@@ -234,11 +234,14 @@ class Settings(BaseSettings):
     @property
     def api_url(self) -> str:
         """The address of Replicate's API, or of the stand-in's, with its /v1 and without a trailing slash."""
-        if self.replicate_api_url:
-            return self.replicate_api_url
-        if not self.standin:
-            return "https://api.replicate.com/v1"
+        if self.replicate_api_url or not self.standin:
+            return self.token_url
         return self.standin_url or f"http://127.0.0.1:{self.standin_port}/v1"
+
+    @property
+    def token_url(self) -> str:
+        """The address of the API that a token is for: like api_url, but never the stand-in in place of a token."""
+        return self.replicate_api_url or "https://api.replicate.com/v1"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("web", "standin"):
             command.add_argument("--fd", type=int, help=argparse.SUPPRESS)  # a socket on which `up` already listens
         if name == "web":
+            command.add_argument("--token-fd", type=int, help=argparse.SUPPRESS)  # a pipe to `up`
             # see webapp/cli/open_access.py
             command.add_argument("--check-access", action="store_true", help=argparse.SUPPRESS)
         if name in ("up", "worker"):
@@ -112,7 +113,7 @@ def _run(asked: argparse.Namespace) -> int:
     if asked.command == "web" and asked.check_access:
         return commands.check_access(settings)
     if asked.command == "web":
-        return commands.web(settings, asked.fd)
+        return commands.web(settings, asked.fd, asked.token_fd)
     if asked.command == "standin":
         return commands.standin(settings, asked.fd)
     if asked.command == "worker":

@@ -26,7 +26,7 @@ from tasks.messaging.broker import broker
 from tasks.predictions.webhooks import Signatures
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
-from webapp.accounts import account, people, settings_page, sign_in
+from webapp.accounts import account, people, settings_page, sign_in, token
 from webapp.api import estimate, generate, jobs, recent, webhooks, xmp
 from webapp.composer import prompts, reuse, uploads
 from webapp.doors import mcp, openai, openai_answers, replicate_problems
@@ -85,8 +85,8 @@ SECURITY_HEADERS = (
 )
 
 
-def create_app() -> Litestar:
-    """Return the web application."""
+def create_app(start_again: Callable[[str], object] | None = None) -> Litestar:
+    """Return the web application. start_again: starts all of Darkroom again with a token, where that can be done."""
     replicate, storage, hub = Replicate(), Storage.open(settings.storage_url), Hub()
     signatures, decoders, hasher = Signatures(replicate), DecoderPool(), Passwords()
 
@@ -111,6 +111,7 @@ def create_app() -> Litestar:
             "decoders": Provide(lambda: decoders, sync_to_thread=False),
             "hasher": Provide(lambda: hasher, sync_to_thread=False),
             "signatures": Provide(lambda: signatures, sync_to_thread=False),
+            "start_again": Provide(lambda: start_again, sync_to_thread=False),
         },
         lifespan=[alive],
         before_send=[_secure],
@@ -198,6 +199,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *account.ROUTES,
     *people.ROUTES,
     settings_page.shown,
+    *token.ROUTES,
     *spend.ROUTES,
     *budget_forms.ROUTES,
     *price_list.ROUTES,

@@ -132,17 +132,21 @@ class RemoteModel(msgspec.Struct):
 class Replicate:
     """A client of the API at settings.api_url. Create one for each event loop, and close it with `aclose`.
 
-    rate_limit: the limit of creates. A token must be taken from it before each.
+    rate_limit: the limit of creates. A token must be taken from it before each. token: one to try out, in place of
+    REPLICATE_API_TOKEN.
     """
 
     def __init__(
-        self, transport: httpx.AsyncBaseTransport | None = None, clock: Callable[[], float] = monotonic
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = monotonic,
+        token: str | None = None,
     ) -> None:
         self.rate_limit = RateLimit()
-        token = settings.replicate_api_token.get_secret_value() or "stand-in"
+        sent = token or settings.replicate_api_token.get_secret_value() or "stand-in"
         self._client = httpx.AsyncClient(
-            base_url=settings.api_url,
-            headers={"Authorization": f"Bearer {token}", "User-Agent": USER_AGENT},
+            base_url=settings.token_url if token else settings.api_url,
+            headers={"Authorization": f"Bearer {sent}", "User-Agent": USER_AGENT},
             timeout=TIMEOUT,
             limits=LIMITS,
             transport=transport,

@@ -10,7 +10,19 @@ from playwright.sync_api import Page, expect
 from tests.browser.access import axe_finds_nothing, nothing_overflows
 from tests.browser.conftest import Darkroom
 
-PAGES = ["gallery", "found", "unclear search", "faults", "job", "failed job", "running job", "film", "docs", "error"]
+PAGES = [
+    "gallery",
+    "found",
+    "unclear search",
+    "faults",
+    "job",
+    "failed job",
+    "running job",
+    "film",
+    "docs",
+    "token",
+    "error",
+]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +57,7 @@ def visit(page: Page, name: str, jobs: dict[str, UUID]) -> None:
         "running job": f"/jobs/{jobs['running']}",
         "film": f"/jobs/{jobs['film']}",
         "docs": "/docs",
+        "token": "/settings/token",
         "error": "/nothing/here",
     }
     page.goto(paths[name])

@@ -67,7 +67,7 @@ def welcome(settings: Settings, web: socket.socket, redis_answers: bool) -> str:
     host, port = _to_call(web)
     drawn = "Replicate"
     if settings.standin:
-        drawn = "the stand-in, on this machine; set REPLICATE_API_TOKEN in .env for real ones"
+        drawn = "the stand-in, on this machine; for real ones, enter your token under Demo mode"
     if settings.replicate_api_url:
         drawn = settings.replicate_api_url
     silent_redis = f"  Redis      at {settings.redis_place} is not responding: jobs still run, live pages lag\n"

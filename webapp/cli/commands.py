@@ -29,8 +29,11 @@ REFUSED = 2
 FAILED_TO_START = 3  # the exit code of uvicorn's own command
 
 
-def web(settings: Settings, descriptor: int | None) -> int:
-    """Serve the gallery and the API on HOST and PORT, or on a socket that already listens."""
+def web(settings: Settings, descriptor: int | None, tokens: int | None) -> int:
+    """Serve the gallery and the API on HOST and PORT, or on a socket that already listens.
+
+    tokens: where to write a token that somebody enters, see webapp/cli/up.py.
+    """
     _begin(settings, database=False)
     if descriptor is None and (refused := access_refused(settings)):
         return refused
@@ -42,7 +45,7 @@ def web(settings: Settings, descriptor: int | None) -> int:
     apps: list[Any] = []
 
     def created() -> object:
-        apps.append(create_app())
+        apps.append(create_app(None if tokens is None else lambda token: os.write(tokens, f"{token}\n".encode())))
         return NotedPeer(apps[0], settings.trusted_proxies)
 
     return _serve(created, listening, settings, lambda: apps[0].state.hub.waiters.stop())

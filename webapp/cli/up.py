@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -30,6 +31,8 @@ GRACE, GRACE_AFTER = 2.5, 0.7
 MAX_SOCKET_PATH_BYTES = 100  # bytes: sun_path holds 104 on macOS, 108 on Linux
 LOOK_UP_SECONDS = 0.5  # how long to wait for an event before signals and the parent are looked at again
 
+AGAIN = 256  # in place of an exit code: everything is started again
+
 Outcome = tuple[str, int]
 """A line that says why everything ends, and the exit code."""
 Events = queue.SimpleQueue[Outcome | None]
@@ -38,6 +41,8 @@ Events = queue.SimpleQueue[Outcome | None]
 
 def up(settings: Settings, parent: int | None, halted: bool) -> int:
     """Run everything until a signal, or until a part cannot be kept alive; then end it all. Returns the exit code.
+
+    A token that somebody enters in the gallery starts everything again, as this process.
 
     parent: the id of the process that started this one, to end when it is gone. It is given, not asked for: by then it
     may be gone already. halted: halt the queue first. (Only once: a worker that dies and starts again must not halt
@@ -51,6 +56,7 @@ def up(settings: Settings, parent: int | None, halted: bool) -> int:
         web = stack.enter_context(sockets.for_web(settings))
         standin = stack.enter_context(sockets.for_own_standin(settings)) if _needs_standin(settings) else None
         tether = stack.enter_context(Tether())
+        tokens = stack.enter_context(_tokens(events)) if settings.standin else None
         valkey_socket = None if settings.redis_url else _valkey_socket(settings, stack)
         if refused := access_refused(settings):
             return refused
@@ -58,7 +64,7 @@ def up(settings: Settings, parent: int | None, halted: bool) -> int:
             return failed
         stack.enter_context(_signals(events))
         # Pages come before pictures: until the web server answers, it has the processor to itself.
-        first, then = _parts(settings, web, standin, tether, lock, valkey_socket)
+        first, then = _parts(settings, web, standin, tether, lock, valkey_socket, tokens)
         children = [_start(part, events) for part in first]
         redis_answers = ask_redis(settings)
         threading.Thread(target=_await_first_answer, args=(web, events), daemon=True).start()
@@ -69,6 +75,8 @@ def up(settings: Settings, parent: int | None, halted: bool) -> int:
         tell(line)
         end([child for child in children if child.part.name in ("web", "worker")], GRACE)
         end(children, GRACE_AFTER)
+    if code == AGAIN:
+        os.execv(sys.executable, [word for word in sys.orig_argv if word != "--halted"])  # noqa: S606 (ourselves)
     return code
 
 
@@ -90,6 +98,7 @@ def _parts(
     tether: Tether,
     lock: int,
     valkey_socket: Path | None,
+    tokens: int | None,
 ) -> tuple[list[Part], list[Part]]:
     """Return the parts to start immediately, and the parts to start when the web server answers."""
     environment = dict(os.environ)
@@ -107,6 +116,12 @@ def _parts(
     python, tied = [sys.executable, "-m"], str(tether.descriptor)
     darkroom = [*python, "webapp", "--tether", tied]
     first, then = [part("web", [*darkroom, "web"], web)], [part("worker", [*darkroom, "worker"], niceness=5)]
+    if tokens is not None:
+        first[0] = replace(
+            first[0],
+            command=[*first[0].command, "--token-fd", str(tokens)],
+            descriptors=[*first[0].descriptors, tokens],
+        )
     if valkey_socket is not None:
         folder = settings.data_dir / "valkey"
         folder.mkdir(exist_ok=True)
@@ -132,6 +147,24 @@ def _signals(events: Events) -> Iterator[None]:
     finally:
         for number, handler in zip(caught, before, strict=True):
             signal.signal(number, handler)
+
+
+@contextmanager
+def _tokens(events: Events) -> Iterator[int]:
+    """Yield a descriptor while the block runs, for the web server: a line there is the token that is to be used."""
+    reading, writing = os.pipe()
+    threading.Thread(target=_await_token, args=(reading, events), daemon=True).start()
+    try:
+        yield writing
+    finally:
+        os.close(writing)
+
+
+def _await_token(reading: int, events: Events) -> None:
+    with open(reading) as lines:
+        for line in lines:
+            os.environ["REPLICATE_API_TOKEN"] = line.strip()
+            events.put(("Starting again, with the token that was entered.", AGAIN))
 
 
 def _await_first_answer(web: socket.socket, events: Events) -> None:

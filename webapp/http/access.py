@@ -102,6 +102,7 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/selection/count": (READ_ALL,),
     "/selection/names": (READ_ALL,),
     "/settings": (OPERATE,),
+    "/settings/token": (OPERATE,),
     "/spend": (READ,),
     "/spend.csv": (READ,),
     "/spend.json": (READ,),

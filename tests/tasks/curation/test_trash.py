@@ -108,5 +108,5 @@ async def test_who_dies_right_after_the_tombstone_leaves_no_file_for_ever(storag
 async def test_only_what_is_in_the_trash_is_deleted_for_good() -> None:
     kept, gone = (await completed()).id, await thrown_away(1)
     assert (await edits.delete(edits.by_ids([kept, gone]))).jobs == 1
-    assert await edits.restore(edits.by_ids([gone])) == edits.Outcome(0)
+    assert await edits.restore(edits.by_ids([gone])) == edits.Outcome(0, action="restore")
     assert await Job.count().where(filters.VISIBLE) == 1

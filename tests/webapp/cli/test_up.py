@@ -31,6 +31,7 @@ from webapp.cli.up import Events, _next, _signals
 
 PARTS = {"web", "worker", "standin", "valkey-server"}
 START = 60.0  # seconds that it may take to start
+TOKEN = "r8_0123456789abcdefghijklmnopqrstuvwxyz"
 END = 5.0  # seconds that everything may take to end
 
 
@@ -146,6 +147,27 @@ def test_a_signal_ends_every_part_within_5_seconds(up: Up, number: signal.Signal
     process = up.start()
     wait_until(up.ready, START)
     process.send_signal(number)
+    assert process.wait(END) == 0
+    assert not _processes_of(up)
+
+
+def test_a_token_that_is_entered_is_used_by_the_same_process_from_then_on(up: Up, standin: str) -> None:
+    process = up.start(words=["--halted"], REPLICATE_API_URL=f"{standin}/v1")
+    wait_until(up.ready, START)
+    assert up.told_by("queue").startswith("halted")
+    up.run("resume")
+    assert 'id="demo-pill"' in httpx.get(f"{up.address}/settings").text
+    before = set(_processes_of(up)) - {psutil.Process(process.pid)}
+    assert "Starting again" in httpx.post(f"{up.address}/settings/token", data={"token": TOKEN}).text
+    wait_until(lambda: before.isdisjoint(_processes_of(up)), START)
+    wait_until(up.ready, START)
+    page = httpx.get(f"{up.address}/settings").text
+    assert 'id="demo-pill"' not in page
+    assert TOKEN not in page
+    assert "A token is in use" in httpx.get(f"{up.address}/settings/token").text
+    assert not up.told_by("queue").startswith("halted")
+    assert TOKEN not in up.said()
+    process.terminate()
     assert process.wait(END) == 0
     assert not _processes_of(up)
 

@@ -112,6 +112,7 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/selection/count": {"GET": READERS_OF_ALL},
     "/selection/names": {"GET": READERS_OF_ALL},
     "/settings": {"GET": OPERATORS},
+    "/settings/token": {"GET": OPERATORS, "POST": OPERATORS},
     "/sign-in": {"GET": EVERYONE, "POST": EVERYONE},
     "/sign-out": {"POST": EVERYONE},
     "/spend": {"GET": READERS},
