@@ -25,8 +25,8 @@ dev: $(VENV)/installed-dev ## like run, with a detailed log, and started again w
 	@LOG_LEVEL=debug exec $(BIN)/python -m watchfiles \
 	  'sh -c "exec $(BIN)/python -m webapp up --with-parent $$PPID"' tasks webapp static
 
-test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser, in a short storm
-	$(BIN)/python -m tests
+test: $(VENV)/installed-dev ## run all tests: on SQLite, on PostgreSQL, in the browser, in a short storm; BROWSER=firefox alone
+	$(BIN)/python -m tests $(if $(filter command,$(firstword $(origin BROWSER))),--browser $(BROWSER))
 
 coverage: $(VENV)/installed-dev ## measure what the tests on SQLite reach, line by line and branch by branch
 	$(PYTEST) -n 2 --dist worksteal -p pytest_cov --cov --ignore=tests/browser --ignore=tests/chaos/test_short.py

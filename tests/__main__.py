@@ -1,5 +1,6 @@
 """`make test`: runs all tests in parts, one pytest each, in parallel, because most tests mostly wait."""
 
+import argparse
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 
-from tests import chromium
+from tests import chromium, firefox
 
 AT_A_TIME = max(2, os.cpu_count() or 2)  # parts; in each, two tests run at a time
 STOPPED = 128 + signal.SIGINT
@@ -50,10 +51,21 @@ PARTS = (  # the longest first; each process of a part reads all its tests, so t
     Part("SQLite, webapp", "-n 2 --dist worksteal tests/webapp"),
     Part("storm", "tests/chaos/test_short.py"),
 )
+FIREFOX = Part("Firefox", "-n 2 --dist loadscope --no-loadscope-reorder --browser firefox -m main_path tests/browser")
+
+
+def _parts(browser: str | None) -> tuple[Part, ...]:
+    """Return what is run. browser: whose part alone."""
+    if browser:
+        return (FIREFOX,) if browser == "firefox" else tuple(part for part in PARTS if part.name == "browser")
+    return (*PARTS, FIREFOX) if firefox.find() else PARTS
 
 
 def main() -> int:
     """Run the parts, and print the output of each when it has ended. Returns 0 if every test passed."""
+    arguments = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
+    arguments.add_argument("--browser", choices=["chromium", "firefox"], help="run the tests in this browser alone")
+    parts = _parts(arguments.parse_args().browser)
     running: list[subprocess.Popen[bytes]] = []
 
     def stop(*_: object) -> None:  # not for Ctrl-C, which reaches the parts directly
@@ -66,7 +78,7 @@ def main() -> int:
     outcomes = []
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         try:
-            for ended in as_completed([pool.submit(_run, part, running) for part in PARTS]):
+            for ended in as_completed([pool.submit(_run, part, running) for part in parts]):
                 outcomes.append(ended.result())
                 _tell(outcomes[-1])
         except KeyboardInterrupt:

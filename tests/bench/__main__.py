@@ -25,6 +25,7 @@ PARTS = (
     "pages",
     "library",
     "browser",
+    "actions",
     "phone",
     "start",
     "memory",

@@ -1,7 +1,7 @@
 """A visitor with a real browser, and what they notice: long tasks, late frames, slow answers to keys, layout shifts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ PHONE = {
     "has_touch": True,
 }
 PHONE_THROTTLE = 4
+STILL = 0.4  # seconds between two actions
 SETTLED = 3.0  # seconds in which a larger element may still come
 MOBILE_NETWORK = {"offline": False, "latency": 150, "downloadThroughput": 204_800, "uploadThroughput": 96_000}
 """What Lighthouse takes for a phone and its network: milliseconds for each request, and bytes per second."""
@@ -73,6 +74,12 @@ class Visitor:
         while not until.done():
             await self._page.keyboard.type(WORDS, delay=KEY)
 
+    async def act(self, action: Callable[[Page], Awaitable[object]], times: int) -> None:
+        """Do something on the page `times` times, each after the page has been still for a moment."""
+        for _ in range(times):
+            await action(self._page)
+            await asyncio.sleep(STILL)
+
     async def noticed(self) -> "Noticed":
         """Return what was noticed since the last call."""
         found = await self._page.evaluate("structuredClone(noted)")
@@ -105,12 +112,16 @@ async def visiting(address: str, throttle: float = 1) -> AsyncIterator[Visitor]:
         yield Visitor(page)
 
 
-async def first_load(address: str) -> FirstLoad:
-    """Load a page on a phone that has never been there, and measure when it shows something."""
-    async with _opened(PHONE_THROTTLE, **PHONE) as page:
-        await (await page.context.new_cdp_session(page)).send("Network.emulateNetworkConditions", MOBILE_NETWORK)
+async def first_load(address: str, *, phone: bool) -> FirstLoad:
+    """Load a page in a browser that has never been there, and measure when it shows something.
+
+    phone: a slow processor and a mobile network, else this machine as it is.
+    """
+    device, throttle = (PHONE, PHONE_THROTTLE) if phone else ({"viewport": VIEW}, 1)
+    async with _opened(throttle, **device) as page:
+        if phone:
+            await (await page.context.new_cdp_session(page)).send("Network.emulateNetworkConditions", MOBILE_NETWORK)
         await page.goto(address, wait_until="load")
-        await page.wait_for_function("noted.paints.largest")
         await asyncio.sleep(SETTLED)
         noted = await page.evaluate("noted")
     paints = noted["paints"]

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from tests import chromium
+from tests import chromium, firefox
 from tests.servers import free_port
 from tests.waiting import wait_until
 
@@ -150,7 +150,11 @@ def _ready(running: Darkroom) -> bool:
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+def browser_type_launch_args(
+    browser_name: str, browser_type_launch_args: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    if browser_name == "firefox":
+        return browser_type_launch_args | firefox.launch_args(tmp_path_factory.mktemp("firefox"))
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
     args = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *quiet]
     found = chromium.find()

@@ -57,6 +57,7 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
+@pytest.mark.main_path
 def test_an_invited_person_sets_a_password_and_is_signed_in(
     visitor: Page, house: House, request: pytest.FixtureRequest
 ) -> None:
@@ -78,6 +79,7 @@ def test_an_invited_person_sets_a_password_and_is_signed_in(
     expect(visitor.get_by_text("This link was used")).to_be_visible()
 
 
+@pytest.mark.main_path
 def test_one_signs_in_where_one_was_going_and_out_again(
     visitor: Page, house: House, request: pytest.FixtureRequest
 ) -> None:

@@ -53,6 +53,7 @@ def give(page: Page, selector: str, event: str, content: str = "", uri: str = ""
     page.evaluate(GIVE, [selector, event, content, uri])
 
 
+@pytest.mark.main_path
 def test_a_model_is_found_by_typing_and_chosen_by_keyboard(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     prompt(page).fill("half a thought")
@@ -92,6 +93,7 @@ def test_axe_finds_nothing_in_the_composer_with_its_list_open_and_a_file_given(p
     nothing_overflows(page)
 
 
+@pytest.mark.main_path
 def test_a_model_that_is_not_listed_is_named(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     page.get_by_label("Model", exact=True).fill("nobody/nothing")
@@ -100,6 +102,7 @@ def test_a_model_that_is_not_listed_is_named(page: Page, darkroom: Darkroom) -> 
     expect(page.locator("#model-fault")).to_have_text("Replicate has no model nobody/nothing.")
 
 
+@pytest.mark.main_path
 def test_models_used_last_come_first_and_bring_their_settings_back(page: Page, darkroom: Darkroom) -> None:
     page.goto(f"/?model={FLUX}")
     page.get_by_role("radio", name="3:2").check()

@@ -65,6 +65,7 @@ def bottom(locator: Locator) -> float:
     return found["y"] + found["height"]
 
 
+@pytest.mark.main_path
 def test_the_bar_opens_docks_and_sends_and_nothing_else_moves(page: Page, darkroom: Darkroom, wall: None) -> None:
     page.add_init_script(NOTE_SHIFTS)
     page.set_viewport_size({"width": 1280, "height": 600})
@@ -171,6 +172,7 @@ def test_on_a_phone_the_bar_at_the_bottom_is_the_only_form(phone: Page) -> None:
     expect(form).to_be_hidden()
 
 
+@pytest.mark.main_path
 def test_a_draft_is_there_after_a_reload_and_a_visit_elsewhere_in_its_tab_alone(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     prompt(page).click()
@@ -196,6 +198,7 @@ def test_a_draft_is_there_after_a_reload_and_a_visit_elsewhere_in_its_tab_alone(
     other.goto("/")
     expect(other.locator("#model-search")).to_have_value("sdxl")
     expect(prompt(other)).to_have_value("")
+    other.close()
 
     page.goto("/?prompt=another+thought")
     expect(prompt(page)).to_have_value("another thought")
@@ -206,6 +209,7 @@ def test_a_draft_is_there_after_a_reload_and_a_visit_elsewhere_in_its_tab_alone(
     expect(prompt(page)).to_have_value("another thought of mine")
 
 
+@pytest.mark.main_path
 def test_the_last_prompts_come_back_by_up_or_by_the_mouse(page: Page, darkroom: Darkroom) -> None:
     for words in ("the first fox", "the second fox"):
         darkroom.finished(darkroom.post(words))

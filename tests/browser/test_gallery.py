@@ -26,6 +26,7 @@ def write(page: Page, prompt: str, **fields: str) -> None:
     page.get_by_role("button", name="Generate").click()
 
 
+@pytest.mark.main_path
 def test_a_prompt_typed_in_becomes_a_picture_without_a_reload(page: Page, darkroom: Darkroom) -> None:
     page.goto("/")
     page.evaluate("window.stayed = true")
@@ -58,6 +59,7 @@ def test_a_card_shows_its_stages_on_the_way(page: Page, darkroom: Darkroom) -> N
     expect(mine).to_have_attribute("data-status", "completed", timeout=LONG)
 
 
+@pytest.mark.main_path
 def test_cards_of_programs_and_of_other_tabs_appear_at_the_top(page: Page, darkroom: Darkroom) -> None:
     other = page.context.new_page()
     page.goto("/")
@@ -70,6 +72,7 @@ def test_cards_of_programs_and_of_other_tabs_appear_at_the_top(page: Page, darkr
     expect(card(other, "sent from another tab")).to_have_count(1)
 
 
+@pytest.mark.main_path
 def test_a_failed_card_says_why_and_is_retried_in_place(page: Page, darkroom: Darkroom) -> None:
     darkroom.script({"on": "create", "match": "unlucky", "do": "fail_prediction", "error": "NSFW content detected"})
     page.goto("/")
@@ -122,6 +125,7 @@ def test_a_halt_of_the_queue_is_told_on_an_open_page_until_it_is_over(page: Page
     expect(page.locator(f"#job-page-{job_id}")).to_have_attribute("data-status", "completed", timeout=LONG)
 
 
+@pytest.mark.main_path
 def test_a_running_card_is_canceled_with_its_button(page: Page, darkroom: Darkroom) -> None:
     darkroom.script({"on": "create", "match": "unwanted", "do": "run", "seconds": 60})
     page.goto("/")
@@ -173,6 +177,7 @@ def test_a_film_plays_on_its_page(page: Page, darkroom: Darkroom) -> None:
     assert player.evaluate(seek) == pytest.approx(1, abs=0.2)
 
 
+@pytest.mark.main_path
 def test_older_cards_come_as_one_scrolls(page: Page, darkroom: Darkroom) -> None:
     source = darkroom.post("one of very many", width=96, height=64)
     assert darkroom.finished(source)["status"] == "completed"
@@ -240,6 +245,7 @@ def test_finished_jobs_are_announced_politely(page: Page, darkroom: Darkroom) ->
     expect(page.locator("#announcements")).to_contain_text("1 print finished", timeout=LONG)
 
 
+@pytest.mark.main_path
 def test_use_again_fills_the_composer(page: Page, darkroom: Darkroom) -> None:
     job_id = darkroom.post("a fox used again", width=128)
     darkroom.finished(job_id)
@@ -250,6 +256,7 @@ def test_use_again_fills_the_composer(page: Page, darkroom: Darkroom) -> None:
     expect(page.get_by_label("Width", exact=True)).to_have_value("128")
 
 
+@pytest.mark.main_path
 def test_a_jobs_page_develops_live_and_is_thrown_away(page: Page, darkroom: Darkroom) -> None:
     darkroom.script({"on": "create", "match": "page of its own", "do": "run", "seconds": 2})
     job_id = darkroom.post("a fox with a page of its own")

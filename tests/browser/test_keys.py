@@ -40,6 +40,7 @@ def box(page: Page, card: str) -> dict[str, float]:
     return dict(first.evaluate("card => card.closest('.card').getBoundingClientRect().toJSON()"))
 
 
+@pytest.mark.main_path
 def test_arrows_move_along_and_between_rows(page: Page, prints: list[UUID]) -> None:
     page.goto("/")
     focus(page, prints[0])
@@ -74,6 +75,7 @@ def test_the_sheet_is_one_stop_of_the_tab_key(page: Page, prints: list[UUID]) ->
     assert not {f"job-{prints[2]}-link", f"job-{prints[4]}-link"} & reached
 
 
+@pytest.mark.main_path
 def test_each_key_presses_its_button_on_the_card_with_the_focus_but_not_while_one_types(
     page: Page, prints: list[UUID]
 ) -> None:

@@ -49,6 +49,7 @@ def at(darkroom: Darkroom, job_id: UUID) -> re.Pattern[str]:
     return re.compile(rf"^{re.escape(darkroom.url)}/jobs/{job_id}$")
 
 
+@pytest.mark.main_path
 def test_a_click_opens_a_print_and_going_back_closes_it_where_it_was(
     page: Page, darkroom: Darkroom, prints: dict[str, UUID]
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_click_opens_a_print_and_going_back_closes_it_where_it_was(
     expect(page.locator(f"#job-{prints['wide']}-link")).to_be_focused()
 
 
+@pytest.mark.main_path
 def test_arrows_turn_through_the_prints_and_the_outputs_of_each(
     page: Page, darkroom: Darkroom, prints: dict[str, UUID]
 ) -> None:
@@ -85,6 +87,7 @@ def test_arrows_turn_through_the_prints_and_the_outputs_of_each(
     expect(lightbox(page)).to_have_attribute("data-job", str(prints["stack"]))
 
 
+@pytest.mark.main_path
 def test_a_reload_shows_the_prints_own_page_which_leads_on_within_the_search(
     page: Page, darkroom: Darkroom, prints: dict[str, UUID]
 ) -> None:
@@ -183,6 +186,7 @@ def test_where_the_print_goes_away_the_next_one_takes_its_place(page: Page, prin
     expect(page.locator(f"#job-{prints['wide']}-link")).to_be_focused()
 
 
+@pytest.mark.main_path
 def test_everything_said_of_a_print_is_changed_in_the_panel_and_kept(
     page: Page, darkroom: Darkroom, prints: dict[str, UUID]
 ) -> None:
@@ -246,6 +250,7 @@ def test_what_others_change_is_seen_in_the_panel_while_one_writes(
     httpx.patch(f"{darkroom.url}/jobs/{prints['wide']}", json={"rating": 0}).raise_for_status()
 
 
+@pytest.mark.main_path
 def test_the_trash_shows_the_next_print_and_undo_brings_the_one_back(
     page: Page, darkroom: Darkroom, prints: dict[str, UUID]
 ) -> None:
@@ -279,6 +284,7 @@ def test_one_print_is_selected_and_compared_with_another(page: Page, prints: dic
     expect(page.locator("#selection-count")).to_have_text("1 selected")
 
 
+@pytest.mark.main_path
 def test_the_filmstrip_marks_the_print_and_leads_to_the_others(page: Page, prints: dict[str, UUID]) -> None:
     page.goto("/?q=lightbox")
     shown = open_lightbox(page, prints["first"])

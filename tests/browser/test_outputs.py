@@ -29,6 +29,7 @@ def cell(page: Page, job_id: UUID, at: int) -> Locator:
     return page.locator(f"#job-{job_id} .card-cell").nth(at)
 
 
+@pytest.mark.main_path
 def test_the_mouse_and_the_keys_mean_one_result(page: Page, darkroom: Darkroom) -> None:
     job_id = made(darkroom, "four harbors of one job")
     page.goto("/?q=four+harbors")

@@ -80,6 +80,7 @@ def test_what_is_new_waits_while_one_reads_and_many_that_wait_become_one_card(
     expect(page.locator("#queue-link")).to_have_count(0, timeout=LONG)
 
 
+@pytest.mark.main_path
 def test_the_drawer_shows_the_queue_and_changes_it_by_keyboard(page: Page, darkroom: Darkroom, paused: str) -> None:
     first, second, third, last = [darkroom.post(f"fox {paused} {number}") for number in range(4)]
     page.goto("/")

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.access import axe_finds_nothing, nothing_overflows
@@ -12,6 +13,7 @@ from tests.waiting import wait_until
 LONG = 60_000  # milliseconds
 
 
+@pytest.mark.main_path
 def test_prints_are_found_as_one_types_and_the_back_button_leads_back(page: Page, darkroom: Darkroom) -> None:
     walrus, other = darkroom.post("a walrus to be found"), darkroom.post("a narwhal to be found")
     page.goto("/")
@@ -55,6 +57,7 @@ def test_what_a_search_does_not_find_does_not_pop_in_and_is_not_counted(page: Pa
     expect(page.get_by_text("Nothing found.")).to_be_visible()
 
 
+@pytest.mark.main_path
 def test_what_is_unclear_is_explained_while_the_prints_stay(page: Page, darkroom: Darkroom) -> None:
     job_id = darkroom.post("an auk that stays")
     page.goto("/?q=auk")
@@ -71,6 +74,7 @@ def test_what_is_unclear_is_explained_while_the_prints_stay(page: Page, darkroom
     expect(page.locator("#search-bar-faults")).to_have_count(0)
 
 
+@pytest.mark.main_path
 def test_searches_are_saved_and_found_again_in_place(page: Page, darkroom: Darkroom) -> None:
     job_id = darkroom.post("a kittiwake to come back to")
     page.goto("/?q=kittiwake")
@@ -96,6 +100,7 @@ def tagged(darkroom: Darkroom, word: str, *tags: str) -> UUID:
     return job_id
 
 
+@pytest.mark.main_path
 def test_a_search_is_narrowed_and_widened_by_clicks_in_the_filter_panel(page: Page, darkroom: Darkroom) -> None:
     both, one = tagged(darkroom, "guillemot", "cliff", "far away"), tagged(darkroom, "guillemot", "cliff")
     page.goto("/?q=guillemot")
@@ -125,6 +130,7 @@ def test_a_search_is_narrowed_and_widened_by_clicks_in_the_filter_panel(page: Pa
     nothing_overflows(page)
 
 
+@pytest.mark.main_path
 def test_what_one_types_is_completed_by_keys_and_by_clicks(page: Page, darkroom: Darkroom) -> None:
     job_id = tagged(darkroom, "shearwater", "burrow deep")
     wait_until(lambda: "burrow" in httpx.get(f"{darkroom.url}/searches/suggestions?q=burr").text)  # counted a while ago

@@ -3,6 +3,7 @@
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Darkroom
@@ -31,6 +32,7 @@ def ids(page: Page) -> list[UUID]:
     return [UUID(name.removeprefix("job-")) for name in found]
 
 
+@pytest.mark.main_path
 def test_in_select_mode_a_click_picks_and_the_tab_keeps_what_is_picked(page: Page, darkroom: Darkroom) -> None:
     word = ended(darkroom, 3)
     page.goto(f"/?q={word}")
@@ -56,6 +58,7 @@ def test_in_select_mode_a_click_picks_and_the_tab_keeps_what_is_picked(page: Pag
     expect(page.locator("#selection")).to_be_hidden()
 
 
+@pytest.mark.main_path
 def test_all_are_ticked_and_a_question_comes_before_they_go_to_the_trash(page: Page, darkroom: Darkroom) -> None:
     word = ended(darkroom, MANY)
     page.goto(f"/?q={word}")

@@ -41,6 +41,7 @@ def test_a_favorite_is_seen_at_once_in_another_tab(page: Page, darkroom: Darkroo
     expect(other.locator(heart)).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.main_path
 def test_a_range_goes_to_the_trash_and_comes_back_with_undo(page: Page, darkroom: Darkroom) -> None:
     word, ids = made(darkroom, 4)
     page.goto(f"/?q={word}")
@@ -91,6 +92,7 @@ def test_the_tag_button_of_a_card_asks_for_the_tag(page: Page, darkroom: Darkroo
     wait_until(lambda: darkroom.status(job_id).get("tags") == ["night"])
 
 
+@pytest.mark.main_path
 def test_tags_and_notes_are_kept_on_the_page_of_a_print(page: Page, darkroom: Darkroom) -> None:
     _, [job_id] = made(darkroom)
     page.goto(f"/jobs/{job_id}")
@@ -136,6 +138,7 @@ def test_undo_is_offered_also_where_the_live_event_comes_before_the_answer(page:
     expect(page.get_by_role("button", name="Trash")).to_be_visible()
 
 
+@pytest.mark.main_path
 def test_a_selection_is_downloaded_as_one_zip(page: Page, darkroom: Darkroom) -> None:
     word, ids = made(darkroom, 2)
     page.goto(f"/?q={word}")

@@ -66,6 +66,7 @@ def drag_to(page: Page, share: float) -> None:
     expect(page.locator("#timeline-bubble")).to_be_visible()
 
 
+@pytest.mark.main_path
 def test_a_month_is_jumped_to_and_what_arrives_above_moves_nothing(page: Page, years: Years) -> None:
     page.goto(years.address)
     drag_to(page, 0.62)
@@ -114,6 +115,7 @@ def test_the_prints_above_follow_as_one_scrolls_up_until_the_first(page: Page, y
     expect(page).to_have_url(re.compile(rf"/\?q=tag%3A{years.tag}$"))
 
 
+@pytest.mark.main_path
 def test_a_reload_and_the_way_back_lead_to_the_same_print(page: Page, years: Years) -> None:
     page.goto(years.address)
 

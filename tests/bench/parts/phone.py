@@ -20,8 +20,8 @@ async def measure(effort: Effort) -> list[Figure]:
     """Measure when the page first shows something, when it shows its largest element, and its longest task."""
     async with prepared(SQLITE) as ground:
         site = await sites.darkroom(ground, database_url=await seeding.filled(ground, effort.count(JOBS)))
-        await first_load(site.address)  # warm up
-        loads = [await first_load(site.address) for _ in range(LOADS * effort.long_rounds)]
+        await first_load(site.address, phone=True)  # warm up
+        loads = [await first_load(site.address, phone=True) for _ in range(LOADS * effort.long_rounds)]
     values = zip(*((load.first_paint, load.largest_paint, load.longest_task) for load in loads), strict=True)
     return [
         Figure(
