@@ -81,6 +81,17 @@ def test_a_theme_that_is_chosen_wins_over_the_systems(page: Page, three: Three) 
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == light
 
 
+def test_squares_are_as_wide_as_high_whatever_is_on_them(page: Page, three: Three) -> None:
+    page.goto(three.address)
+    shape = (
+        "() => [...document.querySelectorAll('.sheet > .card')].slice(0, 40).map((c) => c.clientWidth / c.clientHeight)"
+    )
+    assert max(page.evaluate(shape)) > 1.2
+    choose(page, "layout", "squares")
+    expect(page.locator("html")).to_have_attribute("data-layout", "squares")
+    assert all(ratio == pytest.approx(1, abs=0.02) for ratio in page.evaluate(shape))
+
+
 def test_the_list_has_columns_that_sort_and_lines_that_live(page: Page, three: Three) -> None:
     page.goto(three.address)
     choose(page, "layout", "list")
@@ -152,7 +163,7 @@ def test_the_menu_works_without_a_script(no_script: Page, three: Three) -> None:
     expect(no_script.locator("#demo-mode")).to_be_visible()
 
 
-@pytest.mark.parametrize("value", ["m.list.system", "l.rows.light", "m.list.dark"])
+@pytest.mark.parametrize("value", ["m.list.system", "l.rows.light", "m.list.dark", "s.squares.system"])
 def test_axe_finds_nothing_in_any_appearance(page: Page, darkroom: Darkroom, three: Three, value: str) -> None:
     appear(page, darkroom, value)
     page.goto(three.address)

@@ -23,9 +23,10 @@ class Size(StrEnum):
 
 
 class Layout(StrEnum):
-    """How prints are laid out: in rows that keep their proportions, or as a list with a line for each."""
+    """How prints are laid out: in rows that keep their proportions, as squares, or as a list with a line for each."""
 
     ROWS = "rows"
+    SQUARES = "squares"
     LIST = "list"
 
 

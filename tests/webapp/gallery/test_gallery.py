@@ -254,7 +254,7 @@ async def test_the_stand_in_is_named_on_every_page_with_the_way_out(web: httpx.A
     for path in ("/", f"/jobs/{job.id}", "/docs", "/nothing"):
         page = await web.get(path, headers={"Accept": "text/html"})
         assert 'popovertarget="demo-mode">Demo mode</button>' in page.text
-        assert "REPLICATE_API_TOKEN" in page.text
+        assert 'href="/settings/token"' in page.text
 
 
 async def test_pages_carry_the_headers_that_keep_others_out(web: httpx.AsyncClient) -> None:
