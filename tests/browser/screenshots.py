@@ -58,7 +58,7 @@ class Shot:
 def _open_lightbox(page: Page) -> None:
     page.get_by_alt_text("The old pier, long exposure").click()
     page.locator(".pswp__img").first.wait_for()
-    page.keyboard.press("i")
+    page.locator(".curation").wait_for()
 
 
 def _select(page: Page) -> None:

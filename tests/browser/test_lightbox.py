@@ -131,6 +131,24 @@ def test_the_panel_tells_of_the_print_that_is_looked_at(page: Page, prints: dict
     expect(page.locator(".pswp")).to_have_count(0)
 
 
+def test_a_panel_that_is_closed_while_the_lightbox_opens_leaves_its_room_to_the_picture(
+    page: Page, prints: dict[str, UUID]
+) -> None:
+    page.emulate_media(reduced_motion="no-preference")
+    page.goto("/?q=lightbox")
+    page.locator(f"#job-{prints['wide']}-link").click()
+    panel(page).wait_for(state="attached")
+    page.keyboard.press("i")
+    expect(panel(page)).to_be_hidden()
+    picture = page.locator(".pswp__item:not([inert]) img.pswp__img:not(.pswp__img--placeholder)")
+    wait_until(lambda: _middle(picture) == pytest.approx(1280 / 2, abs=2))
+
+
+def _middle(element: Locator) -> float:
+    box = element.bounding_box()
+    return box["x"] + box["width"] / 2 if box else 0
+
+
 def test_who_goes_back_before_the_scripts_have_come_is_back_all_the_same(page: Page, prints: dict[str, UUID]) -> None:
     page.goto("/")
     open_lightbox(page, prints["first"])

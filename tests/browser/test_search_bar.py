@@ -190,6 +190,15 @@ def test_what_filters_and_selects_appears_with_the_fifth_print(page: Page, darkr
         expect(page.locator(shown)).to_be_visible()
 
 
+def test_what_is_for_browsers_without_script_is_not_seen_with_it(page: Page, darkroom: Darkroom) -> None:
+    darkroom.post("dunlin")
+    page.goto("/?q=dunlin")
+    page.locator("#view-summary").click()
+    expect(page.locator("#view-form")).to_be_visible()
+    expect(page.locator("a.without-script")).to_have_count(1)
+    expect(page.locator(".without-script").filter(visible=True)).to_have_count(0)
+
+
 def test_without_javascript_a_search_is_narrowed_on_a_page_of_its_own(no_script: Page, darkroom: Darkroom) -> None:
     both, one = tagged(darkroom, "fulmar", "skerry", "ledge"), tagged(darkroom, "fulmar", "skerry")
     no_script.goto("/?q=fulmar&sort=oldest")

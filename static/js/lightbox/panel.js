@@ -50,7 +50,9 @@ export class Panel {
     this.#isOpen = this.#element.hidden;
     this.#element.hidden = !this.#isOpen;
     this.#button.setAttribute("aria-expanded", String(this.#isOpen));
-    this.#pswp.updateSize(true);
+    const fit = () => this.#pswp.updateSize(true);
+    if (this.#pswp.opener.isOpening) this.#pswp.on("openingAnimationEnd", fit); // until then it would be undone
+    else fit();
     keep(this.#isOpen);
   }
 
