@@ -83,7 +83,7 @@ if (place) {
     const { sourceElement, response } = detail.ctx ?? {};
     if (sourceElement?.id !== "composer") return;
     if (response?.status >= 400) open(); // before js/composer.js focuses the fault
-    else if (away || narrow.matches) close(); // it covers where the new card appears
+    else close(); // it covers where the new card appears
   });
   document.addEventListener("matrix:sent", open); // it says where the prints are
   document.addEventListener("composer:given", open);

@@ -33,12 +33,14 @@ def prompt(page: Page) -> Locator:
 
 
 def generate(page: Page, words: str) -> None:
-    """Send a prompt, and wait until the composer has processed the answer."""
+    """Send a prompt, wait until the composer has processed the answer, and open it again."""
     prompt(page).fill(words)
     with page.expect_response("**/jobs") as answered:
         page.get_by_role("button", name="Generate").click()
     assert answered.value.status == 200
     page.wait_for_selector(".composer:not(.htmx-request)")
+    expect(page.locator("#composer-place")).not_to_have_attribute("data-open", "")  # the new card is seen
+    prompt(page).click()
 
 
 def newest(page: Page, words: str) -> UUID:
