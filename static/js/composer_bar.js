@@ -85,7 +85,6 @@ if (place) {
     if (response?.status >= 400) open(); // before js/composer.js focuses the fault
     else close(); // it covers where the new card appears
   });
-  document.addEventListener("matrix:sent", open); // it says where the prints are
   document.addEventListener("composer:given", open);
 
   if (isOpen()) {

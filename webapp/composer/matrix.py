@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from uuid import UUID
 
 from tasks.admission.admission import length_faults
 from tasks.admission.batches import in_figures, largest
@@ -41,14 +40,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A matrix that was just sent: its batch, and its number of prints."""
-
-    batch: UUID
-    prints: int
-
-
-@dataclass(frozen=True, slots=True)
 class MatrixFields:
     """The fields as the composer shows them. counted: how many prints they make, or what is wrong; else empty."""
 
@@ -56,7 +47,6 @@ class MatrixFields:
     models: list[str]
     counted: str
     fits: bool = True
-    sent: Sent | None = None
 
 
 def asked_for(form: Form, model: str) -> Asked:

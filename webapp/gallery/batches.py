@@ -1,12 +1,11 @@
 """The routes of batches: POST /batches, GET /batches/{batch_id}.json, the page of a batch and the composer's matrix."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from litestar import Request, Response, post, route
+from litestar import MediaType, Request, Response, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -23,7 +22,7 @@ from tasks.models.registry import Model
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from webapp.composer.form import after, chosen_model, compose, form_of, settings_query
-from webapp.composer.matrix import Asked, Form, Sent, count, in_the_form
+from webapp.composer.matrix import Asked, Form, count, in_the_form
 from webapp.gallery.batch_grid import laid_out
 from webapp.http import rate_limit
 from webapp.http.authentication import actor_of
@@ -33,8 +32,10 @@ from webapp.http.etag import NO_STORE, revalidated_json
 from webapp.http.idempotency import REPLAYED, key_of, said
 from webapp.http.methods import READ
 from webapp.http.requests import RETRY_AFTER, Shape, body_of, terms_of
+from webapp.listing.fragments import notice_fragment
 from webapp.listing.query import Sheet
 from webapp.render import templates
+from webapp.render.numbers import prints
 from webapp.schemas import batches as schemas
 from webapp.schemas import describe, examples
 from webapp.schemas.batches import SubmittedBatch
@@ -171,16 +172,17 @@ async def submit_matrix(asked: Asked, parameters: Mapping[str, Any], replicate: 
 
 
 async def matrix_sent(request: AnyRequest, batch: Batch, form: Form, model: Model | None) -> Response[Any]:
-    """Return the response to the form: a redirect to the batch's page or, for htmx, the composer with a link to it.
+    """Return the response to the form: a redirect to the batch's page or, for htmx, the composer and a link to it.
 
     For htmx, an event makes the page empty the composer: js/matrix.js.
     """
     if not by_htmx(request):
         return Redirect(f"/batches/{batch.id}", status_code=303)
     kept = {name: values for name, values in after(form).items() if name not in ("seeds", "models")}
-    composer = await compose(kept, model)
-    composer = replace(composer, matrix=replace(composer.matrix, sent=Sent(batch.id, batch.jobs)))
-    return templates.page("fragments/composer.html", composer=composer, headers={"HX-Trigger": "matrix:sent"})
+    html = templates.render("fragments/composer.html", composer=await compose(kept, model))
+    words = f"Queued {prints(batch.jobs)}."
+    html += notice_fragment(templates.render("components/queued.html", words=words, batch=batch))
+    return Response(html, media_type=MediaType.HTML, headers={"HX-Trigger": "matrix:sent"})
 
 
 async def _existing(batch_id: str, actor: Actor) -> Batch:
