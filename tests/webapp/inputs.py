@@ -141,6 +141,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
     "/selection/count": (query("q"),),
     "/selection/names": (query("tag"),),
     "/settings": (query("x"),),
+    "/settings/token": (query("x"), form("token", "keep", token="r8_0123456789")),
     "/sign-in": (query("next"), form("name", "password", "next", name="anna")),
     "/sign-out": (form("x"),),
     "/spend": (query("month", "by"),),

@@ -344,7 +344,7 @@ def test_what_is_kept_is_for_this_user_alone(running: Up) -> None:
 
 def test_it_says_where_to_look_and_what_draws(running: Up) -> None:
     assert running.address in running.said()
-    assert "REPLICATE_API_TOKEN" in running.said()
+    assert "the stand-in" in running.said()
 
 
 def test_with_a_token_and_a_redis_it_runs_neither_stand_in_nor_valkey(up: Up) -> None:
