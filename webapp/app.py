@@ -85,7 +85,7 @@ SECURITY_HEADERS = (
 )
 
 
-def create_app(start_again: Callable[[str], object] | None = None) -> Litestar:
+def create_app(start_again: token.StartAgain | None = None) -> Litestar:
     """Return the web application. start_again: starts all of Darkroom again with a token, where that can be done."""
     replicate, storage, hub = Replicate(), Storage.open(settings.storage_url), Hub()
     signatures, decoders, hasher = Signatures(replicate), DecoderPool(), Passwords()

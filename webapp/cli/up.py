@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -107,21 +106,23 @@ def _parts(
     if valkey_socket is not None:
         environment["REDIS_URL"] = f"unix://{quote(str(valkey_socket))}"
 
-    def part(name: str, words: list[str], listening: socket.socket | None = None, niceness: int = 0) -> Part:
+    def part(
+        name: str,
+        words: list[str],
+        listening: socket.socket | None = None,
+        tokens_to: int | None = None,
+        niceness: int = 0,
+    ) -> Part:
         held = [tether.descriptor, lock]  # the lock is held until the last child is gone
         if listening is not None:
             words, held = [*words, "--fd", str(listening.fileno())], [*held, listening.fileno()]
+        if tokens_to is not None:
+            words, held = [*words, "--token-fd", str(tokens_to)], [*held, tokens_to]
         return Part(name, words, environment, held, ROOT, niceness)
 
     python, tied = [sys.executable, "-m"], str(tether.descriptor)
     darkroom = [*python, "webapp", "--tether", tied]
-    first, then = [part("web", [*darkroom, "web"], web)], [part("worker", [*darkroom, "worker"], niceness=5)]
-    if tokens is not None:
-        first[0] = replace(
-            first[0],
-            command=[*first[0].command, "--token-fd", str(tokens)],
-            descriptors=[*first[0].descriptors, tokens],
-        )
+    first, then = [part("web", [*darkroom, "web"], web, tokens)], [part("worker", [*darkroom, "worker"], niceness=5)]
     if valkey_socket is not None:
         folder = settings.data_dir / "valkey"
         folder.mkdir(exist_ok=True)
