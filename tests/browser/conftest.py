@@ -167,12 +167,16 @@ def browser_context_args(browser_context_args: dict[str, Any], darkroom: Darkroo
 
 
 @pytest.fixture(autouse=True)
-def nothing_strange(page: Page, darkroom: Darkroom, request: pytest.FixtureRequest) -> Iterator[None]:
+def nothing_strange(
+    page: Page, darkroom: Darkroom, browser_name: str, request: pytest.FixtureRequest
+) -> Iterator[None]:
     """Fail each test with an error in the console (such as a breach of the CSP) or a request to another host."""
     strange: list[str] = []
     expected = ["ERR_INTERNET_DISCONNECTED", "status of 4", "failed with status 4"]
     if "axe" in request.node.name:
         expected.append("Applying inline style")  # by axe while it checks the page
+    if browser_name == "firefox":
+        expected.append("NetworkError when attempting to fetch resource")  # a request that a reload cut off
 
     def listen(message: ConsoleMessage) -> None:
         if message.type == "error" and not any(words in message.text for words in expected):

@@ -83,6 +83,9 @@ async def test_the_start_is_told_from_the_middle_one_of_the_models_latest_durati
     await presence.worker_seen("a-worker", 2)
     await busy(2)
     card = await waiting()
+    outlook = await estimates.outlook([MODEL])
+    assert (outlook.slots, outlook.busy) == (2, 2), await events.redis().zrange(presence.WORKERS, 0, -1)
+    assert outlook.durations == {MODEL: pytest.approx(40, abs=1)}
     assert card.starts_at is not None
     assert (card.starts_at - now()).total_seconds() == pytest.approx(40, abs=2)
 
