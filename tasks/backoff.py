@@ -23,7 +23,7 @@ class Timings:
     grace: float = 120.0  # after Replicate's own deadline until polling stops
     outputs_kept: float = 3600.0  # by Replicate, from a prediction's end on (Replicate docs, data retention)
     rescue: float = 2.0  # between two looks for due jobs that have no hint
-    heartbeat: float = 10.0  # between two signs of life
+    heartbeat: float = 2.0  # between two signs of life
     outbox: float = 2.0  # between two looks for webhooks that are due and have no hint
 
     def retry_delay(

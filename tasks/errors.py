@@ -87,7 +87,7 @@ def reason(status: str, error: object) -> Failure:
     Source: Replicate's error codes, and texts seen in practice. Only faults of the platform count as passing, because
     each new attempt is paid for.
     """
-    details = _storable(str(error or "").strip())
+    details = storable(str(error or "").strip())
     if status in ("canceled", "aborted"):
         ended = "Replicate ended the prediction before it was finished. Try again."
         return Failure("provider_canceled", ended, settled=True, details=details)
@@ -162,7 +162,7 @@ def _sentence(text: str) -> str:
     return f"The model failed: {text}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def _storable(text: str, longest: int = 2000) -> str:
+def storable(text: str, longest: int = 2000) -> str:
     """Return the first `longest` characters, without what a database refuses: NUL and lone surrogates."""
     return text[:longest].encode(errors="replace").decode().replace("\0", "")
 

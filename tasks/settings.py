@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     prediction_timeout: int = Field(default=1800, ge=5, le=86400)
     finish_within: int = Field(default=86400, ge=5, le=30 * 86400)
     lease_seconds: int = Field(default=30, ge=3, le=3600)
+    metrics_token: SecretStr = SecretStr("")
     trash_days: int = Field(default=30, ge=1, le=3650)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

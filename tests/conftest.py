@@ -153,8 +153,8 @@ async def web(database: None) -> AsyncIterator[httpx.AsyncClient]:
     The application checks the library only once, because tests take the library away temporarily.
     """
     from tasks.files import library_mark
+    from tasks.operations import checks
     from webapp.app import create_app
-    from webapp.http import health
 
     app, ready, stop = create_app(), asyncio.Event(), asyncio.Event()
 
@@ -165,7 +165,7 @@ async def web(database: None) -> AsyncIterator[httpx.AsyncClient]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(library_mark, "CHECK_SECONDS", 86400.0)
-        patch.setattr(health, "CHECK_TIMEOUT", 30.0)  # this machine is busy
+        patch.setattr(checks, "CHECK_TIMEOUT", 30.0)  # this machine is busy
         living = asyncio.create_task(live())
         await ready.wait()
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's names for the same types

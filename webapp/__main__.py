@@ -21,8 +21,8 @@ PARTS = {
     "worker": "make pictures",
     "migrate": "bring the database up to date (web and worker do this automatically)",
     "standin": "serve a small Replicate stand-in that draws on this machine",
-    "halt": "halt the queue until `darkroom resume`; running jobs are finished",
-    "resume": "resume the queue after `darkroom halt`, a start with --halted, or a restored backup",
+    "halt": "halt the queue, or one model, until `darkroom resume`; running jobs are finished",
+    "resume": "resume the queue after `darkroom halt`, a start with --halted, or a restored backup; or one model",
     "spend": "print what the runs of a month cost, by model",
     **account_arguments.HELP,
     "mcp": "print what to paste into Claude Code, Cursor or VS Code, so that their agents can use this Darkroom",
@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--token-fd", type=int, help=argparse.SUPPRESS)  # a pipe to `up`
             # see webapp/cli/open_access.py
             command.add_argument("--check-access", action="store_true", help=argparse.SUPPRESS)
+        if name in ("halt", "resume"):
+            command.add_argument("--model", help="only this model, owner/name")
+        if name == "halt":
+            command.add_argument("--reason", help="why, for people")
+            command.add_argument("--until", help="when it ends by itself, such as 2026-12-24T18:00+01:00")
         if name in ("up", "worker"):
             command.add_argument("--halted", action="store_true", help="start no new work until `darkroom resume`")
         if name == "up":
@@ -119,9 +124,9 @@ def _run(asked: argparse.Namespace) -> int:
     if asked.command == "worker":
         return commands.worker(settings, asked.halted)
     if asked.command == "halt":
-        return commands.halt(settings)
+        return commands.halt(settings, asked.model, asked.reason, asked.until)
     if asked.command == "resume":
-        return commands.resume(settings)
+        return commands.resume(settings, asked.model)
     if asked.command == "spend":
         return commands.spend(settings, asked.month)
     if asked.command == "mcp":

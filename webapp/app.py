@@ -53,8 +53,13 @@ from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.forms import FormRequest
 from webapp.http.methods import READ, AllowedMethods
 from webapp.live import job_events, stream
+from webapp.live.board import Board
 from webapp.live.hub import Hub
 from webapp.models import changes, models, preset_routes
+from webapp.operate import actions as operate_actions
+from webapp.operate import metrics
+from webapp.operate import page as operate_page
+from webapp.operate.page import OperatePage
 from webapp.render import templates
 from webapp.render.appearance import Appearing
 from webapp.schemas.codes import Code
@@ -66,7 +71,7 @@ from webapp.webhooks import webhooks as webhook_page
 
 UNCOMPRESSED = [
     "^/events", "^/mcp", "^/media/", "^/selection.zip", "^/static/", "^/generate$", "^/status/", "^/jobs.json$",
-    r"^/batches/.*\.json$", "^/jobs/[^/]+/events$", "^/v1/images/",
+    r"^/batches/.*\.json$", "^/jobs/[^/]+/events$", "^/operate/events$", "^/v1/images/",
 ]  # fmt: skip
 """Paths whose responses are already compressed, streamed, short, or so long that compression would delay all others."""
 NEVER_COMPRESSED = re.compile("|".join(UNCOMPRESSED))
@@ -87,7 +92,10 @@ SECURITY_HEADERS = (
 
 def create_app(start_again: token.StartAgain | None = None) -> Litestar:
     """Return the web application. start_again: starts all of Darkroom again with a token, where that can be done."""
-    replicate, storage, hub = Replicate(), Storage.open(settings.storage_url), Hub()
+    replicate, storage = Replicate(), Storage.open(settings.storage_url)
+    operated = OperatePage(storage)
+    board = Board(operated.fragment, operated.pulse)
+    hub = Hub([board])
     signatures, decoders, hasher = Signatures(replicate), DecoderPool(), Passwords()
 
     @asynccontextmanager
@@ -100,7 +108,8 @@ def create_app(start_again: token.StartAgain | None = None) -> Litestar:
             stack.push_async_callback(events.close)
             await library_mark.begin(storage)
             watch = library_mark.keep_watch(storage, alive=False)
-            await stack.enter_async_context(alongside(hub.listen(), hub.pass_on(), hub.recheck(), watch))
+            duties = (hub.listen(), hub.pass_on(), hub.recheck(), board.keep_telling(), watch)
+            await stack.enter_async_context(alongside(*duties))
             yield
 
     app = Litestar(
@@ -116,10 +125,19 @@ def create_app(start_again: token.StartAgain | None = None) -> Litestar:
         lifespan=[alive],
         before_send=[_secure],
         request_class=FormRequest,
-        middleware=[AllowedMethods(), Authentication(), BoundedBodies()],
+        middleware=[metrics.REQUESTS.middleware, AllowedMethods(), Authentication(), BoundedBodies()],
         after_exception=[recognize],
         exception_handlers=EXCEPTION_HANDLERS,
-        state=State({"storage": storage, "replicate": replicate, "hub": hub, "doors": DOORS}),
+        state=State(
+            {
+                "storage": storage,
+                "replicate": replicate,
+                "hub": hub,
+                "board": board,
+                "metrics": metrics.Metrics(storage),
+                "doors": DOORS,
+            }
+        ),
         request_max_body_size=MAX_BODY_BYTES,
         compression_config=CompressionConfig(backend="brotli", brotli_gzip_fallback=True, exclude=UNCOMPRESSED),
         openapi_config=None,
@@ -185,6 +203,8 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     view_menu.choose,
     *batches.ROUTES,
     *queue_page.ROUTES,
+    *operate_page.ROUTES,
+    *operate_actions.ROUTES,
     *uploads.ROUTES,
     stream.stream,
     *job_events.ROUTES,
@@ -210,6 +230,7 @@ HANDLERS: list[HTTPRouteHandler | ASGIRouteHandler] = [
     *webhook_forms.ROUTES,
     health.healthz,
     health.readyz,
+    metrics.metrics,
     docs,
     error,
     openapi_document,

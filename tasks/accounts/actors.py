@@ -17,11 +17,11 @@ class Permission(StrEnum):
     TIDY = "tidy"
     """Change what is said about jobs: tags, stars, collections, the trash."""
     OPERATE = "operate"
-    """See what everyone spends."""
+    """See what everyone spends, pause the queue and models, drain workers, and retry what failed."""
+    OPERATE_READ = "operate:read"
+    """See how everything does, without changing it."""
     MANAGE = "manage"
     """Change people, keys of others, budgets and prices."""
-    HALT = "halt"
-    """Halt and resume the queue."""
     WEBHOOKS = "webhooks"
     """Have addresses that events are sent to."""
     SIGNED_IN = "signed in"
@@ -41,7 +41,10 @@ class Role(StrEnum):
     """Cannot sign in, and has only keys."""
 
 
-SCOPES = (Permission.SUBMIT, Permission.READ, Permission.READ_ALL, Permission.TIDY, Permission.OPERATE)
+SCOPES = (
+    Permission.SUBMIT, Permission.READ, Permission.READ_ALL, Permission.TIDY, Permission.OPERATE,
+    Permission.OPERATE_READ,
+)  # fmt: skip
 """The permissions that a key can have."""
 
 VIEWS = frozenset({Permission.READ, Permission.READ_ALL, Permission.SIGNED_IN})
@@ -49,7 +52,7 @@ MAKES = VIEWS | {Permission.SUBMIT, Permission.TIDY, Permission.WEBHOOKS}
 PERMISSIONS = {
     Role.VIEWER: VIEWS,
     Role.MEMBER: MAKES,
-    Role.ADMIN: MAKES | {Permission.OPERATE, Permission.MANAGE, Permission.HALT},
+    Role.ADMIN: MAKES | {Permission.OPERATE, Permission.OPERATE_READ, Permission.MANAGE},
     Role.SERVICE: frozenset[Permission](),
 }
 """What each role may do when it is signed in."""
@@ -87,7 +90,9 @@ class Actor:
         return None if self.may(Permission.OPERATE) else self.person
 
 
-OPEN_HOUSE = Actor("open house", frozenset({*SCOPES, Permission.WEBHOOKS, Permission.HALT}))
+OPEN_HOUSE = Actor("open house", frozenset({*SCOPES, Permission.WEBHOOKS}))
 """Everyone, as long as there is no person."""
+SCRAPER = Actor("metrics", frozenset({Permission.OPERATE_READ}))
+"""Who shows METRICS_TOKEN, at /metrics."""
 STRANGER = Actor("", frozenset())
 """Who has not signed in and sends no key, when there are people."""

@@ -190,6 +190,8 @@ def _row(key_id: UUID, secret: str) -> ApiSecret:
 def _actor(row: dict[str, Any]) -> Actor:
     """Return the actor of a key: what its scopes allow, and no more than its owner may do."""
     scopes = frozenset(Permission(scope) for scope in row["scopes"].split())
+    if Permission.OPERATE in scopes:
+        scopes |= {Permission.OPERATE_READ}
     if row["role"] != Role.SERVICE:
         scopes &= PERMISSIONS[Role(row["role"])]
     models = None if row["models"] is None else frozenset(json.loads(row["models"]))

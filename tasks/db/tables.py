@@ -24,6 +24,7 @@ from tasks.db import ids
 from tasks.db.account_tables import ACCOUNT_TABLES
 from tasks.db.model_tables import MODEL_TABLES
 from tasks.db.money_tables import MONEY_TABLES
+from tasks.db.operation_tables import OPERATION_TABLES
 from tasks.db.request_tables import REQUEST_TABLES
 from tasks.db.webhook_tables import WEBHOOK_TABLES
 
@@ -149,6 +150,7 @@ class Attempt(Table, tablename="attempt"):
     input = JSON(default="{}")  # exactly as sent, with our seed
     predict_time = DoublePrecision(null=True, default=None)  # seconds of compute, as Replicate measured them
     metrics = JSON(null=True, default=None)  # everything that Replicate measured: it says what the attempt cost
+    logs = Text(null=True, default=None)  # the end of what the model wrote
     error = Text(null=True, default=None)
     error_code = Varchar(length=64, null=True, default=None)
     details = Text(default="")  # the error in the words of the model or of Replicate
@@ -263,6 +265,8 @@ class Halt(Table, tablename="halt"):
     since = Timestamptz()
     probe_at = Timestamptz()  # when one job may be sent to test whether Replicate works again
     job = UUID(null=True, default=None)  # the job that met the failure
+    by = Varchar(length=200, default="")  # who halted it: a person, a key, "command line"; "" if it halted by itself
+    until = Timestamptz(null=True, default=None)  # when it is resumed although nobody does
 
 
 class Library(Table, tablename="library"):
@@ -272,6 +276,7 @@ class Library(Table, tablename="library"):
     uuid = UUID(default=ids.new)
     alive_at = Timestamptz()  # when a worker was last alive; 1970 until its storage has a mark
     checked_at = Timestamptz(null=True, default=None)  # when a write last tested whether writes are possible
+    counted_at = Timestamptz(null=True, default=None)  # when a worker last counted what was done, see tasks/operations
 
 
 class ModelSchema(Table, tablename="model_schema"):
@@ -288,5 +293,5 @@ class ModelSchema(Table, tablename="model_schema"):
 TABLES: list[type[Table]] = [
     Batch, Job, Attempt, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo,
     Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES, *REQUEST_TABLES,
-    *WEBHOOK_TABLES, *MODEL_TABLES,
+    *WEBHOOK_TABLES, *MODEL_TABLES, *OPERATION_TABLES,
 ]  # fmt: skip

@@ -8,12 +8,11 @@ from statistics import median
 
 from async_lru import alru_cache
 from piccolo.querystring import QueryString
-from redis.exceptions import RedisError
 
 from tasks.db.database import now
 from tasks.db.tables import Attempt, Job
+from tasks.jobs import workers
 from tasks.jobs.queue import RUNNING
-from tasks.messaging import presence
 from tasks.replicate import circuit
 from tasks.settings import settings
 
@@ -64,11 +63,8 @@ async def outlook(models: Collection[str]) -> Outlook:
 
 @alru_cache(maxsize=1, ttl=WORKERS_TTL_SECONDS)
 async def occupancy() -> tuple[int, int]:
-    """Return the workers' slots and how many are taken: (0, 0) without workers, without Redis, or in a halted queue."""
-    try:
-        slots = 0 if await circuit.current() else await presence.slots()
-    except (RedisError, OSError):
-        slots = 0
+    """Return the workers' slots and how many are taken: (0, 0) without workers, or in a halted queue."""
+    slots = 0 if await circuit.current() else await workers.slots()
     return slots, await number_running() if slots else 0
 
 

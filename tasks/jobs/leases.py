@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -102,11 +103,16 @@ class Lost(asyncio.CancelledError):
 
 
 class Leases:
-    """The leases that a worker holds. seconds: how long each holds unless it is renewed. held: by their tokens."""
+    """The leases that a worker holds.
+
+    seconds: how long each holds unless it is renewed. held: by their tokens. lost: how many another worker took, since
+    somebody emptied it.
+    """
 
     def __init__(self, seconds: float = settings.lease_seconds) -> None:
         self.seconds = seconds
         self.held: dict[UUID, Lease] = {}
+        self.lost: Counter[str] = Counter()
 
     @asynccontextmanager
     async def hold(self, job: Job) -> AsyncIterator[Lease]:
@@ -135,6 +141,7 @@ class Leases:
                 lease.until = asked + self.seconds
             elif token in self.held:
                 log.warning("job %s: the lease is gone, leaving it to its new holder", lease.job.id)
+                self.lost[""] += 1
                 lease.carrier.cancel()
             if renewed.get(token):
                 lease.call_off()

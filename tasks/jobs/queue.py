@@ -24,22 +24,33 @@ TURN_LOCK = 0x7475726E
 PLACES_SHOWN = 50  # how far back in the queue the cards of a page show a job's place
 PLACES_COUNTED = 1000  # how far back the place of a single job is counted
 
+NOT_PAUSED = (
+    "(SELECT 1 FROM model_pause AS pause WHERE {0}.model = pause.model"
+    " OR substr({0}.model, 1, length(pause.model) + 1) = pause.model || ':' LIMIT 1) IS NULL"
+)
+"""Holds for the jobs (by the name of their table) whose model is not paused.
+
+It is no NOT EXISTS, because PostgreSQL may make a join of that, and read the whole queue.
+"""
 RUN_ORDER = "job.priority DESC, job.turn, job.id"
 """The order of waiting jobs: the next to run comes first."""
 COUNT_AHEAD = (
     "SELECT job.id, (SELECT count(*) FROM (SELECT 1 FROM job AS other"
     " WHERE other.status = 'queued' AND other.attempt IS NULL AND other.due_at <= {}"
+    f" AND {NOT_PAUSED.format('other')}"
     " AND (other.priority > job.priority OR (other.priority = job.priority"
     " AND (other.turn < job.turn OR (other.turn = job.turn AND other.id < job.id))))"
     " LIMIT {}) AS first) AS ahead"
-    " FROM job WHERE job.status = 'queued' AND job.attempt IS NULL AND job.due_at <= {} AND {}"
+    " FROM job WHERE job.status = 'queued' AND job.attempt IS NULL AND job.due_at <= {}"
+    f" AND {NOT_PAUSED.format('job')} AND {{}}"
 )
 """Counts the jobs that run before each of the given waiting jobs, up to a limit."""
 
 
 def waiting() -> Condition:
     """Return a condition for the jobs that may run now and need a prediction."""
-    return WhereRaw("job.status = 'queued' AND job.attempt IS NULL AND job.due_at <= {}", from_now())
+    in_line = f"job.status = 'queued' AND job.attempt IS NULL AND job.due_at <= {{}} AND {NOT_PAUSED.format('job')}"
+    return WhereRaw(in_line, from_now())
 
 
 def unclaimed() -> Condition:

@@ -16,7 +16,7 @@ from tasks.db.database import DB, now, run_inside
 from tasks.db.dialect import from_now
 from tasks.db.steps import Step, step
 from tasks.db.tables import ENDED, Attempt, Condition, Job, Output, PendingFile, Status
-from tasks.errors import Failure
+from tasks.errors import Failure, storable
 from tasks.jobs import budgets, endings, holds, ledger, queue
 from tasks.jobs.attempts import SUBMISSION_DOUBTFUL, SUBMISSION_UNKNOWN, mine
 from tasks.jobs.ledger import Charge
@@ -44,6 +44,7 @@ MARKED = (
 """Gives the outputs of a job what people gave the job while it waited or ran."""
 
 MAX_ANNOUNCED = 200  # jobs per action
+MAX_LOGS_LENGTH = 16_384  # characters: the end of what a model wrote, which is kept with its attempt
 
 
 async def change(where: Condition, changes: Changes) -> Job | None:
@@ -172,11 +173,13 @@ async def _counted(job: Job, charge: Charge | None, changes: Changes) -> list[St
 
 
 def _used(known: Prediction | None) -> Changes:
-    """Return what a prediction used as the columns of its attempt."""
+    """Return what a prediction used and wrote as the columns of its attempt."""
     metrics = known.metrics if known else None
+    logs = (known.logs if known else None) or ""
     return {
         Attempt.predict_time: known.predict_time if known else None,
         Attempt.metrics: None if metrics is None else json.dumps(metrics),
+        Attempt.logs: storable(logs[-MAX_LOGS_LENGTH:], MAX_LOGS_LENGTH) or None,
     }
 
 

@@ -44,6 +44,9 @@ class HintBroker(RedisStreamBroker):
             socket_timeout=events.TIMEOUT + BLOCK_MS / 1000,
             retry=events.ONCE_MORE,
         )
+        self.may_read = asyncio.Event()
+        """Cleared while this process leaves all hints to others."""
+        self.may_read.set()
 
     async def startup(self) -> None:
         """Start without Redis: listen() creates the group when it finds none, and Redis may become available later."""
@@ -54,6 +57,7 @@ class HintBroker(RedisStreamBroker):
         wait = 0.1
         while True:
             _end_if_canceled()
+            await self.may_read.wait()
             try:
                 async with Redis(connection_pool=self.connection_pool) as redis:
                     for fields in await self._read(redis):

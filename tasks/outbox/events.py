@@ -29,6 +29,12 @@ class EventType(StrEnum):
     """Most of a budget is used, told once in its day or month."""
     QUEUE_HALTED = "queue.halted"
     """No predictions are created any more."""
+    QUEUE_STALLED = "queue.stalled"
+    """Jobs wait although the workers have room for them, told once in an hour."""
+    STORAGE_LOW = "storage.low"
+    """Less than a tenth of the disk is free, told once in a day."""
+    WORKER_GONE = "worker.gone"
+    """A worker gives no sign of life, although it was not stopped. Another one tells it."""
     TEST = "webhook.test"
     """Somebody wants to see whether an endpoint works. Sent to that endpoint only."""
 

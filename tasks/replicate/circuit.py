@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -81,23 +82,36 @@ async def close() -> None:
         generate_later(settings.worker_concurrency)
 
 
-async def hold(code: str, message: str) -> None:
-    """Keep the circuit open until resume(): see MANUAL_CODES. Never replaces the code of a restored library."""
-    row = Halt(id=1, code=code, message=message, since=now(), probe_at=now())
-    changes: Values = {Halt.code: code, Halt.message: message, Halt.job: None}
+async def hold(code: str, message: str, by: str = "", until: datetime | None = None) -> None:
+    """Keep the circuit open until resume(): see MANUAL_CODES. Never replaces the code of a restored library.
+
+    by: who wants it. until: when it is closed although nobody does.
+    """
+    row = Halt(id=1, code=code, message=message, since=now(), probe_at=now(), by=by, until=until)
+    changes: Values = {Halt.code: code, Halt.message: message, Halt.job: None, Halt.by: by, Halt.until: until}
     await _open(row, changes, Halt.code != "restored", is_news=True)
     log.warning("The queue is halted: %s", message)
 
 
-async def hold_by_hand() -> None:
-    """Halt the queue at a user's request."""
-    await hold("held", "A user halted the queue. Resume it at /queue, or with `darkroom resume`.")
+async def hold_by_hand(by: str = "", reason: str = "", until: datetime | None = None) -> None:
+    """Halt the queue at a user's request. by: who that is, for people. reason: in the user's words."""
+    when = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    why = f": {reason.rstrip('.')}" if reason else ""
+    sentence = f"{by[:1].upper() + by[1:] or 'A user'} halted the queue{when}{why}."
+    await hold("held", f"{sentence} Resume it at /queue, or with `darkroom resume`.", by, until)
 
 
 async def resume() -> Halt | None:
     """Close the circuit that only a user closes. Returns why it was open, or None when it was not."""
     lifted = await Halt.delete().where(Halt.code.is_in(MANUAL_CODES)).returning(*Halt.all_columns())
     return Halt(**lifted[0]) if lifted else None
+
+
+async def end_due() -> None:
+    """Close the circuit that a user has opened, when the time has come that the user named."""
+    if await Halt.delete().where((Halt.code == "held") & (Halt.until <= from_now())).returning(Halt.id):
+        log.warning("The queue is running again: the time has come until which it was halted.")
+        generate_later(settings.worker_concurrency)
 
 
 async def _open(row: Halt, changes: Values, replaces: Condition, is_news: bool) -> None:

@@ -1,6 +1,7 @@
 """A client for the few calls of Replicate's HTTP API that we need."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
@@ -152,6 +153,7 @@ class Replicate:
             transport=transport,
         )
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self.responses: Counter[str] = Counter()
         self._clock = clock
         self._looks_from = 0.0  # from when on Replicate accepts requests other than for a new prediction
 
@@ -287,7 +289,11 @@ class Replicate:
                 await self._slots.acquire()
         except TimeoutError as error:
             raise httpx.PoolTimeout("too many requests at once") from error
+        status = 0
         try:
-            return await self._client.request(method, path, **request)
+            response = await self._client.request(method, path, **request)
+            status = response.status_code
+            return response
         finally:
+            self.responses[str(status)] += 1
             self._slots.release()

@@ -41,6 +41,32 @@ Verb = Callable[["Bucket", float], float | None]
 """A change to the bucket at a given time. Returns the seconds to wait when it did nothing."""
 
 
+async def level() -> tuple[float, float] | None:
+    """Return how many predictions may be created now, below 0 for none yet, and how many in a minute.
+
+    Returns None when no worker has created any for an hour, or Redis is away.
+    """
+    try:
+        async with asyncio.timeout(events.TIMEOUT):
+            now, found = await read_bucket()
+            bucket = msgspec.json.decode(found, type=Bucket) if found else None
+    except (RedisError, OSError, msgspec.DecodeError):
+        return None
+    if bucket is None:
+        return None
+    bucket.catch_up(now, settings.creates_per_minute)
+    return bucket.tokens if bucket.at <= now else -1.0, bucket.rate
+
+
+async def read_bucket() -> tuple[float, bytes]:
+    """Return Redis's time, in Unix seconds, and the stored bucket: empty when there is none."""
+    async with events.redis().pipeline(transaction=False) as pipeline:
+        pipeline.time()
+        pipeline.get(BUCKET_KEY)
+        (seconds, microseconds), found = await pipeline.execute()
+    return seconds + microseconds / 1e6, found or b""
+
+
 class RateLimit:
     """The rate limit as one process knows it. Its methods never raise, even when Redis is away.
 
@@ -117,12 +143,7 @@ class RateLimit:
         return verb(self._own, now) or 0.0
 
     async def _read(self) -> tuple[float, bytes]:
-        """Return Redis's time and the stored bucket: empty when there is none."""
-        async with events.redis().pipeline(transaction=False) as pipeline:
-            pipeline.time()
-            pipeline.get(BUCKET_KEY)
-            (seconds, microseconds), found = await pipeline.execute()
-        return seconds + microseconds / 1e6, found or b""
+        return await read_bucket()
 
 
 class Bucket(msgspec.Struct):

@@ -27,7 +27,10 @@ MAX_TO_ONE_TARGET = 5  # of these, so that a receiver that hangs leaves room for
 
 
 class Sender:
-    """Sends events. A process has one. storage: of the outputs that they tell. within: seconds for one try."""
+    """Sends events. A process has one. storage: of the outputs that they tell. within: seconds for one try.
+
+    outcomes: how many tries ended with each outcome since somebody emptied it.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Sender:
         self._woken = asyncio.Event()
         self._claims: dict[asyncio.Task[None], UUID] = {}
         self._targets: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
 
     async def keep_sending(self, every: Callable[[], float]) -> None:
         """Send what is due, forever. every: returns the seconds until it is looked for if nothing hints at it."""
@@ -108,9 +112,11 @@ class Sender:
             answer = await sending.send(url, headers, body, self._transport, self._within)
             if answer.outcome != Outcome.SUCCESS:
                 log.info("webhook %s (%s) to %s: %s", name, delivery.type, redacted(url), answer.outcome)
+            self.outcomes[answer.outcome] += 1
             await deliveries.record(delivery, answer, self._clock)
         except Failure as failure:  # of storage: a try like others, as it may be away, or the file lost
             log.warning("webhook %s: %s", name, failure)
+            self.outcomes[Outcome.UNREADABLE] += 1
             await deliveries.record(delivery, Answer(Outcome.UNREADABLE, 0), self._clock)
         except DatabaseAway as away:  # the claim ends, and it is sent again
             log.warning("webhook %s: %s", name, away)

@@ -1,6 +1,7 @@
 """Decide when another prediction may be created: as fast as Replicate allows, and while it accepts this account."""
 
 import asyncio
+from collections.abc import Callable
 
 from tasks.db.tables import Job
 from tasks.jobs import lifecycle
@@ -13,12 +14,14 @@ from tasks.settings import settings
 LIMIT_CHECK_SECONDS = 1.0  # seconds between two checks of the limit: another worker may have given a token back
 
 
-async def next_job(rate_limit: RateLimit, lease_seconds: float = settings.lease_seconds) -> Job | None:
+async def next_job(
+    rate_limit: RateLimit, lease_seconds: float = settings.lease_seconds, draining: Callable[[], bool] = lambda: False
+) -> Job | None:
     """Claim the best waiting job as soon as its prediction may be created. Returns None when there is none.
 
     The rate-limit token comes first and the claim second, so that the best job is chosen at the last moment. In each
     process, one coroutine waits for a token and the others return None. The coroutine that waited passes the hint on
-    when it has a job.
+    when it has a job. draining: returns whether this process claims no more jobs by now.
     """
     must_wait = await rate_limit.take() > 0
     if must_wait:
@@ -29,7 +32,7 @@ async def next_job(rate_limit: RateLimit, lease_seconds: float = settings.lease_
                 await asyncio.sleep(min(wait, LIMIT_CHECK_SECONDS))
     job = None
     try:
-        job = await lifecycle.claim(lease_seconds)
+        job = None if draining() else await lifecycle.claim(lease_seconds)
     finally:
         if job is None:
             await rate_limit.give_back()

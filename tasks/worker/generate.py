@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class Worker:
     """Runs jobs, up to `concurrency` at a time. A process has one. leases: those of the jobs under way.
 
-    price_pages: where the prices of models are read; None reads none.
+    price_pages: where the prices of models are read; None reads none. draining: whether it claims no more jobs.
     """
 
     def __init__(
@@ -52,12 +52,15 @@ class Worker:
         self._poller, self._importer, self._price_pages = Poller(replicate), importer, price_pages
         self._under_way: set[asyncio.Task[None]] = set()
         self._stops = False
+        self.draining = False
 
     async def generate(self) -> None:
         """Continue a job that its worker left, or claim the best waiting job, if any, and run it: the task itself."""
         this = asyncio.current_task()
         if self._stops or this is None:  # pass the hint to others
             return generate_later()
+        if self.draining:
+            return None  # another worker's rescuer sends another hint
         if this not in self._under_way and len(self._under_way) >= self.concurrency:
             return None  # the rescuer started some while Redis was away; it sends another hint when there is room
         self._under_way.add(this)
@@ -65,7 +68,7 @@ class Worker:
             job = await lifecycle.take_over(self.leases.seconds)
             if job is None and not self.storage.ours:  # no place for a result; its mark may reveal a restored backup
                 return None
-            job = job or await dispatch.next_job(self.replicate.rate_limit, self.leases.seconds)
+            job = job or await dispatch.next_job(self.replicate.rate_limit, self.leases.seconds, lambda: self.draining)
             if job is not None:
                 await self._hold_and_carry(job)
             elif probe := await self._probe():

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 from random import uniform
-from uuid import uuid4
 
 from taskiq.receiver import Receiver
 
@@ -14,14 +14,17 @@ from tasks.accounts import sessions, throttle
 from tasks.background import alongside, repeat
 from tasks.curation import trash
 from tasks.db import database
+from tasks.errors import DatabaseAway
 from tasks.files import library_mark, outputs, uploads
 from tasks.files.decoder_pool import DecoderPool
 from tasks.files.outputs import Importer
 from tasks.files.storage import Storage
-from tasks.jobs import holds
-from tasks.messaging import events, presence
+from tasks.jobs import holds, workers
+from tasks.messaging import events
 from tasks.messaging.broker import GENERATE, broker, generate_later
 from tasks.models.price_pages import PricePages
+from tasks.operations import activity, alert_events, counters, failures, storage_use
+from tasks.operations.counters import Counted
 from tasks.predictions import orphans
 from tasks.replicate import circuit
 from tasks.replicate.client import Replicate
@@ -58,12 +61,14 @@ async def run(
         stack.push_async_callback(broker.shutdown)
         transport = sending.transport()
         stack.push_async_callback(transport.aclose)
+        sender = Sender(transport, worker.storage)
         duties = (
             worker.leases.keep(), worker.leases.watch_for_cancels(), worker.leases.watch_for_news(),
             rescuer.keep_looking(worker), _show_signs_of_life(worker), _sweep(worker.storage), _keep_books(),
+            _keep_counting(worker, sender),
             trash.keep_emptying(worker.storage), library_mark.keep_watch(worker.storage, alive=True),
             orphans.keep_calling_off(worker.replicate, worker.timings.orphan_sweep),
-            Sender(transport, worker.storage).keep_sending(lambda: uniform(0.5, 1.5) * worker.timings.outbox),
+            sender.keep_sending(lambda: uniform(0.5, 1.5) * worker.timings.outbox),
         )  # fmt: skip
         ready()
         async with alongside(*duties):
@@ -103,13 +108,16 @@ def _open_worker(stack: AsyncExitStack) -> Worker:
 
 
 async def _show_signs_of_life(worker: Worker) -> None:
-    name, slots = str(uuid4()), worker.concurrency
+    """Say every few seconds that the worker is alive, and have it drain, or claim jobs again, as an operator wants."""
+    presence = workers.Presence(worker.concurrency)
     try:
         while True:
-            await presence.worker_seen(name, slots)
+            with suppress(DatabaseAway):  # which others tell of
+                worker.draining = await presence.show(len(worker.leases.held))
+                broker.may_read.set() if not worker.draining else broker.may_read.clear()
             await asyncio.sleep(worker.timings.heartbeat)
     finally:
-        presence.worker_gone(name, slots)
+        await presence.leave()
 
 
 async def _sweep(storage: Storage) -> None:
@@ -121,9 +129,33 @@ async def _sweep(storage: Storage) -> None:
         await history.sweep()
         await storage.sweep()
         await uploads.sweep(storage)
+        await workers.forget()
+        await activity.roll_up()
+        await failures.forget_dismissals()
         await limits.check()
 
     await repeat(sweep, lambda: SWEEP_SECONDS, "could not sweep storage", log, at_once=True)
+
+
+async def _keep_counting(worker: Worker, sender: Sender) -> None:
+    """Periodically count what was done, and tell webhooks of what an operator should know."""
+    counted = {
+        Counted.RESPONSES: worker.replicate.responses,
+        Counted.DELIVERIES: sender.outcomes,
+        Counted.LEASES_LOST: worker.leases.lost,
+    }
+
+    async def count() -> None:
+        for what, numbers in counted.items():
+            since = dict(numbers)
+            await counters.add(what, since)
+            numbers.subtract(since)
+        await activity.keep_counting()
+        await storage_use.measure()
+        await alert_events.tell()
+
+    pause = partial(uniform, 0.5 * activity.COUNT_SECONDS, 1.5 * activity.COUNT_SECONDS)
+    await repeat(count, pause, "could not count what was done", log)
 
 
 async def _keep_books() -> None:

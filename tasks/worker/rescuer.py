@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from tasks.background import repeat
 from tasks.db.tables import Condition, Job
-from tasks.jobs import lifecycle, queue
+from tasks.jobs import lifecycle, pauses, queue
 from tasks.messaging import events
 from tasks.messaging.broker import broker
 from tasks.replicate import circuit
@@ -27,6 +27,8 @@ async def keep_looking(worker: Worker) -> None:
 
 
 async def _look(worker: Worker) -> None:
+    await circuit.end_due()
+    await pauses.end_due()
     await lifecycle.requeue()
     await lifecycle.expire()
     await rescue(worker)
@@ -43,12 +45,12 @@ async def rescue(worker: Worker) -> int:
     most = worker.concurrency
     due = await _some(queue.resumed(), most) + (0 if halted else await _some(queue.waiting(), most))
     wanted = min(due, most) + halted
-    if not wanted:
+    if worker.draining or not (wanted or events.redis_health.away):
         return 0
     missing = 0
     try:
-        missing = max(0, wanted - await broker.waiting(wanted))
-        await broker.give(missing)
+        missing = max(0, wanted - await broker.waiting(max(wanted, 1)))
+        await broker.give(max(missing, events.redis_health.away))  # one hint too many shows whether Redis is back
         events.redis_health.worked("writing")
     except (RedisError, OSError) as error:
         events.redis_health.failed("writing", error)

@@ -22,13 +22,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
 async def empty(empty: None) -> None:
     """Start each test with empty tables, no worker, and no halt."""
     from tasks.jobs import tally
-    from tasks.messaging import events, presence
+    from tasks.messaging import events
     from webapp.render import halt_banner, queue_tally
 
     await halt_banner.look()
     await queue_tally.look()
     tally.forget()
-    events.post("DEL", presence.WORKERS)
     await events._outbox().emptied()
 
 

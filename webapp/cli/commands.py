@@ -100,37 +100,29 @@ def migrate(settings: Settings) -> int:
     return 0
 
 
-def halt(settings: Settings) -> int:
-    """Halt the queue: all prompts wait until resume()."""
+def halt(settings: Settings, model: str | None = None, reason: str | None = None, until: str | None = None) -> int:
+    """Halt the queue, or one model: its prompts wait until resume(), or until a time, in ISO 8601."""
     _begin(settings, folders=False)
-    from tasks.accounts import audit
-    from tasks.accounts.audit import By
-    from tasks.replicate import circuit
+    from tasks.errors import Rejected
+    from tasks.jobs import pauses
+    from webapp.cli import pausing
 
-    async def hold() -> None:
-        await circuit.hold_by_hand()
-        await audit.note(By(), "queue halted", "queue")
-
-    _connected(hold)
+    try:
+        asked = pauses.read(model, reason, until)
+    except Rejected as rejected:
+        lines = (f"darkroom: --{each.pointer.removeprefix('/')}: {each.message}" for each in rejected.faults)
+        print("\n".join(lines), file=sys.stderr)
+        return REFUSED
+    _connected(lambda: pausing.hold(asked))
     return 0
 
 
-def resume(settings: Settings) -> int:
-    """Lift a halt that only a user can lift, and print which one it was, or what else halts the queue."""
+def resume(settings: Settings, model: str | None = None) -> int:
+    """Lift a halt that only a user can lift, or the pause of a model, and print which one it was."""
     _begin(settings, folders=False)
-    from tasks.accounts import audit
-    from tasks.accounts.audit import By
-    from tasks.replicate import circuit
+    from webapp.cli import pausing
 
-    async def lift() -> str:
-        if lifted := await circuit.resume():
-            await audit.note(By(), "queue resumed", "queue", before={"halted": lifted.message})
-            return f"Resumed the queue. It was halted since {lifted.since:%Y-%m-%d %H:%M:%S} UTC: {lifted.message}"
-        if other := await circuit.current():
-            return f"The queue was not halted by a user. It resumes automatically once this is over: {other.message}"
-        return "The queue is not halted."
-
-    print(_connected(lift))
+    print(_connected(lambda: pausing.lift(model)))
     return 0
 
 

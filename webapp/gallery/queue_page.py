@@ -1,27 +1,34 @@
 """/queue: what runs and what waits, in the order in which it runs; as a page, as a drawer's content, and as JSON.
 
-And the halt that only a user lifts: the same as `darkroom halt` and `darkroom resume`.
+And the pauses that users make, of the queue or of a model: the same as `darkroom halt` and `darkroom resume`.
 """
 
+import re
+from datetime import timedelta
 from typing import Any
 
 from litestar import MediaType, Response, post, route
 from litestar.response import Redirect
 
 from tasks.accounts import audit
-from tasks.jobs import tally
+from tasks.db.database import now
+from tasks.jobs import pauses, tally
+from tasks.messaging.broker import generate_later
 from tasks.replicate import circuit
+from tasks.settings import settings
 from webapp.http.authentication import actor_of, requester
 from webapp.http.clients import by_htmx, came_from
 from webapp.http.errors import BY_ACCEPT, AnyRequest, wants_json
 from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.methods import READ
+from webapp.http.requests import body_of
 from webapp.listing.fragments import halt_fragment, listed_cards, queue_context
 from webapp.listing.query import read
 from webapp.render import halt_banner, templates
 from webapp.schemas import describe, examples
-from webapp.schemas.jobs import Job, Queue
+from webapp.schemas.jobs import Job, PausedModel, Queue
 from webapp.schemas.members import given
+from webapp.schemas.requests import Pause, Resume
 
 
 @route(
@@ -45,19 +52,49 @@ async def queue(request: AnyRequest) -> Response[Any]:
     return revalidated(request, page)
 
 
-@post("/queue/pause", status_code=200)
+@post(
+    "/queue/pause",
+    status_code=200,
+    name="pause_queue",
+    tags=["Jobs"],
+    summary="Pause the queue or a model",
+    responses=describe.problems(*describe.BODY)
+    | {200: describe.answer(Queue, "What runs and what waits.", examples.QUEUE)},
+    opt=describe.takes(Pause, examples.PAUSES),
+)
 async def pause(request: AnyRequest) -> Response[Any]:
-    """Halt the queue. What runs goes on."""
-    await circuit.hold_by_hand()
-    await audit.note(requester(request), "queue halted", "queue")
+    """Create no predictions of any model, or of one, until they are resumed or a time has come. What runs goes on.
+
+    Needs the scope `operate`.
+    """
+    asked, by = await _asked(request, Pause), requester(request)
+    await (pauses.pause(asked, by.actor) if asked.model else circuit.hold_by_hand(by.actor, asked.reason, asked.until))
+    after = {"reason": asked.reason or None, "until": asked.until.isoformat() if asked.until else None}
+    await audit.note(by, "model paused" if asked.model else "queue halted", asked.model or "queue", after=after)
     return await _answer(request)
 
 
-@post("/queue/resume", status_code=200)
+@post(
+    "/queue/resume",
+    status_code=200,
+    name="resume_queue",
+    tags=["Jobs"],
+    summary="Resume the queue or a model",
+    responses=describe.problems(*describe.BODY)
+    | {200: describe.answer(Queue, "What runs and what waits.", examples.QUEUE)},
+    opt=describe.takes(Resume, examples.RESUMES),
+)
 async def resume(request: AnyRequest) -> Response[Any]:
-    """Lift a halt that only a user lifts."""
-    if lifted := await circuit.resume():
-        await audit.note(requester(request), "queue resumed", "queue", before={"halted": lifted.message})
+    """Lift a pause of the queue, or of a model. Does nothing where there is none.
+
+    Needs the scope `operate`. A halt because Replicate is away, or refuses the account, ends by itself.
+    """
+    asked, by = await _asked(request, Resume), requester(request)
+    if asked.model and (paused := await pauses.resume(asked.model)):
+        await audit.note(by, "model resumed", asked.model, before={"reason": paused.reason or None})
+    if not asked.model and (lifted := await circuit.resume()):
+        await audit.note(by, "queue resumed", "queue", before={"halted": lifted.message})
+    generate_later(settings.worker_concurrency)
     return await _answer(request)
 
 
@@ -67,12 +104,27 @@ async def _shape() -> Queue:
     last_start = counted.last_start.replace(microsecond=0) if counted.last_start else None
     return Queue(
         running=counted.running, waiting=counted.waiting, estimated_last_start=given(last_start),
-        halted=given(halt.message if halt else None), jobs=[Job.of(card) for card in [*running, *waiting]],
+        halted=given(halt.message if halt else None),
+        paused=given([PausedModel.of(each) for each in await pauses.listed()] or None),
+        jobs=[Job.of(card) for card in [*running, *waiting]],
     )  # fmt: skip
+
+
+async def _asked(request: AnyRequest, shape: type[Pause | Resume]) -> pauses.Terms:
+    """Return what a form or a program asks for. Raises Problem, and Rejected."""
+    if request.content_type[0] == "application/json":
+        body, faults = await body_of(request, shape)
+        return pauses.read(body.model, getattr(body, "reason", None), getattr(body, "until", None), faults)
+    form = await request.form()
+    minutes = str(form.get("minutes") or "")
+    until = (now() + timedelta(minutes=int(minutes))).isoformat() if re.fullmatch(r"[1-9]\d{0,4}", minutes) else None
+    return pauses.read(form.get("model") or None, form.get("reason") or None, until)
 
 
 async def _answer(request: AnyRequest) -> Response[Any]:
     await halt_banner.look()
+    if wants_json(request) or request.content_type[0] == "application/json":
+        return Response(await _shape())
     if not by_htmx(request):
         return Redirect(came_from(request), status_code=303)
     return Response(

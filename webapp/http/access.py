@@ -6,7 +6,7 @@ from tasks.accounts.actors import Permission
 
 SUBMIT, READ, READ_ALL, TIDY = Permission.SUBMIT, Permission.READ, Permission.READ_ALL, Permission.TIDY
 OPERATE, MANAGE, SIGNED_IN = Permission.OPERATE, Permission.MANAGE, Permission.SIGNED_IN
-HALT, WEBHOOKS = Permission.HALT, Permission.WEBHOOKS
+OPERATE_READ, WEBHOOKS = Permission.OPERATE_READ, Permission.WEBHOOKS
 
 Needed = tuple[Permission, ...]
 
@@ -79,8 +79,16 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/jobs/{job_id}/uses": (SUBMIT, READ_ALL),
     "/mcp": (READ,),
     "/media/{key}": (READ,),
+    "/metrics": (OPERATE_READ,),
     "/models": {"GET": (READ,), "POST": (TIDY, READ_ALL)},
     "/models/{owner}/{name}": {"GET": (READ,), "POST": (TIDY, READ_ALL)},
+    "/operate": (OPERATE_READ,),
+    "/operate/events": (OPERATE_READ,),
+    "/operate/failures/{fingerprint}": (OPERATE,),
+    "/operate/failures/{fingerprint}/dismiss": (OPERATE,),
+    "/operate/failures/{fingerprint}/retry": (OPERATE,),
+    "/operate/workers/{worker_id}/drain": (OPERATE,),
+    "/operate/workers/{worker_id}/resume": (OPERATE,),
     "/people": (MANAGE,),
     "/people/{person_id}": (MANAGE,),
     "/presets": {"GET": (READ,), "POST": (TIDY,)},
@@ -89,8 +97,8 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/prices/{price_id}/take-back": (MANAGE,),
     "/queue": (READ_ALL,),
     "/queue.json": (READ_ALL,),
-    "/queue/pause": (HALT,),
-    "/queue/resume": (HALT,),
+    "/queue/pause": (OPERATE,),
+    "/queue/resume": (OPERATE,),
     "/schema/openapi.json": (READ,),
     "/searches": {"GET": (READ_ALL,), "POST": (TIDY, READ_ALL)},
     "/searches/count": (READ_ALL,),

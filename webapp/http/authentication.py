@@ -6,6 +6,7 @@ As long as there is no person, everyone is the open house. From the first person
 import logging
 import re
 from contextlib import suppress
+from hmac import compare_digest
 from urllib.parse import quote
 
 from litestar import Request, Response
@@ -16,7 +17,7 @@ from litestar.response import Redirect
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from tasks.accounts import audit, keys, people, sessions
-from tasks.accounts.actors import OPEN_HOUSE, PERMISSIONS, SCOPES, STRANGER, Actor, Permission, Role
+from tasks.accounts.actors import OPEN_HOUSE, PERMISSIONS, SCOPES, SCRAPER, STRANGER, Actor, Permission, Role
 from tasks.accounts.audit import By
 from tasks.accounts.keys import KeyRefused
 from tasks.db.account_tables import Person
@@ -138,12 +139,19 @@ def _page_before(request: AnyRequest) -> str:
 async def _identified(scope: Scope) -> Actor:
     """Return who sends a request. Raises Problem when it shows a key that does not work."""
     headers = Headers.from_scope(scope)
+    if scope.get("path_template") == "/metrics" and _has_metrics_token(headers):
+        return SCRAPER
     named = await _of_proxy(scope, headers)
     if named is None and not await people.exist():
         return OPEN_HOUSE
     if secret := key_in(headers.get("Authorization", "")):
         return await _of_key(secret, peer(scope))
     return named or await _of_session(scope, headers) or STRANGER
+
+
+def _has_metrics_token(headers: Headers) -> bool:
+    given, token = headers.get("Authorization", ""), settings.metrics_token.get_secret_value()
+    return bool(token) and compare_digest(given.encode(), f"Bearer {token}".encode())
 
 
 async def _of_key(secret: str, address: str) -> Actor:

@@ -28,6 +28,7 @@ from webapp.http.waiters import Waiters
 from webapp.listing.fragments import halt_fragment, job_fragment, tally_fragment
 from webapp.listing.query import Sheet
 from webapp.live import sse
+from webapp.live.board import Board
 from webapp.live.feeds import Feeds
 from webapp.live.mailbox import Mailbox, close, close_all, opened, send
 from webapp.live.sent import Sent
@@ -48,10 +49,13 @@ MAX_TRACEBACK_LENGTH = 4000  # characters, from its end
 
 
 class Hub:
-    """The distributor of changes to this process's open pages. Each change is rendered once and copied to each page."""
+    """The distributor of changes to this process's open pages. Each change is rendered once and copied to each page.
 
-    def __init__(self) -> None:
-        self.feeds, self.waiters = Feeds(), Waiters()
+    boards: pages of other kinds, whose viewers it looks after, too.
+    """
+
+    def __init__(self, boards: Sequence[Board] = ()) -> None:
+        self.feeds, self.waiters, self._boards = Feeds(), Waiters(), boards
         self._galleries: dict[Sheet, set[Mailbox]] = {}
         self._job_pages: dict[UUID, set[Mailbox]] = {}
         self._hinted: set[UUID] = set()
@@ -62,6 +66,12 @@ class Hub:
         self._tally = ""
         self._folded = False
         self._troubles: set[object] = set()
+
+    @property
+    def open_pages(self) -> int:
+        """How many pages this process keeps up to date."""
+        boards = [inboxes for board in self._boards for inboxes in board.pages]
+        return sum(map(len, [*self._galleries.values(), *self._job_pages.values(), *self.feeds.streams, *boards]))
 
     async def listen(self) -> None:
         """Gather hints forever. Hints beyond MAX_CARD_EVENTS are dropped: the next look finds their changes."""
@@ -95,6 +105,7 @@ class Hub:
 
         async def end_refused() -> None:
             pages = [*self._galleries.values(), *self._job_pages.values(), *self.feeds.streams]
+            pages += [inboxes for board in self._boards for inboxes in board.pages]
             actors = {inbox.actor for inboxes in pages for inbox in inboxes}
             refused = actors - await still_valid(actors) if actors else set()
             for inboxes in pages if refused else []:

@@ -69,6 +69,7 @@ PAGES = {
     "account": ("accounts",),
     "people": ("accounts",),
     "models": ("models",),
+    "operate": ("paper", "operate"),
     "queue": ("paper", "queue"),
     "prices": ("spend",),
     "settings": ("accounts", "settings"),

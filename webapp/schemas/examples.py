@@ -94,6 +94,11 @@ REQUESTED = {
 SUBMITTED = {"queued": SubmittedJob(JOB_ID, Status.QUEUED)}
 JOB_PAGE = {"page": JobPage([FAILED], "/jobs.json?q=city&cursor=bgGasMRdHns2lTPlDsJtdjI&limit=1")}
 QUEUE = {"queue": Queue(running=1, waiting=3, estimated_last_start=_after(8), jobs=[RUNNING, WAITING])}
+PAUSES: dict[str, dict[str, Any]] = {
+    "model": {"model": "minimax/hailuo-02", "reason": "Too expensive this week", "until": "2030-01-01T08:00:00Z"},
+    "queue": {},
+}
+RESUMES: dict[str, dict[str, Any]] = {"model": {"model": "minimax/hailuo-02"}, "queue": {}}
 FINISHED = {"finished": FinishedJobs(_after(15), [FinishedJob(JOB_ID, PROMPT)])}
 
 REQUESTS: dict[str, dict[str, Any]] = {

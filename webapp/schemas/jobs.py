@@ -1,13 +1,14 @@
 """The shapes of jobs. Members that do not apply are absent."""
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct
 
 from tasks.curation import edits
 from tasks.db import tables
+from tasks.db.operation_tables import ModelPause
 from tasks.db.tables import Stage, Status
 from tasks.jobs.tally import MAX_RUNNING_LISTED, MAX_WAITING_LISTED
 from tasks.library.cards import Card
@@ -187,6 +188,24 @@ class JobPage(Struct):
     next: Maybe[Annotated[str, Meta(description="The address of the next page. Absent on the last page.")]] = UNSET
 
 
+class PausedModel(Struct, kw_only=True):
+    """A model of which no predictions are created for now."""
+
+    model: Annotated[str, Meta(description="owner/name")]
+    by: Annotated[str, Meta(description="Who paused it.")]
+    reason: Maybe[Annotated[str, Meta(description="Why.")]] = UNSET
+    since: Annotated[Time, Meta(description="Since when.")]
+    until: Maybe[Annotated[Time, Meta(description="When it ends by itself.")]] = UNSET
+
+    @classmethod
+    def of(cls, pause: ModelPause) -> Self:
+        """Return the shape of a pause."""
+        return cls(
+            model=pause.model, by=pause.by, reason=given(pause.reason or None), since=pause.since,
+            until=given(pause.until),
+        )  # fmt: skip
+
+
 class Queue(Struct, kw_only=True):
     """What runs and what waits."""
 
@@ -196,6 +215,7 @@ class Queue(Struct, kw_only=True):
         Annotated[Time, Meta(description="When the last of them will likely start, if this can be estimated.")]
     ] = UNSET
     halted: Maybe[Annotated[str, Meta(description="Why no job starts. Only while the queue is halted.")]] = UNSET
+    paused: Maybe[Annotated[list[PausedModel], Meta(description="The models that are paused, if any.")]] = UNSET
     jobs: Annotated[
         list[Job],
         Meta(

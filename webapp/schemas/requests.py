@@ -12,7 +12,9 @@ from tasks.admission.options import LONGEST, MAX_METADATA_VALUE, MAX_PAIRS, META
 from tasks.curation.edits import MAX_NOTES_LENGTH, MAX_TAGS
 from tasks.curation.names import MAX_COLLECTION_LENGTH, MAX_TAG_LENGTH
 from tasks.curation.presets import MAX_NAME_LENGTH
+from tasks.jobs.pauses import MAX_REASON_LENGTH
 from tasks.library.query import MAX_LENGTH
+from tasks.models.names import OWNER_AND_NAME
 from tasks.models.registry import MAX_PROMPT_LENGTH
 from tasks.outbox.addresses import MAX_URL_LENGTH
 from tasks.settings import MODEL_NAME
@@ -117,6 +119,34 @@ class Sent(Struct, kw_only=True, forbid_unknown_fields=True):
     def of(cls, body: dict[str, object]) -> Self:
         """Return a body, whose members must be known, as this type."""
         return cls(**cls.required | body)
+
+
+class Resume(Sent):
+    """What to resume."""
+
+    model: Annotated[
+        object,
+        Meta(
+            description="The model, owner/name, or none for the whole queue.",
+            extra_json_schema={"type": "string", "pattern": f"^{OWNER_AND_NAME.pattern}$"},
+        ),
+    ] = None
+
+
+class Pause(Resume):
+    """What to pause, why, and until when."""
+
+    reason: Annotated[
+        object,
+        Meta(description="Why, for people.", extra_json_schema={"type": "string", "maxLength": MAX_REASON_LENGTH}),
+    ] = None
+    until: Annotated[
+        object,
+        Meta(
+            description="When it ends by itself, in ISO 8601. By default it lasts until it is resumed.",
+            extra_json_schema={"type": "string", "format": "date-time"},
+        ),
+    ] = None
 
 
 class Generate(Sent):

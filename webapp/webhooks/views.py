@@ -20,6 +20,9 @@ EVENTS = {
     EventType.BATCH_ENDED: "the last job of a batch has ended",
     EventType.BUDGET_WARNING: "most of a budget is used",
     EventType.QUEUE_HALTED: "the queue is halted",
+    EventType.QUEUE_STALLED: "jobs wait although workers have room",
+    EventType.STORAGE_LOW: "the disk is nearly full",
+    EventType.WORKER_GONE: "a worker is gone",
 }
 """The events that an endpoint can have, in words."""
 WHY = {

@@ -1,18 +1,16 @@
 """When a waiting job will probably start: the arithmetic, and the queries."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from redis.exceptions import RedisError
 
 from tasks.db.database import DB, now
 from tasks.db.tables import Attempt, Job
 from tasks.errors import Failure
-from tasks.jobs import attempts, estimates, lifecycle
+from tasks.jobs import attempts, estimates, lifecycle, workers
+from tasks.jobs.workers import Presence
 from tasks.library import cards
 from tasks.library.cards import Card
-from tasks.messaging import events, presence
 from tasks.replicate import circuit
 from tests.newest import newest
 
@@ -40,14 +38,6 @@ def test_a_job_waits_for_as_many_rounds_as_are_before_it(place: int, slots: int,
 def test_no_more_jobs_start_than_may_be_created_in_a_minute() -> None:
     assert estimates.wait(60, slots=1000, busy=0, duration=8.0, per_minute=60) == pytest.approx(60)
     assert estimates.wait(1, slots=1000, busy=0, duration=8.0, per_minute=6) == pytest.approx(10)
-
-
-@pytest.fixture(autouse=True)
-async def without_workers(empty: None) -> AsyncIterator[None]:
-    """Start and end without a worker."""
-    await events.redis().delete(presence.WORKERS)
-    yield
-    await events.redis().delete(presence.WORKERS)
 
 
 async def made(seconds: float, model: str = MODEL) -> None:
@@ -80,11 +70,11 @@ async def busy(count: int) -> None:
 async def test_the_start_is_told_from_the_middle_one_of_the_models_latest_durations() -> None:
     for seconds in (2, 40, 3, 600, 50):
         await made(seconds)
-    await presence.worker_seen("a-worker", 2)
+    await Presence(2).show(0)
     await busy(2)
     card = await waiting()
     outlook = await estimates.outlook([MODEL])
-    assert (outlook.slots, outlook.busy) == (2, 2), await events.redis().zrange(presence.WORKERS, 0, -1)
+    assert (outlook.slots, outlook.busy) == (2, 2), await workers.everyone()
     assert outlook.durations == {MODEL: pytest.approx(40, abs=1)}
     assert card.starts_at is not None
     assert (card.starts_at - now()).total_seconds() == pytest.approx(40, abs=2)
@@ -104,14 +94,14 @@ async def test_failed_attempts_do_not_count() -> None:
     assert len(rows) == 2
     outlook = await estimates.outlook([MODEL])
     assert outlook.durations == {}, "without a worker nothing is asked"
-    await presence.worker_seen("a-worker", 1)
+    await Presence(1).show(0)
     estimates.occupancy.cache_clear()
     assert (await estimates.outlook([MODEL])).durations[MODEL] == pytest.approx(20, abs=1)
 
 
 async def test_a_model_without_history_gets_no_estimate() -> None:
     await made(5)
-    await presence.worker_seen("a-worker", 2)
+    await Presence(2).show(0)
     assert (await waiting("nobody/knows")).starts_at is None
     assert (await waiting()).starts_at is not None
 
@@ -121,32 +111,23 @@ async def test_without_a_worker_there_is_no_estimate() -> None:
     assert (await waiting()).starts_at is None
 
 
-async def test_without_redis_there_is_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def away() -> int:
-        raise RedisError
-
-    await made(5)
-    monkeypatch.setattr(presence, "slots", away)
-    assert (await waiting()).starts_at is None
-
-
 async def test_while_the_queue_is_halted_there_is_no_estimate() -> None:
     await made(5)
-    await presence.worker_seen("a-worker", 2)
+    await Presence(2).show(0)
     await circuit.trip(Failure("provider_billing", "No credit."))
     assert (await waiting()).starts_at is None
 
 
 async def test_what_does_not_wait_for_its_turn_has_no_estimate() -> None:
     await made(5)
-    await presence.worker_seen("a-worker", 2)
+    await Presence(2).show(0)
     await busy(1)
     assert [card.starts_at for card in await newest(5)] == [None, None]
 
 
 async def test_a_page_of_cards_asks_little_more_than_one_card(monkeypatch: pytest.MonkeyPatch) -> None:
     await made(5)
-    await presence.worker_seen("a-worker", 2)
+    await Presence(2).show(0)
     for _ in range(30):
         await lifecycle.submit("a fox", MODEL, {})
     asked, run = 0, type(DB).run_querystring

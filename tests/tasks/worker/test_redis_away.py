@@ -136,7 +136,7 @@ async def test_a_redis_that_takes_nothing_stops_nobody_and_is_used_again_when_it
     caplog.set_level(logging.INFO, "tasks")
     async with Redis.from_url(valkey.url) as operator, redis_at(valkey.url):
         await operator.execute_command(*refusal)  # type: ignore[no-untyped-call]
-        async with at_work(timings=replace(QUICK, heartbeat=0.2)):
+        async with at_work():
             await completes(await submitted("a fox for a Redis that is full"))
             assert said(caplog) == ["WARNING"]
             await operator.execute_command(*remedy)  # type: ignore[no-untyped-call]
@@ -151,14 +151,13 @@ async def test_a_redis_that_closes_every_connection_once_is_not_away(
 ) -> None:
     caplog.set_level(logging.INFO, "tasks")
     async with Redis.from_url(valkey.url) as operator, redis_at(valkey.url):
-        async with at_work(timings=replace(QUICK, heartbeat=0.2)):
+        async with at_work():
             await completes(await submitted("a fox before the connections are closed"))
             for kind in ("normal", "pubsub"):
                 assert await operator.client_kill_filter(_type=kind, skipme=True) > 0
             events.post("SET", "test:posted", "to a closed connection")
             await completes(await submitted("a fox after the connections are closed"))
             await eventually(lambda: was_posted(operator))
-            await asyncio.sleep(0.5)  # two heartbeats: every connection has been used since
         assert said(caplog) == []
 
 

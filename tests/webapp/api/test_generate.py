@@ -15,7 +15,7 @@ from tasks.db.database import now
 from tasks.db.tables import Attempt, Job, Output, Stage
 from tasks.errors import Failure
 from tasks.jobs import attempts, lifecycle
-from tasks.messaging import presence
+from tasks.jobs.workers import Presence
 from tasks.spend import adjustments
 from tests import factories
 
@@ -161,7 +161,7 @@ async def test_a_job_that_was_refused_for_free_tells_why_it_waits_and_until_when
 
 async def test_a_waiting_job_tells_its_place_and_when_its_turn_will_likely_come(web: httpx.AsyncClient) -> None:
     await made_in(40)
-    await presence.worker_seen("a-worker", 1)
+    await Presence(1).show(0)
     await posted(web)
     assert await lifecycle.claim(30)
     body = await status(web, (await posted(web))["job_id"])

@@ -13,7 +13,7 @@ from tasks.db.postgres import ShieldedPostgresEngine
 from tasks.db.tables import Library
 from tasks.errors import Failure
 from tasks.files.storage import Storage
-from tasks.messaging import events, presence
+from tasks.jobs.workers import Presence
 from tasks.replicate import circuit
 from tasks.settings import settings
 
@@ -24,7 +24,7 @@ async def test_a_live_process_is_alive(web: httpx.AsyncClient) -> None:
 
 
 async def test_with_everything_there_it_is_ready(web: httpx.AsyncClient) -> None:
-    await presence.worker_seen("a-worker", 100)
+    await Presence(100).show(0)
     answer = await web.get("/readyz")
     assert answer.status_code == 200, answer.text
     assert answer.json() == {
@@ -34,7 +34,7 @@ async def test_with_everything_there_it_is_ready(web: httpx.AsyncClient) -> None
 
 
 async def test_a_halted_queue_is_told_but_the_web_stays_ready(web: httpx.AsyncClient) -> None:
-    await presence.worker_seen("a-worker", 100)
+    await Presence(100).show(0)
     await circuit.trip(Failure("provider_billing", "The Replicate account has no credit."))
     answer = await web.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
@@ -42,7 +42,6 @@ async def test_a_halted_queue_is_told_but_the_web_stays_ready(web: httpx.AsyncCl
 
 
 async def test_without_a_worker_it_is_not_ready_and_says_so(web: httpx.AsyncClient) -> None:
-    await events.redis().delete(presence.WORKERS)
     answer = await web.get("/readyz")
     assert answer.status_code == 503
     assert "no worker seen in the last 30 s" in answer.json()["checks"]["worker"]
@@ -53,7 +52,7 @@ async def test_storage_that_refuses_is_told(web: httpx.AsyncClient, monkeypatch:
         return "No space left on device"
 
     monkeypatch.setattr(Storage, "check", refuse)
-    await presence.worker_seen("a-worker", 100)
+    await Presence(100).show(0)
     answer = await web.get("/readyz")
     assert answer.status_code == 503
     assert "No space left on device" in answer.json()["checks"]["storage"]
@@ -89,7 +88,7 @@ async def _take_nothing(engine: ShieldedPostgresEngine, switch: str) -> None:
 
 
 async def test_a_database_that_takes_nothing_is_told(web: httpx.AsyncClient) -> None:
-    await presence.worker_seen("a-worker", 100)
+    await Presence(100).show(0)
     async with read_only():
         answer = await web.get("/readyz")
         assert answer.status_code == 503
@@ -102,7 +101,7 @@ async def test_a_database_that_takes_nothing_is_told(web: httpx.AsyncClient) -> 
 
 
 async def test_storage_that_is_not_mounted_is_told_and_not_made(web: httpx.AsyncClient) -> None:
-    await presence.worker_seen("a-worker", 100)
+    await Presence(100).show(0)
     folder = Path(settings.storage_url)
     _rename(folder, "elsewhere")
     try:

@@ -1,0 +1,106 @@
+"""What was done in each minute is counted from the attempts, again and again with the same result."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tasks.db.database import now
+from tasks.db.operation_tables import Activity
+from tasks.db.tables import Attempt, Job, Library
+from tasks.errors import Failure
+from tasks.jobs import attempts, lifecycle
+from tasks.operations import activity
+from tasks.operations.durations import Durations
+
+MODEL = "stability-ai/sdxl"
+
+
+async def run(model: str = MODEL, code: str | None = None) -> Attempt:
+    """Make a job and end its attempt. code: of the error that it ends with."""
+    await lifecycle.submit("a fox", model, {})
+    job = await lifecycle.claim(30)
+    assert job is not None
+    attempt = await attempts.begin(job, model, {})
+    assert attempt is not None
+    if code is None:
+        await lifecycle.complete(job, [])
+    else:
+        await lifecycle.fail(job, Failure(code, "It failed."))
+    return attempt
+
+
+async def ended_at(attempt: Attempt, moment: datetime) -> None:
+    await Attempt.update({Attempt.finished_at: moment, Attempt.created_at: moment}).where(Attempt.id == attempt.id)
+
+
+async def counted(span: int = activity.MINUTE) -> dict[tuple[str, str], int]:
+    """Return model and code -> attempts, of all spans together."""
+    found: dict[tuple[str, str], int] = {}
+    for row in await activity.since(datetime(2000, 1, 1, tzinfo=UTC), span):
+        key = (row["model"], row["code"])
+        found[key] = found.get(key, 0) + row["attempts"]
+    return found
+
+
+async def test_attempts_are_counted_by_model_and_end_once_however_often_one_counts() -> None:
+    for _ in range(2):
+        await run()
+    await run("owner/other:abc")
+    await run(code="rate_limited")
+    for _ in range(3):
+        await activity.count()
+    assert await counted() == {(MODEL, ""): 2, ("owner/other", ""): 1, (MODEL, "rate_limited"): 1}
+    await run()
+    await activity.count()
+    assert (await counted())[MODEL, ""] == 3
+
+
+async def test_what_ended_while_nobody_counted_is_counted_in_its_minute() -> None:
+    early = await run()
+    await ended_at(early, now() - timedelta(hours=3))
+    await run()
+    await activity.count()
+    rows = await activity.since(now() - timedelta(days=1), activity.MINUTE)
+    assert sorted(row["attempts"] for row in rows) == [1, 1]
+    assert {row["starts_at"].second for row in rows} == {0}
+
+
+async def test_times_are_those_that_replicate_measured() -> None:
+    attempt = await run()
+    begun = now() - timedelta(seconds=10)
+    times: dict[Any, Any] = {
+        Attempt.created_at: begun, Attempt.finished_at: begun + timedelta(seconds=9), Attempt.predict_time: 4.0,
+        Attempt.metrics: '{"total_time": 7.5}',
+    }  # fmt: skip
+    await Attempt.update(times).where(Attempt.id == attempt.id)
+    await Job.update({Job.created_at: begun - timedelta(seconds=60), Job.started_at: begun}, force=True)
+    await activity.count()
+    [row] = await activity.since(now() - timedelta(minutes=5), activity.MINUTE)
+    assert [Durations.read(row[name]).seconds for name in ("waited", "ran", "stored")] == pytest.approx([60, 4, 1.5])
+
+
+async def test_minutes_become_hours_and_hours_days_and_nothing_is_lost() -> None:
+    rows = [
+        Activity(span=60, starts_at=now() - timedelta(days=days, minutes=minutes), model=MODEL, code="", attempts=1,
+                 waited=str(Durations()), ran=str(Durations([2] + [0] * 23, 0.1)), stored=str(Durations()))
+        for days in (1, 3, 70) for minutes in range(5)
+    ]  # fmt: skip
+    await Activity.insert(*rows)
+    await activity.roll_up()
+    await activity.roll_up()
+    spans = [await counted(span) for span in (activity.MINUTE, activity.HOUR, activity.DAY)]
+    assert [sum(each.values()) for each in spans] == [5, 5, 5]
+    days = await activity.since(datetime(2000, 1, 1, tzinfo=UTC), activity.DAY)
+    assert sum(len(Durations.read(row["ran"])) for row in days) == 10
+
+
+async def test_of_all_workers_one_counts_at_a_time() -> None:
+    await Library.update({Library.counted_at: now() - timedelta(minutes=1)}, force=True)
+    await run()
+    await asyncio.gather(*(activity.keep_counting() for _ in range(3)))
+    assert await counted() == {(MODEL, ""): 1}
+    await run()
+    await activity.keep_counting()
+    assert await counted() == {(MODEL, ""): 1}, "it has just been counted"
