@@ -8,7 +8,7 @@ from tasks.accounts.actors import Role
 from tasks.accounts.audit import By
 from tasks.db import ids
 from tasks.db.account_tables import Person
-from tasks.db.tables import Job, Output
+from tasks.db.tables import Attempt, Job, Output
 from tasks.errors import Failure
 from tasks.files.storage import Storage
 from tasks.jobs import attempts, lifecycle
@@ -85,6 +85,20 @@ async def kept(storage: Storage, key: str, content: bytes, position: int = 0, st
         id=ids.new(), position=position, key=key, stored_key=stored_key, kind="image", media_type="image/png",
         bytes=len(content), sha256=sha256(content).hexdigest(),
     )  # fmt: skip
+
+
+async def attempted(model: str = "stability-ai/sdxl", code: str | None = None) -> Attempt:
+    """Make a job and end its attempt. code: of the error that it ends with. No other job may be waiting."""
+    await lifecycle.submit("a fox", model, {})
+    job = await lifecycle.claim(30)
+    assert job is not None
+    attempt = await attempts.begin(job, model, {})
+    assert attempt is not None
+    if code is None:
+        await lifecycle.complete(job, [])
+    else:
+        await lifecycle.fail(job, Failure(code, "It failed."))
+    return attempt
 
 
 async def failed() -> Job:

@@ -86,7 +86,7 @@ NEEDS: Mapping[str, Needed | Mapping[str, Needed]] = {
     "/operate/events": (OPERATE_READ,),
     "/operate/failures/{fingerprint}": (OPERATE,),
     "/operate/failures/{fingerprint}/dismiss": (OPERATE,),
-    "/operate/failures/{fingerprint}/retry": (OPERATE,),
+    "/operate/failures/{fingerprint}/retry": (OPERATE, SUBMIT),
     "/operate/workers/{worker_id}/drain": (OPERATE,),
     "/operate/workers/{worker_id}/resume": (OPERATE,),
     "/people": (MANAGE,),

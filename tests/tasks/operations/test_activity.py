@@ -9,26 +9,11 @@ import pytest
 from tasks.db.database import now
 from tasks.db.operation_tables import Activity
 from tasks.db.tables import Attempt, Job, Library
-from tasks.errors import Failure
-from tasks.jobs import attempts, lifecycle
 from tasks.operations import activity
 from tasks.operations.durations import Durations
+from tests.factories import attempted
 
 MODEL = "stability-ai/sdxl"
-
-
-async def run(model: str = MODEL, code: str | None = None) -> Attempt:
-    """Make a job and end its attempt. code: of the error that it ends with."""
-    await lifecycle.submit("a fox", model, {})
-    job = await lifecycle.claim(30)
-    assert job is not None
-    attempt = await attempts.begin(job, model, {})
-    assert attempt is not None
-    if code is None:
-        await lifecycle.complete(job, [])
-    else:
-        await lifecycle.fail(job, Failure(code, "It failed."))
-    return attempt
 
 
 async def ended_at(attempt: Attempt, moment: datetime) -> None:
@@ -46,21 +31,21 @@ async def counted(span: int = activity.MINUTE) -> dict[tuple[str, str], int]:
 
 async def test_attempts_are_counted_by_model_and_end_once_however_often_one_counts() -> None:
     for _ in range(2):
-        await run()
-    await run("owner/other:abc")
-    await run(code="rate_limited")
+        await attempted()
+    await attempted("owner/other:abc")
+    await attempted(code="rate_limited")
     for _ in range(3):
         await activity.count()
     assert await counted() == {(MODEL, ""): 2, ("owner/other", ""): 1, (MODEL, "rate_limited"): 1}
-    await run()
+    await attempted()
     await activity.count()
     assert (await counted())[MODEL, ""] == 3
 
 
 async def test_what_ended_while_nobody_counted_is_counted_in_its_minute() -> None:
-    early = await run()
+    early = await attempted()
     await ended_at(early, now() - timedelta(hours=3))
-    await run()
+    await attempted()
     await activity.count()
     rows = await activity.since(now() - timedelta(days=1), activity.MINUTE)
     assert sorted(row["attempts"] for row in rows) == [1, 1]
@@ -68,7 +53,7 @@ async def test_what_ended_while_nobody_counted_is_counted_in_its_minute() -> Non
 
 
 async def test_times_are_those_that_replicate_measured() -> None:
-    attempt = await run()
+    attempt = await attempted()
     begun = now() - timedelta(seconds=10)
     times: dict[Any, Any] = {
         Attempt.created_at: begun, Attempt.finished_at: begun + timedelta(seconds=9), Attempt.predict_time: 4.0,
@@ -98,9 +83,9 @@ async def test_minutes_become_hours_and_hours_days_and_nothing_is_lost() -> None
 
 async def test_of_all_workers_one_counts_at_a_time() -> None:
     await Library.update({Library.counted_at: now() - timedelta(minutes=1)}, force=True)
-    await run()
+    await attempted()
     await asyncio.gather(*(activity.keep_counting() for _ in range(3)))
     assert await counted() == {(MODEL, ""): 1}
-    await run()
+    await attempted()
     await activity.keep_counting()
     assert await counted() == {(MODEL, ""): 1}, "it has just been counted"

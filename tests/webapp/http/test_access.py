@@ -12,7 +12,7 @@ from tests.webapp.raw import Pairs, ask
 from webapp.app import create_app
 from webapp.http import access
 
-SCOPES = ("submit", "read", "read:all", "tidy", "operate")
+SCOPES = ("submit", "read", "read:all", "tidy", "operate", "operate:read")
 PROGRAM = ("read", "read:all", "submit", "tidy")
 
 Who = frozenset[str]
@@ -21,6 +21,7 @@ MAKERS = frozenset({"open house", "member", "admin", "program"})
 ADMINS = frozenset({"admin"})
 PERSONS = frozenset({"open house", "member", "admin"})  # who make prints, but no programs
 OPERATORS = ADMINS | {"open house", "key with operate"}
+OBSERVERS = OPERATORS | {"key with operate:read"}
 READERS = PEOPLE | {"open house", "program", "key with read"}
 READERS_OF_ALL = PEOPLE | {"open house", "program", "key with read:all"}
 SUBMITTERS = MAKERS | {"key with submit"}
@@ -88,8 +89,16 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/jobs/{job_id}/uses": {"GET": MAKERS},
     "/mcp": {"POST": READERS},
     "/media/{key}": {"GET": READERS},
+    "/metrics": {"GET": OBSERVERS},
     "/models": {"GET": READERS, "POST": MAKERS},
     "/models/{owner}/{name}": {"GET": READERS, "POST": MAKERS},
+    "/operate": {"GET": OBSERVERS},
+    "/operate/events": {"GET": OBSERVERS},
+    "/operate/failures/{fingerprint}": {"GET": OPERATORS},
+    "/operate/failures/{fingerprint}/dismiss": {"POST": OPERATORS},
+    "/operate/failures/{fingerprint}/retry": {"POST": ADMINS | {"open house"}},
+    "/operate/workers/{worker_id}/drain": {"POST": OPERATORS},
+    "/operate/workers/{worker_id}/resume": {"POST": OPERATORS},
     "/people": {"GET": ADMINS, "POST": ADMINS},
     "/people/{person_id}": {"POST": ADMINS},
     "/presets": {"GET": READERS, "POST": TIDIERS},
@@ -98,8 +107,8 @@ MAY: Mapping[str, Mapping[str, Who]] = {
     "/prices/{price_id}/take-back": {"POST": ADMINS},
     "/queue": {"GET": READERS_OF_ALL},
     "/queue.json": {"GET": READERS_OF_ALL},
-    "/queue/pause": {"POST": ADMINS | {"open house"}},
-    "/queue/resume": {"POST": ADMINS | {"open house"}},
+    "/queue/pause": {"POST": OPERATORS},
+    "/queue/resume": {"POST": OPERATORS},
     "/readyz": {"GET": EVERYONE},
     "/schema/openapi.json": {"GET": READERS},
     "/searches": {"GET": READERS_OF_ALL, "POST": MAKERS},
