@@ -84,6 +84,7 @@ SHOTS = [
     Shot("selection", "/?q=kind:image", 1440, 900, "dark", _select),
     Shot("spend", "/spend", 1440, 1200, "light"),
 ]
+OPERATE = Shot("operate", "/operate", 1440, 1500, "dark")
 PEOPLE = Shot("people", "/sign-in?next=/people", 1440, 1120, "light", _sign_in)
 BUDGETS = ("all 50/month", "model:google/nano-banana 2/day")
 INVITED = ("anna --admin", "ben", "clara --viewer")
@@ -116,6 +117,8 @@ def main() -> None:
                 _command(environment, f"budgets set {budget}")
             first, second = _fill(url, standin)
             _take(url, *SHOTS, first=first, second=second)
+            _fail(url, standin)
+            _take(url, OPERATE)
             _invite(url, environment)
             _take(url, PEOPLE)
         finally:
@@ -150,6 +153,20 @@ def _post(url: str, prompt: str, model: str | None, parameters: dict[str, Any]) 
 
 def _status(url: str, job_id: str) -> str:
     return str(httpx.get(f"{url}/status/{job_id}").json()["status"])
+
+
+def _fail(url: str, standin: str) -> None:
+    """Make two prints that fail, pause a model, and wait until what was done is counted."""
+    refusals = [f"The prompt was rejected by filter {number}" for number in (17, 23)]
+    rules = [{"on": "create", "do": "fail_prediction", "error": words} for words in refusals]
+    httpx.delete(f"{standin}/_standin/faults").raise_for_status()
+    httpx.post(f"{standin}/_standin/faults", content=json.dumps(rules)).raise_for_status()
+    ids = [_post(url, prompt, FLUX, {}) for prompt in ("A mask, close up", "A mask, from afar")]
+    wait_until(lambda: all(_status(url, job_id) == "failed" for job_id in ids), within=60)
+    paused = {"model": SOUND, "reason": "Waiting for the new version"}
+    httpx.post(f"{url}/queue/pause", json=paused).raise_for_status()
+    counted = f'darkroom_attempts_total{{code="model_error",model="{FLUX}"'
+    wait_until(lambda: counted in httpx.get(f"{url}/metrics").text, within=60)
 
 
 def _invite(url: str, environment: dict[str, str]) -> None:

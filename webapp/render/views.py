@@ -105,6 +105,11 @@ class AttemptView:
         return dict(json.loads(self.row.input))
 
     @property
+    def measured(self) -> dict[str, Any]:
+        """What Replicate measured, by its names."""
+        return dict(json.loads(self.row.metrics or "{}"))
+
+    @property
     def basis(self) -> str:
         """What its cost rests on, in words."""
         return BASES[Basis(self.entry.basis)] if self.entry else ""

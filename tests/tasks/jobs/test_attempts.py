@@ -279,3 +279,15 @@ async def test_of_two_searches_at_once_one_adopts_the_prediction() -> None:
         name = f"p{number}"
         adopted = await asyncio.gather(attempts.adopt(first, its, name), attempts.adopt(second, others, name))
         assert sorted(str(attempt and attempt.prediction_id) for attempt in adopted) == ["None", name]
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "postpone"])
+async def test_the_end_of_what_the_model_wrote_is_kept_whatever_it_wrote(end: str) -> None:
+    job, attempt = await begun()
+    known = Prediction("p1", "failed", logs="the beginning" + "x" * 20_000 + "\0\ud800 the end")
+    assert await ending(end, job, known)
+    logs = (await kept(attempt)).logs
+    assert logs.endswith(" the end")
+    assert "\0" not in logs
+    assert "the beginning" not in logs
+    assert len(logs) <= 16_384
