@@ -32,7 +32,7 @@ from webapp.http.errors import AnyRequest
 from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
 
-CACHED_SECONDS = 5.0
+CACHED_SECONDS = 3.0  # a worker that was killed is told within ten seconds: see workers.LATE_SECONDS
 MAX_MODELS = 50  # by which metrics are told apart; the others are `other`
 OTHER = "other"
 PROVIDER = "replicate"
