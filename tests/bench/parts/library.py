@@ -1,4 +1,4 @@
-"""library: the gallery of a large library: its first page, page 1,000, a search for two words, one month."""
+"""library: a large library: its first page, page 1,000, a search for two words, one month, the page of operators."""
 
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -14,6 +14,7 @@ from tests.bench.load import Load, drive, get
 
 JOBS = {SQLITE: 200_000, POSTGRES: 1_000_000}
 PAGE, CARDS, MOST = 1000, 60, 200  # cards on a page of the gallery; the most jobs on a page of /jobs.json
+OPERATE = "page of operators"
 BROWSER = {"Accept": "text/html", "Accept-Encoding": "gzip, deflate, br"}
 
 
@@ -34,6 +35,7 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
             f"page {page:,}": await _path_of_page(site.address, page),
             "search of two words": f"/?q={quote('fox snow')}",
             "one month": f"/?q={quote(f'on:{month}')}",
+            OPERATE: "/operate",
         }
         loads: dict[str, list[Load]] = {name: [] for name in paths}
         for number in range(effort.rounds + 1):
@@ -43,7 +45,7 @@ async def _on(database: str, effort: Effort) -> list[Figure]:
                     loads[name].append(load)
     figures = [
         Figure("library", f"{jobs:,} jobs: {name}, p95", "ms", tuple(load.milliseconds(0.95) for load in of), database,
-               targets=(Target("<", 50),))
+               targets=(Target("<", 100 if name == OPERATE else 50),))
         for name, of in loads.items()
     ]  # fmt: skip
     first, far, *_ = loads.values()
