@@ -18,7 +18,7 @@ from tasks.replicate import circuit
 from tasks.settings import settings
 from webapp.http.authentication import actor_of, requester
 from webapp.http.clients import by_htmx, came_from
-from webapp.http.errors import BY_ACCEPT, AnyRequest, wants_json
+from webapp.http.errors import BY_ACCEPT, AnyRequest, wants_html, wants_json
 from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.methods import READ
 from webapp.http.requests import body_of
@@ -26,6 +26,7 @@ from webapp.listing.fragments import halt_fragment, listed_cards, queue_context
 from webapp.listing.query import read
 from webapp.render import halt_banner, templates
 from webapp.schemas import describe, examples
+from webapp.schemas.codes import Code
 from webapp.schemas.jobs import Job, PausedModel, Queue
 from webapp.schemas.members import given
 from webapp.schemas.requests import Pause, Resume
@@ -58,7 +59,7 @@ async def queue(request: AnyRequest) -> Response[Any]:
     name="pause_queue",
     tags=["Jobs"],
     summary="Pause the queue or a model",
-    responses=describe.problems(*describe.BODY)
+    responses=describe.problems(*describe.BODY, Code.BAD_REQUEST, Code.TOO_MANY_FIELDS)
     | {200: describe.answer(Queue, "What runs and what waits.", examples.QUEUE)},
     opt=describe.takes(Pause, examples.PAUSES),
 )
@@ -80,7 +81,7 @@ async def pause(request: AnyRequest) -> Response[Any]:
     name="resume_queue",
     tags=["Jobs"],
     summary="Resume the queue or a model",
-    responses=describe.problems(*describe.BODY)
+    responses=describe.problems(*describe.BODY, Code.BAD_REQUEST, Code.TOO_MANY_FIELDS)
     | {200: describe.answer(Queue, "What runs and what waits.", examples.QUEUE)},
     opt=describe.takes(Resume, examples.RESUMES),
 )
@@ -123,7 +124,7 @@ async def _asked(request: AnyRequest, shape: type[Pause | Resume]) -> pauses.Ter
 
 async def _answer(request: AnyRequest) -> Response[Any]:
     await halt_banner.look()
-    if wants_json(request) or request.content_type[0] == "application/json":
+    if not by_htmx(request) and not wants_html(request):
         return Response(await _shape())
     if not by_htmx(request):
         return Redirect(came_from(request), status_code=303)
