@@ -1,7 +1,6 @@
 """Error responses: HTML for people, problem+json (RFC 9457) for programs."""
 
 import logging
-import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
@@ -25,8 +24,6 @@ from webapp.schemas.problems import PROBLEM_TYPE, ProblemDetails
 
 log = logging.getLogger(__name__)
 
-MAX_FRAMES = 30  # the innermost frames of an error, which are logged
-MAX_TRACEBACK_LENGTH = 10_000  # characters
 MAX_PATH_LENGTH = 200  # characters of a request's path in the log
 
 AnyRequest = Request[Any, Any, Any]
@@ -160,8 +157,7 @@ def problem_of(request: AnyRequest, error: Exception) -> Problem:
         case UnicodeDecodeError():
             # The bytes came from the client. Only requests are decoded: the database holds text, and files are bytes.
             return Problem(Code.BAD_REQUEST, "The request contains bytes that are not UTF-8 text.")
-    path = request.url.path[:MAX_PATH_LENGTH].encode("unicode_escape").decode()  # it may contain line breaks
-    log.error("%s %s failed\n%s", request.method, path, _traceback(error), extra={"has_traceback": True})
+    log.error("%s %s failed", request.method, request.url.path[:MAX_PATH_LENGTH], exc_info=error)
     return Problem(Code.INTERNAL_ERROR, "Darkroom had an internal error. The operator can find it in the log.")
 
 
@@ -169,13 +165,6 @@ def in_a_line(error: Exception) -> str:
     """Return an error with its cause, for the log: the cause may name folders and buckets."""
     behind = str(error.__cause__ or "").partition("\n")[0]
     return f"{error} ({behind})" if behind else str(error)
-
-
-def _traceback(error: Exception) -> str:
-    """Return an error's traceback. Omits the middle when it is long: it may have a thousand frames, or a huge value."""
-    text = "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
-    half = MAX_TRACEBACK_LENGTH // 2
-    return text if len(text) <= MAX_TRACEBACK_LENGTH else f"{text[:half]}\n[...]\n{text[-half:]}"
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
