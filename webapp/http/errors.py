@@ -16,6 +16,7 @@ from tasks.jobs.backlog import QueueFull
 from tasks.jobs.holds import BudgetExceeded
 from tasks.jobs.idempotency import KeyMismatch
 from tasks.jobs.needs import NotHeld
+from webapp.http import request_ids
 from webapp.http.credentials import key_in
 from webapp.render import templates
 from webapp.schemas.codes import Code
@@ -61,7 +62,8 @@ class Problem(Exception):
 
     def details(self) -> ProblemDetails:
         """Return the shape that programs get."""
-        return ProblemDetails.of(self.code, self.detail, self.status, self.faults, self.budget)
+        own = request_ids.current()
+        return ProblemDetails.of(self.code, self.detail, self.status, self.faults, self.budget, own)
 
 
 def from_rejected(rejected: Rejected) -> Problem:
@@ -127,6 +129,7 @@ def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
         status=problem.status,
         title=HTTPStatus(problem.status).phrase,
         message=problem.detail,
+        request_id=request_ids.current() if problem.code == Code.INTERNAL_ERROR else None,
     )
 
 
