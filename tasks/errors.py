@@ -14,7 +14,7 @@ class Failure(Exception):
     so that a retry may help. retry_after: the seconds that the server asked us to wait, or None. settled: whether the
     attempt can no longer produce a prediction, so that a retry may create, and pay for, another. free: whether the
     failure does not count toward the job's MAX_ATTEMPTS, because nothing was tried. details: the original text of the
-    model or of Replicate, which may be technical.
+    model or of Replicate, which may be technical. As a text it is what the log has: nothing of the model or Replicate.
     """
 
     code: str
@@ -26,7 +26,11 @@ class Failure(Exception):
     details: str = ""
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message}" + (f" ({_in_a_line(self.details)[:300]})" if self.details else "")
+        return self.code if self.code in QUOTING else f"{self.code}: {self.message}"
+
+
+QUOTING = ("invalid_input", "model_error")
+"""The codes of failures whose messages may quote the model or Replicate, who may quote the prompt."""
 
 
 class DatabaseAway(Exception):

@@ -60,6 +60,7 @@ WRONG = {
     "FINISH_WITHIN": ["0", "soon"],
     "LEASE_SECONDS": ["1"],
     "LOG_LEVEL": ["loud"],
+    "LOG_FORMAT": ["xml"],
 }
 
 

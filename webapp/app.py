@@ -52,6 +52,7 @@ from webapp.http.errors import EXCEPTION_HANDLERS, Problem
 from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.forms import FormRequest
 from webapp.http.methods import READ, AllowedMethods
+from webapp.http.request_ids import RequestIds
 from webapp.live import job_events, stream
 from webapp.live.board import Board
 from webapp.live.hub import Hub
@@ -144,7 +145,7 @@ def create_app(start_again: token.StartAgain | None = None) -> Litestar:
         logging_config=None,
     )
     # Not middleware: that sees only requests that match a route.
-    app.asgi_handler = Appearing(OurOwnOnly(app.asgi_handler))
+    app.asgi_handler = RequestIds(Appearing(OurOwnOnly(app.asgi_handler)))
     return app
 
 

@@ -10,6 +10,8 @@ from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
+from structlog.contextvars import bound_contextvars
+
 from tasks.background import end, repeat
 from tasks.db.tables import Job
 from tasks.errors import Failure
@@ -140,7 +142,8 @@ class Leases:
             if token in renewed:
                 lease.until = asked + self.seconds
             elif token in self.held:
-                log.warning("job %s: the lease is gone, leaving it to its new holder", lease.job.id)
+                with bound_contextvars(job_id=str(lease.job.id)):
+                    log.warning("job %s: the lease is gone, leaving it to its new holder", lease.job.id)
                 self.lost[""] += 1
                 lease.carrier.cancel()
             if renewed.get(token):

@@ -53,7 +53,7 @@ def target_of(url: str) -> str:
 
 
 def redacted(url: str) -> str:
-    """Return a URL for logs and pages: without its name, password, query and fragment, which may be secrets."""
+    """Return a URL for pages and the audit: without its name, password, query and fragment, which may be secrets."""
     parsed = httpx.URL(url)
     return f"{parsed.copy_with(userinfo=b'', query=None, fragment=None)}{'?…' if parsed.query else ''}"
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from typing import Any, TypeVar
+from uuid import UUID
+
+from structlog.contextvars import bind_contextvars
 
 from tasks.backoff import Timings
 from tasks.db.database import now
@@ -64,6 +67,7 @@ async def prediction_of(lease: Lease, provider: Provider, probing: bool = False)
     attempt = await attempts.under_way(lease.job)
     if attempt is None:
         return await _create(lease, provider, probing)
+    _bind(attempt.id)
     if attempt.prediction_id is not None:
         return Prediction(attempt.prediction_id, UNSEEN)
     if attempt.error_code is None:  # its worker died before it recorded an answer
@@ -74,6 +78,11 @@ async def prediction_of(lease: Lease, provider: Provider, probing: bool = False)
     ):  # recorded when its request was refused
         raise Refused(attempt.error_code, attempt.error or "", passing=True, settled=True)
     return await _lost(lease, attempt, attempt.error_code == attempts.SUBMISSION_DOUBTFUL, provider)
+
+
+def _bind(attempt: UUID) -> None:
+    """Add an attempt to what the log says from now on."""
+    bind_contextvars(attempt_id=str(attempt))
 
 
 async def _create(lease: Lease, provider: Provider, probing: bool) -> Prediction:
@@ -116,6 +125,9 @@ async def _to_its_end(lease: Lease, sending: Coroutine[Any, Any, T]) -> T:
             lease.awaits_answer = False
             task.cancel()
         raise
+    finally:
+        if lease.job.attempt is not None:  # begun in the task, which has a context of its own
+            _bind(lease.job.attempt)
 
 
 @contextmanager
@@ -141,6 +153,7 @@ async def _sent(
         if await lease.call_off_where_asked():
             raise Failure("canceled", "Canceled.", settled=True)
         raise Lost
+    _bind(attempt.id)
     try:
         webhook, events = webhooks.address_of(attempt), webhooks.events_for(lease.beside)
         prediction = await replicate.create(model.reference, sent, _time_left(job), webhook, events)

@@ -7,9 +7,12 @@ name its prediction, and Replicate lists it.
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from random import uniform
+
+from structlog.contextvars import bound_contextvars
 
 from tasks.background import repeat
 from tasks.backoff import Timings
@@ -72,12 +75,13 @@ async def call_off_late(replicate: Replicate) -> int:
     recent = Attempt.created_at > now() - WATCH_WINDOW
     found = 0
     for attempt in await Attempt.objects().where(attempts.GIVEN_UP & recent).order_by(Attempt.created_at):
-        try:
-            prediction_id = attempt.prediction_id or await _late(attempt, replicate)
-            if prediction_id is not None:
-                found += await _called_off(attempt, prediction_id, replicate)
-        except Failure as failure:  # concerns this attempt only: the others are still checked
-            log.info("attempt %s: could not check for a late prediction: %s", attempt.id, failure)
+        with _bound(attempt):
+            try:
+                prediction_id = attempt.prediction_id or await _late(attempt, replicate)
+                if prediction_id is not None:
+                    found += await _called_off(attempt, prediction_id, replicate)
+            except Failure as failure:  # concerns this attempt only: the others are still checked
+                log.info("attempt %s: could not check for a late prediction: %s", attempt.id, failure)
     await _settle(replicate, recent)
     return found
 
@@ -85,13 +89,19 @@ async def call_off_late(replicate: Replicate) -> int:
 async def _settle(replicate: Replicate, recent: Condition) -> None:
     """Enter what predictions cost that turned up late, once they have ended."""
     for attempt in await Attempt.objects().where(attempts.UNSETTLED & recent).order_by(Attempt.created_at):
-        try:
-            prediction = await replicate.get(attempt.prediction_id)
-        except Failure as failure:
-            log.info("attempt %s: could not see what its late prediction cost: %s", attempt.id, failure)
-            continue
-        if prediction.ended:
-            await ledger.settle_late(attempt, prediction)
+        with _bound(attempt):
+            try:
+                prediction = await replicate.get(attempt.prediction_id)
+            except Failure as failure:
+                log.info("attempt %s: could not see what its late prediction cost: %s", attempt.id, failure)
+                continue
+            if prediction.ended:
+                await ledger.settle_late(attempt, prediction)
+
+
+def _bound(attempt: Attempt) -> AbstractContextManager[None]:
+    """Return what adds an attempt and its job to what the log says while a block runs."""
+    return bound_contextvars(job_id=str(attempt.job), attempt_id=str(attempt.id))
 
 
 async def _search(job: Job, attempt: Attempt, replicate: Replicate) -> Prediction | None:

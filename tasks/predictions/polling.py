@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
+from contextvars import Context
 from time import monotonic
 
 from tasks.errors import Failure
@@ -64,7 +65,7 @@ class Poller:
         loop = asyncio.get_running_loop()
         waits = self._asked.setdefault(prediction_id, loop.create_future())
         if self._walking is None or self._walking.done():
-            self._walking = loop.create_task(self._walk())
+            self._walking = loop.create_task(self._walk(), context=Context())  # what it logs is of no single job
         found = await asyncio.shield(waits)
         if isinstance(found, Throttled):
             raise found

@@ -141,7 +141,7 @@ async def remove(endpoint: WebhookEndpoint, by: By) -> None:
 
 
 def label(endpoint: WebhookEndpoint) -> str:
-    """Return the address of an endpoint as logs, pages and the audit show it."""
+    """Return the address of an endpoint as pages and the audit show it."""
     return redacted(endpoint.url)
 
 

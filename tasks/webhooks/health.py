@@ -10,6 +10,7 @@ from tasks.accounts.audit import By
 from tasks.db.dialect import FromNow
 from tasks.db.steps import Step, step
 from tasks.db.webhook_tables import WebhookEndpoint
+from tasks.outbox.addresses import target_of
 from tasks.webhooks import endpoints
 from tasks.webhooks.endpoints import Why
 from tasks.webhooks.sending import GONE, Answer, Outcome
@@ -50,4 +51,4 @@ async def note_disabled(endpoint_id: UUID) -> None:
     if endpoint is not None:
         after = {"why": endpoint.disabled_why}
         await audit.note(By("worker"), "webhook disabled", endpoints.label(endpoint), after=after)
-        log.warning("the webhook %s was disabled: %s", endpoints.label(endpoint), endpoint.disabled_why)
+        log.warning("the webhook to %s was disabled: %s", target_of(endpoint.url), endpoint.disabled_why)

@@ -16,7 +16,7 @@ from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
 from tasks.errors import DatabaseAway, Failure
 from tasks.files.storage import Storage
 from tasks.messaging import events
-from tasks.outbox.addresses import redacted
+from tasks.outbox.addresses import target_of
 from tasks.webhooks import deliveries, predictions, sending, signing
 from tasks.webhooks.sending import Answer, Outcome
 
@@ -111,7 +111,7 @@ class Sender:
             headers = signing.signed(secrets, name, now(), body)
             answer = await sending.send(url, headers, body, self._transport, self._within)
             if answer.outcome != Outcome.SUCCESS:
-                log.info("webhook %s (%s) to %s: %s", name, delivery.type, redacted(url), answer.outcome)
+                log.info("webhook %s (%s) to %s: %s", name, delivery.type, target_of(url), answer.outcome)
             self.outcomes[answer.outcome] += 1
             await deliveries.record(delivery, answer, self._clock)
         except Failure as failure:  # of storage: a try like others, as it may be away, or the file lost

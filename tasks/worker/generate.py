@@ -5,6 +5,8 @@ import logging
 from functools import partial
 from uuid import UUID
 
+from structlog.contextvars import bound_contextvars, unbind_contextvars
+
 from tasks.backoff import DEFAULT_TIMINGS, Timings
 from tasks.db.tables import Job, Output, Stage
 from tasks.errors import DatabaseAway, Failure, reason
@@ -150,13 +152,16 @@ class Worker:
         return [await self._importer.keep(job.id, position, source, store) for position, source in enumerate(sources)]
 
     async def _hold_and_carry(self, job: Job, probing: bool = False) -> None:
-        try:
-            async with self.leases.hold(job) as lease:
-                await self.carry(lease, probing)
-        except asyncio.CancelledError:  # the worker stops, or another worker has the job: the job has not failed
-            log.info("job %s: left to the next worker", job.id)
-        except DatabaseAway as away:  # the lease expires, and the next worker continues the prediction
-            log.warning("job %s: %s", job.id, away)
+        with bound_contextvars(job_id=str(job.id)):
+            try:
+                async with self.leases.hold(job) as lease:
+                    await self.carry(lease, probing)
+            except asyncio.CancelledError:  # the worker stops, or another worker has the job: the job has not failed
+                log.info("job %s: left to the next worker", job.id)
+            except DatabaseAway as away:  # the lease expires, and the next worker continues the prediction
+                log.warning("job %s: %s", job.id, away)
+            finally:
+                unbind_contextvars("attempt_id")  # tasks/predictions/create.py has bound it
 
     async def _probe(self) -> Job | None:
         try:

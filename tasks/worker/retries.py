@@ -28,6 +28,7 @@ async def give_up(lease: Lease, failure: Failure, prediction: Prediction | None,
     """
     job = lease.job
     log.warning("job %s: %s", job.id, failure)
+    log.debug("job %s: %s (%s)", job.id, failure.message, failure.details)
     if isinstance(failure, AccountRefused):
         await circuit.trip(failure, job.id, timings)
     attempt = await attempts.under_way(job)

@@ -1,8 +1,8 @@
 """The answers of the API, one of each kind, compared field by field with those recorded in answers.json.
 
 What differs between runs is replaced: ids by their order, times and digests by a word, places by 1. The titles and
-types of errors are left out, because they only say the code in other words. To record the answers again, delete
-answers.json and run this test twice.
+types of errors are left out, because they only say the code in other words, and the ids of their requests. To record
+the answers again, delete answers.json and run this test twice.
 """
 
 import json
@@ -52,7 +52,8 @@ class Recorder:
         body: Any = answer.json() if json_type else None
         if answer.headers.get("content-type") == "application/problem+json":
             assert {"type", "title"} <= body.keys()
-            del body["type"], body["title"]
+            assert body["request_id"] == answer.headers["x-request-id"]
+            del body["type"], body["title"], body["request_id"]
         assert name not in self.answers
         self.answers[name] = self._fixed(
             {

@@ -185,7 +185,7 @@ class Fault(Shape):
 
 
 class Problem(Shape):
-    """An error (RFC 9457). code: stable, for programs."""
+    """An error (RFC 9457). code: stable, for programs. request_id: what the operator finds it by in the log."""
 
     type: str
     title: str
@@ -194,3 +194,4 @@ class Problem(Shape):
     code: str
     errors: list[Fault] | None = None
     budget: Budget | None = None
+    request_id: str | None = None

@@ -1,7 +1,6 @@
 """Error responses: HTML for people, problem+json (RFC 9457) for programs."""
 
 import logging
-import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
@@ -17,6 +16,7 @@ from tasks.jobs.backlog import QueueFull
 from tasks.jobs.holds import BudgetExceeded
 from tasks.jobs.idempotency import KeyMismatch
 from tasks.jobs.needs import NotHeld
+from webapp.http import request_ids
 from webapp.http.credentials import key_in
 from webapp.render import templates
 from webapp.schemas.codes import Code
@@ -25,8 +25,6 @@ from webapp.schemas.problems import PROBLEM_TYPE, ProblemDetails
 
 log = logging.getLogger(__name__)
 
-MAX_FRAMES = 30  # the innermost frames of an error, which are logged
-MAX_TRACEBACK_LENGTH = 10_000  # characters
 MAX_PATH_LENGTH = 200  # characters of a request's path in the log
 
 AnyRequest = Request[Any, Any, Any]
@@ -64,7 +62,8 @@ class Problem(Exception):
 
     def details(self) -> ProblemDetails:
         """Return the shape that programs get."""
-        return ProblemDetails.of(self.code, self.detail, self.status, self.faults, self.budget)
+        own = request_ids.current()
+        return ProblemDetails.of(self.code, self.detail, self.status, self.faults, self.budget, own)
 
 
 def from_rejected(rejected: Rejected) -> Problem:
@@ -130,6 +129,7 @@ def answer(request: AnyRequest, problem: Problem) -> Response[Any]:
         status=problem.status,
         title=HTTPStatus(problem.status).phrase,
         message=problem.detail,
+        request_id=request_ids.current() if problem.code == Code.INTERNAL_ERROR else None,
     )
 
 
@@ -160,8 +160,7 @@ def problem_of(request: AnyRequest, error: Exception) -> Problem:
         case UnicodeDecodeError():
             # The bytes came from the client. Only requests are decoded: the database holds text, and files are bytes.
             return Problem(Code.BAD_REQUEST, "The request contains bytes that are not UTF-8 text.")
-    path = request.url.path[:MAX_PATH_LENGTH].encode("unicode_escape").decode()  # it may contain line breaks
-    log.error("%s %s failed\n%s", request.method, path, _traceback(error), extra={"has_traceback": True})
+    log.error("%s %s failed", request.method, request.url.path[:MAX_PATH_LENGTH], exc_info=error)
     return Problem(Code.INTERNAL_ERROR, "Darkroom had an internal error. The operator can find it in the log.")
 
 
@@ -169,13 +168,6 @@ def in_a_line(error: Exception) -> str:
     """Return an error with its cause, for the log: the cause may name folders and buckets."""
     behind = str(error.__cause__ or "").partition("\n")[0]
     return f"{error} ({behind})" if behind else str(error)
-
-
-def _traceback(error: Exception) -> str:
-    """Return an error's traceback. Omits the middle when it is long: it may have a thousand frames, or a huge value."""
-    text = "".join(traceback.format_exception(error, limit=-MAX_FRAMES))
-    half = MAX_TRACEBACK_LENGTH // 2
-    return text if len(text) <= MAX_TRACEBACK_LENGTH else f"{text[:half]}\n[...]\n{text[-half:]}"
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

@@ -10,7 +10,6 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from traceback import format_exception
 from uuid import UUID
 
 from tasks.accounts.actors import OPEN_HOUSE, Actor
@@ -45,7 +44,6 @@ MAX_CARD_EVENTS = 1000
 MAX_CHANGES = 5 * MAX_CARD_EVENTS  # changes that one look reads; most of them were sent when their hints came
 SEARCH_TIMEOUT = 5.0  # seconds that the pages of one search, or of one job, may delay the others
 MAX_LOGGED_FAILURES = 1000  # searches and jobs that are remembered because their failure is in the log
-MAX_TRACEBACK_LENGTH = 4000  # characters, from its end
 
 
 class Hub:
@@ -227,9 +225,7 @@ class Hub:
             log.warning("sending changes to the pages of %.200r later: %s", str(whose), error)
         elif whose not in self._troubles:
             self._troubles = {*self._troubles, whose} if len(self._troubles) < MAX_LOGGED_FAILURES else {whose}
-            traceback = "".join(format_exception(error))[-MAX_TRACEBACK_LENGTH:]
-            words = "could not send changes to the pages of %.200r:\n%s"
-            log.error(words, str(whose), traceback, extra={"has_traceback": True})
+            log.error("could not send changes to the pages of %.200r", str(whose), exc_info=error)
 
     async def gallery(self, sheet: Sheet, since: datetime, actor: Actor = OPEN_HOUSE) -> AsyncGenerator[bytes, None]:
         """Yield the events of a sheet that was made, or received its last event, at `since`.

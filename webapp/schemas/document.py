@@ -29,7 +29,10 @@ Errors are problem+json (RFC 9457) with a stable `code`, a `type` whose page exp
 each fault. A request must name this server in its Host header, otherwise it gets 421 `wrong_host`, or 400 when the \
 header is missing or repeated. As long as nobody was added to /people, no request needs a key. From then on, one \
 without gets 401, and a key sees the jobs of its owner; with the scope `read:all` those of all. Pages of other sites \
-may link here; any other request from them gets 403 `cross_site`."""
+may link here; any other request from them gets 403 `cross_site`.
+
+Every response has the id of its request in `X-Request-ID`: the one that was sent there, if it has 1 to 128 letters, \
+digits and `._:-`, or a new one. The log has it, too."""
 TAGS = {
     "Jobs": "Submit prompts, follow their jobs, search and organize them.",
     "Models": "Which models there are, and what they take.",

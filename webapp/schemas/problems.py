@@ -50,6 +50,9 @@ class ProblemDetails(Struct):
     budget: Maybe[Annotated[BudgetState, Meta(description="The budget that has no room. `budget_exceeded` only.")]] = (
         UNSET
     )
+    request_id: Maybe[
+        Annotated[str, Meta(description="The request's, as in the header `X-Request-ID` and the operator's log.")]
+    ] = UNSET
 
     @classmethod
     def of(
@@ -59,8 +62,10 @@ class ProblemDetails(Struct):
         status: int | None = None,
         faults: Sequence[Fault] = (),
         budget: BudgetState | None = None,
+        request_id: str | None = None,
     ) -> Self:
         """Return the shape of an error. status: if it is not the usual one of the code."""
         listed = [FaultDetails(f"#{quote(fault.pointer, FRAGMENT)}", fault.message) for fault in faults]
         title, of_all = code.summary, status or code.status
-        return cls(f"/errors/{code}", title, of_all, detail, code, listed or UNSET, given(budget))
+        of_some = (listed or UNSET, given(budget), given(request_id))
+        return cls(f"/errors/{code}", title, of_all, detail, code, *of_some)

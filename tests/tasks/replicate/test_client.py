@@ -20,6 +20,8 @@ from tasks.replicate.errors import (
     OutcomeUnknown,
     Refused,
     Throttled,
+    refusal,
+    token_refused,
 )
 
 pytestmark = pytest.mark.once
@@ -305,6 +307,17 @@ def test_what_a_model_said_is_kept_as_far_as_a_database_takes_it() -> None:
     assert reason("failed", {"code": 7}).details == "{'code': 7}"
 
 
-def test_the_log_says_in_a_line_what_a_model_said() -> None:
-    told = str(reason("failed", "CUDA error:\n device-side assert"))
-    assert told.endswith("settings. (CUDA error: device-side assert)")
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (reason("failed", "The prompt 'a fox' is not allowed here."), "model_error"),
+        (reason("failed", "NSFW: 'a fox'"), "moderated: The model's safety filter rejected this prompt or its result."),
+        (refusal(httpx.Response(422, json={"detail": "prompt: 'a fox' is too short"})), "invalid_input"),
+        (token_refused(), "provider_auth: Replicate rejected the API token."),
+    ],
+)
+def test_the_log_has_the_code_of_what_a_model_or_replicate_said_and_not_their_words(
+    failure: Failure, told: str
+) -> None:
+    assert str(failure).startswith(told)
+    assert "fox" not in str(failure)
