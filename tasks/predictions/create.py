@@ -33,6 +33,7 @@ from tasks.replicate.errors import (
     Throttled,
 )
 from tasks.settings import settings
+from tasks.tracing import spans
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,10 @@ async def prediction_of(lease: Lease, provider: Provider, probing: bool = False)
     """
     attempt = await attempts.under_way(lease.job)
     if attempt is None:
-        return await _create(lease, provider, probing)
+        with spans.span("create"):
+            return await _create(lease, provider, probing)
+    lease.span.link(attempt.traceparent)
+    lease.span.note({"darkroom.attempt": attempt.number})
     if attempt.prediction_id is not None:
         return Prediction(attempt.prediction_id, UNSEEN)
     if attempt.error_code is None:  # its worker died before it recorded an answer
@@ -141,9 +145,12 @@ async def _sent(
         if await lease.call_off_where_asked():
             raise Failure("canceled", "Canceled.", settled=True)
         raise Lost
+    lease.span.note({"darkroom.attempt": attempt.number})
     try:
         webhook, events = webhooks.address_of(attempt), webhooks.events_for(lease.beside)
-        prediction = await replicate.create(model.reference, sent, _time_left(job), webhook, events)
+        prediction = await replicate.create(
+            model.reference, sent, _time_left(job), webhook, events, attempt.traceparent
+        )
         if not await _written(partial(attempts.record_prediction, job, attempt, prediction.id)):
             raise Lost
     except Failure as answered:  # recorded, so that it is not lost whatever happens to this worker

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
+from contextvars import Context
 from time import monotonic
 
 from tasks.errors import Failure
@@ -64,7 +65,8 @@ class Poller:
         loop = asyncio.get_running_loop()
         waits = self._asked.setdefault(prediction_id, loop.create_future())
         if self._walking is None or self._walking.done():
-            self._walking = loop.create_task(self._walk())
+            # In its own context: a walk belongs to all that wait for it, not to the trace of the first.
+            self._walking = loop.create_task(self._walk(), context=Context())
         found = await asyncio.shield(waits)
         if isinstance(found, Throttled):
             raise found
