@@ -82,6 +82,15 @@ class Site:
         await eventually(arrived, 20)
         return found()[0]
 
+    async def ends(self) -> None:
+        """End both processes, in order and in time, whatever the collector does."""
+        began = time.monotonic()
+        assert all(await asyncio.gather(self.web.stop(), self.worker.stop()))
+        assert time.monotonic() - began < HANGING
+        for process in (self.web, self.worker):
+            assert process.code in (0, -signal.SIGTERM)
+            assert "Traceback" not in process.log.read_text()
+
     async def sent(self, prompt: str) -> tuple[str, str]:
         """Return the ids of the span that came with the prediction of a prompt."""
         [prediction] = await self.faults.created(prompt)
@@ -105,11 +114,12 @@ async def running(folder: Path, database_url: str, faults: Faults, standin: str,
             collecting() as collector,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
         ):
-            settings = environment(
-                folder, database_url, redis, standin, PORT=str(port), REPLICATE_API_TOKEN=TOKEN, LEASE_SECONDS="3",
-                OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="100",
-                OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST=".*", **more,
-            )  # fmt: skip
+            traced = {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100",
+                "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST": ".*",
+                "REPLICATE_API_TOKEN": TOKEN, "LEASE_SECONDS": "3", "PORT": str(port),
+            }  # fmt: skip
+            settings = environment(folder, database_url, redis, standin, **(traced | more))
             web, worker = (Process(name, settings, tether, folder / f"{name}.log") for name in ("web", "worker"))
             web.start()
             worker.start()
@@ -342,30 +352,23 @@ async def test_a_collector_that_hangs_delays_nothing(
         for number in range(3):
             await site.becomes(await site.post(f"a patient fox {number}"), "status", "completed")
         assert time.monotonic() - began < HANGING
-        began = time.monotonic()
-        assert all(await asyncio.gather(site.web.stop(), site.worker.stop()))
-        assert time.monotonic() - began < HANGING
-        for process in (site.web, site.worker):
-            assert process.code in (0, -signal.SIGTERM)
-            assert "Traceback" not in process.log.read_text()
+        await site.ends()
 
 
 @pytest.mark.once
-async def test_a_collector_that_is_away_is_one_line_and_what_is_left_is_sent_at_the_end(
+async def test_a_collector_that_is_away_delays_nothing_and_is_one_line_in_a_log(
     standin: str, faults: Faults, tmp_path: Path, new_database: NewDatabase
 ) -> None:
-    nowhere = f"http://127.0.0.1:{servers.free_port()}"
-    away = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{nowhere}/v1/traces"}
+    away = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{servers.free_port()}/v1/traces"}
     async with running(tmp_path, await new_database(), faults, standin, **away) as site:
-        for number in range(20):
-            await site.client.get("/queue", params={"number": number})
 
-        async def said() -> bool:
+        async def told() -> bool:
+            await site.client.get("/queue")
             return "tasks.tracing" in site.web.log.read_text()
 
-        await eventually(said, 20)
+        await eventually(told, 20)
         await site.becomes(await site.post("a lonely fox"), "status", "completed")
-        assert all(await asyncio.gather(site.web.stop(), site.worker.stop()))
+        await site.ends()
         lines = [line for line in site.web.log.read_text().splitlines() if "traces" in line]
         assert len(lines) == 1, lines
         assert "WARNING tasks.tracing.exporting: traces: " in lines[0]
@@ -373,21 +376,15 @@ async def test_a_collector_that_is_away_is_one_line_and_what_is_left_is_sent_at_
 
 
 @pytest.mark.once
-async def test_what_is_left_is_sent_when_a_process_ends(
+async def test_what_is_left_is_sent_when_a_process_ends_and_a_service_may_have_another_name(
     standin: str, faults: Faults, tmp_path: Path, new_database: NewDatabase
 ) -> None:
     slowly = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_SERVICE_NAME": "gallery"}
-    async with running(tmp_path, await new_database(), faults, standin) as site:
-        for process in (site.web, site.worker):
-            process.environment |= slowly
-            assert await process.stop()
-            process.start()
-        await eventually(lambda: answers(site.client, "/healthz"))
-        site.collector.bodies.clear()
+    async with running(tmp_path, await new_database(), faults, standin, **slowly) as site:
         job = await site.post("a last fox")
         await site.becomes(job, "status", "completed")
         assert site.collector.bodies == []
-        assert all(await asyncio.gather(site.web.stop(), site.worker.stop()))
+        await site.ends()
         [run] = site.collector.of_job(job)
         assert len(site.collector.named("POST /generate")) == 1
         assert run.service["service.name"] == "gallery"
