@@ -3,7 +3,7 @@
 import os
 from importlib.util import find_spec
 
-from tasks.settings import SettingsError, settings
+from tasks.settings import SettingsError  # this also adds what is in .env to the environment
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PACKAGES = (
@@ -24,7 +24,6 @@ def check() -> None:
 
 
 def _wanted() -> list[str]:
-    assert settings  # they have been read, and with them what .env adds to the environment
     return [name for name in ENDPOINTS if os.environ.get(name)]
 
 
