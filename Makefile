@@ -78,7 +78,8 @@ examples: $(VENV)/installed ## draw the example pictures of an empty gallery
 lock: ## pin the requirements anew, with hashes (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(LOCK) $(LEFT_OUT:%=--no-emit-package %) pyproject.toml -o requirements.txt
-	$(LOCK) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(LOCK) $(LEFT_OUT:%=--no-emit-package %) --extra otel -c requirements.txt pyproject.toml -o requirements-otel.txt
+	$(LOCK) --extra otel --group dev -c requirements-otel.txt pyproject.toml -o requirements-dev.txt
 	$(LOCK) --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 
 clean: ## remove what was installed and cached; data/ and media/ stay

@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from tasks.settings import Settings, SettingsError
+from tasks.tracing import endpoint
 
 CONNECT_TIMEOUT = 5.0  # seconds a database server has to accept a connection
 
@@ -16,8 +17,9 @@ def check(settings: Settings) -> None:
     """Create the folders of DATA_DIR and DATABASE_URL, and check that they and STORAGE_URL's folder are writable.
 
     STORAGE_URL's folder is not created: when it is missing, it may not be mounted, see tasks/files/library_mark.py.
-    Raises SettingsError with one line that names the setting.
+    Traces need their packages. Raises SettingsError with one line that names the setting.
     """
+    endpoint.check()
     _prepare("DATA_DIR", settings.data_dir)
     if settings.storage_folder is not None:
         _write_into("STORAGE_URL", settings.storage_folder)

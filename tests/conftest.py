@@ -45,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     for name in ("REPLICATE_API_TOKEN", "PUBLIC_URL", "DEFAULT_MODEL", "MAX_ATTEMPTS"):
         os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        del os.environ[name]
     port = _standin_socket.getsockname()[1]
     os.environ |= {
         "DARKROOM_ENV_FILE": os.devnull,

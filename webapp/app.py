@@ -26,6 +26,7 @@ from tasks.messaging.broker import broker
 from tasks.predictions.webhooks import Signatures
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
+from tasks.tracing import endpoint, spans
 from webapp.accounts import account, people, settings_page, sign_in, token
 from webapp.api import estimate, generate, jobs, recent, webhooks, xmp
 from webapp.composer import prompts, reuse, uploads
@@ -53,6 +54,7 @@ from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.forms import FormRequest
 from webapp.http.methods import READ, AllowedMethods
 from webapp.http.request_ids import RequestIds
+from webapp.http.request_spans import RequestSpans
 from webapp.live import job_events, stream
 from webapp.live.board import Board
 from webapp.live.hub import Hub
@@ -102,6 +104,7 @@ def create_app(start_again: token.StartAgain | None = None) -> Litestar:
     @asynccontextmanager
     async def alive(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.enter_context(spans.recording("darkroom-web"))
             await stack.enter_async_context(database.connected())
             stack.push_async_callback(replicate.aclose)
             stack.callback(decoders.close)
@@ -146,6 +149,8 @@ def create_app(start_again: token.StartAgain | None = None) -> Litestar:
     )
     # Not middleware: that sees only requests that match a route.
     app.asgi_handler = RequestIds(Appearing(OurOwnOnly(app.asgi_handler)))
+    if endpoint.ON:
+        app.asgi_handler = RequestSpans(app.asgi_handler)
     return app
 
 

@@ -17,6 +17,8 @@ from piccolo.querystring import QueryString
 
 from tasks.db.steps import Rows, Step, Unmet
 from tasks.errors import DatabaseAway, away_when
+from tasks.tracing import spans
+from tasks.tracing.spans import Span
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +112,7 @@ class ShieldedPostgresEngine(PostgresEngine):
 
     async def run_querystring(self, querystring: QueryString, in_pool: bool = True) -> Any:
         """Run a query as Piccolo does. Raises DatabaseAway."""
-        with away_when(*UNAVAILABLE_ERRORS):
+        with away_when(*UNAVAILABLE_ERRORS), self._span(querystring):
             return await super().run_querystring(querystring, in_pool)
 
     async def run_ddl(self, ddl: str, in_pool: bool = True) -> Any:
@@ -123,7 +125,7 @@ class ShieldedPostgresEngine(PostgresEngine):
         if self.pool is None:
             raise RuntimeError("The database is not open.")
         compiled = [statement.compile_string(self.engine_type) for statement in statements]
-        with away_when(*UNAVAILABLE_ERRORS):
+        with away_when(*UNAVAILABLE_ERRORS), self._span(statements[0]):
             async with self.pool.acquire() as connection:
                 rows = await connection.fetchmany(compiled[0][0], [values for _, values in compiled])
         return [dict(row) for row in rows]
@@ -135,7 +137,7 @@ class ShieldedPostgresEngine(PostgresEngine):
         returns none.
         """
         answers: list[Rows] = []
-        with suppress(Unmet):
+        with spans.span("transaction"), suppress(Unmet):
             async with self.transaction():
                 for step in steps:
                     answers.append(await self._rows_of(step))
@@ -149,9 +151,12 @@ class ShieldedPostgresEngine(PostgresEngine):
             return list(await self.run_querystring(step.statement))
         transaction = self.current_transaction.get()
         assert transaction is not None
-        with away_when(*UNAVAILABLE_ERRORS):
+        with away_when(*UNAVAILABLE_ERRORS), self._span(step.statement):
             rows = await transaction.connection.fetchmany(*step.compiled(self.engine_type))
         return [dict(row) for row in rows]
+
+    def _span(self, querystring: QueryString) -> Span:
+        return spans.statement(self.engine_type, lambda: querystring.compile_string(self.engine_type)[0])
 
     async def make_durable(self) -> None:
         """Do nothing: a committed transaction is already durable."""

@@ -20,6 +20,7 @@ from piccolo.querystring import QueryString
 
 from tasks.db.steps import Rows, Step, Unmet
 from tasks.errors import DatabaseAway
+from tasks.tracing import spans
 
 READERS = 4
 FETCHED_ROWS = 64  # rows that aiosqlite fetches at a time when it iterates
@@ -205,20 +206,25 @@ class KeptSQLiteEngine(SQLiteEngine):
     async def _run_in_new_connection(
         self, query: str, args: Sequence[Any] | None = None, query_type: str = "generic", table: object = None
     ) -> list[Any]:
-        connections = self.connections()
-        if query.lstrip()[:6].upper() == "SELECT":
-            async with connections.reading:
+        with spans.statement(self.engine_type, lambda: query):
+            if query.lstrip()[:6].upper() == "SELECT":
+                return await self._read(query, args or [])
+            connections = self.connections()
+            async with connections.write_lock:
                 with _away():
-                    reader = connections.idle_readers.pop() if connections.idle_readers else await self.get_connection()
-                try:
-                    with _away():
-                        return list(await reader.execute_fetchall(query, args or []))
-                finally:
-                    connections.idle_readers.append(reader)
-        async with connections.write_lock:
+                    writer = await self.writer(connections)
+                    return list(await writer.execute_fetchall(query, args or []))
+
+    async def _read(self, query: str, args: Sequence[Any]) -> list[Any]:
+        connections = self.connections()
+        async with connections.reading:
             with _away():
-                writer = await self.writer(connections)
-                return list(await writer.execute_fetchall(query, args or []))
+                reader = connections.idle_readers.pop() if connections.idle_readers else await self.get_connection()
+            try:
+                with _away():
+                    return list(await reader.execute_fetchall(query, args))
+            finally:
+                connections.idle_readers.append(reader)
 
     async def _run_in_existing_connection(
         self,
@@ -228,17 +234,19 @@ class KeptSQLiteEngine(SQLiteEngine):
         query_type: str = "generic",
         table: object = None,
     ) -> list[Any]:
-        with _away():
+        with _away(), spans.statement(self.engine_type, lambda: query):
             return list(await connection.execute_fetchall(query, args or []))
 
     async def run_alike(self, statements: Sequence[QueryString]) -> list[dict[str, Any]]:
         """Run statements that share one text and return one row each, in one transaction."""
         compiled = [statement.compile_string(self.engine_type) for statement in statements]
+        text = compiled[0][0]
         connections = self.connections()
-        async with connections.write_lock:
-            with _away():
-                writer = await self.writer(connections)
-                return await writer.fetch_each(compiled[0][0], [values for _, values in compiled])
+        with spans.statement(self.engine_type, lambda: text):
+            async with connections.write_lock:
+                with _away():
+                    writer = await self.writer(connections)
+                    return await writer.fetch_each(text, [values for _, values in compiled])
 
     async def run_steps(self, steps: Sequence[Step]) -> list[Rows] | None:
         """Run statements in one transaction, in one trip to SQLite's thread, so that it is as short as possible.
@@ -248,10 +256,11 @@ class KeptSQLiteEngine(SQLiteEngine):
         """
         compiled = [self._compiled(step) for step in steps]
         connections = self.connections()
-        async with connections.write_lock:
-            with _away():
-                writer = await self.writer(connections)
-                return await writer.fetch_steps(compiled)
+        with spans.statement(self.engine_type, lambda: "; ".join(text for text, *_ in compiled), "transaction"):
+            async with connections.write_lock:
+                with _away():
+                    writer = await self.writer(connections)
+                    return await writer.fetch_steps(compiled)
 
     def _compiled(self, step: Step) -> Compiled:
         return (*step.compiled(self.engine_type), step.least)

@@ -135,6 +135,7 @@ class Job(Table, tablename="job"):
     cost_basis = Varchar(length=16, null=True, default=None)  # what its last known cost rests on, see costs.py
     metadata = JSON(null=True, default=None)  # pairs of strings, by which its submitter finds it; None for none
     webhook = Text(null=True, default=None)  # where its events are sent, besides endpoints; may hold secrets
+    traceparent = Varchar(length=55, null=True, default=None)  # of the request for it, if that was traced
 
 
 class Attempt(Table, tablename="attempt"):
@@ -155,6 +156,7 @@ class Attempt(Table, tablename="attempt"):
     error_code = Varchar(length=64, null=True, default=None)
     details = Text(default="")  # the error in the words of the model or of Replicate
     failures = SmallInt(default=0)  # how often continuing it failed: a poll, a search, a download
+    traceparent = Varchar(length=55, null=True, default=None)  # as it was sent with the prediction, if it was traced
 
 
 class Output(Table, tablename="output"):

@@ -20,6 +20,7 @@ from tasks.db.steps import step
 from tasks.db.tables import Attempt, Condition, Job
 from tasks.errors import Failure
 from tasks.replicate.errors import OutcomeUnknown
+from tasks.tracing import spans
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ SUBMISSION_UNKNOWN = "submission_unknown"
 SUBMISSION_DOUBTFUL = "submission_doubtful"
 """The error code of such an attempt when Replicate answered with an error of its own application."""
 INSERT_ATTEMPT = (
-    "INSERT INTO attempt (id, job, number, created_at, version, input)"
-    " VALUES ({}, {}, (SELECT count(*) + 1 FROM attempt WHERE job = {}), {}, {}, {}) RETURNING number"
+    "INSERT INTO attempt (id, job, number, created_at, version, input, traceparent)"
+    " VALUES ({}, {}, (SELECT count(*) + 1 FROM attempt WHERE job = {}), {}, {}, {}, {}) RETURNING number"
 )
 UPDATE_FENCED = (
     "UPDATE attempt SET %s FROM (SELECT id FROM job WHERE {}"
@@ -59,12 +60,12 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
     """
     attempt = Attempt(
         id=ids.new(), job=job.id, number=1, version=version,
-        input=json.dumps(arguments, ensure_ascii=False), created_at=now(),
+        input=json.dumps(arguments, ensure_ascii=False), created_at=now(), traceparent=spans.traceparent(),
     )  # fmt: skip
     seed = arguments.get("seed") if type(arguments.get("seed")) is int else None
     free = mine(job) & Job.attempt.is_null() & Job.cancel_requested.eq(False)
     begun: dict[Any, Any] = {Job.attempt: attempt.id, Job.seed: seed}
-    values = (attempt.id, job.id, job.id, attempt.created_at, version, attempt.input)
+    values = (attempt.id, job.id, job.id, attempt.created_at, version, attempt.input, attempt.traceparent)
     steps = [
         step(Job.update(begun).where(free).returning(Job.id), must=True),
         step(QueryString(INSERT_ATTEMPT, *values)),
@@ -76,6 +77,13 @@ async def begin(job: Job, version: str, arguments: Mapping[str, Any]) -> Attempt
     attempt._exists_in_db = True
     job.attempt, job.seed = attempt.id, seed
     return attempt
+
+
+async def last_traceparent(job_id: UUID) -> str | None:
+    """Return that of a job's last attempt, or None when that was not traced."""
+    last = Attempt.select(Attempt.traceparent).where(Attempt.job == job_id).order_by(Attempt.number, ascending=False)
+    found = await last.first()
+    return found["traceparent"] if found else None
 
 
 async def record_prediction(job: Job, attempt: Attempt, prediction_id: str) -> bool:

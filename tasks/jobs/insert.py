@@ -21,6 +21,7 @@ from tasks.jobs import budgets, holds, idempotency
 from tasks.jobs.idempotency import Key, KeyTaken
 from tasks.jobs.needs import Need, Needs, needed, note
 from tasks.settings import settings
+from tasks.tracing import spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ JOBS_PER_INSERT = 50  # the most jobs per transaction
 COLUMNS = (
     Job.id, Job.status, Job.prompt, Job.model, Job.parameters, Job.client, Job.owner, Job.api_key, Job.priority,
     Job.turn, Job.finish_within, Job.created_at, Job.changed_at, Job.due_at, Job.deadline_at, Job.made_from, Job.hold,
-    Job.hold_basis, Job.hold_budgets, Job.is_held, Job.metadata, Job.origin, Job.webhook,
+    Job.hold_basis, Job.hold_budgets, Job.is_held, Job.metadata, Job.origin, Job.webhook, Job.traceparent,
 )  # fmt: skip
 """The columns that a new job sets; the others have defaults in the database."""
 
@@ -104,6 +105,7 @@ def new_job(
         deadline_at=from_now(seconds), status=Status.QUEUED, created_at=moment, changed_at=moment, due_at=from_now(),
         made_from=terms.made_from, batch=batch, batch_place=place,
         metadata=_as_json(terms.metadata) if terms.metadata else None, origin=terms.origin, webhook=terms.webhook,
+        traceparent=spans.traceparent(),
     )  # fmt: skip
 
 

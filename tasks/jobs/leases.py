@@ -20,6 +20,8 @@ from tasks.messaging import events
 from tasks.messaging.events import News
 from tasks.replicate.client import ENDED
 from tasks.settings import settings
+from tasks.tracing import spans
+from tasks.tracing.spans import Span
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ class Lease:
     until: when the lease ends by this process's monotonic clock, unless it is renewed before, for `seconds`.
     beside: how many other jobs this process held when this one began. cancel_requested: whether a user wants the job
     canceled. awaits_answer: whether the coroutine was canceled and still waits for the answer to a request already
-    sent. woken: set when there is a new cancel request, or `news` of the prediction.
+    sent. woken: set when there is a new cancel request, or `news` of the prediction. span: of this run of the job.
     """
 
     job: Job
@@ -45,6 +47,7 @@ class Lease:
     awaits_answer: bool = False
     news: News | None = None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    span: Span = spans.NONE
 
     def holds(self) -> bool:
         """Return whether the lease holds by this process's own clock, so that no other worker can have the job."""

@@ -23,6 +23,7 @@ from tasks.jobs.ledger import Charge
 from tasks.messaging import events
 from tasks.outbox import outbox
 from tasks.replicate.client import Prediction
+from tasks.tracing import spans
 
 ENDED_BADLY: Condition = WhereRaw(
     "job.status IN ('failed', 'canceled') AND job.deleted_at IS NULL AND job.trashed_at IS NULL"
@@ -150,6 +151,8 @@ async def end_attempt(
         return None
     after = row_as_job(answers[0][0])
     announce(after)
+    if charge is not None:
+        spans.note({"darkroom.cost_micros": charge.micros})
     if told:
         outbox.announce(after.id)
     return after

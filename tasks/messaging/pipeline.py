@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import suppress
+from contextvars import Context
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -51,7 +52,8 @@ class Outbox:
 
     def _begin(self) -> None:
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send())
+            # In its own context: it sends what many post, and is no part of what the first of them does.
+            self._sending = asyncio.create_task(self._send(), context=Context())
 
     async def _send(self) -> None:
         while self._waiting or self._words:

@@ -7,6 +7,7 @@ the last good price counts.
 import asyncio
 import logging
 import re
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 
@@ -44,7 +45,8 @@ class PricePages:
         name, loop = bare(model), asyncio.get_running_loop()
         if settings.price_pages is None or name in self._reading or loop.time() < self._not_before.get(name, 0.0):
             return
-        self._reading[name] = task = loop.create_task(self._refresh(name))
+        # In its own context: it is no part of the job that uses the model.
+        self._reading[name] = task = loop.create_task(self._refresh(name), context=Context())
         task.add_done_callback(lambda _: self._reading.pop(name, None))
 
     async def aclose(self) -> None:

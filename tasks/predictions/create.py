@@ -36,6 +36,7 @@ from tasks.replicate.errors import (
     Throttled,
 )
 from tasks.settings import settings
+from tasks.tracing import spans
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,10 @@ async def prediction_of(lease: Lease, provider: Provider, probing: bool = False)
     """
     attempt = await attempts.under_way(lease.job)
     if attempt is None:
-        return await _create(lease, provider, probing)
+        with spans.span("create"):
+            return await _create(lease, provider, probing)
+    lease.span.link(attempt.traceparent)
+    lease.span.note({"darkroom.attempt": attempt.number})
     _bind(attempt.id)
     if attempt.prediction_id is not None:
         return Prediction(attempt.prediction_id, UNSEEN)
@@ -154,9 +158,12 @@ async def _sent(
             raise Failure("canceled", "Canceled.", settled=True)
         raise Lost
     _bind(attempt.id)
+    lease.span.note({"darkroom.attempt": attempt.number})
     try:
         webhook, events = webhooks.address_of(attempt), webhooks.events_for(lease.beside)
-        prediction = await replicate.create(model.reference, sent, _time_left(job), webhook, events)
+        prediction = await replicate.create(
+            model.reference, sent, _time_left(job), webhook, events, attempt.traceparent
+        )
         if not await _written(partial(attempts.record_prediction, job, attempt, prediction.id)):
             raise Lost
     except Failure as answered:  # recorded, so that it is not lost whatever happens to this worker

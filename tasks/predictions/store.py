@@ -11,6 +11,7 @@ from tasks.errors import Failure
 from tasks.files.storage import Storage
 from tasks.jobs.attempts import mine
 from tasks.jobs.leases import Lease, Lost
+from tasks.tracing import spans
 
 INSERT_PENDING = (
     "INSERT INTO pending_file (key, job, claim, noted_at)"
@@ -26,10 +27,11 @@ async def store(lease: Lease, storage: Storage, files: Mapping[str, IO[bytes] | 
     """
     mark = uuid4().hex[:12]
     names = {key: _marked(key, mark) for key in files}
-    if not await _note(lease.job, names.values()):
-        raise Lost
-    for key, content in files.items():
-        await _put(lease, storage, names[key], content)
+    with spans.span("store"):
+        if not await _note(lease.job, names.values()):
+            raise Lost
+        for key, content in files.items():
+            await _put(lease, storage, names[key], content)
     return names
 
 

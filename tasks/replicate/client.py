@@ -168,19 +168,20 @@ class Replicate:
         cancel_after: int,
         webhook: str | None = None,
         events: Sequence[str] = WEBHOOK_EVENTS,
+        traceparent: str | None = None,
     ) -> Prediction:
         """Create a prediction. It costs money, and this call never sends the request twice.
 
         version: owner/name of an official model, or owner/name:version. cancel_after: seconds until Replicate gives up.
-        webhook: the address where Replicate reports events, which are some of WEBHOOK_EVENTS.
+        webhook: the address where Replicate reports events, which are some of WEBHOOK_EVENTS. traceparent: names the
+        span that asks for the prediction (W3C Trace Context).
         Raises Refused when certainly no prediction was created, OutcomeUnknown when one may have been created.
         """
         body: dict[str, Any] = {"version": version, "input": arguments}
         if webhook:
             body |= {"webhook": webhook, "webhook_events_filter": events}
-        return await self._ask(
-            "POST", "/predictions", Prediction, creates=True, json=body, headers={"Cancel-After": f"{cancel_after}s"}
-        )
+        headers = {"Cancel-After": f"{cancel_after}s"} | ({"traceparent": traceparent} if traceparent else {})
+        return await self._ask("POST", "/predictions", Prediction, creates=True, json=body, headers=headers)
 
     async def get(self, prediction_id: str) -> Prediction:
         """Return the current state of a prediction.

@@ -51,13 +51,15 @@ async def clear_faults(request: Request) -> Response:
 async def ledger(request: Request) -> Response:
     """Handle GET /_standin/ledger: return all predictions, oldest first, with their current status.
 
-    Includes inputs that the API no longer shows, the webhook events that were asked for, and what each is charged, in
-    micro-dollars.
+    Includes inputs that the API no longer shows, the webhook events that were asked for, the header `traceparent`, and
+    what each is charged, in micro-dollars.
     """
     room = room_of(request)
     now, origin = room.clock(), origin_of(request)
     rows = [
-        shown | {"input": record.input, "webhook_events_filter": record.events, "charged": _charged(record, shown)}
+        shown
+        | {"input": record.input, "webhook_events_filter": record.events, "traceparent": record.traceparent}
+        | {"charged": _charged(record, shown)}
         for record in room.predictions
         for shown in [view(record, now, origin)]
     ]

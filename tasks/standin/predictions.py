@@ -37,6 +37,8 @@ class Record(msgspec.Struct, omit_defaults=True):
     """If set, the prediction's output instead of a drawing."""
     listed: int = 0
     """The time before which the list does not show the prediction."""
+    traceparent: str | None = None
+    """The header of that name in the client's request."""
 
     @property
     def started(self) -> int:

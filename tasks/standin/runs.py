@@ -95,6 +95,7 @@ async def _create(request: Request, body: Json, model: catalogue.Model, version:
         events=body.get("webhook_events_filter"),
         deadline=None if deadline is None else now + deadline,
         error=outputs.refusal(name, given),
+        traceparent=request.headers.get("traceparent"),
     )
     record = _reported(request, record)
     room.predictions.save(record)

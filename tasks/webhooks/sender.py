@@ -15,8 +15,10 @@ from tasks.db.dialect import FromNow, from_now
 from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
 from tasks.errors import DatabaseAway, Failure
 from tasks.files.storage import Storage
+from tasks.jobs import attempts
 from tasks.messaging import events
 from tasks.outbox.addresses import target_of
+from tasks.tracing import endpoint
 from tasks.webhooks import deliveries, predictions, sending, signing
 from tasks.webhooks.sending import Answer, Outcome
 
@@ -108,7 +110,7 @@ class Sender:
             if to is None or body is None:
                 return await deliveries.drop(delivery)
             url, secrets = to
-            headers = signing.signed(secrets, name, now(), body)
+            headers = signing.signed(secrets, name, now(), body) | await _trace_of(delivery)
             answer = await sending.send(url, headers, body, self._transport, self._within)
             if answer.outcome != Outcome.SUCCESS:
                 log.info("webhook %s (%s) to %s: %s", name, delivery.type, target_of(url), answer.outcome)
@@ -129,3 +131,9 @@ class Sender:
             return delivery.url, list(await signing.secrets_of_jobs(delivery.owner))
         endpoint = await WebhookEndpoint.objects().get(WebhookEndpoint.id == delivery.endpoint)
         return None if endpoint is None else (endpoint.url, await signing.secrets_of(endpoint.id))
+
+
+async def _trace_of(delivery: WebhookDelivery) -> dict[str, str]:
+    """Return the header that names the trace of a job's last attempt, where spans are recorded."""
+    found = await attempts.last_traceparent(delivery.job) if endpoint.ON and delivery.job else None
+    return {"traceparent": found} if found else {}

@@ -26,7 +26,8 @@ from tasks.replicate import circuit
 from tasks.replicate.circuit import Breaker
 from tasks.replicate.client import Prediction, Replicate
 from tasks.settings import settings
-from tasks.worker import dispatch
+from tasks.tracing import spans
+from tasks.worker import dispatch, run_span
 from tasks.worker.retries import give_up, is_overdue, output_gone
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,10 @@ class Worker:
 
         probing: whether the job is a probe of a halted queue, which resumes as soon as the prediction is created.
         """
+        with run_span.begin(lease.job) as lease.span:
+            await self._carry(lease, probing)
+
+    async def _carry(self, lease: Lease, probing: bool) -> None:
         job, prediction = lease.job, None
         try:
             if job.attempt is None and lease.cancel_requested:
@@ -117,11 +122,13 @@ class Worker:
             if job.attempt is None and is_overdue(job):
                 raise lifecycle.too_late()
             prediction = await create.prediction_of(lease, self._provider, probing)
+            run_span.note(lease.span, job, prediction)
             if probing:
                 await circuit.close()
             if self._price_pages is not None:
                 self._price_pages.refresh_soon(job.model)
-            prediction = await follow.to_the_end(lease, prediction, self._poller, self.timings)
+            with spans.span("follow"):
+                prediction = await follow.to_the_end(lease, prediction, self._poller, self.timings)
             if prediction.status in ("canceled", "aborted") and lease.cancel_requested:
                 await lifecycle.end_canceled(job, prediction)
                 return
@@ -130,15 +137,18 @@ class Worker:
             if prediction.status != "succeeded":
                 raise reason(prediction.status, prediction.error)
             await lifecycle.report(job, Stage.DOWNLOADING, None)
-            kept = await lease.unless_called_off(self._brought_in(lease, prediction))
+            with spans.span("outputs"):
+                kept = await lease.unless_called_off(self._brought_in(lease, prediction))
             await lifecycle.complete(job, kept, prediction)
         except Failure as failure:
+            run_span.fail(lease, failure)
             await give_up(lease, failure, prediction, self.timings)
         except DatabaseAway:
             raise
         except Exception:
             log.exception("job %s: internal error", job.id)
             internal = Failure("internal_error", "Darkroom had an internal error.", passing=True)
+            run_span.fail(lease, internal)
             await give_up(lease, internal, prediction, self.timings)
 
     async def _brought_in(self, lease: Lease, prediction: Prediction) -> list[Output]:

@@ -30,6 +30,7 @@ from tasks.replicate import circuit
 from tasks.replicate.client import Replicate
 from tasks.settings import settings
 from tasks.spend import limits
+from tasks.tracing import spans
 from tasks.webhooks import history, sending
 from tasks.webhooks.sender import Sender
 from tasks.worker import rescuer
@@ -51,6 +52,7 @@ async def run(
     there is something to stop in order; before that it may be killed. worker: by default, one made from the settings.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(spans.recording("darkroom-worker"))
         await stack.enter_async_context(database.connected())
         stack.push_async_callback(events.close)
         worker = worker or _open_worker(stack)

@@ -110,6 +110,12 @@ class AttemptView:
         return dict(json.loads(self.row.metrics or "{}"))
 
     @property
+    def trace_id(self) -> str | None:
+        """The trace that it was recorded in, if it was (W3C Trace Context, section 3.2)."""
+        _, trace_id, _, flags = (self.row.traceparent or "---0").split("-")
+        return trace_id if int(flags, 16) & 1 else None
+
+    @property
     def basis(self) -> str:
         """What its cost rests on, in words."""
         return BASES[Basis(self.entry.basis)] if self.entry else ""
