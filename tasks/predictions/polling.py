@@ -65,7 +65,7 @@ class Poller:
         loop = asyncio.get_running_loop()
         waits = self._asked.setdefault(prediction_id, loop.create_future())
         if self._walking is None or self._walking.done():
-            # In its own context: a walk belongs to all that wait for it, neither to the trace nor to the log of the first.
+            # In its own context: a walk belongs to all that wait for it, not to the trace or the log of the first.
             self._walking = loop.create_task(self._walk(), context=Context())
         found = await asyncio.shield(waits)
         if isinstance(found, Throttled):
