@@ -41,12 +41,12 @@ class Durations:
 
         Within a bucket they are taken to be spread evenly. What took longer than the last bound counts as that long.
         """
-        wanted, before, low = share * len(self), 0, 0.0
+        wanted, before, low = round(share * len(self), 6), 0, 0.0
         if not len(self):
             return None
         for count, high in zip(self.counts, BOUNDS, strict=False):
             if count and before + count >= wanted:
-                return low + (high - low) * (wanted - before) / count
+                return low + (high - low) * ((wanted - before) / count)
             before, low = before + count, high
         return BOUNDS[-1]
 

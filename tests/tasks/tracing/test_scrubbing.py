@@ -53,6 +53,7 @@ def test_sql_is_sent_without_texts(sql: str, sent: str) -> None:
         ("https://me:vixen@replicate.delivery/vixen/out.png?sig=vixen#vixen", "https://replicate.delivery"),
         ("https://hooks.example.org:8443/vixen", "https://hooks.example.org:8443"),
     ],
+    ids=["Replicate's API", "a file", "a webhook"],
 )
 def test_of_an_address_only_a_path_of_replicates_api_is_sent(url: str, sent: str) -> None:
     [span] = exported({"url.full": url})
