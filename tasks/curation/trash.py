@@ -86,7 +86,8 @@ async def _note_files(outputs: list[Output]) -> None:
     keys = [output.stored_key for output in outputs if output.stored_key]
     kept = await Output.select(Output.stored_key).where(Output.stored_key.is_in(keys)) if keys else []
     shared, moment, claim = {row["stored_key"] for row in kept}, now(), ids.new()
-    names = {name: output.job for output in outputs if output.stored_key not in shared for name in stored_names(output)}
+    unshared = [output for output in outputs if output.stored_key not in shared]
+    names = {name: output.job for output in unshared for name in stored_names(output).values()}
     notes = [PendingFile(key=name, job=job, claim=claim, noted_at=moment) for name, job in names.items()]
     if notes:
         await PendingFile.insert(*notes).on_conflict(action="DO NOTHING")
@@ -140,5 +141,5 @@ async def files_of(job_ids: Collection[UUID]) -> list[str]:
     same = Output.stored_key.is_in([output.stored_key for output in outputs if output.stored_key])
     others = same & Output.job.not_in(list(job_ids))
     shared = {row["stored_key"] for row in await Output.select(Output.stored_key).where(others)}
-    files = {name: None for output in outputs if output.stored_key not in shared for name in stored_names(output)}
-    return list(files)
+    unshared = [output for output in outputs if output.stored_key not in shared]
+    return list(dict.fromkeys(name for output in unshared for name in stored_names(output).values()))

@@ -1,6 +1,6 @@
 """Find the file in storage for an address below /media/: one that a row names, or none."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -30,14 +30,15 @@ async def find(key: str, sees_only: UUID | None = None) -> str | None:
     return await _of_outputs(key, files, suffix, sees_only)
 
 
-def stored_names(output: Output | Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names in storage of an output's file and, where it has them, of its preview and its thumbnail."""
+def stored_names(output: Output | Mapping[str, Any]) -> dict[str, str]:
+    """Return the names in storage of an output's `file` and, where it has them, of its `preview` and `thumbnail`."""
     # Empty when a worker of an earlier version, which knew one name only, stored the file.
-    yield output["stored_key"] or output["key"]
+    names = {"file": output["stored_key"] or output["key"]}
     if output["preview_key"]:
-        yield output["stored_preview_key"] or output["preview_key"]
+        names["preview"] = output["stored_preview_key"] or output["preview_key"]
     if output["stored_thumbnail_key"]:
-        yield output["stored_thumbnail_key"]
+        names["thumbnail"] = output["stored_thumbnail_key"]
+    return names
 
 
 async def _of_uploads(key: str, files: list[str], suffix: str) -> str | None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -124,6 +124,11 @@ async def claim(key: str) -> bool:
     """Protect an upload from the sweep for another day, so that a job may use it. Returns False when there is none."""
     found = (Upload.key == key) & NOT_DELETING
     return bool(await Upload.update({Upload.created_at: now()}).where(found).returning(Upload.key))
+
+
+async def write_off(keys: Collection[str]) -> None:
+    """Count uploads as removed whose files are lost."""
+    await Upload.update({Upload.created_at: DELETING}).where(Upload.key.is_in(list(keys)))
 
 
 async def is_used(key: str) -> bool:
