@@ -79,6 +79,11 @@ def s3() -> Iterator[str]:
         yield server.url
 
 
+def postgres_programs() -> Path:
+    """Return the folder of pg_dump, pg_restore and psql, in the server's version."""
+    return _postgres_package() / "pginstall" / "bin"
+
+
 async def new_database(server_url: str) -> str:
     """Create an empty database on the server. Returns its DATABASE_URL."""
     import asyncpg  # here, so that keepers start without it

@@ -2,7 +2,8 @@
 
 `halt` and `resume` stop and restart the work that costs money, `spend` tells what it cost, `budgets` limit it, and
 `adjust` puts it right; `people`, `keys` and `audit` say who may use this Darkroom, and who did what; `mcp` tells agents
-where it is; `demo-data` fills the library with made-up jobs.
+where it is; `demo-data` fills the library with made-up jobs. `backup` copies the library, `restore` brings it back, and
+`check-files` compares what the database says of files with storage.
 `run`, `status`, `watch`, `ls`, `cancel` and `estimate` talk to a Darkroom that runs, here or elsewhere.
 """
 
@@ -13,7 +14,7 @@ import re
 import sys
 from importlib import metadata
 
-from webapp.cli import account_arguments, client_arguments
+from webapp.cli import account_arguments, backup_arguments, client_arguments
 
 PARTS = {
     "up": "run everything on this machine: web, worker, Valkey and, without a REPLICATE_API_TOKEN, the stand-in",
@@ -27,6 +28,7 @@ PARTS = {
     **account_arguments.HELP,
     "mcp": "print what to paste into Claude Code, Cursor or VS Code, so that their agents can use this Darkroom",
     "doctor": "check the token, database, Redis, storage, clocks, prices, disk and people, each in a line",
+    **backup_arguments.HELP,
     "demo-data": "fill the library with made-up jobs, for exploring and measuring",
     **client_arguments.HELP,
 }
@@ -79,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--month", type=_month, help=words)
         if name in account_arguments.HELP:
             account_arguments.add_to(command, name)
+        if name in backup_arguments.HELP:
+            backup_arguments.add_to(command, name)
         if name == "mcp":
             actions = command.add_subparsers(dest="action", required=True, metavar="action")
             config = actions.add_parser("config", help="print the configuration")
@@ -135,6 +139,8 @@ def _run(asked: argparse.Namespace) -> int:
         return commands.doctor(settings)
     if asked.command in account_arguments.HELP:
         return commands.accounts(settings, asked)
+    if asked.command in backup_arguments.HELP:
+        return commands.backups(settings, asked)
     if asked.command == "demo-data":
         return commands.demo_data(settings, asked.count, asked.seed, asked.into_existing)
     return commands.migrate(settings)

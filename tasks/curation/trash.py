@@ -8,7 +8,7 @@ the next run finds the job, by the same index as the trash itself.
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,7 +21,8 @@ from tasks.db.database import DB, now
 from tasks.db.dialect import one_of, one_transaction_at_a_time
 from tasks.db.request_tables import JobMetadata
 from tasks.db.tables import Attempt, CollectionItem, Condition, Job, JobTag, Output, PendingFile
-from tasks.files import pending_files
+from tasks.files import backup_leases, pending_files
+from tasks.files.media_files import stored_names
 from tasks.files.storage import Storage
 from tasks.jobs import bulk
 from tasks.jobs.transitions import ERASED, announce_all
@@ -85,33 +86,43 @@ async def _note_files(outputs: list[Output]) -> None:
     keys = [output.stored_key for output in outputs if output.stored_key]
     kept = await Output.select(Output.stored_key).where(Output.stored_key.is_in(keys)) if keys else []
     shared, moment, claim = {row["stored_key"] for row in kept}, now(), ids.new()
-    names = {name: output.job for output in outputs if output.stored_key not in shared for name in _stored(output)}
+    unshared = [output for output in outputs if output.stored_key not in shared]
+    names = {name: output.job for output in unshared for name in stored_names(output).values()}
     notes = [PendingFile(key=name, job=job, claim=claim, noted_at=moment) for name, job in names.items()]
     if notes:
         await PendingFile.insert(*notes).on_conflict(action="DO NOTHING")
 
 
 async def clear_all(storage: Storage) -> None:
-    """Remove what is left of the deleted jobs. Raises Failure when storage fails."""
+    """Remove what is left of the deleted jobs, unless a backup is under way. Raises Failure when storage fails."""
     while portion := await _unfinished(WhereRaw("true")):
-        await _clear(storage, portion)
+        if not await _clear(storage, portion):
+            return
         await asyncio.sleep(CHUNK_PAUSE)
 
 
 async def clear(storage: Storage, job_id: UUID) -> None:
-    """Remove what is left of one deleted job. Raises Failure when storage fails."""
-    await _clear(storage, await _unfinished(Job.id == job_id))
+    """Remove what is left of one deleted job. Raises Failure when storage fails.
+
+    While a backup is under way, this is left to a worker.
+    """
+    if found := await _unfinished(Job.id == job_id):
+        await _clear(storage, found)
 
 
-async def _clear(storage: Storage, found: list[UUID]) -> None:
-    """Delete the files first, then all rows except the tombstones. Safe to repeat and to run concurrently."""
-    if not found:
-        return
+async def _clear(storage: Storage, found: list[UUID]) -> bool:
+    """Delete the files first, then all rows except the tombstones. Safe to repeat and to run concurrently.
+
+    Returns False, and deletes nothing, while a backup is under way.
+    """
+    if await backup_leases.are_held():
+        return False
     await storage.delete(await files_of(found))
     async with DB.transaction():
         for table in (Output, Attempt, JobTag, CollectionItem, JobMetadata):
             await table.delete().where(table.job.is_in(found))
         await Job.update({**ERASED, Job.trashed_at: None}).where(Job.id.is_in(found) & UNFINISHED)
+    return True
 
 
 async def _unfinished(where: Condition) -> list[UUID]:
@@ -130,13 +141,5 @@ async def files_of(job_ids: Collection[UUID]) -> list[str]:
     same = Output.stored_key.is_in([output.stored_key for output in outputs if output.stored_key])
     others = same & Output.job.not_in(list(job_ids))
     shared = {row["stored_key"] for row in await Output.select(Output.stored_key).where(others)}
-    files = {name: None for output in outputs if output.stored_key not in shared for name in _stored(output)}
-    return list(files)
-
-
-def _stored(output: Output) -> Iterator[str]:
-    yield output.stored_key or output.key
-    if output.preview_key:
-        yield output.stored_preview_key or output.preview_key
-    if output.stored_thumbnail_key:
-        yield output.stored_thumbnail_key
+    unshared = [output for output in outputs if output.stored_key not in shared]
+    return list(dict.fromkeys(name for output in unshared for name in stored_names(output).values()))

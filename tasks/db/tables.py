@@ -197,6 +197,13 @@ class PendingFile(Table, tablename="pending_file"):
     removed_at = Timestamptz(null=True, default=None)  # first removal; the row stays for a while, see pending_files.py
 
 
+class BackupLease(Table, tablename="backup_lease"):
+    """A backup under way. Until it is over, no file is removed from storage: see tasks/files/backup_leases.py."""
+
+    id = UUID(primary_key=True, default=ids.new)
+    until = Timestamptz()  # it is renewed until then, or its process is gone
+
+
 class JobTag(Table, tablename="job_tag"):
     """A tag that a user put on a job."""
 
@@ -293,7 +300,7 @@ class ModelSchema(Table, tablename="model_schema"):
 
 
 TABLES: list[type[Table]] = [
-    Batch, Job, Attempt, Output, PendingFile, JobTag, Collection, CollectionItem, SavedSearch, Upload, Undo,
-    Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES, *REQUEST_TABLES,
+    Batch, Job, Attempt, Output, PendingFile, BackupLease, JobTag, Collection, CollectionItem, SavedSearch, Upload,
+    Undo, Halt, Library, ModelSchema, *MONEY_TABLES, *ACCOUNT_TABLES, *REQUEST_TABLES,
     *WEBHOOK_TABLES, *MODEL_TABLES, *OPERATION_TABLES,
 ]  # fmt: skip

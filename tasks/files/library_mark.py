@@ -15,7 +15,7 @@ import msgspec
 
 from tasks.background import repeat
 from tasks.db import ids
-from tasks.db.database import DB
+from tasks.db.database import DB, now
 from tasks.db.dialect import from_now
 from tasks.db.tables import Job, Library, Output
 from tasks.errors import DatabaseAway, Failure
@@ -114,6 +114,29 @@ async def leave_sign_of_life(storage: Storage, within: float = TIMEOUT_SECONDS) 
         log.warning("could not leave a sign of life: %s", error)
 
 
+async def owner(storage: Storage, within: float = TIMEOUT_SECONDS) -> UUID | None:
+    """Return the id of the library whose storage it is, or None when there is no mark. Raises Failure, TimeoutError."""
+    mark = await _read(storage, within)
+    return mark.uuid if mark else None
+
+
+async def mark_restored(storage: Storage, library: UUID) -> None:
+    """Mark storage as that of a library whose database is about to be restored. Raises Failure.
+
+    The mark has the present time, so each process that begins with that database sees that it is older, and halts.
+    """
+    await storage.make(msgspec.json.encode(Mark(library, now())))
+
+
+def restored_message(moment: datetime | None) -> str:
+    """Return what users are told while a restored library is halted. moment: of the backup, if it is known."""
+    of = f" of {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
+    return (
+        f"This library was restored from a backup{of}. Its waiting jobs may have been made, and paid for, since."
+        " Check them, cancel the ones you do not need, then run `darkroom resume`."
+    )
+
+
 async def _compare(storage: Storage, within: float, tolerance: timedelta) -> str | None:
     """Return why storage is not this library's according to its mark, or None when it is.
 
@@ -151,7 +174,7 @@ async def _row() -> Library | None:
 async def _new_row(mark: Mark | None) -> Library:
     """Create the library's row. A database with jobs and no row, while a mark exists, is older than its first mark."""
     if mark is not None and await Job.exists():
-        await circuit.hold("restored", _restored(None))
+        await circuit.hold("restored", restored_message(None))
     row = Library(id=1, uuid=mark.uuid if mark else ids.new(), alive_at=NEVER_ALIVE)
     await Library.insert(row).on_conflict(action="DO NOTHING")
     return await Library.objects().get(Library.id == 1) or row
@@ -188,12 +211,4 @@ async def _hold_restored(row: Library, mark: Mark) -> None:
     async with DB.transaction():
         as_it_was = Library.alive_at == row.alive_at
         if await Library.update({Library.alive_at: mark.alive_at}).where(as_it_was).returning(Library.id):
-            await circuit.hold("restored", _restored(row.alive_at))
-
-
-def _restored(moment: datetime | None) -> str:
-    of = f" of {moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
-    return (
-        f"This library was restored from a backup{of}. Its waiting jobs may have been made, and paid for, since."
-        " Check them, cancel the ones you do not need, then run `darkroom resume`."
-    )
+            await circuit.hold("restored", restored_message(row.alive_at))

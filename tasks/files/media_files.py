@@ -1,5 +1,7 @@
 """Find the file in storage for an address below /media/: one that a row names, or none."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from tasks.db.tables import Condition, Output, Upload
@@ -26,6 +28,17 @@ async def find(key: str, sees_only: UUID | None = None) -> str | None:
     if key.startswith(uploads.KEY_PREFIX):
         return await _of_uploads(key, files, suffix)
     return await _of_outputs(key, files, suffix, sees_only)
+
+
+def stored_names(output: Output | Mapping[str, Any]) -> dict[str, str]:
+    """Return the names in storage of an output's `file` and, where it has them, of its `preview` and `thumbnail`."""
+    # Empty when a worker of an earlier version, which knew one name only, stored the file.
+    names = {"file": output["stored_key"] or output["key"]}
+    if output["preview_key"]:
+        names["preview"] = output["stored_preview_key"] or output["preview_key"]
+    if output["stored_thumbnail_key"]:
+        names["thumbnail"] = output["stored_thumbnail_key"]
+    return names
 
 
 async def _of_uploads(key: str, files: list[str], suffix: str) -> str | None:

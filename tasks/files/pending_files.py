@@ -11,6 +11,7 @@ from piccolo.columns.combination import WhereRaw
 
 from tasks.db.dialect import from_now
 from tasks.db.tables import Condition, PendingFile
+from tasks.files import backup_leases
 from tasks.files.storage import Storage
 
 FILES_PER_CHUNK = 100
@@ -27,13 +28,15 @@ UNREFERENCED = WhereRaw(
 async def sweep(storage: Storage, chunk: int = FILES_PER_CHUNK) -> None:
     """Delete the files that no output needs. An hour later, delete them once more, together with their notes.
 
-    `chunk` files are deleted at a time. It is safe to repeat and to run at once. Raises Failure when storage fails.
+    `chunk` files are deleted at a time, and none while a backup is under way. It is safe to repeat and to run at once.
+    Raises Failure when storage fails.
     """
-    while keys := await _some(UNREFERENCED, chunk):
+    while (keys := await _some(UNREFERENCED, chunk)) and not await backup_leases.are_held():
         await storage.delete(keys)
         await PendingFile.update({PendingFile.removed_at: from_now()}).where(PendingFile.key.is_in(keys))
         await asyncio.sleep(CHUNK_PAUSE)
-    while keys := await _some(PendingFile.removed_at < from_now(-SECOND_SWEEP_SECONDS), chunk):
+    old = PendingFile.removed_at < from_now(-SECOND_SWEEP_SECONDS)
+    while (keys := await _some(old, chunk)) and not await backup_leases.are_held():
         await storage.delete(keys)
         await PendingFile.delete().where(PendingFile.key.is_in(keys))
         await asyncio.sleep(CHUNK_PAUSE)

@@ -105,6 +105,13 @@ class Storage:
                 raise unavailable()
             yield bytes(piece)
 
+    async def listing(self) -> AsyncIterator[list[tuple[str, int]]]:
+        """Yield the keys and sizes of all files, portion by portion, without half-written and hidden ones."""
+        with _as_failures():
+            await self._must_be_ours()
+            async for portion in self._store.list():
+                yield [(meta["path"], meta["size"]) for meta in portion if not meta["path"].startswith(".")]
+
     async def sweep(self, older_than: timedelta = timedelta(hours=1)) -> int:
         """Delete the half-written files that killed writers left in a folder, and return how many were deleted.
 
@@ -144,10 +151,15 @@ class Storage:
 
     async def make(self, mark: bytes) -> None:
         """Make this a library's storage: create the folder, if it is a folder, and write the mark."""
+        await self.make_folder()
+        with _as_failures():
+            await self._write(MARK, mark)
+
+    async def make_folder(self) -> None:
+        """Create the folder, if it is a folder and is not there."""
         with _as_failures():
             if isinstance(self._place, Path):
                 await asyncio.to_thread(self._place.mkdir, parents=True, exist_ok=True)
-            await self._write(MARK, mark)
 
     async def _write(self, key: str, content: IO[bytes] | bytes) -> None:
         if isinstance(self._place, Path):

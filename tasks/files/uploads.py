@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from tasks.db.database import now
 from tasks.db.request_tables import IdempotencyKey
 from tasks.db.tables import Job, Upload
 from tasks.errors import DatabaseAway, Failure
+from tasks.files import backup_leases
 from tasks.files.decoder_pool import Decoded, DecoderPool
 from tasks.files.download import Scratch
 from tasks.files.media_types import PREVIEW_SUFFIX, MediaType, sniff
@@ -91,7 +92,7 @@ async def discard(keys: Iterable[str], storage: Storage) -> None:
     """
     try:
         for key in keys:
-            if not await _is_used(key):
+            if not await is_used(key):
                 await _remove(key, now() + CLOCK_TOLERANCE, storage)
     except (Failure, DatabaseAway) as failure:
         log.warning("leaving uploads of a refused form to the sweep: %s", failure)
@@ -111,7 +112,7 @@ async def find(key: str) -> Upload | None:
 async def delete(upload: Upload, storage: Storage) -> bool:
     """Remove an upload. Returns False when a job uses it, or has claimed it since it was read. Raises Failure."""
     unclaimed_since = upload.created_at + timedelta.resolution
-    return not await _is_used(upload.key) and await _remove(upload.key, unclaimed_since, storage)
+    return not await is_used(upload.key) and await _remove(upload.key, unclaimed_since, storage)
 
 
 def preview_key(key: str) -> str:
@@ -125,6 +126,20 @@ async def claim(key: str) -> bool:
     return bool(await Upload.update({Upload.created_at: now()}).where(found).returning(Upload.key))
 
 
+async def write_off(keys: Collection[str]) -> None:
+    """Count uploads as removed whose files are lost."""
+    await Upload.update({Upload.created_at: DELETING}).where(Upload.key.is_in(list(keys)))
+
+
+async def is_used(key: str) -> bool:
+    """Return whether a job's parameters name the upload: most likely those of one of the first jobs after it.
+
+    So jobs are searched in order of age. The search ends soon if one names it, and is done only once if none does.
+    """
+    named = WhereRaw("CAST(job.parameters AS TEXT) LIKE {}", f"%/media/{key}%")
+    return bool(await Job.select(Job.id).where((Job.id >= _first_after(key)) & named).order_by(Job.id).limit(1))
+
+
 async def sweep(storage: Storage, older_than: timedelta = UNUSED_TTL) -> int:
     """Remove the uploads that were not claimed for `older_than` and that no job uses. Returns how many there were."""
     before, swept, last = now() - older_than, 0, ""
@@ -134,7 +149,7 @@ async def sweep(storage: Storage, older_than: timedelta = UNUSED_TTL) -> int:
             row["key"] for row in await Upload.select(Upload.key).where(old).order_by(Upload.key).limit(ROWS_PER_CHUNK)
         ]
         for key in keys:
-            if not await _is_used(key):
+            if not await is_used(key):
                 swept += await _remove(key, before, storage)
         if len(keys) < ROWS_PER_CHUNK:
             return swept
@@ -187,15 +202,6 @@ async def _written_down(
     return upload
 
 
-async def _is_used(key: str) -> bool:
-    """Return whether a job's parameters name the upload: most likely those of one of the first jobs after it.
-
-    So jobs are searched in order of age. The search ends soon if one names it, and is done only once if none does.
-    """
-    named = WhereRaw("CAST(job.parameters AS TEXT) LIKE {}", f"%/media/{key}%")
-    return bool(await Job.select(Job.id).where((Job.id >= _first_after(key)) & named).order_by(Job.id).limit(1))
-
-
 def _first_after(key: str) -> UUID:
     """Return the smallest id that a job submitted after this upload may have. Both ids begin with the time."""
     given = UUID(key.removeprefix(KEY_PREFIX).partition(".")[0])
@@ -205,11 +211,14 @@ def _first_after(key: str) -> UUID:
 async def _remove(key: str, before: datetime, storage: Storage) -> bool:
     """Remove an upload, unless it has been claimed at this very moment.
 
-    Its row is deleted last: when storage fails, the next sweep finds it again. Raises Failure.
+    Its row is deleted last: when storage fails, or while a backup is under way, it counts as removed, and a later sweep
+    finds it again. Raises Failure.
     """
     unclaimed = (Upload.key == key) & (Upload.created_at < before)
     if not await Upload.update({Upload.created_at: DELETING}).where(unclaimed).returning(Upload.key):
         return False
+    if await backup_leases.are_held():
+        return True
     await storage.delete([key, preview_key(key)])
     await IdempotencyKey.delete().where(IdempotencyKey.upload == key)
     await Upload.delete().where((Upload.key == key) & (Upload.created_at == DELETING))

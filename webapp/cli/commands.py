@@ -171,6 +171,14 @@ def accounts(settings: Settings, asked: Namespace) -> int:
     return 0
 
 
+def backups(settings: Settings, asked: Namespace) -> int:
+    """Run `backup`, `restore` or `check-files`."""
+    _begin(settings)
+    from webapp.cli.backups import act
+
+    return asyncio.run(act(asked, settings))
+
+
 def mcp_config(settings: Settings, client: str | None) -> int:
     """Print what to paste into a program, or into each, so that its agents find this Darkroom.
 

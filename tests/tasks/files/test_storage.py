@@ -47,6 +47,16 @@ async def test_what_was_put_is_read_back_in_parts_of_any_size(storage: Storage, 
     assert await content(storage, "a.bin", 5, 5) == b""
 
 
+async def test_all_files_are_listed_with_their_sizes_without_the_mark_and_half_written_ones(
+    storage: Storage, tmp_path: Path
+) -> None:
+    await storage.make(b"mark")
+    await storage.put("a.txt", b"one")
+    await storage.put("b.txt", b"three")
+    (tmp_path / "media").joinpath("c.txt#1").write_bytes(b"half")
+    assert sorted([file async for portion in storage.listing() for file in portion]) == [("a.txt", 3), ("b.txt", 5)]
+
+
 async def test_head_knows_size_and_an_etag_that_changes_with_the_file(storage: Storage) -> None:
     await storage.put("a.txt", b"one")
     before = await storage.head("a.txt")
@@ -305,6 +315,15 @@ async def test_a_folder_that_is_not_mounted_takes_nothing_and_has_nothing_and_is
     elsewhere.rename(folder)
     await storage.put("b.txt", b"b")
     assert names(folder) == [MARK, "a.txt", "b.txt"]
+
+
+async def test_what_is_no_longer_mounted_has_no_list_of_files(tmp_path: Path) -> None:
+    storage = Storage.open(str(tmp_path / "media"))
+    await storage.make(b"mark")
+    storage.ours = True
+    (tmp_path / "media").rename(tmp_path / "elsewhere")
+    with pytest.raises(Failure):
+        _ = [portion async for portion in storage.listing()]
 
 
 async def test_what_is_known_to_be_anothers_takes_nothing_and_has_nothing() -> None:

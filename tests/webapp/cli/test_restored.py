@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,25 +66,40 @@ class Site:
         for process in (self.worker, self.web):
             assert await process.stop(), process.log.read_text()
 
-    def resume(self) -> str:
-        command = [sys.executable, "-m", "webapp", "resume"]
+    def run(self, *words: str | Path) -> str:
+        command = [sys.executable, "-m", "webapp", *words]
         return subprocess.check_output(command, cwd=ROOT, env=self.settings, text=True)
+
+    def resume(self) -> str:
+        return self.run("resume")
 
     @property
     def _backup(self) -> Path:
         return self.folder / "backup.sqlite"
 
 
-@pytest.fixture
-async def site(standin: str, tmp_path: Path) -> AsyncIterator[Site]:
-    port, database = servers.free_port(), f"sqlite:///{tmp_path}/data/darkroom.sqlite"
+@asynccontextmanager
+async def a_site(folder: Path, standin: str) -> AsyncIterator[Site]:
+    port, database = servers.free_port(), f"sqlite:///{folder}/data/darkroom.sqlite"
     with servers.valkey() as redis, Tether() as tether:
-        settings = environment(tmp_path, database, redis, standin, PORT=str(port))
-        web, worker = (Process(part, settings, tether, tmp_path / f"{part}.log") for part in ("web", "worker"))
+        settings = environment(folder, database, redis, standin, PORT=str(port))
+        web, worker = (Process(part, settings, tether, folder / f"{part}.log") for part in ("web", "worker"))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            yield Site(tmp_path, settings, web, worker, client)
+            yield Site(folder, settings, web, worker, client)
         worker.kill()
         web.kill()
+
+
+@pytest.fixture
+async def site(standin: str, tmp_path: Path) -> AsyncIterator[Site]:
+    async with a_site(tmp_path, standin) as site:
+        yield site
+
+
+@pytest.fixture
+async def other_site(standin: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with a_site(tmp_path_factory.mktemp("other"), standin) as site:
+        yield site
 
 
 async def test_a_restored_backup_makes_nothing_again_until_it_is_resumed(site: Site, faults: Faults) -> None:
@@ -122,3 +137,39 @@ async def test_a_restored_backup_makes_nothing_again_until_it_is_resumed(site: S
     await eventually(gone_on)
     assert await paid() == [1, 2, 2]
     assert site.resume() == "The queue is not halted.\n"
+
+
+async def test_a_backup_that_is_restored_beside_a_running_worker_makes_nothing_again_until_it_is_resumed(
+    site: Site, other_site: Site, faults: Faults, tmp_path: Path
+) -> None:
+    site.web.start()
+    await eventually(site.serves)
+    prompts = [f"fox restored elsewhere {number}" for number in range(3)]
+    jobs = [await site.post(prompt) for prompt in prompts]
+    assert site.run("backup", tmp_path / "backup").startswith("Backed up 3 jobs and 0 files")
+    site.worker.start()
+
+    async def made(at: Site) -> bool:
+        return await at.statuses(jobs) == ["completed"] * 3
+
+    async def paid() -> list[int]:
+        return [len(await faults.created(prompt)) for prompt in prompts]
+
+    await eventually(lambda: made(site))
+    await site.stop()
+    other_site.web.start()
+    other_site.worker.start()
+    await eventually(other_site.works)
+    other_site.run("restore", tmp_path / "backup")
+    for restarts in (False, True):  # a restart does not end the halt
+        if restarts:
+            await other_site.stop()
+            other_site.web.start()
+            other_site.worker.start()
+        await eventually(other_site.works)
+        assert await other_site.statuses(jobs) == ["queued"] * 3
+        assert (await other_site.checks())["queue"].startswith("halted: This library was restored from a backup of 20")
+    assert await paid() == [1, 1, 1]
+    assert "This library was restored from a backup of 20" in other_site.resume()
+    await eventually(lambda: made(other_site))
+    assert await paid() == [2, 2, 2]
