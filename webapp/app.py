@@ -54,6 +54,7 @@ from webapp.http.etag import revalidated, revalidated_json
 from webapp.http.forms import FormRequest
 from webapp.http.methods import READ, AllowedMethods
 from webapp.http.request_ids import RequestIds
+from webapp.http.request_metrics import RequestMetrics
 from webapp.http.request_spans import RequestSpans
 from webapp.live import job_events, stream
 from webapp.live.board import Board
@@ -96,7 +97,7 @@ SECURITY_HEADERS = (
 def create_app(start_again: token.StartAgain | None = None) -> Litestar:
     """Return the web application. start_again: starts all of Darkroom again with a token, where that can be done."""
     replicate, storage = Replicate(), Storage.open(settings.storage_url)
-    operated = OperatePage(storage)
+    operated, requests = OperatePage(storage), RequestMetrics()
     board = Board(operated.fragment, operated.pulse)
     hub = Hub([board])
     signatures, decoders, hasher = Signatures(replicate), DecoderPool(), Passwords()
@@ -129,7 +130,7 @@ def create_app(start_again: token.StartAgain | None = None) -> Litestar:
         lifespan=[alive],
         before_send=[_secure],
         request_class=FormRequest,
-        middleware=[metrics.REQUESTS.middleware, AllowedMethods(), Authentication(), BoundedBodies()],
+        middleware=[requests, AllowedMethods(), Authentication(), BoundedBodies()],
         after_exception=[recognize],
         exception_handlers=EXCEPTION_HANDLERS,
         state=State(
@@ -139,6 +140,7 @@ def create_app(start_again: token.StartAgain | None = None) -> Litestar:
                 "hub": hub,
                 "board": board,
                 "metrics": metrics.Metrics(storage),
+                "requests": requests,
                 "doors": DOORS,
             }
         ),

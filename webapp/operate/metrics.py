@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from async_lru import alru_cache
 from litestar import Response, route
-from litestar.plugins.prometheus import PrometheusConfig
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
@@ -40,11 +39,6 @@ ACTIVE = (
     "SELECT model, status, count(*) AS jobs, min(CASE WHEN status = 'queued' THEN due_at END) AS oldest FROM job"
     " WHERE status IN ('queued', 'running') GROUP BY model, status"
 )
-
-REQUESTS = PrometheusConfig(
-    app_name="darkroom", prefix="darkroom_http", group_path=True, exclude=["/events", "/static", "/media", "/metrics"]
-)
-"""Counts and times the requests of this process, by their routes."""
 
 
 @dataclass
@@ -88,7 +82,8 @@ async def metrics(request: AnyRequest) -> Response[bytes]:
     """Return the metrics, in the format that Prometheus asks for."""
     families = [*await request.app.state.metrics.families(), *_of_process(request)]
     encode, media_type = choose_encoder(request.headers.get("Accept", ""))
-    return Response(encode(_Collected(families)), media_type=media_type, headers=NO_STORE)
+    collected = _Collected(families, request.app.state.requests.registry)
+    return Response(encode(collected), media_type=media_type, headers=NO_STORE)
 
 
 @dataclass(frozen=True)
@@ -96,10 +91,12 @@ class _Collected:
     """A registry whose collecting is done: what an encoder wants."""
 
     families: list[Metric]
+    requests: CollectorRegistry
 
     def collect(self) -> Iterator[Metric]:
         yield from self.families
-        yield from REGISTRY.collect()
+        yield from self.requests.collect()
+        yield from REGISTRY.collect()  # of Python, and of the process
 
 
 def _of_process(request: AnyRequest) -> list[Metric]:

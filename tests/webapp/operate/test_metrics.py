@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -121,3 +122,21 @@ async def test_sums_only_grow_and_are_those_of_all_time(database: None) -> None:
     )
     assert (await totals.read())[0] == {("a/b", ""): 5}
     assert (await RunningTotals().read())[0] == {("a/b", ""): 5}
+
+
+async def test_requests_are_counted_by_their_routes_and_status(web: httpx.AsyncClient) -> None:
+    async def counted(path: str, status: str, method: str = "GET") -> float:
+        found = await scraped(web)
+        return value(found, "http_requests_total", method=method, path=path, status_code=status) or 0.0
+
+    ok, gone = await counted("/queue", "200"), await counted("/status/{job_id}", "404")
+    made, timed = await counted("/generate", "422", "POST"), await scraped(web)
+    await web.get("/queue")
+    await web.get(f"/status/{uuid4()}")
+    await web.post("/generate", json={})
+    assert await counted("/queue", "200") == ok + 1
+    assert await counted("/status/{job_id}", "404") == gone + 1
+    assert await counted("/generate", "422", "POST") == made + 1
+    seconds = {"method": "GET", "path": "/queue"}
+    before = value(timed, "http_request_duration_seconds_count", **seconds) or 0.0
+    assert value(await scraped(web), "http_request_duration_seconds_count", **seconds) == before + 1
