@@ -54,6 +54,12 @@ async def listed(which: Filter) -> list[Listed]:
     return [Listed(delivery, tried[delivery.id]) for delivery in found]
 
 
+async def of_job(job_id: UUID) -> list[WebhookDelivery]:
+    """Return the newest MAX_LISTED deliveries of a job's events, oldest first."""
+    own = WebhookDelivery.objects().where(WebhookDelivery.job == job_id)
+    return list(reversed(await own.order_by(WebhookDelivery.id, ascending=False).limit(MAX_LISTED)))
+
+
 async def find(delivery_id: UUID) -> Listed | None:
     """Return a delivery with its tries, or None when there is none any more."""
     row = await WebhookDelivery.objects().get(WebhookDelivery.id == delivery_id)

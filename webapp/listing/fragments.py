@@ -13,6 +13,8 @@ from tasks.jobs import ledger, tally
 from tasks.library import cards, months
 from tasks.library.cards import Card
 from tasks.library.lineage import lineage
+from tasks.outbox import outbox
+from tasks.webhooks import history
 from webapp.composer.reuse import uses
 from webapp.listing.headings import Heading, headings
 from webapp.listing.query import PAGE, Page, Sheet, read_page
@@ -162,6 +164,7 @@ async def _facts_context(card: Card) -> dict[str, Any]:
         "adjustments": [AdjustmentView(entry) for entry in entries if entry.kind == "adjust"],
         "uses": await uses(card),
         "spans": spans(card.job, attempts),
+        "deliveries": await history.of_job(card.job.id) if card.job.webhook or await outbox.has_endpoints() else [],
     }
 
 

@@ -16,6 +16,7 @@ from tasks.db.account_tables import Person
 from tasks.db.dialect import from_now
 from tasks.db.webhook_tables import WebhookDelivery, WebhookEndpoint
 from tasks.files.storage import Storage
+from tasks.outbox import outbox
 from tasks.settings import settings
 from tasks.webhooks import deliveries, endpoints, history, sending, signing
 from tasks.webhooks.history import Filter
@@ -310,3 +311,20 @@ async def test_a_disabled_person_is_told_nothing_and_signed_out(web: httpx.Async
     await happened(owner=anna.id)
     assert await hooks.deliveries() == []
     assert (await web.get("/webhooks", headers=headers)).status_code == 303
+
+
+async def test_the_page_of_a_job_says_what_programs_were_told_of_it(web: httpx.AsyncClient) -> None:
+    job = await factories.completed()
+    page = await web.get(f"/jobs/{job.id}", headers={"Accept": "text/html"})
+    assert "job.failed" not in page.text
+    await endpoint()
+    outbox.has_endpoints.cache_clear()
+    await happened(job=job.id)
+    page = await web.get(f"/jobs/{job.id}", headers={"Accept": "text/html"})
+    assert "job.failed" in page.text
+    assert "on its way" in page.text
+    delivered = {WebhookDelivery.delivered_at: from_now(), WebhookDelivery.state: "delivered"}
+    await WebhookDelivery.update(delivered, force=True)
+    page = await web.get(f"/jobs/{job.id}", headers={"Accept": "text/html"})
+    assert "arrived <time" in page.text
+    assert NOWHERE not in page.text
