@@ -35,6 +35,8 @@ class Process:
     tether: Tether
     log: Path
     command: Sequence[str] = ()
+    root: Path = ROOT
+    """The folder of the code that is run."""
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held during each action on the process, so that there is one action at a time."""
     started: float = 0.0
@@ -53,7 +55,7 @@ class Process:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *self._words(str(held))],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.environment,
                 pass_fds=[held],
                 stdin=subprocess.DEVNULL,

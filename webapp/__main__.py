@@ -74,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--until", help="when it ends by itself, such as 2026-12-24T18:00+01:00")
         if name in ("up", "worker"):
             command.add_argument("--halted", action="store_true", help="start no new work until `darkroom resume`")
+        if name == "migrate":
+            looks = command.add_mutually_exclusive_group()
+            looks.add_argument("--check", action="store_true", help="change nothing; fail unless it is up to date")
+            looks.add_argument("--plan", action="store_true", help="change nothing; list what would be run")
         if name == "up":
             command.add_argument("--with-parent", type=int, metavar="PID", help="stop when this parent process ends")
         if name == "spend":
@@ -143,6 +147,8 @@ def _run(asked: argparse.Namespace) -> int:
         return commands.backups(settings, asked)
     if asked.command == "demo-data":
         return commands.demo_data(settings, asked.count, asked.seed, asked.into_existing)
+    if asked.check or asked.plan:
+        return commands.look_at_migrations(settings, asked.plan)
     return commands.migrate(settings)
 
 

@@ -30,6 +30,8 @@ UNIQUE_VIOLATIONS = (asyncpg.UniqueViolationError, sqlite3.IntegrityError)
 """The exceptions that a unique index raises."""
 REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 """The errors of a server that works, but has no such user, password or database."""
+APP = "darkroom"
+"""Darkroom's name in Piccolo's table of the migrations that were run."""
 MIGRATION_LOCK = 0x6461726B  # arbitrary, but the same in every process: PostgreSQL's advisory locks have no names
 
 
@@ -64,10 +66,17 @@ async def connected() -> AsyncIterator[None]:
         return
     if settings.sqlite_path is not None:
         settings.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
+    async with opened():
+        await migrate()
+        yield
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[None]:
+    """Keep the database open while the block runs, with the migrations that it has run so far."""
     if isinstance(DB, ShieldedPostgresEngine):
         await _answered(DB)
     try:
-        await migrate()
         yield
     finally:
         if isinstance(DB, ShieldedPostgresEngine):
@@ -105,15 +114,20 @@ async def migrate() -> None:
 
     async with _one_at_a_time():
         with redirect_stdout(io.StringIO()):  # Piccolo prints its own report to the terminal
-            result = await ForwardsMigrationManager(app_name="darkroom").run()
+            result = await ForwardsMigrationManager(app_name=APP).run()
         if not result.success:
             raise RuntimeError(f"The migrations failed: {result.message}")
 
 
 async def _up_to_date() -> bool:
+    return known_migrations() <= await ran_migrations()
+
+
+async def ran_migrations() -> set[str]:
+    """Return the ids of all migrations that the database has run. There may be some of a newer version."""
     if not await Migration.table_exists():
-        return False
-    return known_migrations() <= set(await Migration.get_migrations_which_ran(app_name="darkroom"))
+        return set()
+    return set(await Migration.get_migrations_which_ran(app_name=APP))
 
 
 def known_migrations() -> set[str]:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from piccolo.columns.combination import WhereRaw
 
-from tasks.db import tables
+from tasks.db import columns, tables
 from tasks.db.database import DB, now
 from tasks.db.dialect import LOCK_FREE_ROWS, from_now, one_of
 from tasks.db.steps import step
@@ -54,7 +54,8 @@ MAX_EXPIRED = 500  # jobs of one transaction
 CLAIM_JOB = (  # built once, like REPORT_PROGRESS: these queries run more often than all others
     "UPDATE job SET status = 'running', stage = 'submitting', lease_token = {}, lease_until = {}, changed_at = {}"
     # "=" and not "IN": PostgreSQL may run a locking subquery after IN again for each row, and claim several jobs.
-    " WHERE id = (SELECT id FROM job WHERE {} ORDER BY %s LIMIT 1%s) AND {} RETURNING *"
+    " WHERE id = (SELECT id FROM job WHERE {} ORDER BY %s LIMIT 1%s) AND {}"
+    f" RETURNING {columns.listed(Job)}"
 )
 REPORT_PROGRESS = (
     "UPDATE job SET stage = {}, progress = {}, changed_at = {}, started_at = coalesce(started_at, {})"

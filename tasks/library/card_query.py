@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from tasks.db import columns
 from tasks.db.dialect import JSON_GROUP_ARRAY, JSON_OBJECT
 from tasks.db.tables import Job, Output
 from tasks.library.labels import Labels
@@ -56,7 +57,7 @@ def _output(job_id: UUID, fields: dict[str, Any]) -> Output:
 def _query() -> str:
     fields = ", ".join(f"'{name}', output.{name}" for name in (column._meta.name for column in Output.all_columns()))
     return (
-        "SELECT job.*,"
+        f"SELECT {columns.listed(Job, 'job')},"
         f" CASE WHEN job.status = 'completed' THEN"
         f" (SELECT {JSON_GROUP_ARRAY}({JSON_OBJECT}({fields})) FROM output WHERE output.job = job.id) END AS outputs,"
         f" (SELECT {JSON_GROUP_ARRAY}(job_tag.name) FROM job_tag WHERE job_tag.job = job.id) AS tags,"

@@ -61,7 +61,8 @@ class HintBroker(RedisStreamBroker):
             try:
                 async with Redis(connection_pool=self.connection_pool) as redis:
                     for fields in await self._read(redis):
-                        yield fields[b"data"]
+                        if b"data" in fields:  # else it is from a process of another version
+                            yield fields[b"data"]
                 events.redis_health.worked("reading")
                 wait = 0.1
             except (RedisError, OSError) as error:

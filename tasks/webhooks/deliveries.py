@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from piccolo.querystring import QueryString
 
-from tasks.db import ids
+from tasks.db import columns, ids
 from tasks.db.database import DB, now
 from tasks.db.dialect import LOCK_FREE_ROWS, FromNow
 from tasks.db.steps import Step, step
@@ -34,7 +34,7 @@ CLAIM = (  # a CTE, because PostgreSQL may run a locking subquery after IN again
     " AND (earlier.created_at, earlier.id) < (delivery.created_at, delivery.id))"
     f" ORDER BY delivery.due_at LIMIT 1{LOCK_FREE_ROWS})"
     " UPDATE webhook_delivery SET claim = {}, due_at = {} WHERE id IN (SELECT id FROM due) AND due_at <= {}"
-    " RETURNING *"
+    f" RETURNING {columns.listed(WebhookDelivery)}"
 )
 """Claims the delivery that has been due for longest, of those that may be sent: see DeliveryState.PENDING."""
 RECORD = (

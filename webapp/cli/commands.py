@@ -100,6 +100,20 @@ def migrate(settings: Settings) -> int:
     return 0
 
 
+def look_at_migrations(settings: Settings, plan: bool) -> int:
+    """Print how the database stands to this version, and change nothing. plan: list the migrations that would be run.
+
+    Without a plan, returns FAILED unless the database is up to date.
+    """
+    _begin(settings, folders=False)
+    from tasks.db.migrations import standing
+    from webapp.cli import migrations
+
+    found = asyncio.run(standing())
+    print("\n".join([*(migrations.plan(found) if plan else ()), migrations.verdict(found)]))
+    return 0 if plan or found.up_to_date else FAILED
+
+
 def halt(settings: Settings, model: str | None = None, reason: str | None = None, until: str | None = None) -> int:
     """Halt the queue, or one model: its prompts wait until resume(), or until a time, in ISO 8601."""
     _begin(settings, folders=False)

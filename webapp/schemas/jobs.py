@@ -15,7 +15,7 @@ from tasks.library.cards import Card
 from tasks.library.recent import MAX_FINISHED
 from tasks.models.costs import Basis, dollars
 from webapp.render.views import OutputView, priority_name
-from webapp.schemas.members import Count, JobId, Kind, Maybe, Parameters, Pixels, Priority, Sha256, Time, given
+from webapp.schemas.members import Count, JobId, Kind, Maybe, Parameters, Pixels, Priority, Sha256, Time, given, word
 from webapp.schemas.money import Cost
 
 Cancel = Literal["dequeued", "requested", "too_late"]
@@ -46,7 +46,7 @@ class Output(Struct, kw_only=True):
         """Return the shape of an output."""
         view = OutputView(row)
         return cls(
-            position=row.position, url=view.url, kind=Kind(row.kind), media_type=row.media_type, bytes=row.bytes,
+            position=row.position, url=view.url, kind=word(Kind, row.kind), media_type=row.media_type, bytes=row.bytes,
             width=given(row.width), height=given(row.height), duration=given(row.duration), sha256=row.sha256,
             preview_url=given(view.preview_url), favorite=row.favorite or UNSET, rating=row.rating or UNSET,
             trashed=row.trashed_at is not None or UNSET,
@@ -141,17 +141,17 @@ class Job(Struct, kw_only=True):
         """Return the shape of a job."""
         row = card.job
         job = cls(
-            job_id=row.id, status=Status(row.status), prompt=row.prompt, model=row.model, parameters=card.parameters,
-            priority=Priority(priority_name(row)), created_at=row.created_at, started_at=given(row.started_at),
-            finished_at=given(row.finished_at), retry_count=row.retry_count, seed=given(row.seed),
-            made_from=given(row.made_from), batch=given(row.batch), owner=given(card.maker.owner),
+            job_id=row.id, status=word(Status, row.status), prompt=row.prompt, model=row.model,
+            parameters=card.parameters, priority=Priority(priority_name(row)), created_at=row.created_at,
+            started_at=given(row.started_at), finished_at=given(row.finished_at), retry_count=row.retry_count,
+            seed=given(row.seed), made_from=given(row.made_from), batch=given(row.batch), owner=given(card.maker.owner),
             key=given(card.maker.key), origin=row.origin or UNSET, favorite=row.favorite or UNSET,
             rating=row.rating or UNSET, tags=list(card.marks.tags) or UNSET,
             collections=list(card.marks.collections) or UNSET, notes=row.notes or UNSET,
             trashed_at=given(row.trashed_at), metadata=json.loads(row.metadata) if row.metadata else UNSET,
         )  # fmt: skip
         if row.cost is not None and row.cost_basis is not None:
-            job.cost = Cost(dollars(row.cost), row.cost, Basis(row.cost_basis))
+            job.cost = Cost(dollars(row.cost), row.cost, word(Basis, row.cost_basis))
         if job.status == Status.COMPLETED and card.outputs:
             job.outputs = [Output.of(output) for output in card.all_outputs]
             job.result_url = OutputView(card.outputs[0]).url
@@ -159,8 +159,8 @@ class Job(Struct, kw_only=True):
             job.error, job.error_code = given(row.error), given(row.error_code)
         elif job.status in (Status.QUEUED, Status.RUNNING):
             if row.hold is not None and row.hold_basis is not None:
-                job.hold = Cost(dollars(row.hold), row.hold, Basis(row.hold_basis))
-            job.stage = Stage(row.stage) if row.stage else UNSET
+                job.hold = Cost(dollars(row.hold), row.hold, word(Basis, row.hold_basis))
+            job.stage = word(Stage, row.stage) if row.stage else UNSET
             job.progress, job.place = given(row.progress), given(card.place)
             job.estimated_start = card.starts_at.replace(microsecond=0) if card.starts_at else UNSET
             job.retry_at = row.due_at if card.retrying else UNSET

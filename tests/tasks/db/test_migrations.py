@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -18,6 +17,7 @@ from piccolo.conf.apps import Finder
 
 from tasks.db.database import known_migrations
 from tasks.settings import ROOT
+from tests.history import git
 from tests.tasks.earlier import MARKED, MENDED, UNDONE
 
 NewDatabase = Callable[[], Awaitable[str]]
@@ -82,13 +82,6 @@ def test_no_line_of_their_checksums_was_ever_changed() -> None:
     for commit in git("rev-list", "HEAD", "--", CHECKSUMS).split():
         gone = set(git("show", f"{commit}:{CHECKSUMS}").splitlines()) - set(now)
         assert gone == set(), f"{CHECKSUMS} had these lines at {commit}: put them back, and write a new migration"
-
-
-def git(*words: str) -> str:
-    try:
-        return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("there is no history here")
 
 
 # Libraries of any age.

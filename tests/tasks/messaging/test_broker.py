@@ -4,7 +4,11 @@ import asyncio
 from contextlib import suppress
 from random import uniform
 
+from taskiq import TaskiqMessage
+
+from tasks.messaging import events
 from tasks.messaging.broker import broker, generate_later
+from tests.tasks.work import at_work, ended, submitted
 
 
 async def test_who_waits_for_a_hint_can_be_stopped_at_any_moment(database: None, new_queue: None) -> None:
@@ -28,3 +32,16 @@ async def test_a_hint_is_heard_once_and_is_gone(database: None, new_queue: None)
         await anext(hints)
     assert await broker.waiting(most=10) == 0
     await hints.aclose()
+
+
+async def test_messages_of_another_version_stop_no_worker(standin: str, new_queue: None) -> None:
+    of_tomorrow = TaskiqMessage(task_id="1", task_name="of_tomorrow", labels={}, args=[], kwargs={})
+    for field, value in (("of_tomorrow", b"1"), ("data", b"of tomorrow"), ("data", formatted(of_tomorrow))):
+        await events.redis().xadd(broker.queue_name, {field: value})
+    async with at_work():
+        assert (await ended(await submitted("a fox"))).job.status == "completed"
+    assert await broker.waiting(most=10) == 0
+
+
+def formatted(message: TaskiqMessage) -> bytes:
+    return broker.formatter.dumps(message).message
