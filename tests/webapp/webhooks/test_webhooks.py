@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -323,7 +324,7 @@ async def test_the_page_of_a_job_says_what_programs_were_told_of_it(web: httpx.A
     page = await web.get(f"/jobs/{job.id}", headers={"Accept": "text/html"})
     assert "job.failed" in page.text
     assert "on its way" in page.text
-    delivered = {WebhookDelivery.delivered_at: from_now(), WebhookDelivery.state: "delivered"}
+    delivered: Any = {WebhookDelivery.delivered_at: from_now(), WebhookDelivery.state: "delivered"}
     await WebhookDelivery.update(delivered, force=True)
     page = await web.get(f"/jobs/{job.id}", headers={"Accept": "text/html"})
     assert "arrived <time" in page.text
