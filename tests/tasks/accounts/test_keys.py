@@ -14,7 +14,7 @@ from tasks.db.database import now
 from tasks.errors import Rejected
 
 BY = By()
-EVERYTHING = ["submit", "read", "read:all", "tidy", "operate"]
+EVERYTHING = ["submit", "read", "read:all", "tidy", "operate", "operate:read"]
 
 
 async def refusal(secret: str) -> str:
