@@ -1,24 +1,31 @@
 """/metrics: Prometheus reads it, and it says what is there."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from uuid import uuid4
 
 import httpx
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from tasks.accounts.actors import Role
+from tasks.accounts.audit import By
 from tasks.db.database import now
 from tasks.db.operation_tables import Activity
 from tasks.errors import Failure
+from tasks.jobs import pauses
+from tasks.jobs.pauses import Terms
 from tasks.jobs.workers import Presence
-from tasks.operations import activity, counters, running_totals
+from tasks.operations import activity, counters, running_totals, storage_use
+from tasks.operations.alerts import AlertKind
 from tasks.operations.counters import Counted
 from tasks.operations.running_totals import RunningTotals
 from tasks.replicate import circuit
-from tasks.settings import settings
+from tasks.settings import ROOT, settings
+from tasks.spend import limits
 from tests import factories
 from webapp.http import authentication
 from webapp.operate.metrics import MAX_MODELS, OTHER
@@ -140,3 +147,26 @@ async def test_requests_are_counted_by_their_routes_and_status(web: httpx.AsyncC
     seconds = {"method": "GET", "path": "/queue"}
     before = value(timed, "http_request_duration_seconds_count", **seconds) or 0.0
     assert value(await scraped(web), "http_request_duration_seconds_count", **seconds) == before + 1
+
+
+async def test_the_rules_for_alerts_and_the_docs_name_metrics_that_there_are(web: httpx.AsyncClient) -> None:
+    await factories.attempted()
+    await factories.submitted()
+    await pauses.pause(Terms("owner/name"), "anna")
+    for what, label in ((Counted.RESPONSES, "200"), (Counted.DELIVERIES, "success")):
+        await counters.add(what, {label: 1})
+    await limits.put("all", "5/month", By())
+    await activity.count()
+    await storage_use.measure()
+    there = {name for name, _ in await scraped(web)} | {"darkroom_create_tokens", "darkroom_spend_micros_total"}
+    folder = ROOT / "docs" / "operating"
+    rules = yaml.safe_load((folder / "alerts.yml").read_text())["groups"][0]["rules"]
+    named = {name for rule in rules for name in re.findall(r"darkroom_\w+", rule["expr"])}
+    assert named
+    assert named <= there
+    kinds = {kind for rule in rules for kind in re.findall(r'kind="(\w+)"', rule["expr"])}
+    assert kinds <= set(AlertKind)
+    docs = (folder / "operate.md").read_text()
+    assert [rule["alert"] for rule in rules] == re.findall(r"^\| `(Darkroom\w+)`", docs, re.MULTILINE)
+    listed = set(re.findall(r"`(darkroom_\w+)", docs)) - {"darkroom_http_"}
+    assert {name for name in listed if not any(each.startswith(name) for each in there)} == set()
