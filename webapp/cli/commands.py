@@ -103,13 +103,18 @@ def migrate(settings: Settings) -> int:
 def look_at_migrations(settings: Settings, plan: bool) -> int:
     """Print how the database stands to this version, and change nothing. plan: list the migrations that would be run.
 
-    Without a plan, returns FAILED unless the database is up to date.
+    Without a plan, returns FAILED unless the database is up to date. Returns REFUSED when it cannot be asked.
     """
     _begin(settings, folders=False)
     from tasks.db.migrations import standing
+    from tasks.errors import DatabaseAway
     from webapp.cli import migrations
 
-    found = asyncio.run(standing())
+    try:
+        found = asyncio.run(standing())
+    except DatabaseAway as away:
+        print(f"darkroom: {away}", file=sys.stderr)
+        return REFUSED
     print("\n".join([*(migrations.plan(found) if plan else ()), migrations.verdict(found)]))
     return 0 if plan or found.up_to_date else FAILED
 
