@@ -45,6 +45,7 @@ async def test_programs_are_told_in_a_problem_and_when_to_try_again(web: httpx.A
         assert answer.headers["retry-after"] == "60"
         assert answer.json() == {
             "type": "/errors/queue_full", "title": "Queue full", "status": 429, "detail": FULL, "code": "queue_full",
+            "request_id": answer.headers["X-Request-ID"],
         }  # fmt: skip
     assert await Job.count().where(Job.status == Status.QUEUED) == 2
 
