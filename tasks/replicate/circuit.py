@@ -94,7 +94,7 @@ async def hold(code: str, message: str, by: str = "", until: datetime | None = N
 
 
 async def hold_by_hand(by: str = "", reason: str = "", until: datetime | None = None) -> None:
-    """Halt the queue at a user's request. by: who that is, for people. reason: in the user's words."""
+    """Halt the queue at a user's request. by: their name; "" for nobody in particular. reason: in their words."""
     when = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
     why = f": {reason.rstrip('.')}" if reason else ""
     sentence = f"{by[:1].upper() + by[1:] or 'A user'} halted the queue{when}{why}."

@@ -12,7 +12,7 @@ async def hold(asked: Terms) -> None:
     if asked.model:
         await pauses.pause(asked, COMMAND_LINE)
     else:
-        await circuit.hold_by_hand(COMMAND_LINE, asked.reason, asked.until)
+        await circuit.hold_by_hand(reason=asked.reason, until=asked.until)
     after = {"reason": asked.reason or None, "until": asked.until.isoformat() if asked.until else None}
     await audit.note(By(), "model paused" if asked.model else "queue halted", asked.model or "queue", after=after)
 

@@ -11,6 +11,7 @@ from litestar import MediaType, Response, post, route
 from litestar.response import Redirect
 
 from tasks.accounts import audit
+from tasks.accounts.actors import OPEN_HOUSE
 from tasks.db.database import now
 from tasks.jobs import pauses, tally
 from tasks.messaging.broker import generate_later
@@ -69,7 +70,11 @@ async def pause(request: AnyRequest) -> Response[Any]:
     Needs the scope `operate`.
     """
     asked, by = await _asked(request, Pause), requester(request)
-    await (pauses.pause(asked, by.actor) if asked.model else circuit.hold_by_hand(by.actor, asked.reason, asked.until))
+    if asked.model:
+        await pauses.pause(asked, by.actor)
+    else:
+        name = "" if actor_of(request) is OPEN_HOUSE else by.actor
+        await circuit.hold_by_hand(name, asked.reason, asked.until)
     after = {"reason": asked.reason or None, "until": asked.until.isoformat() if asked.until else None}
     await audit.note(by, "model paused" if asked.model else "queue halted", asked.model or "queue", after=after)
     return await _answer(request)
