@@ -31,11 +31,12 @@ class Presence:
 
     def __init__(self, slots: int) -> None:
         self.id, self._slots = ids.new(), slots
+        self._host, self._version = platform.node()[:255], metadata.version("darkroom")
 
     async def show(self, jobs: int) -> bool:
         """Say that the worker is alive, and runs this many jobs. Returns whether it is to drain."""
         row = WorkerProcess(
-            id=self.id, host=platform.node()[:255], process=os.getpid(), version=metadata.version("darkroom"),
+            id=self.id, host=self._host, process=os.getpid(), version=self._version,
             slots=self._slots, jobs=jobs, started_at=from_now(), seen_at=from_now(),
         )  # fmt: skip
         seen = [(WorkerProcess.jobs, jobs), (WorkerProcess.seen_at, from_now())]

@@ -24,6 +24,7 @@ OVERLAP_SECONDS = 20.0  # seconds after the end of a minute in which it is count
 MINUTE, HOUR, DAY = 60, 3600, 86400
 MINUTES_KEPT = timedelta(days=2)
 HOURS_KEPT = timedelta(days=62)
+ROWS_PER_INSERT = 500  # SQLite takes only so many values at once
 FIRST_COUNT = timedelta(hours=24)  # how far back a library is counted in which nothing was counted before
 
 ENDED_SINCE = (
@@ -65,7 +66,7 @@ async def count() -> None:
     since = min(settled, latest["starts_at"]) if latest else moment - FIRST_COUNT
     counted: dict[Key, Counted] = {}
     for row in await Attempt.raw(ENDED_SINCE, since, since):
-        key = (_start_of(_moment(row["finished_at"]), MINUTE), bare(row["model"]), row["error_code"] or "")
+        key = (_start_of(row["finished_at"], MINUTE), bare(row["model"]), row["error_code"] or "")
         _add(counted.setdefault(key, Counted()), row)
     await _write(MINUTE, counted)
 
@@ -108,8 +109,8 @@ def _add(counted: Counted, row: Mapping[str, Any]) -> None:
     if row["error_code"]:
         return
     if row["number"] == 1 and row["started_at"]:
-        counted.waited.add((_moment(row["started_at"]) - _moment(row["submitted_at"])).total_seconds())
-    whole = (_moment(row["finished_at"]) - _moment(row["created_at"])).total_seconds()
+        counted.waited.add((row["started_at"] - row["submitted_at"]).total_seconds())
+    whole = (row["finished_at"] - row["created_at"]).total_seconds()
     total = json.loads(row["metrics"] or "{}").get("total_time")
     counted.ran.add(whole if row["predict_time"] is None else row["predict_time"])
     if isinstance(total, int | float):
@@ -118,8 +119,6 @@ def _add(counted: Counted, row: Mapping[str, Any]) -> None:
 
 async def _write(span: int, counted: Mapping[Key, Counted]) -> None:
     """Write numbers in place of those that are there."""
-    if not counted:
-        return
     rows = [
         Activity(
             id=ids.new(), span=span, starts_at=starts_at, model=model, code=code, attempts=each.attempts,
@@ -129,14 +128,10 @@ async def _write(span: int, counted: Mapping[Key, Counted]) -> None:
     ]  # fmt: skip
     where = (Activity.span, Activity.starts_at, Activity.model, Activity.code)
     written = [Activity.attempts, Activity.waited, Activity.ran, Activity.stored]
-    await Activity.insert(*rows).on_conflict(target=where, action="DO UPDATE", values=written)
+    for start in range(0, len(rows), ROWS_PER_INSERT):
+        portion = Activity.insert(*rows[start : start + ROWS_PER_INSERT])
+        await portion.on_conflict(target=where, action="DO UPDATE", values=written)
 
 
 def _start_of(moment: datetime, span: int) -> datetime:
     return datetime.fromtimestamp(moment.timestamp() // span * span, UTC)
-
-
-def _moment(value: datetime | str) -> datetime:
-    """Return a time as raw SQL gives it: SQLite as text."""
-    assert isinstance(value, datetime), repr(value)
-    return value

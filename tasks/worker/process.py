@@ -116,7 +116,10 @@ async def _show_signs_of_life(worker: Worker) -> None:
         while True:
             with suppress(DatabaseAway):  # which others tell of
                 worker.draining = await presence.show(len(worker.leases.held))
-                broker.may_read.set() if not worker.draining else broker.may_read.clear()
+                if worker.draining:
+                    broker.may_read.clear()
+                else:
+                    broker.may_read.set()
             await asyncio.sleep(worker.timings.heartbeat)
     finally:
         await presence.leave()

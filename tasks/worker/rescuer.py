@@ -41,11 +41,13 @@ async def rescue(worker: Worker) -> int:
     returns how many were started. While the queue is halted, jobs that need a prediction are not due: one hint, for the
     probe, is enough.
     """
+    if worker.draining:
+        return 0
     halted = await circuit.current() is not None
     most = worker.concurrency
     due = await _some(queue.resumed(), most) + (0 if halted else await _some(queue.waiting(), most))
     wanted = min(due, most) + halted
-    if worker.draining or not (wanted or events.redis_health.away):
+    if not wanted and not events.redis_health.away:
         return 0
     missing = 0
     try:

@@ -68,8 +68,12 @@ class Hub:
     @property
     def open_pages(self) -> int:
         """How many pages this process keeps up to date."""
+        return sum(map(len, self._pages))
+
+    @property
+    def _pages(self) -> list[set[Mailbox]]:
         boards = [inboxes for board in self._boards for inboxes in board.pages]
-        return sum(map(len, [*self._galleries.values(), *self._job_pages.values(), *self.feeds.streams, *boards]))
+        return [*self._galleries.values(), *self._job_pages.values(), *self.feeds.streams, *boards]
 
     async def listen(self) -> None:
         """Gather hints forever. Hints beyond MAX_CARD_EVENTS are dropped: the next look finds their changes."""
@@ -102,8 +106,7 @@ class Hub:
         """End the streams of those who were signed out, disabled or revoked meanwhile. Runs forever."""
 
         async def end_refused() -> None:
-            pages = [*self._galleries.values(), *self._job_pages.values(), *self.feeds.streams]
-            pages += [inboxes for board in self._boards for inboxes in board.pages]
+            pages = self._pages
             actors = {inbox.actor for inboxes in pages for inbox in inboxes}
             refused = actors - await still_valid(actors) if actors else set()
             for inboxes in pages if refused else []:

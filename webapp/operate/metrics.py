@@ -127,7 +127,10 @@ async def _of_queue(found: Mapping[str, Check]) -> list[Metric]:
     jobs = _gauge("jobs", "Jobs that wait or run.", labels=["status", "model"])
     oldest = _gauge("oldest_waiting_seconds", "For how long the job waits that is due longest.", labels=["model"])
     rows = await Job.raw(ACTIVE)
-    known = {model for model, _ in Counter(bare(row["model"]) for row in rows).most_common(MAX_MODELS)}
+    of_models = Counter[str]()
+    for row in rows:
+        of_models[bare(row["model"])] += row["jobs"]
+    known = {model for model, _ in of_models.most_common(MAX_MODELS)}
     counts, waits = Counter[tuple[str, str]](), dict[str, float]()
     for row in rows:
         model = bare(row["model"]) if bare(row["model"]) in known else OTHER

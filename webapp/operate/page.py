@@ -34,10 +34,7 @@ class OperatePage:
     async def pulse(self) -> object:
         """Return what tells at once that the page has changed: the queue, its halt, and who is late."""
         late = {worker.id: workers.is_late(worker) for worker in await workers.everyone()}
-        await halt_banner.look()
-        halt = halt_banner.known()
-        await queue_tally.look()
-        counted = queue_tally.known()
+        halt, counted = halt_banner.known(), queue_tally.known()  # the hub looks at both every few seconds
         return late, halt and halt.message, counted.running, counted.waiting
 
 

@@ -89,3 +89,18 @@ async def test_of_all_workers_one_counts_at_a_time() -> None:
     await attempted()
     await activity.keep_counting()
     assert await counted() == {(MODEL, ""): 1}, "it has just been counted"
+
+
+async def test_more_rows_than_a_statement_takes_are_written_as_well(database: None) -> None:
+    many = 5_000
+    times = {"waited": str(Durations()), "ran": str(Durations()), "stored": str(Durations())}
+    long_ago = now() - activity.MINUTES_KEPT - timedelta(hours=2)
+    models = [f"owner/m{number}" for number in range(many)]
+    for start in range(0, many, 500):
+        await Activity.insert(
+            *(Activity(span=activity.MINUTE, starts_at=long_ago, model=model, code="", attempts=1, **times)
+              for model in models[start : start + 500])
+        )  # fmt: skip
+    await activity.roll_up()
+    assert len(await counted(activity.HOUR)) == many
+    assert await counted() == {}
