@@ -122,9 +122,10 @@ def look_at_migrations(settings: Settings, plan: bool) -> int:
 def halt(settings: Settings, model: str | None = None, reason: str | None = None, until: str | None = None) -> int:
     """Halt the queue, or one model: its prompts wait until resume(), or until a time, in ISO 8601."""
     _begin(settings, folders=False)
+    from tasks.accounts.audit import By
     from tasks.errors import Rejected
     from tasks.jobs import pauses
-    from webapp.cli import pausing
+    from tasks.operations import pausing
 
     try:
         asked = pauses.read(model, reason, until)
@@ -132,7 +133,7 @@ def halt(settings: Settings, model: str | None = None, reason: str | None = None
         lines = (f"darkroom: --{each.pointer.removeprefix('/')}: {each.message}" for each in rejected.faults)
         print("\n".join(lines), file=sys.stderr)
         return REFUSED
-    _connected(lambda: pausing.hold(asked))
+    _connected(lambda: pausing.hold(asked, By()))
     return 0
 
 

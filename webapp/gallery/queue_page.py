@@ -10,11 +10,10 @@ from typing import Any
 from litestar import MediaType, Response, post, route
 from litestar.response import Redirect
 
-from tasks.accounts import audit
-from tasks.accounts.actors import OPEN_HOUSE
 from tasks.db.database import now
 from tasks.jobs import pauses, tally
 from tasks.messaging.broker import generate_later
+from tasks.operations import pausing
 from tasks.replicate import circuit
 from tasks.settings import settings
 from webapp.http.authentication import actor_of, requester
@@ -32,6 +31,10 @@ from webapp.schemas.jobs import Job, PausedModel, Queue
 from webapp.schemas.members import given
 from webapp.schemas.requests import Pause, Resume
 
+FOUND = {200: describe.answer(Queue, "What runs and what waits.", examples.QUEUE)}
+ANSWERS = describe.problems(*describe.BODY, Code.BAD_REQUEST, Code.TOO_MANY_FIELDS) | FOUND
+"""What a pause, and its end, are answered with."""
+
 
 @route(
     ["/queue", "/queue.json"],
@@ -40,7 +43,7 @@ from webapp.schemas.requests import Pause, Resume
     tags=["Jobs"],
     summary="Get the queue",
     response_headers=[describe.ETAG],
-    responses=describe.problems() | {200: describe.answer(Queue, "What runs and what waits.", examples.QUEUE)},
+    responses=describe.problems() | FOUND,
     opt=describe.takes(path="/queue.json"),
 )
 async def queue(request: AnyRequest) -> Response[Any]:
@@ -60,8 +63,7 @@ async def queue(request: AnyRequest) -> Response[Any]:
     name="pause_queue",
     tags=["Jobs"],
     summary="Pause the queue or a model",
-    responses=describe.problems(*describe.BODY, Code.BAD_REQUEST, Code.TOO_MANY_FIELDS)
-    | {200: describe.answer(Queue, "What runs and what waits.", examples.QUEUE)},
+    responses=ANSWERS,
     opt=describe.takes(Pause, examples.PAUSES),
 )
 async def pause(request: AnyRequest) -> Response[Any]:
@@ -69,14 +71,7 @@ async def pause(request: AnyRequest) -> Response[Any]:
 
     Needs the scope `operate`.
     """
-    asked, by = await _asked(request, Pause), requester(request)
-    if asked.model:
-        await pauses.pause(asked, by.actor)
-    else:
-        name = "" if actor_of(request) is OPEN_HOUSE else by.actor
-        await circuit.hold_by_hand(name, asked.reason, asked.until)
-    after = {"reason": asked.reason or None, "until": asked.until.isoformat() if asked.until else None}
-    await audit.note(by, "model paused" if asked.model else "queue halted", asked.model or "queue", after=after)
+    await pausing.hold(await _asked(request, Pause), requester(request))
     return await _answer(request)
 
 
@@ -86,8 +81,7 @@ async def pause(request: AnyRequest) -> Response[Any]:
     name="resume_queue",
     tags=["Jobs"],
     summary="Resume the queue or a model",
-    responses=describe.problems(*describe.BODY, Code.BAD_REQUEST, Code.TOO_MANY_FIELDS)
-    | {200: describe.answer(Queue, "What runs and what waits.", examples.QUEUE)},
+    responses=ANSWERS,
     opt=describe.takes(Resume, examples.RESUMES),
 )
 async def resume(request: AnyRequest) -> Response[Any]:
@@ -96,10 +90,7 @@ async def resume(request: AnyRequest) -> Response[Any]:
     Needs the scope `operate`. A halt because Replicate is away, or refuses the account, ends by itself.
     """
     asked, by = await _asked(request, Resume), requester(request)
-    if asked.model and (paused := await pauses.resume(asked.model)):
-        await audit.note(by, "model resumed", asked.model, before={"reason": paused.reason or None})
-    if not asked.model and (lifted := await circuit.resume()):
-        await audit.note(by, "queue resumed", "queue", before={"halted": lifted.message})
+    await (pausing.lift_model(asked.model, by) if asked.model else pausing.lift(by))
     generate_later(settings.worker_concurrency)
     return await _answer(request)
 

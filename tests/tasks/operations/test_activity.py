@@ -93,7 +93,7 @@ async def test_of_all_workers_one_counts_at_a_time() -> None:
 
 async def test_more_rows_than_a_statement_takes_are_written_as_well(database: None) -> None:
     many = 5_000
-    times = {"waited": str(Durations()), "ran": str(Durations()), "stored": str(Durations())}
+    times: Any = {"waited": str(Durations()), "ran": str(Durations()), "stored": str(Durations())}
     long_ago = now() - activity.MINUTES_KEPT - timedelta(hours=2)
     models = [f"owner/m{number}" for number in range(many)]
     for start in range(0, many, 500):
