@@ -155,7 +155,7 @@ async def web(database: None) -> AsyncIterator[httpx.AsyncClient]:
     The application checks the library only once, because tests take the library away temporarily.
     """
     from tasks.files import library_mark
-    from tasks.operations import checks
+    from tasks.health import checks
     from webapp.app import create_app
 
     app, ready, stop = create_app(), asyncio.Event(), asyncio.Event()

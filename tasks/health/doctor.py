@@ -16,6 +16,7 @@ from tasks.db.tables import Job, Library
 from tasks.errors import DatabaseAway, Failure
 from tasks.files import library_mark
 from tasks.files.storage import Storage
+from tasks.health import checks
 from tasks.messaging import events
 from tasks.models import prices
 from tasks.models.names import bare
@@ -92,7 +93,7 @@ async def _token(settings: Settings) -> str:
 
 async def _database(settings: Settings) -> str:
     """Write: a read succeeds even on a full disk or a replica."""
-    if not await Library.update({Library.checked_at: now()}, force=True).returning(Library.id):
+    if not await checks.is_written():
         raise Warned("nothing is in it yet: the web server or a worker begins the library")
     return f"SQLite, {settings.sqlite_path}" if settings.sqlite_path else "PostgreSQL"
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from tasks.db.database import now
 from tasks.db.operation_tables import WorkerProcess
+from tasks.health.checks import Check
 from tasks.jobs import budgets, workers
-from tasks.operations.checks import Check
 from tasks.operations.queue_state import QueueState
 from tasks.operations.storage_use import Space
 from tasks.spend import limits

@@ -8,10 +8,11 @@ from datetime import datetime
 from tasks.db.operation_tables import WorkerProcess
 from tasks.db.webhook_tables import DeliveryState, WebhookDelivery, WebhookEndpoint
 from tasks.files.storage import Storage
+from tasks.health import checks
+from tasks.health.checks import Check
 from tasks.jobs import budgets, workers
-from tasks.operations import alerts, checks, failures, history, model_states, queue_state, storage_use
+from tasks.operations import alerts, failures, history, model_states, queue_state, storage_use
 from tasks.operations.alerts import Alert
-from tasks.operations.checks import Check
 from tasks.operations.failures import Group
 from tasks.operations.history import History
 from tasks.operations.model_states import ModelState

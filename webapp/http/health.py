@@ -7,8 +7,8 @@ from litestar.di import NamedDependency
 
 from tasks.db.tables import Halt
 from tasks.files.storage import Storage
+from tasks.health import checks
 from tasks.jobs import workers
-from tasks.operations import checks as checks_of
 from tasks.replicate import circuit
 from webapp.http.etag import NO_STORE
 from webapp.http.methods import READ
@@ -42,16 +42,11 @@ async def readyz(storage: NamedDependency[Storage]) -> Response[Readiness]:
     `queue` says whether prompts are sent to Replicate, or why not: without credit, for example, they wait. That counts
     as ready, because the web server works and no other instance would do better.
     """
-    checks = {
-        "database": checks_of.database,
-        "redis": checks_of.redis,
-        "storage": lambda: checks_of.files(storage),
-        "worker": _worker,
-    }
-    found = await asyncio.gather(*(checks_of.checked(check) for check in checks.values()))
-    answers = {name: each.fault or "ok" for name, each in zip(checks, found, strict=True)}
-    ready = all(each.works for each in found)
-    body = Readiness("ready" if ready else "not ready", {**answers, "queue": await _queue()})
+    parts, worker, queue = await asyncio.gather(checks.all_of(storage), checks.checked(_worker), _queue())
+    found = {**parts, "worker": worker}
+    answers = {name: check.fault or "ok" for name, check in found.items()}
+    ready = all(check.works for check in found.values())
+    body = Readiness("ready" if ready else "not ready", {**answers, "queue": queue})
     return Response(body, status_code=200 if ready else 503, headers=NO_STORE)
 
 
@@ -67,7 +62,7 @@ async def _queue() -> str:
     async def look() -> None:
         found.append(await circuit.current())
 
-    check = await checks_of.checked(look)
+    check = await checks.checked(look)
     if check.fault or found[0] is None:
         return check.fault or "ok"
     return f"halted: {found[0].message} (since {found[0].since:%Y-%m-%d %H:%M:%S} UTC)"

@@ -18,11 +18,12 @@ from tasks.db.operation_tables import WorkerProcess
 from tasks.db.tables import Job
 from tasks.errors import DatabaseAway
 from tasks.files.storage import Storage
+from tasks.health import checks
+from tasks.health.checks import Check
 from tasks.jobs import budgets, workers
 from tasks.models.names import bare
-from tasks.operations import alerts, checks, counters, queue_state, storage_use
+from tasks.operations import alerts, counters, queue_state, storage_use
 from tasks.operations.alerts import AlertKind
-from tasks.operations.checks import Check
 from tasks.operations.counters import Counted
 from tasks.operations.durations import BOUNDS, Durations, merged
 from tasks.operations.running_totals import RunningTotals

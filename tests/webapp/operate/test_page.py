@@ -14,11 +14,12 @@ from tasks.db.database import now
 from tasks.db.operation_tables import WorkerProcess
 from tasks.db.tables import Job, Status
 from tasks.errors import Failure
+from tasks.health import checks
+from tasks.health.checks import Check
 from tasks.jobs import estimates, lifecycle, pauses, workers
 from tasks.jobs.workers import Presence
-from tasks.operations import activity, alerts, checks, queue_state, storage_use
+from tasks.operations import activity, alerts, queue_state, storage_use
 from tasks.operations.alerts import AlertKind
-from tasks.operations.checks import Check
 from tasks.operations.storage_use import Space
 from tasks.replicate import circuit
 from tests import factories

@@ -50,8 +50,13 @@ async def checked(check: Callable[[], Awaitable[object]]) -> Check:
 
 async def database() -> None:
     """Write to the database: a read succeeds even on a full disk or a replica. Raises what the driver raises."""
-    if not await Library.update({Library.checked_at: now()}, force=True).returning(Library.id):
+    if not await is_written():
         raise RuntimeError("nothing was written: this library has no storage yet")
+
+
+async def is_written() -> bool:
+    """Write the time to the row of the library. Returns False when there is none yet."""
+    return bool(await Library.update({Library.checked_at: now()}, force=True).returning(Library.id))
 
 
 async def redis() -> None:
