@@ -56,6 +56,11 @@ def typed(expression: str, kind: str) -> str:
     return f"CAST({expression} AS {kind})" if ON_POSTGRES else expression
 
 
+def as_moment(value: datetime | str) -> datetime:
+    """Return a time as a computed column has it: SQLite as text."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
 def new_id() -> QueryString:
     """Return an expression that makes a new id for each row, all of this moment.
 

@@ -60,7 +60,7 @@ class ModelPause(Table, tablename="model_pause"):
     by = Varchar(length=200)  # who paused it: see Halt
     reason = Text(default="")
     since = Timestamptz()
-    until = Timestamptz(null=True, default=None)  # None: until somebody resumes it
+    until = Timestamptz(null=True, default=None)  # None: until a user resumes it
 
 
 class DismissedFailures(Table, tablename="dismissed_failures"):

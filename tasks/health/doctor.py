@@ -4,14 +4,14 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
 
 from tasks.accounts import people
 from tasks.db.database import connected, now
-from tasks.db.dialect import from_now
+from tasks.db.dialect import as_moment, from_now
 from tasks.db.tables import Job, Library
 from tasks.errors import DatabaseAway, Failure
 from tasks.files import library_mark
@@ -114,8 +114,7 @@ async def _storage(settings: Settings) -> str:
 async def _clock(settings: Settings) -> str:
     """Compare this machine's clock with the database's, and with the date in an answer of Replicate's API."""
     [row] = await Library.raw("SELECT {} AS moment", from_now())
-    moment = row["moment"] if isinstance(row["moment"], datetime) else datetime.fromisoformat(row["moment"])
-    compared = {"the database": moment - now()}
+    compared = {"the database": as_moment(row["moment"]) - now()}
     try:
         async with httpx.AsyncClient(timeout=5) as client:
             date = (await client.get(f"{settings.api_url}/account")).headers.get("Date", "")

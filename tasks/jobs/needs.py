@@ -1,6 +1,5 @@
 """What jobs need to be held: what they may cost, and the budgets that they fall under."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,7 +7,6 @@ from uuid import UUID
 from tasks.db.money_tables import Budget
 from tasks.db.tables import Job
 from tasks.jobs import budgets, quotes
-from tasks.models import registry
 from tasks.models.costs import Basis
 from tasks.settings import settings
 
@@ -72,9 +70,7 @@ def applies(budget: Budget, job: Job) -> bool:
 
 
 async def _amount(job: Job) -> tuple[int, Basis]:
-    model = await registry.stored(job.model)
-    properties = model.input_schema["properties"] if model else {}
-    quote = await quotes.of_run(job.model, properties, json.loads(job.parameters))
+    quote = await quotes.of_job(job.model, job.parameters)
     if quote.high is not None:
         return quote.high, Basis(quote.basis)
     if settings.unpriced == "refuse":

@@ -1,4 +1,4 @@
-"""Models that are paused: no predictions of them are created until somebody resumes them, or a time has come.
+"""Models that are paused: no predictions of them are created until a user resumes them, or a time has come.
 
 What runs goes on. All models together are paused by a halt: see tasks/replicate/circuit.py.
 """
@@ -18,7 +18,7 @@ MAX_REASON_LENGTH = 200  # characters
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is to be paused: a model, owner/name, or all of them (""). until: None until somebody resumes it."""
+    """What is to be paused: a model, owner/name, or all of them (""). until: None until a user resumes it."""
 
     model: str = ""
     reason: str = ""

@@ -1,5 +1,6 @@
 """What requests are expected to cost, before they become jobs: by the same prices as runs that have ended."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +9,7 @@ from typing import Any
 from async_lru import alru_cache
 
 from tasks.db.money_tables import Ledger
-from tasks.models import costs, prices
+from tasks.models import costs, prices, registry
 from tasks.models.names import bare
 from tasks.models.prices import PRICE_TTL_SECONDS
 from tasks.models.registry import Model
@@ -80,6 +81,13 @@ async def of_run(model: str, properties: Mapping[str, Any], parameters: Mapping[
         median = costs.rounded(price.median)
         return Quote(QuoteBasis.MEDIAN, median, median, price, tier)
     return UNKNOWN
+
+
+async def of_job(model: str, parameters: str) -> Quote:
+    """Return what a job is expected to cost. parameters: as its row has them, in JSON."""
+    known = await registry.stored(model)
+    properties = known.input_schema["properties"] if known else {}
+    return await of_run(model, properties, json.loads(parameters))
 
 
 @alru_cache(maxsize=256, ttl=PRICE_TTL_SECONDS)

@@ -3,7 +3,6 @@
 An operator retries or dismisses a group as one.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from tasks.db.dialect import one_of
 from tasks.db.operation_tables import DismissedFailures
 from tasks.db.tables import Job, Status
 from tasks.jobs import bulk, quotes
-from tasks.models import registry
 from tasks.models.names import bare
 
 WINDOW = timedelta(days=7)  # the failed jobs that were submitted in this time are looked at
@@ -93,11 +91,7 @@ async def find(fingerprint: str) -> Group | None:
 async def price(group: Group) -> Price:
     """Return what a group is expected to cost if all of it is retried."""
     rows = await Job.select(Job.model, Job.parameters).where(one_of(group.job_ids[:MAX_QUOTED]))
-    quoted = []
-    for row in rows:
-        model = await registry.stored(row["model"])
-        properties = model.input_schema["properties"] if model else {}
-        quoted.append(await quotes.of_run(row["model"], properties, json.loads(row["parameters"])))
+    quoted = [await quotes.of_job(row["model"], row["parameters"]) for row in rows]
     low, high = ([getattr(quote, end) for quote in quoted] for end in ("low", "high"))
     if not quoted or None in low or None in high:
         return Price(None, None)

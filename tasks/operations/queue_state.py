@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.db.database import now
+from tasks.db.dialect import as_moment
 from tasks.db.operation_tables import ModelPause
 from tasks.db.tables import Halt, Job
 from tasks.jobs import backlog, estimates, pauses, queue
@@ -39,11 +40,12 @@ class QueueState:
 async def current() -> QueueState:
     """Return the state of the queue. Its counts may be a second old."""
     [oldest] = await Job.raw(OLDEST, queue.waiting().querystring)
+    since = as_moment(oldest["due_at"]) if oldest["due_at"] else None
     retrying = {row["error_code"] or "": row["jobs"] for row in await Job.raw(RETRYING)}
     level = await rate_limit.level()
     tokens, per_minute = level or (None, None)
     return QueueState(
-        (await backlog.count_waiting()).jobs, await estimates.number_running(), as_moment(oldest["due_at"]), retrying,
+        (await backlog.count_waiting()).jobs, await estimates.number_running(), since, retrying,
         await circuit.current(), await pauses.listed(), tokens, per_minute,
     )  # fmt: skip
 
@@ -51,8 +53,3 @@ async def current() -> QueueState:
 def seconds_since(moment: datetime) -> float:
     """Return how many seconds ago a moment was; 0 for one to come."""
     return max(0.0, (now() - moment).total_seconds())
-
-
-def as_moment(value: datetime | str | None) -> datetime | None:
-    """Return a time as a computed column has it: SQLite as text."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -72,7 +72,7 @@ def statement(engine: str, text: Callable[[], str], name: str = "") -> Span:
 
 
 def trace(name: str, attributes: Attributes, link: str | None) -> Span:
-    """Return the first span of a new trace, which calls somebody else. link: as in Span.link()."""
+    """Return the first span of a new trace, which calls another service. link: as in Span.link()."""
     if not ON:
         return NONE
     from tasks.tracing import recorder

@@ -31,7 +31,7 @@ MAX_TO_ONE_TARGET = 5  # of these, so that a receiver that hangs leaves room for
 class Sender:
     """Sends events. A process has one. storage: of the outputs that they tell. within: seconds for one try.
 
-    outcomes: how many tries ended with each outcome since somebody emptied it.
+    outcomes: how many tries ended with each outcome since it was last emptied.
     """
 
     def __init__(

@@ -32,6 +32,6 @@ def note(span: Span, job: Job, prediction: Prediction) -> None:
 
 
 def fail(lease: Lease, failure: Failure) -> None:
-    """Mark the span as failed, unless somebody wanted the job canceled."""
+    """Mark the span as failed, unless a user wanted the job canceled."""
     if not lease.cancel_requested:
         lease.span.fail(failure.code)

@@ -8,6 +8,8 @@ from litestar.types import ASGIApp
 from sse_starlette import EventSourceResponse
 
 PING_SECONDS = 15  # seconds
+STREAMS = r"/(?:operate/)?events$|/events\.json$|/jobs/[^/]+/events$"
+"""The paths that stay open, as a regular expression from their beginning on: also those of routes."""
 
 
 async def streamed(events: AsyncGenerator[bytes, None], headers: Mapping[str, str] | None = None) -> ASGIApp:

@@ -9,6 +9,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 READ = [HttpMethod.GET, HttpMethod.HEAD]
 """The methods of every route that only reads (RFC 9110, section 9.1). Litestar's `get` accepts GET alone."""
 
+KNOWN = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""The methods that are told apart in metrics and traces: a client may send any word."""
 PLAIN = ("GET", "OPTIONS")
 """The methods of a plain ASGI route here. Litestar knows no methods for such a route."""
 

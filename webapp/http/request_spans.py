@@ -8,10 +8,11 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from tasks.tracing import spans
 from tasks.tracing.spans import Span
+from webapp.http.event_stream import STREAMS
+from webapp.http.methods import KNOWN
 
-UNTRACED = re.compile(r"/(operate/)?events$|/metrics$|/events\.json$|/jobs/[^/]+/events$|/static/|/healthz$|/readyz$")
+UNTRACED = re.compile(rf"{STREAMS}|/metrics$|/static/|/healthz$|/readyz$")
 """The paths of streams that stay open, and of what is asked for all the time."""
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class RequestSpans:
@@ -29,7 +30,7 @@ class RequestSpans:
         if scope["type"] != ScopeType.HTTP or UNTRACED.match(scope["path"]):
             await self._app(scope, receive, send)
             return
-        method = scope["method"] if scope["method"] in METHODS else "HTTP"
+        method = scope["method"] if scope["method"] in KNOWN else "HTTP"
         given = Headers.from_scope(scope).getall("traceparent", [])
         with spans.request(method, given[0] if len(given) == 1 else None) as span:
 

@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
+from tasks.db.dialect import as_moment
 from tasks.db.operation_tables import WorkerProcess
 from tasks.db.tables import Job
 from tasks.errors import DatabaseAway
@@ -136,8 +137,8 @@ async def _of_queue(found: Mapping[str, Check]) -> list[Metric]:
     for row in rows:
         model = bare(row["model"]) if bare(row["model"]) in known else OTHER
         counts[row["status"], model] += row["jobs"]
-        if (due := queue_state.as_moment(row["oldest"])) is not None:
-            waits[model] = max(waits.get(model, 0.0), queue_state.seconds_since(due))
+        if row["oldest"]:
+            waits[model] = max(waits.get(model, 0.0), queue_state.seconds_since(as_moment(row["oldest"])))
     for labels, number in counts.items():
         jobs.add_metric(labels, number)
     for model, seconds in waits.items():
