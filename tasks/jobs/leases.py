@@ -110,8 +110,8 @@ class Lost(asyncio.CancelledError):
 class Leases:
     """The leases that a worker holds.
 
-    seconds: how long each holds unless it is renewed. held: by their tokens. lost: how many another worker took, since it
-    was last emptied.
+    seconds: how long each holds unless it is renewed. held: by their tokens. lost: how many another worker took,
+    since it was last emptied.
     """
 
     def __init__(self, seconds: float = settings.lease_seconds) -> None:
