@@ -356,11 +356,11 @@ async def test_a_collector_that_hangs_delays_nothing(
     standin: str, faults: Faults, tmp_path: Path, new_database: NewDatabase
 ) -> None:
     async with running(tmp_path, await new_database(), faults, standin) as site:
-        await site.runs(await site.post("a patient fox"))
+        await site.runs(await site.post("a traced heron"))
         site.collector.hangs = True
         began = time.monotonic()
         for number in range(3):
-            await site.becomes(await site.post(f"a patient fox {number}"), "status", "completed")
+            await site.becomes(await site.post(f"a traced heron {number}"), "status", "completed")
         assert time.monotonic() - began < HANGING
         await site.ends()
 
