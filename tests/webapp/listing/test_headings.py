@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from tasks.db.tables import Job
 from tests.webapp.listing.history import submitted_at
 from tests.webapp.listing.test_search_bar import HTMX, card_ids, links
 from webapp.listing.query import APPENDED, PAGE
@@ -22,7 +23,8 @@ async def test_each_day_has_a_heading_with_the_number_of_what_the_search_finds_t
     for hours, prompt in ((0, "a fox"), (1, "a fox"), (2, "an owl"), (30, "a fox")):
         await submitted_at(EVENING + timedelta(hours=hours), prompt)
     assert told((await web.get("/")).text) == [("Wed 16 Sep 2026", "1"), ("Mon 14 Sep 2026", "3")]
-    assert told((await web.get("/?q=fox&sort=oldest")).text) == [("Mon 14 Sep 2026", "2"), ("Wed 16 Sep 2026", "1")]
+    found = told((await web.get("/?q=fox&sort=oldest")).text)
+    assert found == [("Mon 14 Sep 2026", "2"), ("Wed 16 Sep 2026", "1")], await Job.raw("SELECT * FROM job_words")
     assert told((await web.get("/?sort=favorites")).text) == [], "days do not follow one another there"
 
 
